@@ -1,0 +1,12 @@
+/** For those who write backends: the pieces that every backend needs and that applications do not. */
+export { checkOptions, invalidArgument, nonEmptyString, wholeNumber } from '../protocol/argument.ts'
+export type { BackendEvent, BackendStats, CacheBackend, EvictionReason, SyncCacheBackend } from '../protocol/backend.ts'
+export type { Bus, BusListener, BusMessage } from '../protocol/bus.ts'
+export { CacheError, type CacheErrorCode, cacheErrorCode } from '../protocol/cache-error.ts'
+export { type Clock, systemClock } from '../protocol/clock.ts'
+export type { Codec } from '../protocol/codec.ts'
+export { type Duration, milliseconds } from '../protocol/duration.ts'
+export type { Item } from '../protocol/item.ts'
+export { isRecordKey } from '../protocol/keyspace.ts'
+export { createVersion } from '../protocol/version.ts'
+export { EventHub } from './event-hub.ts'

@@ -1,0 +1,57 @@
+import { CacheError } from './cache-error.ts'
+
+/** What was given, short enough for a message and without the secrets a long value may hold. */
+function describe(given: unknown): string {
+  if (typeof given === 'string') return given.length > 60 ? `'${given.slice(0, 57)}…'` : `'${given}'`
+  if (given === null) return 'null'
+  if (Array.isArray(given)) return `an array of ${given.length}`
+  if (typeof given === 'object') return `an object (${given.constructor?.name ?? 'without prototype'})`
+  if (typeof given === 'function') return 'a function'
+  return typeof given === 'bigint' ? `${given}n` : String(given)
+}
+
+/** The error for an argument that is refused: names it, what was given, and what is allowed. */
+export function invalidArgument(name: string, given: unknown, allowed: string, operation?: string): CacheError {
+  const where = operation === undefined ? '' : `${operation}: `
+  return new CacheError('INVALID_ARGUMENT', `${where}${name} must be ${allowed}, but was ${describe(given)}`, {
+    operation,
+  })
+}
+
+/** Throws `INVALID_ARGUMENT` unless `options` is an object that has no other members than `known`. */
+export function checkOptions(options: unknown, known: readonly string[], operation: string): void {
+  if (options === null || typeof options !== 'object' || Array.isArray(options)) {
+    throw invalidArgument('options', options, 'an object', operation)
+  }
+  for (const name of Object.keys(options)) {
+    if (!known.includes(name)) {
+      throw new CacheError(
+        'INVALID_ARGUMENT',
+        `${operation}: unknown option '${name}'; allowed are ${known.join(', ')}`,
+        { operation },
+      )
+    }
+  }
+}
+
+/** Returns the number when it is whole and between `least` and `most`, else throws `INVALID_ARGUMENT`. */
+export function wholeNumber(
+  given: unknown,
+  name: string,
+  operation: string,
+  least = 0,
+  most: number = Number.MAX_SAFE_INTEGER,
+): number {
+  if (typeof given !== 'number' || !Number.isInteger(given) || given < least || given > most) {
+    const range = most === Number.MAX_SAFE_INTEGER ? `of ${least} or more` : `between ${least} and ${most}`
+    throw invalidArgument(name, given, `a whole number ${range}`, operation)
+  }
+  return given
+}
+
+/** Returns the string when it is one and not empty, else throws `INVALID_ARGUMENT`. */
+export function nonEmptyString(given: unknown, name: string, operation: string): string {
+  if (typeof given !== 'string' || given === '')
+    throw invalidArgument(name, given, 'a string that is not empty', operation)
+  return given
+}
