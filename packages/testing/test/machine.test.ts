@@ -1,0 +1,80 @@
+import { X509Certificate } from 'node:crypto'
+import { access, chmod, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { delimiter, join } from 'node:path'
+import { afterEach, expect, it, onTestFinished, vi } from 'vitest'
+import { findBinary, freePort, makeCertificate, requireBinary, waitUntil } from '../src/index.ts'
+import { installPackage } from '../src/install-package.ts'
+import { unprivilegedUser } from '../src/os-user.ts'
+
+afterEach(() => {
+  vi.unstubAllEnvs()
+  vi.restoreAllMocks()
+})
+
+async function folder(): Promise<string> {
+  const path = await mkdtemp(join(tmpdir(), 'cache-test-'))
+  onTestFinished(() => rm(path, { recursive: true }))
+  return path
+}
+
+it('a binary is found on the PATH when it can be executed, and not before', async () => {
+  const path = await folder()
+  const file = join(path, 'some-server')
+  await writeFile(file, '')
+  vi.stubEnv('PATH', `/nowhere${delimiter}${path}`)
+  expect(await findBinary('some-server')).toBe(undefined)
+  await chmod(file, 0o755)
+  expect(await findBinary('some-server')).toBe(file)
+})
+
+it('initdb is found although it lies off the PATH', async () => {
+  await requireBinary('initdb')
+  vi.stubEnv('PATH', '')
+  const file = await findBinary('initdb')
+  await expect(access(file ?? '')).resolves.toBe(undefined)
+})
+
+it('a missing package is answered with the one command that helps when this account may not install', async () => {
+  vi.spyOn(process, 'getuid').mockReturnValue(1000)
+  await expect(installPackage('redis-server')).rejects.toThrow(
+    'sudo apt-get update && sudo apt-get install --yes redis-server',
+  )
+})
+
+it('an account other than root starts servers as itself', async () => {
+  vi.spyOn(process, 'getuid').mockReturnValue(1000)
+  expect(await unprivilegedUser()).toBe(undefined)
+})
+
+it('root starts PostgreSQL as an account that is not root', async () => {
+  vi.spyOn(process, 'getuid').mockReturnValue(0)
+  const user = await unprivilegedUser()
+  expect(['postgres', 'nobody']).toContain(user?.name)
+  expect(user?.uid).toBeGreaterThan(0)
+})
+
+it('a free port can be listened on and lies below the ports of outgoing connections', async () => {
+  const port = await freePort()
+  expect(port).toBeLessThan(32_768)
+  const server = createServer()
+  await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve))
+  await new Promise((resolve) => server.close(resolve))
+})
+
+it('a certificate names the loopback address and is signed by itself', async () => {
+  const { pem } = await makeCertificate(await folder())
+  const certificate = new X509Certificate(pem)
+  expect(certificate.checkIP('127.0.0.1')).toBe('127.0.0.1')
+  expect(certificate.checkHost('localhost')).toBe('localhost')
+  expect(certificate.verify(certificate.publicKey)).toBe(true)
+})
+
+it('a wait resolves to the first result and rejects naming what did not come', async () => {
+  let looks = 0
+  expect(await waitUntil('three looks', () => ++looks === 3 && 'done', { every: 1 })).toBe('done')
+  const failure = waitUntil('the moon', () => Promise.reject(new Error('cloudy')), { timeout: 5, every: 1 })
+  await expect(failure).rejects.toThrow('not within 5 ms: the moon')
+  await expect(failure).rejects.toHaveProperty('cause.message', 'cloudy')
+})
