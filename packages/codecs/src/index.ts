@@ -1,1 +1,6 @@
-export {}
+export type { CompressionOptions } from './compression.ts'
+export type { EncryptionOptions } from './encryption.ts'
+export { frame } from './frame.ts'
+export { ItemFormat } from './item-format.ts'
+export { type ItemFormatOptions, itemFormatOptionNames } from './item-format-options.ts'
+export { msgpackCodec } from './msgpack-codec.ts'

@@ -1,0 +1,208 @@
+import type { Item } from '@cache/core/backend'
+import { frame } from './frame.ts'
+import { isWellFormed } from './well-formed.ts'
+
+const { staleAt: staleFlag, expiresAt: expiresFlag, tags: tagsFlag, cost: costFlag } = frame.flags
+
+/**
+ * Headers are written here first and copied once their length is known. Code that writes and copies never awaits, so one
+ * buffer serves all.
+ */
+let scratch = Buffer.allocUnsafeSlow(1024)
+let position = 0
+
+/** What `writeHeader` wrote last: valid until the next call. */
+export function headerBytes(): Buffer {
+  return scratch
+}
+
+/** Writes everything of the item but key and value. Returns its length. The codec id and further flags are set later, in place. */
+export function writeHeader(item: Item): number {
+  const { version, createdAt, staleAt, expiresAt, tags, cost } = item
+  const { length } = version
+  if (length === 0 || length > 255) throw new TypeError(`a version of ${length} characters`)
+  scratch[0] = frame.formatVersion
+  scratch[frame.versionLengthOffset] = length
+  position = frame.versionOffset
+  writeAscii(version)
+  writeWhole(createdAt)
+  let flags = 0
+  if (staleAt !== undefined) {
+    flags |= staleFlag
+    writeWhole(staleAt - createdAt)
+  }
+  if (expiresAt !== undefined) {
+    flags |= expiresFlag
+    writeWhole(expiresAt - createdAt)
+  }
+  if (tags !== undefined) {
+    flags |= tagsFlag
+    writeTags(tags)
+  }
+  if (cost !== undefined) {
+    flags |= costFlag
+    writeNumber(cost)
+  }
+  scratch[frame.flagsOffset] = flags
+  return position
+}
+
+function makeRoom(bytes: number): void {
+  if (position + bytes <= scratch.length) return
+  const larger = Buffer.allocUnsafeSlow((position + bytes) * 2)
+  scratch.copy(larger, 0, 0, position)
+  scratch = larger
+}
+
+function writeAscii(text: string): void {
+  for (let index = 0; index < text.length; index++) {
+    const code = text.charCodeAt(index)
+    if (code > 126 || code < 32) throw new TypeError('a version that is not printable ASCII')
+    scratch[position++] = code
+  }
+}
+
+/** Continuation bit, sign bit and six bits, then seven bits a byte, low bits first. An instant of today takes six bytes, a difference of days four or five. */
+function writeWhole(value: number): void {
+  if (!Number.isSafeInteger(value)) throw new TypeError(`an instant that is not a whole number: ${value}`)
+  let rest = value < 0 ? -value : value
+  const first = (value < 0 ? 0x40 : 0) | (rest & 0x3f)
+  rest = rest < 64 ? 0 : Math.floor(rest / 64)
+  if (rest === 0) {
+    scratch[position++] = first
+    return
+  }
+  scratch[position++] = first | 0x80
+  while (rest > 127) {
+    scratch[position++] = (rest % 128) | 0x80
+    rest = Math.floor(rest / 128)
+  }
+  scratch[position++] = rest
+}
+
+/** Minus nothing never stands for a whole number here, so it announces a float. */
+const floatMark = 0x40
+
+function writeNumber(value: number): void {
+  makeRoom(16)
+  if (Number.isSafeInteger(value) && !Object.is(value, -0)) return writeWhole(value)
+  scratch[position++] = floatMark
+  position = scratch.writeDoubleBE(value, position)
+}
+
+function writeTags(tags: Readonly<Record<string, string>>): void {
+  const names = Object.keys(tags)
+  makeRoom(16)
+  writeWhole(names.length)
+  for (const name of names) {
+    writeText(name)
+    writeText(tags[name] as string)
+  }
+}
+
+/** The length in bytes, then UTF-8; a negative length announces UTF-16, which alone keeps lone surrogates. */
+function writeText(text: string): void {
+  makeRoom(text.length * 3 + 16)
+  if (!isWellFormed(text)) {
+    writeWhole(-text.length * 2)
+    position += scratch.write(text, position, 'utf16le')
+    return
+  }
+  const bytes = Buffer.byteLength(text, 'utf8')
+  writeWhole(bytes)
+  position += scratch.write(text, position, 'utf8')
+}
+
+let source: Uint8Array = scratch
+let cursor = 0
+
+/**
+ * Reads what `writeHeader` wrote, without the value. Throws for anything else.
+ *
+ * Returns the members in an object that the caller completes, and leaves where the payload begins in `payloadOffset`.
+ */
+export function readHeader(bytes: Uint8Array, into: Mutable<Item>): number {
+  source = bytes
+  if (bytes.length < 6) throw new RangeError('the frame ends too early')
+  const flags = bytes[frame.flagsOffset] as number
+  if ((flags & 0x80) !== 0) throw new RangeError('the frame has a flag of a later format')
+  cursor = frame.versionOffset
+  into.version = readAscii(bytes[frame.versionLengthOffset] as number)
+  const createdAt = readWhole()
+  into.createdAt = createdAt
+  if ((flags & staleFlag) !== 0) into.staleAt = instant(createdAt + readWhole())
+  if ((flags & expiresFlag) !== 0) into.expiresAt = instant(createdAt + readWhole())
+  if ((flags & tagsFlag) !== 0) into.tags = readTags()
+  if ((flags & costFlag) !== 0) into.cost = readNumber()
+  if (cursor > bytes.length) throw new RangeError('the frame ends too early')
+  return cursor
+}
+
+export type Mutable<T> = { -readonly [K in keyof T]: T[K] }
+
+function instant(value: number): number {
+  if (!Number.isSafeInteger(value)) throw new RangeError('an instant is out of range')
+  return value
+}
+
+function readAscii(length: number): string {
+  if (length === 0 || cursor + length > source.length) throw new RangeError('the version has no sensible length')
+  let text = ''
+  for (const end = cursor + length; cursor < end; cursor++) {
+    const code = source[cursor] as number
+    if (code > 126 || code < 32) throw new RangeError('the version is not printable ASCII')
+    text += String.fromCharCode(code)
+  }
+  return text
+}
+
+function nextByte(): number {
+  const byte = source[cursor++]
+  if (byte === undefined) throw new RangeError('the frame ends too early')
+  return byte
+}
+
+function readWhole(): number {
+  const first = nextByte()
+  let value = first & 0x3f
+  let factor = 64
+  for (let byte = first; (byte & 0x80) !== 0; factor *= 128) {
+    byte = nextByte()
+    value += (byte & 0x7f) * factor
+    if (value > Number.MAX_SAFE_INTEGER) throw new RangeError('a number is out of range')
+  }
+  return (first & 0x40) !== 0 ? -value : value
+}
+
+function readNumber(): number {
+  if (source[cursor] !== floatMark) return readWhole()
+  cursor += 1
+  if (cursor + 8 > source.length) throw new RangeError('the frame ends too early')
+  const value = new DataView(source.buffer, source.byteOffset + cursor, 8).getFloat64(0)
+  cursor += 8
+  return value
+}
+
+function readTags(): Record<string, string> {
+  const count = readWhole()
+  // Each tag takes two bytes at least, so a count beyond that is no reason to start.
+  if (count < 0 || count * 2 > source.length - cursor) throw new RangeError('there are not as many tags as announced')
+  const tags: Record<string, string> = {}
+  for (let index = 0; index < count; index++) {
+    const name = readText()
+    const version = readText()
+    if (name === '__proto__') {
+      Object.defineProperty(tags, name, { value: version, writable: true, enumerable: true, configurable: true })
+    } else tags[name] = version
+  }
+  return tags
+}
+
+function readText(): string {
+  const length = readWhole()
+  const size = length < 0 ? -length : length
+  if (cursor + size > source.length) throw new RangeError('a text ends too early')
+  const bytes = Buffer.from(source.buffer, source.byteOffset + cursor, size)
+  cursor += size
+  return bytes.toString(length < 0 ? 'utf16le' : 'utf8')
+}

@@ -1,0 +1,130 @@
+import { isWellFormed } from './well-formed.ts'
+
+/**
+ * Says whether MessagePack, as msgpackr writes it, gives a value back as it was. msgpackr does not: it drops the sign of -0,
+ * replaces lone surrogates, fills holes, forgets classes, renames the member `__proto__`, and repeats what is shared.
+ */
+
+/** From this many objects on, naming their members once saves more than it costs. */
+const manyObjects = 8
+/** Deeper values are refused; a cycle is one of them. */
+const deepest = 500
+
+let objects = 0
+let maps = 0
+let reservedName = false
+
+/** Returns whether the value needs the form with record definitions. Throws a `TypeError` that says where and why when it cannot be kept. */
+export function inspectForMessagePack(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) {
+    inspect(value, 0)
+    return false
+  }
+  objects = 0
+  maps = 0
+  reservedName = false
+  inspect(value, 0)
+  if (!reservedName) return maps > 0 || objects >= manyObjects
+  // msgpackr keeps its own table of members under this name, and one such object would spoil every later one.
+  if (maps > 0) refuse("an object with a member '__keys__' beside a Map")
+  return false
+}
+
+function refuse(what: string): never {
+  throw new TypeError(`MessagePack cannot keep ${what}`)
+}
+
+function inspect(value: unknown, depth: number): void {
+  switch (typeof value) {
+    case 'string':
+      if (!isWellFormed(value)) refuse('a string with a lone surrogate')
+      return
+    case 'number':
+      if (value === 0 && 1 / value < 0) refuse('-0')
+      return
+    case 'object':
+      if (value !== null) inspectObject(value, depth)
+      return
+    case 'bigint':
+      if (BigInt.asIntN(64, value) !== value && BigInt.asUintN(64, value) !== value)
+        refuse('a bigint of more than 64 bits')
+      return
+    case 'function':
+      return refuse('a function')
+    case 'symbol':
+      return refuse('a symbol')
+    default:
+  }
+}
+
+function inspectObject(value: object, depth: number): void {
+  if (depth >= deepest) refuse(`a value nested deeper than ${deepest} levels, or a cycle`)
+  const prototype = Object.getPrototypeOf(value)
+  if (prototype === Object.prototype) return inspectPlain(value as Record<string, unknown>, depth)
+  if (prototype === Array.prototype) return inspectArray(value as unknown[], depth)
+  if (prototype === Map.prototype) return inspectMap(value as Map<unknown, unknown>, depth)
+  if (prototype === Set.prototype) return inspectSet(value as Set<unknown>, depth)
+  if (prototype === Date.prototype || prototype === Buffer.prototype || prototype === ArrayBuffer.prototype) {
+    return inspectNoMembers(value)
+  }
+  if (ArrayBuffer.isView(value) && viewPrototypes.has(prototype)) return
+  if (prototype === RegExp.prototype && (value as RegExp).lastIndex === 0) return inspectNoMembers(value)
+  refuse(
+    prototype === null ? 'an object without a prototype' : `an instance of ${value.constructor?.name || 'a class'}`,
+  )
+}
+
+const viewPrototypes: ReadonlySet<object> = new Set([
+  Int8Array.prototype,
+  Uint8Array.prototype,
+  Uint8ClampedArray.prototype,
+  Int16Array.prototype,
+  Uint16Array.prototype,
+  Int32Array.prototype,
+  Uint32Array.prototype,
+  Float32Array.prototype,
+  Float64Array.prototype,
+  BigInt64Array.prototype,
+  BigUint64Array.prototype,
+  DataView.prototype,
+])
+
+function inspectPlain(value: Record<string, unknown>, depth: number): void {
+  objects += 1
+  for (const name in value) {
+    if (!Object.hasOwn(value, name)) continue
+    if (name === '__proto__') refuse("a member named '__proto__'")
+    if (name === '__keys__') reservedName = true
+    if (!isWellFormed(name)) refuse('a member name with a lone surrogate')
+    inspect(value[name], depth + 1)
+  }
+  if (Object.getOwnPropertySymbols(value).length > 0) refuse('a member named by a symbol')
+}
+
+function inspectArray(value: unknown[], depth: number): void {
+  const { length } = value
+  for (let index = 0; index < length; index++) {
+    const element = value[index]
+    if (element === undefined && !(index in value)) refuse('an array with holes')
+    inspect(element, depth + 1)
+  }
+  if (Object.keys(value).length !== length) refuse('an array with named members')
+}
+
+function inspectMap(value: Map<unknown, unknown>, depth: number): void {
+  maps += 1
+  for (const [key, element] of value) {
+    inspect(key, depth + 1)
+    inspect(element, depth + 1)
+  }
+  inspectNoMembers(value)
+}
+
+function inspectSet(value: Set<unknown>, depth: number): void {
+  for (const element of value) inspect(element, depth + 1)
+  inspectNoMembers(value)
+}
+
+function inspectNoMembers(value: object): void {
+  if (!(value instanceof Uint8Array) && Object.keys(value).length > 0) refuse('a built-in object with added members')
+}
