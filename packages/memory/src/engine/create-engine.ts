@@ -1,0 +1,79 @@
+import { type Duration, invalidArgument, milliseconds, wholeNumber } from '@cache/core/backend'
+import type { BoundedMapOptions } from '../bounded-map.ts'
+import { estimateBytes } from '../estimate-bytes.ts'
+import { createPolicy } from '../policy/create-policy.ts'
+import { coarseClock } from './coarse-clock.ts'
+import { Engine, type EvictionTeller } from './engine.ts'
+import { secureRandom } from './secure-random.ts'
+
+/** The options that `BoundedMap` and `MemoryBackend` have in common. */
+export type EngineSettings<K, V> = Pick<
+  BoundedMapOptions<K, V>,
+  'maxEntries' | 'maxBytes' | 'maxEntryBytes' | 'weigh' | 'policy' | 'clock' | 'random'
+>
+
+export const engineOptionNames: readonly string[] = [
+  'maxEntries',
+  'maxBytes',
+  'maxEntryBytes',
+  'weigh',
+  'policy',
+  'clock',
+  'random',
+]
+
+/** More slots than this would not fit into 32-bit cells. */
+const MOST_ENTRIES = 2 ** 30
+
+/** Checks and resolves the options, once. Throws `INVALID_ARGUMENT`. */
+export function createEngine<K, V>(
+  options: EngineSettings<K, V>,
+  teller: EvictionTeller<K, V> | null,
+  operation: string,
+): Engine<K, V> {
+  const { maxEntries, maxBytes, clock, random, policy } = options
+  if (maxEntries === undefined && maxBytes === undefined) {
+    throw invalidArgument('maxEntries', maxEntries, 'given, or maxBytes', operation)
+  }
+  checkFunction(options.weigh, 'weigh', operation)
+  checkFunction(random, 'random', operation)
+  if (clock !== undefined && typeof clock?.now !== 'function') {
+    throw invalidArgument('clock', clock, 'an object with a method now', operation)
+  }
+  const bytes = maxBytes === undefined ? Number.POSITIVE_INFINITY : wholeNumber(maxBytes, 'maxBytes', operation, 1)
+  return new Engine<K, V>({
+    maxEntries:
+      maxEntries === undefined
+        ? Number.POSITIVE_INFINITY
+        : wholeNumber(maxEntries, 'maxEntries', operation, 1, MOST_ENTRIES),
+    maxBytes: bytes,
+    maxEntryBytes: resolveMaxEntryBytes(options.maxEntryBytes, bytes, operation),
+    weigh: options.weigh ?? (maxBytes === undefined ? null : estimateEntry),
+    clock: clock ?? coarseClock,
+    reclaimWhenIdle: clock === undefined,
+    policy: createPolicy(policy ?? 'lru', random ?? Math.random),
+    teller,
+    random: random ?? secureRandom,
+  })
+}
+
+/** Milliseconds of a lifetime of more than none; `Infinity` means never. */
+export function lifetime(ttl: Duration, operation: string): number {
+  const ms = milliseconds(ttl, 'ttl', operation)
+  if (ms === 0) throw invalidArgument('ttl', ttl, 'longer than 0', operation)
+  return ms
+}
+
+function estimateEntry(value: unknown, key: unknown): number {
+  return estimateBytes(value) + estimateBytes(key)
+}
+
+function resolveMaxEntryBytes(given: number | undefined, maxBytes: number, operation: string): number {
+  if (given !== undefined) return wholeNumber(given, 'maxEntryBytes', operation, 1, maxBytes)
+  return maxBytes === Number.POSITIVE_INFINITY ? maxBytes : Math.max(1, Math.floor(maxBytes / 2))
+}
+
+/** Throws `INVALID_ARGUMENT` unless the argument is a function or absent. */
+export function checkFunction(given: unknown, name: string, operation: string): void {
+  if (given !== undefined && typeof given !== 'function') throw invalidArgument(name, given, 'a function', operation)
+}

@@ -1,0 +1,42 @@
+import type { Engine } from './engine.ts'
+
+/** One entry of a dump. */
+export interface DumpedEntry<K, V> {
+  readonly key: K
+  readonly value: V
+  /** Absent: it does not expire. */
+  readonly expiresAt?: number
+  /** How often it is known to have been used. Absent: 0. */
+  readonly uses?: number
+}
+
+/** All live entries, coldest first, so that a smaller cache which loads them keeps the warm ones. */
+export function dumpEngine<K, V>(engine: Engine<K, V>): DumpedEntry<K, V>[] {
+  const { slots, policy, clock } = engine
+  const now = slots.deadlines === null ? 0 : clock.now()
+  const entries: DumpedEntry<K, V>[] = []
+  for (const slot of policy.order()) {
+    const expiresAt = slots.deadlineAt(slot)
+    if (expiresAt <= now && slots.deadlines !== null) continue
+    const uses = policy.uses(slot)
+    entries.push({
+      key: slots.keyAt(slot),
+      value: slots.valueAt(slot),
+      ...(expiresAt === Number.POSITIVE_INFINITY ? {} : { expiresAt }),
+      ...(uses === 0 ? {} : { uses }),
+    })
+  }
+  return entries
+}
+
+export function loadEngine<K, V>(engine: Engine<K, V>, entries: Iterable<DumpedEntry<K, V>>): number {
+  let stored = 0
+  for (const entry of entries) {
+    if (!engine.set(entry.key, entry.value, entry.expiresAt ?? Number.POSITIVE_INFINITY)) continue
+    stored++
+    const slot = engine.find(entry.key)
+    if (slot < 0) continue
+    for (let uses = entry.uses ?? 0; uses > 0; uses--) engine.policy.hit(slot)
+  }
+  return stored
+}

@@ -1,0 +1,7 @@
+export { BoundedMap, type BoundedMapOptions, type BoundedMapStats, type DumpedEntry } from './bounded-map.ts'
+export { estimateBytes } from './estimate-bytes.ts'
+export type { EvictReason } from './evict-reason.ts'
+export type { Isolation } from './isolation.ts'
+export { MemoryBackend, type MemoryBackendOptions } from './memory-backend.ts'
+export type { PolicyName } from './policy/policy.ts'
+export { SyncMemoryBackend } from './sync-memory-backend.ts'

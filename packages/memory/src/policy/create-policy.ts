@@ -1,0 +1,20 @@
+import { invalidArgument } from '@cache/core/backend'
+import type { Slots } from '../engine/slots.ts'
+import { LruPolicy } from './lru.ts'
+import type { Policy, PolicyName } from './policy.ts'
+
+type PolicyClass = new (slots: Slots<unknown, unknown>, random: () => number) => Policy
+
+const policies: { readonly [name in PolicyName]?: PolicyClass } = {
+  lru: LruPolicy,
+}
+
+/** The names of all policies. */
+export const policyNames: readonly PolicyName[] = Object.keys(policies) as PolicyName[]
+
+/** The function that makes the policy of that name. Throws `INVALID_ARGUMENT` for an unknown name. */
+export function createPolicy(name: PolicyName, random: () => number): (slots: Slots<unknown, unknown>) => Policy {
+  const Chosen = Object.hasOwn(policies, name) ? policies[name] : undefined
+  if (Chosen === undefined) throw invalidArgument('policy', name, `one of ${policyNames.join(', ')}`)
+  return (slots) => new Chosen(slots, random)
+}
