@@ -85,7 +85,10 @@ const floatMark = 0x40
 
 function writeNumber(value: number): void {
   makeRoom(16)
-  if (Number.isSafeInteger(value) && !Object.is(value, -0)) return writeWhole(value)
+  if (Number.isSafeInteger(value) && !Object.is(value, -0)) {
+    writeWhole(value)
+    return
+  }
   scratch[position++] = floatMark
   position = scratch.writeDoubleBE(value, position)
 }
