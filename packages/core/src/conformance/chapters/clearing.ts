@@ -1,0 +1,166 @@
+import assert from 'node:assert/strict'
+import type { CacheBackend } from '../../protocol/backend.ts'
+import { hardPrefixes } from '../hard-keys.ts'
+import { type Rule, rule } from '../rule.ts'
+import { collect, setAll } from '../stage.ts'
+import type { Chapter } from './chapter.ts'
+
+const rules: readonly Rule[] = [
+  rule({
+    id: '5.1',
+    says: '`delete` removes the item and resolves to `true`, the second time to `false`',
+    async check(stage) {
+      const other = stage.item('other', 1)
+      await stage.backend.set(other)
+      for (const value of ['v', 0, null, false]) {
+        await stage.backend.set(stage.item('k', value))
+        assert.equal(await stage.backend.delete('k'), true)
+        await stage.lacks('k')
+        assert.equal(await stage.backend.delete('k'), false)
+      }
+      assert.equal(await stage.backend.delete('never set'), false)
+      await stage.holds(other)
+    },
+  }),
+
+  rule({
+    id: '5.2',
+    says: '`delete` of a placeholder removes it and resolves to `false`',
+    async check(stage) {
+      await stage.backend.set(stage.placeholder('k'))
+      assert.equal(await stage.backend.delete('k'), false)
+      await stage.lacks('k')
+    },
+  }),
+
+  rule({
+    id: '5.3',
+    says: 'of many deletes of one key at once exactly one resolves to `true`',
+    async check(stage) {
+      for (let round = 0; round < 5; round += 1) {
+        await stage.backend.set(stage.item('k', round))
+        const answers = await Promise.all(Array.from({ length: 20 }, () => stage.backend.delete('k')))
+        assert.equal(answers.filter(Boolean).length, 1)
+      }
+    },
+  }),
+
+  rule({
+    id: '5.4',
+    says: '`clear()` removes every item of this backend, placeholders too, and the backend works on',
+    async check(stage) {
+      const { backend } = stage
+      await backend.clear()
+      for (const key of ['a', 'b:c', '', '@#tag', '@/ns/:k']) await backend.set(stage.item(key, 1))
+      await backend.set(stage.placeholder('placeholder'))
+      await backend.clear()
+      for (const key of ['a', 'b:c', '', '@#tag', '@/ns/:k', 'placeholder']) await stage.lacks(key)
+      const item = stage.item('a', 2)
+      await backend.set(item)
+      await stage.holds(item)
+    },
+  }),
+
+  rule({
+    id: '5.5',
+    says: '`clear(prefix)` removes exactly the keys that start with it; no character means anything but itself',
+    async check(stage) {
+      const { backend } = stage
+      for (const { prefix, own, others } of hardPrefixes) {
+        const kept = others.map((key) => stage.item(key, key))
+        await backend.set(stage.item(prefix, 1))
+        await backend.set(stage.item(own, 1))
+        await backend.set(stage.placeholder(`${own} placeholder`))
+        for (const item of kept) await backend.set(item)
+        await backend.clear(prefix)
+        for (const key of [prefix, own, `${own} placeholder`]) await stage.lacks(key)
+        for (const item of kept) await stage.holds(item)
+        await backend.clear('')
+        for (const item of kept) await stage.lacks(item.key)
+      }
+    },
+  }),
+
+  rule({
+    id: '5.6',
+    says: '`clear` leaves alone what does not belong to this backend in a shared store',
+    means: ['openOther'],
+    async check(stage) {
+      const other = await stage.opened(stage.harness.openOther())
+      const own = stage.item('k', 'own')
+      const foreign = stage.item('k', 'foreign')
+      for (const clear of [
+        () => stage.backend.clear(),
+        () => stage.backend.clear(''),
+        () => stage.backend.clear('k'),
+      ]) {
+        await stage.backend.set(own)
+        await other.set(foreign)
+        await clear()
+        await stage.lacks('k')
+        await stage.holds(foreign, other)
+      }
+    },
+  }),
+
+  rule({
+    id: '5.7',
+    says: 'every item that was there before `clear` was called is gone after it, however many there are',
+    async check(stage) {
+      const { backend } = stage
+      const count = 20_000
+      const fill = async (): Promise<string[]> => {
+        const items = Array.from({ length: count }, (_, n) => stage.item(`${n % 2 ? 'odd' : 'even'}:${n}`, n))
+        await setAll(backend, items)
+        return items.map((item) => item.key)
+      }
+      const keys = await fill()
+      await backend.clear('odd:')
+      assert.equal(await stage.count(keys), count / 2, 'items left by clear(prefix)')
+      await backend.clear()
+      assert.equal(await stage.count(keys), 0, 'items left by clear()')
+      if (backend.keys) assert.equal((await collect(backend.keys())).length, 0, 'keys left by clear()')
+    },
+  }),
+
+  rule({
+    id: '5.8',
+    says: 'after `clear` an earlier `swap` condition fails: a late result does not come in',
+    members: ['swap'],
+    async check(stage) {
+      const { backend } = stage
+      for (const clear of [() => backend.clear(), () => backend.clear('k')]) {
+        const held = stage.placeholder('k', { expiresAt: stage.now() + 60_000 })
+        assert.equal(await backend.swap('k', undefined, held), true)
+        await clear()
+        assert.equal(await backend.swap('k', held.version, stage.item('k', 'late')), false)
+        await stage.lacks('k')
+      }
+    },
+  }),
+
+  rule({
+    id: '5.9',
+    says: 'a set that was awaited is seen by the next `delete` and `clear`, and what is set after them stays',
+    async check(stage) {
+      const { backend } = stage
+      const changes: ((backend: CacheBackend, key: string) => Promise<unknown>)[] = [
+        (handle, key) => handle.delete(key),
+        (handle) => handle.clear(),
+        (handle, key) => handle.clear(key),
+      ]
+      for (const change of changes) {
+        for (let round = 0; round < 20; round += 1) {
+          await backend.set(stage.item('k', 'before'))
+          await change(backend, 'k')
+          await stage.lacks('k')
+          const after = stage.item('k', 'after')
+          await backend.set(after)
+          await stage.holds(after)
+        }
+      }
+    },
+  }),
+]
+
+export const clearing: Chapter = { title: '5 Deleting and clearing', rules }

@@ -1,0 +1,172 @@
+import assert from 'node:assert/strict'
+import { cacheErrorCode } from '../../protocol/cache-error.ts'
+import { type Rule, rule } from '../rule.ts'
+import { show } from '../stage.ts'
+import type { Chapter } from './chapter.ts'
+
+const most = Number.MAX_SAFE_INTEGER
+
+const rules: readonly Rule[] = [
+  rule({
+    id: '7.1',
+    says: '`increment` of a missing key starts from 0 and resolves to `delta`; `get` then gives that number',
+    members: ['increment'],
+    async check(stage) {
+      for (const delta of [1, 0, -3, 1_000_000, most, -most]) {
+        const key = `by ${delta}`
+        assert.equal(await stage.backend.increment(key, delta), delta)
+        const found = await stage.backend.get(key)
+        assert.equal(found?.value, delta)
+        assert.equal(found?.key, key)
+        assert(typeof found?.version === 'string' && found.version !== '', 'a counter has a version')
+        assert.equal(found?.expiresAt, undefined)
+      }
+    },
+  }),
+
+  rule({
+    id: '7.2',
+    says: '`increment` of a whole number that was set continues from it; a negative `delta` subtracts',
+    members: ['increment'],
+    async check(stage) {
+      await stage.backend.set(stage.item('k', 10))
+      assert.equal(await stage.backend.increment('k', 5), 15)
+      assert.equal(await stage.backend.increment('k', -20), -5)
+      assert.equal(await stage.backend.increment('k', 0), -5)
+      assert.equal((await stage.backend.get('k'))?.value, -5)
+      await stage.backend.set(stage.item('k', 100))
+      assert.equal(await stage.backend.increment('k', 1), 101)
+      assert.equal(await stage.backend.delete('k'), true)
+      assert.equal(await stage.backend.increment('k', 1), 1)
+      await stage.backend.set(stage.item('zero', 0))
+      assert.equal(await stage.backend.increment('zero', 1), 1)
+    },
+  }),
+
+  rule({
+    id: '7.3',
+    says: 'a thousand increments at once count exactly, and no two see the same sum',
+    members: ['increment'],
+    async check(stage) {
+      const sums = await Promise.all(Array.from({ length: 1000 }, () => stage.backend.increment('k', 1)))
+      assert.equal((await stage.backend.get('k'))?.value, 1000)
+      assert.equal(new Set(sums).size, 1000)
+    },
+  }),
+
+  rule({
+    id: '7.4',
+    says: '`expiresAt` counts only when the counter is created; an existing one keeps its own deadline, or none, and its tags',
+    members: ['increment'],
+    async check(stage) {
+      const { backend } = stage
+      const deadline = stage.soon()
+      assert.equal(await backend.increment('created', 1, deadline), 1)
+      assert.equal(await backend.increment('created', 1, stage.now() + 3_600_000), 2)
+      assert.equal(await backend.increment('created', 1), 3)
+      await backend.set(stage.item('set', 5, { expiresAt: deadline, tags: { t: 'v' } }))
+      assert.equal(await backend.increment('set', 1, stage.now() + 3_600_000), 6)
+      const counted = await backend.get('set')
+      if (stage.before(deadline)) assert.deepEqual({ ...counted?.tags }, { t: 'v' })
+      await backend.set(stage.item('forever', 5))
+      assert.equal(await backend.increment('forever', 1, deadline), 6)
+      assert.equal(await backend.increment('endless', 1), 1)
+      assert.equal(await backend.increment('endless', 1, deadline), 2)
+      await stage.pass(deadline)
+      await stage.lacks('created')
+      await stage.lacks('set')
+      assert.equal((await backend.get('forever'))?.value, 6)
+      assert.equal((await backend.get('endless'))?.value, 2)
+      assert.equal(await backend.increment('created', 1), 1)
+      const found = await backend.get('created')
+      assert.equal(found?.expiresAt, undefined, 'a counter made anew has no deadline of the old one')
+    },
+  }),
+
+  rule({
+    id: '7.5',
+    says: 'a value that is not a whole number rejects with `NOT_A_NUMBER` and stays untouched',
+    members: ['increment'],
+    async check(stage) {
+      for (const value of ['5', '', 'text', 1.5, null, true, false, {}, [], [1], { n: 1 }]) {
+        const item = stage.item('k', value, { tags: { t: 'v' }, expiresAt: stage.now() + 60_000 })
+        await stage.backend.set(item)
+        await stage.rejects(() => stage.backend.increment('k', 1), 'NOT_A_NUMBER')
+        await stage.holds(item)
+      }
+    },
+  }),
+
+  rule({
+    id: '7.6',
+    says: 'a sum outside ±(2^53 − 1) rejects with `OUT_OF_RANGE` and leaves the counter untouched',
+    members: ['increment'],
+    async check(stage) {
+      const { backend } = stage
+      for (const sign of [1, -1]) {
+        const full = stage.item(`full ${sign}`, sign * most)
+        await backend.set(full)
+        for (const delta of [1, 2, most]) {
+          await stage.rejects(() => backend.increment(full.key, sign * delta), 'OUT_OF_RANGE')
+          await stage.holds(full)
+        }
+        assert.equal(await backend.increment(full.key, -sign), sign * (most - 1))
+        assert.equal(await backend.increment(full.key, sign), sign * most)
+        await stage.rejects(() => backend.increment(full.key, sign), 'OUT_OF_RANGE')
+        assert.equal((await backend.get(full.key))?.value, sign * most)
+      }
+      await backend.set(stage.item('past', 2 ** 53))
+      const error = await backend.increment('past', 1).then(
+        (sum) => `resolved to ${sum}`,
+        (reason: unknown) => reason,
+      )
+      const code = cacheErrorCode(error)
+      assert(code === 'OUT_OF_RANGE' || code === 'NOT_A_NUMBER', `a counter past 2^53: ${show(error)}`)
+      assert.equal((await backend.get('past'))?.value, 2 ** 53)
+    },
+  }),
+
+  rule({
+    id: '7.7',
+    says: '`increment` of a placeholder starts from 0',
+    members: ['increment'],
+    async check(stage) {
+      await stage.backend.set(stage.placeholder('k', { expiresAt: stage.now() + 60_000 }))
+      assert.equal(await stage.backend.increment('k', 4), 4)
+      const found = await stage.backend.get('k')
+      assert.equal(found?.value, 4)
+      assert.equal(found?.expiresAt, undefined, 'the deadline of the placeholder is not that of the counter')
+      const deadline = stage.now() + 120_000
+      await stage.backend.set(stage.placeholder('lives', { expiresAt: stage.now() + 60_000 }))
+      assert.equal(await stage.backend.increment('lives', 1, deadline), 1)
+      const ends = (await stage.backend.get('lives'))?.expiresAt
+      // A store may tell a counter's deadline from its own clock: a few milliseconds beside what was asked.
+      assert(ends !== undefined && Math.abs(ends - deadline) < 1000, `expiresAt is ${ends} instead of ${deadline}`)
+    },
+  }),
+
+  rule({
+    id: '7.8',
+    says: '`swap` with the version read before an increment fails, with the version read after it succeeds',
+    members: ['increment', 'swap'],
+    async check(stage) {
+      const { backend } = stage
+      const set = stage.item('k', 1)
+      await backend.set(set)
+      await backend.increment('k', 1)
+      assert.equal(await backend.swap('k', set.version, stage.item('k', 'late')), false, 'the version it was set with')
+      const before = await backend.get('k')
+      await backend.increment('k', 1)
+      const after = await backend.get('k')
+      assert.notEqual(after?.version, before?.version)
+      assert.equal(await backend.swap('k', before?.version, stage.item('k', 'late')), false, 'the version before')
+      const next = stage.item('k', 'next')
+      assert.equal(await backend.swap('k', after?.version, next), true, 'the version after')
+      await stage.holds(next)
+      await backend.increment('made', 1)
+      assert.equal(await backend.swap('made', undefined, stage.item('made', 'late')), false, 'a counter is a live item')
+    },
+  }),
+]
+
+export const counters: Chapter = { title: '7 Counters', rules }

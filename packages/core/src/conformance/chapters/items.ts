@@ -1,0 +1,188 @@
+import assert from 'node:assert/strict'
+import { cacheErrorCode } from '../../protocol/cache-error.ts'
+import { createRandom } from '../random.ts'
+import { type Rule, rule } from '../rule.ts'
+import { emptySamples, keptByDefault, richSamples, type Sample } from '../samples.ts'
+import { assertItem, type Stage, show } from '../stage.ts'
+import type { Chapter } from './chapter.ts'
+
+const rules: readonly Rule[] = [
+  rule({
+    id: '1.1',
+    says: '`get` resolves to `undefined` for a key that was never set',
+    async check(stage) {
+      for (const key of ['k', '', 'constructor', '__proto__', 'toString']) await stage.lacks(key)
+      await stage.backend.set(stage.item('other', 1))
+      for (const key of ['k', 'othe', 'other ', 'constructor']) await stage.lacks(key)
+    },
+  }),
+
+  rule({
+    id: '1.2',
+    says: '`get` resolves to the item that was set, member by member; members that were not given are absent',
+    async check(stage) {
+      const full = stage.item('full', { name: 'Ada' }, everyMember(stage.now()))
+      const least = { key: 'least', value: 'v', version: 'v1', createdAt: 0 }
+      const odd = stage.item('odd', 'v', { version: '~!@#$%^&*()[]{}:;,.<>/?|', cost: 0, tags: {} })
+      for (const item of [full, least, odd]) await stage.backend.set(item)
+      for (const item of [full, least, odd]) await stage.holds(item)
+      for (const item of [full, least, odd]) await stage.holds(item)
+    },
+  }),
+
+  rule({
+    id: '1.3',
+    says: '`set` replaces the whole item: no deadline, tag or cost of the old one remains',
+    async check(stage) {
+      const deadline = stage.soon()
+      const old = stage.item('k', { a: 1 }, { ...everyMember(stage.now()), expiresAt: deadline })
+      const next = stage.item('k', { b: 2 })
+      await stage.backend.set(old)
+      await stage.backend.set(next)
+      await stage.holds(next)
+      await stage.pass(deadline)
+      await stage.holds(next)
+    },
+  }),
+
+  rule({
+    id: '1.4',
+    says: '`null`, `false`, `0`, an empty text, object or array, and `NaN` where it is kept, are values and no misses',
+    async check(stage) {
+      for (const sample of emptySamples) await keepsOrRefuses(stage, sample)
+    },
+  }),
+
+  rule({
+    id: '1.5',
+    says: 'values come back as they were, or `set` rejects with `NOT_STORABLE` and leaves the old item',
+    async check(stage) {
+      for (const sample of richSamples) await keepsOrRefuses(stage, sample)
+    },
+  }),
+
+  rule({
+    id: '1.6',
+    says: 'a value of one megabyte comes back whole',
+    async check(stage) {
+      const random = createRandom(16)
+      const bytes = Uint8Array.from({ length: 1_048_576 }, () => random.below(256))
+      const text = Buffer.from(bytes.buffer).toString('latin1')
+      const item = stage.item('text', text)
+      await stage.backend.set(item)
+      await stage.backend.set(stage.item('other', 1))
+      const found = await stage.backend.get('text')
+      assert(found !== undefined, 'one megabyte of text is gone')
+      assert(found.value === text, 'one megabyte of text came back changed')
+      await keepsOrRefuses(stage, { says: 'one megabyte of bytes', kind: 'bytes', make: () => Uint8Array.from(bytes) })
+    },
+  }),
+
+  rule({
+    id: '1.7',
+    says: 'a value that cannot be kept is refused with `NOT_STORABLE` before anything is written',
+    async check(stage) {
+      const named = (): number => 1
+      for (const value of [named, Symbol('s'), { inside: named }, [named], new WeakMap(), Promise.resolve(1)]) {
+        const old = stage.item('k', 'old')
+        await stage.backend.set(old)
+        const item = stage.item('k', value)
+        if (stage.harness.values === 'copies') {
+          await stage.rejects(() => stage.backend.set(item), 'NOT_STORABLE')
+          await stage.holds(old)
+        } else if (await refused(stage, () => stage.backend.set(item))) await stage.holds(old)
+        else await stage.holds(item)
+      }
+    },
+  }),
+
+  rule({
+    id: '1.8',
+    says: 'a placeholder is stored and returned as an item whose value is `undefined`, with its version and deadline',
+    async check(stage) {
+      const held = stage.placeholder('k', { expiresAt: stage.now() + 60_000 })
+      await stage.backend.set(held)
+      const found = await stage.backend.get('k')
+      assert(found !== undefined, 'a placeholder is gone')
+      assertItem({ ...found, value: found.value }, held)
+      const item = stage.item('k', 'value')
+      await stage.backend.set(item)
+      await stage.holds(item)
+    },
+  }),
+
+  rule({
+    id: '1.9',
+    says: 'what the caller does to a value after `set` or after `get` never reaches the stored value of a store of copies',
+    async check(stage) {
+      if (stage.harness.values === 'references') stage.skip('the store keeps references by its own statement')
+      const make = (): { list: number[]; inner: { n: number } } => ({ list: [1], inner: { n: 1 } })
+      const given = stage.item('k', make())
+      const expected = { ...given, value: make() }
+      await stage.backend.set(given)
+      spoil(given.value)
+      await stage.holds(expected)
+      spoil((await stage.backend.get('k'))?.value)
+      await stage.holds(expected)
+      if (stage.backend.getMany) spoil((await stage.backend.getMany(['k']))[0]?.value)
+      await stage.holds(expected)
+    },
+  }),
+
+  rule({
+    id: '1.10',
+    says: 'tags keep their names and versions, whatever characters they have',
+    async check(stage) {
+      const tags = { 'a:b': 'v1', '': 'v2', 'ü "quoted" \u0000': 'v3', constructor: 'v4', '@#app/:t': 'v5' }
+      const item = stage.item('k', 1, { tags })
+      await stage.backend.set(item)
+      await stage.holds(item)
+    },
+  }),
+]
+
+export const items: Chapter = { title: '1 Items', rules }
+
+function everyMember(now: number): { staleAt: number; expiresAt: number; tags: Record<string, string>; cost: number } {
+  return { staleAt: now + 30_000, expiresAt: now + 60_000, tags: { red: 'r1', blue: 'b1' }, cost: 12 }
+}
+
+async function keepsOrRefuses(
+  stage: Pick<Stage, 'backend' | 'harness' | 'item' | 'holds'>,
+  sample: Sample,
+): Promise<void> {
+  const keeps = stage.harness.keeps ?? keptByDefault
+  const old = stage.item('k', 'old')
+  await stage.backend.set(old)
+  const item = stage.item('k', sample.make())
+  try {
+    if (await refused(stage, () => stage.backend.set(item))) {
+      const required = sample.kind === undefined || keeps.includes(sample.kind)
+      assert(!required, `refused with NOT_STORABLE although the backend keeps it`)
+      await stage.holds(old)
+    } else await stage.holds({ ...item, value: sample.make() })
+  } catch (error) {
+    throw new assert.AssertionError({ message: `${sample.says}: ${show(error)}` })
+  }
+}
+
+/** Whether the write was refused with `NOT_STORABLE`. Any other rejection is an error. */
+async function refused(_stage: unknown, write: () => Promise<void>): Promise<boolean> {
+  try {
+    await write()
+    return false
+  } catch (error) {
+    if (cacheErrorCode(error) === 'NOT_STORABLE') return true
+    throw error
+  }
+}
+
+function spoil(value: unknown): void {
+  const spoiled = value as { list: number[]; inner: { n: number } }
+  try {
+    spoiled.list.push(2)
+    spoiled.inner.n = 2
+  } catch {
+    // A store may hand out frozen values: also a way to keep the promise.
+  }
+}

@@ -1,0 +1,41 @@
+import { chapters } from './chapters/index.ts'
+import type { Harness } from './harness.ts'
+import type { Rule } from './rule.ts'
+import { reasonToSkip, runRule } from './run-rule.ts'
+import type { Runner, RunningTest } from './runner.ts'
+
+/** Long enough for the slowest rule on a slow machine: twenty thousand items on a real server. */
+const timeout = 60_000
+
+/**
+ * Declares the whole suite in the runner that is lent: a `describe` per chapter of CONTRACT.md and an `it` per rule,
+ * titled by the rule's number and promise. What the harness or the backend lacks shows as skipped, with the reason.
+ */
+export function conformance(harness: Harness, runner: Runner): void {
+  runner.describe(`${harness.name} keeps the contract of a backend`, () => {
+    for (const chapter of chapters) {
+      runner.describe(chapter.title, () => {
+        for (const rule of chapter.rules) declare(rule, harness, runner)
+      })
+    }
+  })
+}
+
+function declare(rule: Rule, harness: Harness, { it }: Runner): void {
+  const title = `${rule.id} ${rule.says}`
+  const reason = reasonToSkip(rule, harness)
+  if (reason !== undefined) {
+    it.skip(`${title} (skipped: ${reason})`, () => {})
+    return
+  }
+  it(title, async (running?: RunningTest) => report(title, rule, harness, running), timeout)
+}
+
+async function report(title: string, rule: Rule, harness: Harness, running?: RunningTest): Promise<void> {
+  const outcome = await runRule(rule, harness)
+  if (outcome.status === 'failed') throw outcome.error
+  if (outcome.status === 'passed') return
+  // Which members a backend has is known only once it is open, too late for `it.skip`.
+  if (typeof running?.skip === 'function') running.skip(outcome.reason)
+  else console.warn(`${harness.name}: ${title} (skipped: ${outcome.reason})`)
+}

@@ -1,0 +1,47 @@
+import type { CacheBackend } from '../protocol/backend.ts'
+import type { Harness, Means } from './harness.ts'
+import type { Stage } from './stage.ts'
+
+/** The optional members of a backend that a rule may need. */
+export type Member = Exclude<keyof CacheBackend, 'name' | 'get' | 'set' | 'delete' | 'clear'>
+
+/** One promise of CONTRACT.md and the check that holds a backend to it. */
+export interface Rule {
+  /** The number of the promise in CONTRACT.md. */
+  readonly id: string
+  /** The promise, as a sentence whose subject comes first. A failing rule shows it: the text is the promise that broke. */
+  readonly says: string
+  /** Members that the backend must have; the rule is skipped where one is absent. */
+  readonly members: readonly Member[]
+  /** Members that the harness must have; the rule is skipped where one is absent. */
+  readonly means: readonly Means[]
+  /** Whether the suite opens a handle first. A rule that opens otherwise says `false`. */
+  readonly opens: boolean
+  check(stage: Stage): Promise<void>
+}
+
+/** The stage of a rule that named its members and means: what it named is there. */
+export type StageWith<M extends Member, H extends Means> = Omit<Stage, 'backend' | 'harness'> & {
+  readonly backend: CacheBackend & Required<Pick<CacheBackend, M>>
+  readonly harness: Harness & Required<Pick<Harness, H>>
+}
+
+/** Makes a rule; the types of `check` follow from `members` and `means`. */
+export function rule<M extends Member = never, H extends Means = never>(parts: {
+  readonly id: string
+  readonly says: string
+  readonly members?: readonly M[]
+  readonly means?: readonly H[]
+  readonly opens?: boolean
+  check(stage: StageWith<M, H>): Promise<void>
+}): Rule {
+  return {
+    id: parts.id,
+    says: parts.says,
+    members: parts.members ?? [],
+    means: parts.means ?? [],
+    opens: parts.opens ?? true,
+    // Sound because `runRule` asks for the named members before it calls.
+    check: parts.check as unknown as (stage: Stage) => Promise<void>,
+  }
+}

@@ -1,0 +1,213 @@
+import assert from 'node:assert/strict'
+import type { CacheBackend } from '../protocol/backend.ts'
+import { type CacheErrorCode, cacheErrorCode } from '../protocol/cache-error.ts'
+import type { Item } from '../protocol/item.ts'
+import { createVersion } from '../protocol/version.ts'
+import type { Awaitable, Harness } from './harness.ts'
+
+/** Thrown to say that a rule does not apply here; the runner shows it as skipped, with the reason. */
+export class SkipRule {
+  readonly reason: string
+  constructor(reason: string) {
+    this.reason = reason
+  }
+}
+
+/** Real time that a condition may take before it counts as broken. */
+const patience = 10_000
+const canary = 'the canary of the suite'
+
+/** What a rule works with: the handles it opens, its time, and the items it makes. Handles are closed when it ends. */
+export class Stage {
+  readonly harness: Harness
+  #backend: CacheBackend | undefined
+  readonly #open = new Set<CacheBackend>()
+
+  constructor(harness: Harness) {
+    this.harness = harness
+  }
+
+  /** The first handle. */
+  get backend(): CacheBackend {
+    assert(this.#backend !== undefined, 'the rule opens no handle by itself')
+    return this.#backend
+  }
+
+  async openFirst(): Promise<CacheBackend> {
+    this.#backend = await this.opened(this.harness.open())
+    return this.#backend
+  }
+
+  /** Takes charge of a handle: closes it when the rule ends. */
+  async opened(opening: Awaitable<CacheBackend>): Promise<CacheBackend> {
+    const handle = await opening
+    this.#open.add(handle)
+    return handle
+  }
+
+  /** Closes a handle now. */
+  async close(handle: CacheBackend): Promise<void> {
+    this.#open.delete(handle)
+    await this.within(patience, async () => handle.close?.(), 'close')
+  }
+
+  /** Closes what is open still and lets the harness clean up. */
+  async end(): Promise<void> {
+    try {
+      for (const handle of [...this.#open]) await this.close(handle)
+    } finally {
+      await this.harness.dispose?.()
+    }
+  }
+
+  skip(reason: string): never {
+    throw new SkipRule(reason)
+  }
+
+  /** The instant by the clock that the backend goes by. */
+  now(): number {
+    return this.harness.clock?.now() ?? Date.now()
+  }
+
+  /** A deadline that comes soon: far enough to be met before it, near enough to be waited for. */
+  soon(): number {
+    return this.now() + (this.harness.clock ? 1000 : 200)
+  }
+
+  /**
+   * Lets time pass until the instant has come. Without a clock of its own it cannot know the store's clock to the
+   * millisecond, so it stores one more item that ends a little later and polls until that one is gone.
+   */
+  async pass(instant: number, backend: CacheBackend = this.backend): Promise<void> {
+    if (this.harness.clock) {
+      this.harness.clock.advance(Math.max(0, instant - this.harness.clock.now()))
+      return
+    }
+    await backend.set(this.item(canary, 'sings', { expiresAt: instant + 20 }))
+    await this.until(
+      async () => (await backend.get(canary)) === undefined && Date.now() >= instant,
+      `an item with expiresAt ${instant} to expire`,
+    )
+  }
+
+  /** Whether the deadline surely lies ahead still. Without a clock of its own the machine may have been slow. */
+  before(instant: number): boolean {
+    return this.now() < instant
+  }
+
+  /** Polls until the condition holds; fails when it does not hold in time. */
+  async until(condition: () => Awaitable<boolean>, what: string, bound: number = patience): Promise<void> {
+    const end = performance.now() + bound
+    while (!(await condition())) {
+      if (performance.now() > end) assert.fail(`waited ${bound} ms in vain for ${what}`)
+      await new Promise((resolve) => setTimeout(resolve, 5))
+    }
+  }
+
+  /** The same outcome as `work`, or a failure when it has not settled after `bound` milliseconds. */
+  async within<Value>(bound: number, work: () => Awaitable<Value>, what: string): Promise<Value> {
+    let timer: NodeJS.Timeout | undefined
+    const late = new Promise<never>((_, reject) => {
+      timer = setTimeout(
+        () => reject(new assert.AssertionError({ message: `${what} had not settled after ${bound} ms` })),
+        bound,
+      )
+    })
+    try {
+      return await Promise.race([work(), late])
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+
+  /** An item with a new version, made now. */
+  item(key: string, value: unknown, rest: Partial<Item> = {}): Item {
+    return { key, value, version: createVersion(), createdAt: this.now(), ...rest }
+  }
+
+  placeholder(key: string, rest: Partial<Item> = {}): Item {
+    return this.item(key, undefined, rest)
+  }
+
+  /** The store holds exactly this item. */
+  async holds(item: Item, backend: CacheBackend = this.backend): Promise<void> {
+    assertItem(await backend.get(item.key), item)
+  }
+
+  /** The store answers as if the key had never been set. */
+  async lacks(key: string, backend: CacheBackend = this.backend): Promise<void> {
+    assert.equal(await backend.get(key), undefined, `get(${show(key)})`)
+  }
+
+  /** The call rejects with a `CacheError` of that code; throwing before there is a promise does not count. */
+  async rejects(call: () => unknown, ...codes: readonly CacheErrorCode[]): Promise<void> {
+    let promise: unknown
+    try {
+      promise = call()
+    } catch (error) {
+      assert.fail(`threw instead of rejecting: ${String(error)}`)
+    }
+    let answer: unknown
+    try {
+      answer = await promise
+    } catch (error) {
+      const code = cacheErrorCode(error)
+      assert(
+        code !== undefined && codes.includes(code),
+        `rejected with ${show(error)} instead of ${codes.join(' or ')}`,
+      )
+      return
+    }
+    assert.fail(`resolved to ${show(answer)} instead of rejecting with ${codes.join(' or ')}`)
+  }
+
+  /** The number of items, counted by asking for each key. */
+  async count(keys: Iterable<string>, backend: CacheBackend = this.backend): Promise<number> {
+    const found = await getAll(backend, [...keys])
+    return found.filter((item) => item !== undefined).length
+  }
+}
+
+const members = ['key', 'value', 'version', 'createdAt', 'staleAt', 'expiresAt', 'tags', 'cost']
+
+/** Equal in every member, with none besides; a member that was not given must be absent. */
+export function assertItem(found: Item | undefined, expected: Item): void {
+  assert(found !== undefined, `get(${show(expected.key)}) found nothing`)
+  assert.deepEqual(plain(found), plain(expected))
+}
+
+function plain(item: Item): Record<string, unknown> {
+  for (const name of Object.keys(item)) assert(members.includes(name), `an item has no member '${name}'`)
+  return { ...item, tags: item.tags && Object.fromEntries(Object.entries(item.tags).sort()) }
+}
+
+/** `getMany` where there is one, else one by one. */
+export async function getAll(backend: CacheBackend, keys: readonly string[]): Promise<(Item | undefined)[]> {
+  if (backend.getMany) return backend.getMany(keys)
+  const found: (Item | undefined)[] = []
+  for (const key of keys) found.push(await backend.get(key))
+  return found
+}
+
+/** `setMany` where there is one, else in slices at once. */
+export async function setAll(backend: CacheBackend, items: readonly Item[]): Promise<void> {
+  for (let start = 0; start < items.length; start += 1000) {
+    const slice = items.slice(start, start + 1000)
+    if (backend.setMany) await backend.setMany(slice)
+    else await Promise.all(slice.map((item) => backend.set(item)))
+  }
+}
+
+/** All that an iteration yields. */
+export async function collect(keys: AsyncIterable<string>): Promise<string[]> {
+  const found: string[] = []
+  for await (const key of keys) found.push(key)
+  return found
+}
+
+/** Short enough for a message. */
+export function show(given: unknown): string {
+  if (given instanceof Error) return `${given.name} ${cacheErrorCode(given) ?? ''}: ${given.message}`
+  const text = typeof given === 'string' ? JSON.stringify(given) : String(given)
+  return text.length > 80 ? `${text.slice(0, 77)}… (${text.length} characters)` : text
+}
