@@ -9,7 +9,7 @@ async function open(options: RedisOptions = {}): Promise<RedisServer> {
   return server
 }
 
-function connect(address: string, options: ClientOptions = {}): Redis {
+function connect(address: string, options: Omit<ClientOptions, 'replyMapping'> = {}): Redis {
   const client = new Redis(address, options)
   client.on('error', () => {})
   onTestFinished(() => client.disconnect())

@@ -1,0 +1,14 @@
+import { requireBinary } from '../require-binary.ts'
+import type { Tally } from './tally.ts'
+
+const programs = ['openssl', 'redis-server', 'initdb', 'pgbouncer']
+
+/** Every server program is on the machine, or is installed now. */
+export async function checkServers(tally: Tally): Promise<void> {
+  // One after the other: apt-get takes a lock.
+  for (const program of programs) {
+    await tally.check(`${program} is on this machine`, async () => {
+      process.stdout.write(`  ${program}: ${await requireBinary(program)}\n`)
+    })
+  }
+}

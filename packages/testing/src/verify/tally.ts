@@ -1,0 +1,34 @@
+/** Counts what has passed and failed, and keeps the reason of every failure for the end. */
+export class Tally {
+  passed = 0
+  failed = 0
+  readonly failures: { readonly name: string; readonly reason: string }[] = []
+
+  pass(count = 1): void {
+    this.passed += count
+  }
+
+  fail(name: string, reason: string): void {
+    this.failed++
+    this.failures.push({ name, reason })
+    process.stdout.write(`  FAILED ${name}\n${indent(lastLines(reason, 60))}\n`)
+  }
+
+  /** Counts a check that passes when it resolves. */
+  async check(name: string, work: () => Promise<unknown>): Promise<void> {
+    try {
+      await work()
+      this.pass()
+    } catch (error) {
+      this.fail(name, error instanceof Error ? error.message : String(error))
+    }
+  }
+}
+
+function lastLines(text: string, count: number): string {
+  return text.trimEnd().split('\n').slice(-count).join('\n')
+}
+
+function indent(text: string): string {
+  return text.replace(/^/gm, '    ')
+}
