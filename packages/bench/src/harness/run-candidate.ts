@@ -1,0 +1,47 @@
+import { type ChildProcess, fork } from 'node:child_process'
+import type { Order, Report } from './candidate-process.ts'
+
+export interface CandidateRun {
+  readonly order: Order
+  readonly execArgv: readonly string[]
+  /** Milliseconds. */
+  readonly timeLimit: number
+}
+
+/** One report for each row of the order, in whatever order they came. A process that dies or takes too long fails the rows it owes. */
+export async function runCandidate({ order, execArgv, timeLimit }: CandidateRun): Promise<Report[]> {
+  const child = fork(new URL('./candidate-process.ts', import.meta.url), {
+    execArgv: [...execArgv],
+    // JSON would turn a figure of NaN into null.
+    serialization: 'advanced',
+  })
+  const reports: Report[] = []
+  child.on('message', (report: Report) => reports.push(report))
+  const ending = await lifeOf(child, order, timeLimit)
+  const done = new Set(reports.map(({ row }) => row))
+  for (const row of order.rows) {
+    if (!done.has(row)) reports.push({ row, failure: ending })
+  }
+  return reports
+}
+
+/** Hands over the order and resolves to how the process ended. */
+function lifeOf(child: ChildProcess, order: Order, timeLimit: number): Promise<string> {
+  return new Promise((resolve) => {
+    let tooLong = false
+    const timer = setTimeout(() => {
+      tooLong = true
+      child.kill('SIGKILL')
+    }, timeLimit)
+    child.once('error', (error) => {
+      clearTimeout(timer)
+      resolve(`its process failed: ${error.message}`)
+    })
+    child.once('exit', (code, signal) => {
+      clearTimeout(timer)
+      resolve(tooLong ? `it took more than ${timeLimit} ms` : `its process ended (${signal ?? code}) without a report`)
+    })
+    // A process that dies at once is told of by 'exit'; the failed sending adds nothing.
+    child.send(order, () => {})
+  })
+}
