@@ -32,7 +32,14 @@ async function aptGet(name: string): Promise<void> {
     await run('apt-get', ['update'])
     listsUpdated = true
   }
-  const { code, output } = await run('apt-get', ['install', '--yes', '--no-install-recommends', name])
+  const { code, output } = await run('apt-get', [
+    '-o',
+    'DPkg::Lock::Timeout=120',
+    'install',
+    '--yes',
+    '--no-install-recommends',
+    name,
+  ])
   if (code !== 0) throw new Error(`apt-get install ${name} ended with code ${code}\n${output.slice(-2000)}`)
 }
 

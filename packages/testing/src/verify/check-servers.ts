@@ -8,7 +8,7 @@ export async function checkServers(tally: Tally): Promise<void> {
   // One after the other: apt-get takes a lock.
   for (const program of programs) {
     await tally.check(`${program} is on this machine`, async () => {
-      process.stdout.write(`  ${program}: ${await requireBinary(program)}\n`)
+      tally.note(`${program}: ${await requireBinary(program)}`)
     })
   }
 }

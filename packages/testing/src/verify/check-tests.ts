@@ -47,7 +47,12 @@ function count(tally: Tally, name: string, report: Report): { passed: number; fa
   }
 }
 
-async function countPackage(tally: Tally, one: WorkspacePackage, ok: boolean, cached: boolean): Promise<void> {
+/** Counts the tests of one package from its report; `ok` is whether its task ended with exit code 0. */
+export async function countPackage(
+  tally: Tally,
+  one: Pick<WorkspacePackage, 'name' | 'directory'>,
+  { ok, cached }: { readonly ok: boolean; readonly cached: boolean },
+): Promise<void> {
   const report = await readReport(one.directory)
   if (!report) {
     tally.fail(`tests of ${one.name}`, 'vitest wrote no report')
@@ -57,7 +62,7 @@ async function countPackage(tally: Tally, one: WorkspacePackage, ok: boolean, ca
   // An error outside of every test (a set-up, an unhandled rejection) fails the run and stands in no report.
   if (!ok && failed === 0) tally.fail(`tests of ${one.name}`, 'vitest failed although no test did, see above')
   const note = cached ? ' (unchanged, from the cache)' : ''
-  process.stdout.write(`  ${one.name}: ${passed} passed, ${failed} failed, ${skipped} skipped${note}\n`)
+  tally.note(`${one.name}: ${passed} passed, ${failed} failed, ${skipped} skipped${note}`)
 }
 
 /** Every test of every package. A package whose sources have not changed counts with the report of its last run. */
@@ -68,6 +73,6 @@ export async function checkTests(tally: Tally): Promise<void> {
   const { results } = await turboTask('test', true)
   for (const one of packages) {
     const result = results.find(({ name }) => name === one.name)
-    await countPackage(tally, one, result?.ok === true, result?.cached === true)
+    await countPackage(tally, one, result ?? { ok: false, cached: false })
   }
 }

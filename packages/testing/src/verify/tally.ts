@@ -3,6 +3,12 @@ export class Tally {
   passed = 0
   failed = 0
   readonly failures: { readonly name: string; readonly reason: string }[] = []
+  readonly #write: (text: string) => void
+
+  /** Failures are shown through `write` as they happen. Default: standard output. */
+  constructor(write: (text: string) => void = (text) => void process.stdout.write(text)) {
+    this.#write = write
+  }
 
   pass(count = 1): void {
     this.passed += count
@@ -11,7 +17,12 @@ export class Tally {
   fail(name: string, reason: string): void {
     this.failed++
     this.failures.push({ name, reason })
-    process.stdout.write(`  FAILED ${name}\n${indent(lastLines(reason, 60))}\n`)
+    this.#write(`  FAILED ${name}\n${indent(lastLines(reason, 60))}\n`)
+  }
+
+  /** Shows a line of progress. */
+  note(line: string): void {
+    this.#write(`  ${line}\n`)
   }
 
   /** Counts a check that passes when it resolves. */
