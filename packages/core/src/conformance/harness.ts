@@ -12,6 +12,9 @@ export interface MovableClock extends Clock {
  */
 export type ValueKind = 'NaN' | 'date' | 'map' | 'set' | 'bytes' | 'bigint' | 'undefined member' | 'lone surrogate'
 
+/** How stored bytes are damaged: other bytes in their place, the second half cut off, or none left. */
+export type Damage = 'garbage' | 'truncated' | 'empty'
+
 export type Awaitable<Value> = Value | Promise<Value>
 
 /**
@@ -52,7 +55,7 @@ export interface Harness {
   readonly clock?: MovableClock
 
   /** Damages the stored bytes of the key, which is there, behind the back of every handle. */
-  corrupt?(key: string): Awaitable<void>
+  corrupt?(key: string, damage: Damage): Awaitable<void>
 
   /** Rewrites the stored bytes of the key, which is there, to a format version that does not exist yet. */
   futureFormat?(key: string): Awaitable<void>
@@ -74,6 +77,9 @@ export interface Harness {
 
   /** Why a member is absent, for the rules that are skipped for the lack of it. */
   readonly without?: Readonly<Partial<Record<Means, string>>>
+
+  /** Seed of the random walks. Default: the environment variable CONFORMANCE_SEED, else a new one for every run. */
+  readonly seed?: number
 
   /** Removes what `open` made. Called after every rule, when every handle is closed. */
   dispose?(): Awaitable<void>

@@ -12,7 +12,6 @@ export interface Runner {
 }
 
 export interface It {
-  // biome-ignore lint/style/useShorthandFunctionType: it has a member besides
   (title: string, check: (running?: RunningTest) => Promise<void>, timeout?: number): unknown
   skip(title: string, check: () => void): unknown
 }

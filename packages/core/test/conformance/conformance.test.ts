@@ -1,5 +1,8 @@
 import { describe, it } from 'vitest'
-import { conformance } from '../../src/conformance/index.ts'
+import { conformance, throughPrefix, throughSync, throughTwoHandles } from '../../src/conformance/index.ts'
 import { mapHarness } from './map-harness.ts'
 
 conformance(mapHarness(), { describe, it })
+conformance(throughTwoHandles(mapHarness()), { describe, it })
+conformance(throughPrefix(mapHarness()), { describe, it })
+conformance(throughSync(mapHarness()), { describe, it })

@@ -2,13 +2,34 @@ import { batches } from './batches.ts'
 import type { Chapter } from './chapter.ts'
 import { clearing } from './clearing.ts'
 import { counters } from './counters.ts'
+import { damage } from './damage.ts'
+import { failing } from './failing.ts'
+import { handles } from './handles.ts'
 import { items } from './items.ts'
 import { iterating } from './iterating.ts'
 import { keys } from './keys.ts'
 import { lifetimes } from './lifetimes.ts'
 import { swapping } from './swapping.ts'
+import { synchronous } from './synchronous.ts'
+import { telling } from './telling.ts'
+import { walking } from './walking.ts'
 
 export type { Chapter } from './chapter.ts'
 
 /** Every rule, in the order of CONTRACT.md. */
-export const chapters: readonly Chapter[] = [items, lifetimes, swapping, keys, clearing, batches, counters, iterating]
+export const chapters: readonly Chapter[] = [
+  items,
+  lifetimes,
+  swapping,
+  keys,
+  clearing,
+  batches,
+  counters,
+  iterating,
+  damage,
+  failing,
+  handles,
+  telling,
+  synchronous,
+  walking,
+]

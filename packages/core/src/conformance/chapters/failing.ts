@@ -1,0 +1,173 @@
+import assert from 'node:assert/strict'
+import { cacheErrorCode } from '../../protocol/cache-error.ts'
+import type { Item } from '../../protocol/item.ts'
+import { everyOperation } from '../operations.ts'
+import { type Rule, rule } from '../rule.ts'
+import { show } from '../stage.ts'
+import type { Chapter } from './chapter.ts'
+
+const settled = 10_000
+
+const rules: readonly Rule[] = [
+  rule({
+    id: '10.1',
+    says: 'while the store cannot be reached, every operation rejects with `UNAVAILABLE` or `TIMEOUT` within its bound',
+    means: ['break', 'heal'],
+    async check(stage) {
+      const { backend, harness } = stage
+      const bound = harness.failureBound ?? 2000
+      await backend.set(stage.item('k', 1))
+      await harness.break()
+      try {
+        for (const [name, call] of everyOperation(backend, stage)) {
+          const rejects = (): Promise<void> => stage.rejects(call, 'UNAVAILABLE', 'TIMEOUT')
+          await stage.within(bound, rejects, `${name} while the store cannot be reached`)
+        }
+        const calls = everyOperation(backend, stage).map(([, call]) => stage.rejects(call, 'UNAVAILABLE', 'TIMEOUT'))
+        await stage.within(bound, () => Promise.all(calls), 'every operation at once')
+      } finally {
+        await harness.heal()
+      }
+    },
+  }),
+
+  rule({
+    id: '10.2',
+    says: 'when the store is back, the same handle works again without a restart',
+    means: ['break', 'heal'],
+    async check(stage) {
+      const { backend, harness } = stage
+      await backend.set(stage.item('k', 1))
+      await harness.break()
+      try {
+        await stage.rejects(() => backend.get('k'), 'UNAVAILABLE', 'TIMEOUT')
+      } finally {
+        await harness.heal()
+      }
+      const item = stage.item('k', 'back')
+      await stage.until(async () => works(() => backend.set(item)), 'the handle to work again')
+      await stage.holds(item)
+      for (const [name, call] of everyOperation(backend, stage)) {
+        await stage.within(settled, call, `${name} after the store is back`)
+      }
+    },
+  }),
+
+  rule({
+    id: '10.3',
+    says: 'after `close` every operation rejects with `CLOSED`',
+    members: ['close'],
+    async check(stage) {
+      const { backend } = stage
+      await backend.set(stage.item('k', 1))
+      await stage.close(backend)
+      for (const [name, call] of everyOperation(backend, stage)) {
+        await stage.within(settled, () => stage.rejects(call, 'CLOSED'), `${name} after close`)
+      }
+    },
+  }),
+
+  rule({
+    id: '10.4',
+    says: '`close` lets work in flight settle: it resolves or rejects with a `CacheError`, and never stays pending',
+    members: ['close'],
+    async check(stage) {
+      const { backend } = stage
+      const items = Array.from({ length: 50 }, (_, n) => stage.item(`k${n}`, n))
+      const sets = items.map((item) => outcome(backend.set(item)))
+      const others = everyOperation(backend, stage)
+        .filter(([name]) => !name.startsWith('clear'))
+        .map(([, call]) => outcome(call()))
+      await stage.close(backend)
+      const stored: Item[] = []
+      for (const [n, set] of sets.entries()) {
+        const error = await stage.within(settled, () => set, 'a set in flight')
+        if (error !== undefined) assertCacheError(error)
+        else stored.push(items[n] as Item)
+      }
+      for (const other of others) {
+        const error = await stage.within(settled, () => other, 'an operation in flight')
+        if (error !== undefined) assertCacheError(error)
+      }
+      // What was acknowledged is there, as far as another handle can tell.
+      if (!stage.harness.openSecond) return
+      const second = await stage.opened(stage.harness.openSecond())
+      for (const item of stored) if (item.key !== 'k') await stage.holds(item, second)
+    },
+  }),
+
+  rule({
+    id: '10.5',
+    says: '`close` may be called twice, also at once',
+    members: ['close'],
+    async check(stage) {
+      const { backend } = stage
+      await backend.set(stage.item('k', 1))
+      await stage.within(settled, () => Promise.all([backend.close(), backend.close()]), 'two closes at once')
+      await stage.within(settled, () => backend.close(), 'a close after close')
+    },
+  }),
+
+  rule({
+    id: '10.6',
+    says: '`close` of one handle leaves the other handles on the same data working',
+    members: ['close'],
+    means: ['openSecond'],
+    async check(stage) {
+      const second = await stage.opened(stage.harness.openSecond())
+      const item = stage.item('k', 1)
+      await stage.backend.set(item)
+      await stage.close(stage.backend)
+      await stage.holds(item, second)
+      const next = stage.item('k', 2)
+      await second.set(next)
+      await stage.holds(next, second)
+      const third = await stage.opened(stage.harness.openSecond())
+      await stage.holds(next, third)
+    },
+  }),
+
+  rule({
+    id: '10.7',
+    says: 'an injected client still works after `close`',
+    means: ['openInjected'],
+    opens: false,
+    async check(stage) {
+      const injected = await stage.harness.openInjected()
+      try {
+        const backend = await stage.opened(injected.backend)
+        const item = stage.item('k', 1)
+        await backend.set(item)
+        await stage.holds(item, backend)
+        await injected.works()
+        await stage.close(backend)
+        await stage.within(settled, () => injected.works(), 'the client after close')
+      } finally {
+        await injected.end()
+      }
+    },
+  }),
+]
+
+export const failing: Chapter = { title: '10 Failure and closing', rules }
+
+async function works(call: () => Promise<unknown>): Promise<boolean> {
+  try {
+    await call()
+    return true
+  } catch {
+    return false
+  }
+}
+
+/** The error, or `undefined` when it resolved. Handles the rejection at once. */
+function outcome(work: Promise<unknown>): Promise<unknown> {
+  return work.then(
+    () => undefined,
+    (error: unknown) => error,
+  )
+}
+
+function assertCacheError(error: unknown): void {
+  assert(cacheErrorCode(error) !== undefined, `rejected with ${show(error)}, no CacheError`)
+}

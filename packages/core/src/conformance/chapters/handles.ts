@@ -1,0 +1,205 @@
+import assert from 'node:assert/strict'
+import type { CacheBackend } from '../../protocol/backend.ts'
+import type { Item } from '../../protocol/item.ts'
+import { type Rule, rule } from '../rule.ts'
+import { assertItem, collect, type Stage } from '../stage.ts'
+import type { Chapter } from './chapter.ts'
+
+const rules: readonly Rule[] = [
+  rule({
+    id: '11.1',
+    says: 'what one handle sets, deletes, swaps, counts or clears, another on the same data sees',
+    means: ['openSecond'],
+    async check(stage) {
+      const { backend: one } = stage
+      const two = await stage.opened(stage.harness.openSecond())
+      for (const [writer, reader] of [
+        [one, two],
+        [two, one],
+      ] as const) {
+        const item = stage.item('k', { n: 1 }, { tags: { t: 'v' } })
+        await reader.get('k')
+        await writer.set(item)
+        await stage.holds(item, reader)
+        const next = stage.item('k', { n: 2 })
+        await writer.set(next)
+        await stage.holds(next, reader)
+        if (writer.swap) {
+          const swapped = stage.item('k', { n: 3 })
+          assert.equal(await writer.swap('k', next.version, swapped), true)
+          await stage.holds(swapped, reader)
+          assert.equal(await reader.swap?.('k', next.version, undefined), false)
+        }
+        if (writer.increment) {
+          assert.equal(await writer.increment('n', 2), 2)
+          assert.equal(await reader.increment?.('n', 2), 4)
+          assert.equal((await writer.get('n'))?.value, 4)
+        }
+        await seesBatches(stage, writer, reader)
+        assert.equal(await writer.delete('k'), true)
+        await stage.lacks('k', reader)
+        for (const key of ['a:1', 'a:2', 'b:1']) await writer.set(stage.item(key, 1))
+        assert.equal(await stage.count(['a:1', 'a:2', 'b:1'], reader), 3)
+        await writer.clear('a:')
+        assert.equal(await stage.count(['a:1', 'a:2', 'b:1'], reader), 1)
+        await writer.clear()
+        await stage.lacks('b:1', reader)
+        if (reader.keys) assert.deepEqual(await collect(reader.keys()), [])
+      }
+    },
+  }),
+
+  rule({
+    id: '11.2',
+    says: 'what was stored before a restart is there after it, with its deadline',
+    means: ['reopen'],
+    async check(stage) {
+      const { backend, harness } = stage
+      const far = stage.now() + 3_600_000
+      const near = stage.now() + (harness.clock ? 60_000 : 3_000)
+      const items = [
+        stage.item('plain', { list: [1, 2] }),
+        stage.item('full', 'v', { expiresAt: far, staleAt: far - 1, tags: { t: 'v' }, cost: 3 }),
+        stage.placeholder('placeholder', { expiresAt: far }),
+        stage.item('large', 'x'.repeat(1_048_576)),
+      ]
+      const expiring = stage.item('expiring', 1, { expiresAt: near })
+      for (const item of [...items, expiring]) await backend.set(item)
+      await backend.set(stage.item('deleted', 1))
+      await backend.delete('deleted')
+      if (backend.increment) await backend.increment('counter', 41)
+      await stage.close(backend)
+      const again = await stage.opened(harness.reopen())
+      for (const item of items) await stage.holds(item, again)
+      await stage.lacks('deleted', again)
+      if (again.increment) assert.equal(await again.increment('counter', 1), 42)
+      await stage.pass(near, again)
+      await stage.lacks('expiring', again)
+      await stage.holds(items[1] as Item, again)
+    },
+  }),
+
+  rule({
+    id: '11.3',
+    says: "two backends with different prefixes on one store do not see each other's items",
+    means: ['openOther'],
+    async check(stage) {
+      const { backend: own } = stage
+      const other = await stage.opened(stage.harness.openOther())
+      const item = stage.item('k', 'own')
+      await own.set(item)
+      await stage.lacks('k', other)
+      assert.equal(await other.delete('k'), false)
+      if (other.keys) assert.deepEqual(await collect(other.keys()), [])
+      if (other.getMany) assert.deepEqual(await other.getMany(['k']), [undefined])
+      if (other.swap) assert.equal(await other.swap('k', item.version, undefined), false)
+      if (other.increment) assert.equal(await other.increment('k', 7), 7)
+      await other.set(stage.item('k', 'other'))
+      await stage.holds(item)
+      if (other.deleteMany) assert.equal(await other.deleteMany(['k']), 1)
+      await other.clear()
+      await stage.holds(item)
+      await stage.close(other)
+      await stage.holds(item)
+    },
+  }),
+
+  rule({
+    id: '11.4',
+    says: 'opening twenty handles at once on an empty store, and writing through each, succeeds for all',
+    means: ['openMany'],
+    opens: false,
+    async check(stage) {
+      const handles = await stage.harness.openMany(20)
+      for (const handle of handles) await stage.opened(handle)
+      assert.equal(handles.length, 20)
+      const items = handles.map((_, n) => stage.item(`k${n}`, n))
+      await Promise.all(handles.map((handle, n) => handle.set(items[n] as Item)))
+      for (const handle of handles) for (const item of items) await stage.holds(item, handle)
+    },
+  }),
+
+  rule({
+    id: '11.5',
+    says: 'a reader never sees a torn item: while one handle overwrites, another sees the old or the new one whole',
+    means: ['openSecond'],
+    async check(stage) {
+      const { backend: writer } = stage
+      const reader = await stage.opened(stage.harness.openSecond())
+      // Sizes around what a store keeps in another place or writes in pieces.
+      const sizes = [1, 100, 5_000, 70_000, 300_000, 1_200_000]
+      const made = new Map<string, Item>()
+      const make = (round: number): Item => {
+        const size = sizes[round % sizes.length] as number
+        const text = String.fromCharCode(97 + (round % 26)).repeat(size)
+        const item = stage.item('k', text, { tags: { round: `r${round}` }, cost: size })
+        made.set(item.version, item)
+        return item
+      }
+      await writer.set(make(0))
+      let writing = true
+      const write = async (): Promise<void> => {
+        for (let round = 1; round <= 60; round += 1) await writer.set(make(round))
+        writing = false
+      }
+      const read = async (): Promise<void> => {
+        while (writing) {
+          const found = await reader.get('k')
+          assert(found !== undefined, 'a reader met nothing while an item was overwritten')
+          const item = made.get(found.version)
+          assert(item !== undefined, 'a reader met a version that nobody wrote')
+          assert(found.value === item.value, 'a reader met the version of one item and the value of another')
+          assertItem(found, item)
+          // A store that answers in the same tick would starve the writer.
+          await new Promise((resolve) => setImmediate(resolve))
+        }
+      }
+      const ended = write().finally(() => {
+        writing = false
+      })
+      await Promise.all([ended, read(), read()])
+    },
+  }),
+
+  rule({
+    id: '11.6',
+    says: 'swaps, increments and deletes at once through two handles are each atomic',
+    means: ['openSecond'],
+    async check(stage) {
+      const { backend: one } = stage
+      const two = await stage.opened(stage.harness.openSecond())
+      const turns = Array.from({ length: 20 }, (_, n) => (n % 2 ? two : one))
+      await one.set(stage.item('deleted', 1))
+      const deleted = await Promise.all(turns.map((handle) => handle.delete('deleted')))
+      assert.equal(deleted.filter(Boolean).length, 1, 'deletes that found the item')
+      if (one.swap) {
+        const nexts = turns.map((_, n) => stage.item('swapped', n))
+        const won = await Promise.all(turns.map((handle, n) => handle.swap?.('swapped', undefined, nexts[n])))
+        assert.equal(won.filter(Boolean).length, 1, 'swaps that expected nothing and succeeded')
+        await stage.holds(nexts[won.indexOf(true)] as Item)
+      }
+      if (one.increment) {
+        const many = Array.from({ length: 25 }, () => turns).flat()
+        await Promise.all(many.map((handle) => handle.increment?.('counter', 1)))
+        for (const handle of [one, two]) assert.equal((await handle.get('counter'))?.value, many.length)
+      }
+    },
+  }),
+]
+
+export const handles: Chapter = { title: '11 Several handles', rules }
+
+async function seesBatches(
+  stage: Pick<Stage, 'item' | 'holds'>,
+  writer: CacheBackend,
+  reader: CacheBackend,
+): Promise<void> {
+  const items = [stage.item('m:1', 1), stage.item('m:2', 2)]
+  if (writer.setMany) await writer.setMany(items)
+  else for (const item of items) await writer.set(item)
+  for (const item of items) await stage.holds(item, reader)
+  if (writer.deleteMany) {
+    assert.equal(await writer.deleteMany(['m:1', 'm:2', 'm:3']), 2)
+    if (reader.getMany) assert.deepEqual(await reader.getMany(['m:1', 'm:2']), [undefined, undefined])
+  }
+}

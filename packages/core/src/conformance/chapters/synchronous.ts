@@ -1,0 +1,72 @@
+import assert from 'node:assert/strict'
+import { cacheErrorCode } from '../../protocol/cache-error.ts'
+import { type Rule, rule } from '../rule.ts'
+import { assertItem } from '../stage.ts'
+import { syncBackend } from '../through-sync.ts'
+import { Walk } from '../walk.ts'
+import type { Chapter } from './chapter.ts'
+
+const rules: readonly Rule[] = [
+  rule({
+    id: '13.1',
+    says: '`sync` answers the same as the asynchronous members, on the same data, for every member it has',
+    members: ['sync'],
+    async check(stage) {
+      const faces = [stage.backend, syncBackend(stage.backend.sync)]
+      const keys = ['a', 'b', 'a:1', '', 'é']
+      // A fixed seed: what is random is tried by 14.1; here every step goes through the other face than the one before.
+      const options = { seed: 131, steps: 600, keys, prefixes: ['', 'a', 'a:'], moves: true }
+      await new Walk(stage, faces, options).run()
+    },
+  }),
+
+  rule({
+    id: '13.2',
+    says: '`sync` has every member that the asynchronous face has, under the same name',
+    members: ['sync'],
+    async check(stage) {
+      const { backend } = stage
+      assert.equal(backend.sync.name, backend.name)
+      for (const member of ['getMany', 'setMany', 'deleteMany', 'swap', 'increment', 'keys'] as const) {
+        assert.equal(typeof backend.sync[member], typeof backend[member], member)
+      }
+    },
+  }),
+
+  rule({
+    id: '13.3',
+    says: '`sync` answers at once, never with a promise, and what it wrote is there before the next line',
+    members: ['sync'],
+    async check(stage) {
+      const { sync } = stage.backend
+      const item = stage.item('k', { n: 1 })
+      assert.equal(sync.set(item), undefined)
+      assertItem(sync.get('k'), item)
+      assert.equal(sync.delete('k'), true)
+      assert.equal(sync.get('k'), undefined)
+      sync.set(item)
+      assert.equal(sync.clear(), undefined)
+      assert.equal(sync.get('k'), undefined)
+      if (sync.increment) assert.equal(sync.increment('n', 2), 2)
+      if (sync.swap) assert.equal(sync.swap('k', undefined, item), true)
+      if (sync.keys) assert(Symbol.iterator in sync.keys(), 'keys is iterable without waiting')
+    },
+  }),
+
+  rule({
+    id: '13.4',
+    says: 'after `close` every call of `sync` throws `CLOSED`',
+    members: ['sync', 'close'],
+    async check(stage) {
+      const { sync } = stage.backend
+      await stage.close(stage.backend)
+      const item = stage.item('k', 1)
+      const calls = { get: () => sync.get('k'), set: () => sync.set(item), delete: () => sync.delete('k') }
+      for (const [name, call] of Object.entries({ ...calls, clear: () => sync.clear() })) {
+        assert.throws(call, (error) => cacheErrorCode(error) === 'CLOSED', name)
+      }
+    },
+  }),
+]
+
+export const synchronous: Chapter = { title: '13 Synchronous stores', rules }

@@ -1,0 +1,188 @@
+import assert from 'node:assert/strict'
+import type { BackendEvent, CacheBackend } from '../../protocol/backend.ts'
+import { type Rule, rule } from '../rule.ts'
+import { getAll, type Stage } from '../stage.ts'
+import type { Chapter } from './chapter.ts'
+
+const limit = 100
+
+const rules: readonly Rule[] = [
+  rule({
+    id: '12.1',
+    says: '`stats().items`, where told, moves with what is set and deleted',
+    members: ['stats'],
+    async check(stage) {
+      const { backend } = stage
+      if ((await backend.stats()).items === undefined) stage.skip('the backend does not tell how many items it holds')
+      const tells = async (count: number): Promise<void> => {
+        await stage.until(async () => (await backend.stats()).items === count, `stats().items to become ${count}`, 2000)
+      }
+      await tells(0)
+      for (let n = 0; n < 20; n += 1) await backend.set(stage.item(`k${n}`, n))
+      await tells(20)
+      await backend.set(stage.item('k0', 'again'))
+      await tells(20)
+      for (let n = 0; n < 5; n += 1) await backend.delete(`k${n}`)
+      await backend.delete('never set')
+      await tells(15)
+      if (backend.swap) {
+        await backend.swap('k0', undefined, stage.item('k0', 'swapped'))
+        await tells(16)
+        await backend.delete('k0')
+      }
+      if (backend.increment) {
+        await backend.increment('counter', 1)
+        await backend.increment('counter', 1)
+        await tells(16)
+      }
+      await backend.clear()
+      await tells(0)
+    },
+  }),
+
+  rule({
+    id: '12.2',
+    says: 'evictions are counted in `stats().evictions` and told by an `evict` event each, and nothing else is',
+    means: ['openLimited'],
+    opens: false,
+    async check(stage) {
+      const backend = await limited(stage)
+      const { listen, stats } = backend
+      if (!listen || !stats) return stage.skip("the backend has no 'listen' or no 'stats'")
+      const evicted: string[] = []
+      listen.call(backend, (event) => {
+        if (event.type === 'evict') evicted.push(event.key)
+      })
+      for (let n = 0; n < limit / 2; n += 1) await backend.set(stage.item(`k${n}`, n))
+      for (let n = 0; n < 10; n += 1) await backend.delete(`k${n}`)
+      await backend.set(stage.item('k10', 'again'))
+      assert.equal((await stats.call(backend)).evictions, 0, 'evictions before the limit was reached')
+      const keys = await fill(stage, backend)
+      await stage.until(async () => {
+        const gone = keys.length - (await stage.count(keys, backend))
+        const told = evicted.filter((key) => key.startsWith('full')).length
+        return gone === told && (await stats.call(backend)).evictions === evicted.length
+      }, '`stats().evictions` and `evict` events to agree with what is gone')
+      const found = await getAll(backend, evicted)
+      assert(
+        found.every((item) => item === undefined),
+        'an item that was told to be evicted is there',
+      )
+    },
+  }),
+
+  rule({
+    id: '12.3',
+    says: 'a backend with a limit of entries holds it, and makes use of it',
+    means: ['openLimited'],
+    opens: false,
+    async check(stage) {
+      const backend = await limited(stage)
+      const few = Array.from({ length: limit / 2 }, (_, n) => stage.item(`few ${n}`, n))
+      for (const item of few) await backend.set(item)
+      for (const item of few) await stage.holds(item, backend)
+      const keys = [...few.map((item) => item.key), ...(await fill(stage, backend))]
+      await stage.until(async () => (await stage.count(keys, backend)) <= limit, `at most ${limit} items to be left`)
+      const left = await stage.count(keys, backend)
+      assert(left >= limit / 2, `${left} items are left where ${limit} are allowed`)
+    },
+  }),
+
+  rule({
+    id: '12.4',
+    says: 'the function that `listen` returns ends the telling; other listeners hear on',
+    async check(stage) {
+      const { harness } = stage
+      const { corrupt } = harness
+      if (harness.openLimited === undefined && corrupt === undefined) {
+        stage.skip("the harness has neither 'openLimited' nor 'corrupt', so there is nothing to hear")
+      }
+      const backend = corrupt ? stage.backend : await limited(stage)
+      const { listen } = backend
+      if (!listen) return stage.skip("the backend has no 'listen'")
+      const heard = [0, 0]
+      const listener = (): void => {
+        heard[0] = (heard[0] ?? 0) + 1
+      }
+      const stop = listen.call(backend, listener)
+      const other = listen.call(backend, () => {
+        heard[1] = (heard[1] ?? 0) + 1
+      })
+      const happen = async (): Promise<void> => {
+        if (!corrupt) {
+          await fill(stage, backend)
+          return
+        }
+        await backend.set(stage.item('k', { some: 'value' }))
+        await corrupt('k', 'garbage')
+        await stage.lacks('k', backend)
+      }
+      await happen()
+      await stage.until(() => (heard[0] ?? 0) > 0 && (heard[1] ?? 0) > 0, 'both listeners to hear something')
+      stop()
+      stop()
+      const [before, others] = heard
+      await happen()
+      await stage.until(() => (heard[1] ?? 0) > (others ?? 0), 'the other listener to hear more')
+      assert.equal(heard[0], before, 'a listener that was stopped heard more')
+      other()
+    },
+  }),
+
+  rule({
+    id: '12.5',
+    says: '`stats().expired`, where told, agrees with the `expire` events, and counts only what expired, each item once',
+    members: ['stats', 'listen'],
+    async check(stage) {
+      const { backend } = stage
+      if ((await backend.stats()).expired === undefined) stage.skip('the backend does not tell how many items expired')
+      const events: BackendEvent[] = []
+      backend.listen((event) => {
+        if (event.type === 'expire') events.push(event)
+      })
+      const deadline = stage.soon()
+      const expiring = Array.from({ length: 10 }, (_, n) => `expiring ${n}`)
+      for (const key of expiring) await backend.set(stage.item(key, 1, { expiresAt: deadline }))
+      for (let n = 0; n < 10; n += 1) await backend.set(stage.item(`live ${n}`, n))
+      for (let n = 0; n < 5; n += 1) await backend.delete(`live ${n}`)
+      assert.equal((await backend.stats()).expired, 0, 'expired before any deadline')
+      const before = stage.before(deadline) && events.length > 0
+      assert(!before, 'an `expire` event before any deadline')
+      await stage.pass(deadline)
+      for (let round = 0; round < 2; round += 1) {
+        for (const key of expiring) await stage.lacks(key)
+        await getAll(backend, ['live 7', ...expiring])
+      }
+      await stage.until(
+        async () => (await backend.stats()).expired === events.length,
+        'stats and events to agree',
+        2000,
+      )
+      const own = events.map((event) => (event.type === 'expire' ? event.key : '')).filter((key) => !isCanary(key))
+      assert(
+        own.every((key) => expiring.includes(key)),
+        `told to be expired: ${own.join(', ')}`,
+      )
+      assert.equal(new Set(own).size, own.length, 'an item that expired twice')
+    },
+  }),
+]
+
+export const telling: Chapter = { title: '12 Telling', rules }
+
+async function limited(stage: Pick<Stage, 'opened' | 'harness' | 'skip'>): Promise<CacheBackend> {
+  const { openLimited } = stage.harness
+  if (!openLimited) return stage.skip("the harness has no 'openLimited'")
+  return stage.opened(stage.harness.openLimited?.(limit) as CacheBackend)
+}
+
+/** Writes ten times as many items as are allowed, and answers with their keys. */
+async function fill(stage: Pick<Stage, 'item'>, backend: CacheBackend): Promise<string[]> {
+  const items = Array.from({ length: limit * 10 }, (_, n) => stage.item(`full ${n}`, n))
+  for (const item of items) await backend.set(item)
+  return items.map((item) => item.key)
+}
+
+function isCanary(key: string): boolean {
+  return key.includes('canary')
+}

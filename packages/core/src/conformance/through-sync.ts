@@ -1,0 +1,48 @@
+import type { CacheBackend, SyncCacheBackend } from '../protocol/backend.ts'
+import type { Harness } from './harness.ts'
+
+/** The whole suite on the synchronous face of a backend that has one. */
+export function throughSync(harness: Harness): Harness {
+  const face = async (opening: CacheBackend | Promise<CacheBackend>): Promise<CacheBackend> => {
+    const backend = await opening
+    if (backend.sync === undefined) throw new Error(`${harness.name} has no 'sync'`)
+    return withClose(syncBackend(backend.sync), backend)
+  }
+  return {
+    ...harness,
+    name: `${harness.name}, through sync`,
+    open: () => face(harness.open()),
+    ...(harness.openSecond && { openSecond: () => face(harness.openSecond?.() as CacheBackend) }),
+    ...(harness.openOther && { openOther: () => face(harness.openOther?.() as CacheBackend) }),
+    ...(harness.openLimited && { openLimited: (n: number) => face(harness.openLimited?.(n) as CacheBackend) }),
+  }
+}
+
+/** A synchronous backend as an asynchronous one: what it throws, the promise rejects with. */
+export function syncBackend(sync: SyncCacheBackend): CacheBackend {
+  return {
+    name: sync.name,
+    get: async (key) => sync.get(key),
+    set: async (item) => sync.set(item),
+    delete: async (key) => sync.delete(key),
+    clear: async (prefix) => sync.clear(prefix),
+    ...(sync.getMany && { getMany: async (keys) => sync.getMany?.(keys) ?? [] }),
+    ...(sync.setMany && { setMany: async (items) => sync.setMany?.(items) }),
+    ...(sync.deleteMany && { deleteMany: async (keys) => sync.deleteMany?.(keys) ?? 0 }),
+    ...(sync.swap && { swap: async (key, expected, next) => sync.swap?.(key, expected, next) ?? false }),
+    ...(sync.increment && { increment: async (key, delta, end) => sync.increment?.(key, delta, end) ?? 0 }),
+    ...(sync.keys && { keys: (prefix) => iterate(() => sync.keys?.(prefix) ?? []) }),
+    ...(sync.stats && { stats: async () => sync.stats?.() ?? {} }),
+    ...(sync.listen && { listen: (listener) => sync.listen?.(listener) ?? (() => {}) }),
+    ...(sync.close && { close: async () => sync.close?.() }),
+  }
+}
+
+async function* iterate(keys: () => Iterable<string>): AsyncIterable<string> {
+  yield* keys()
+}
+
+/** Closing belongs to the handle, not to its face. */
+function withClose(face: CacheBackend, backend: CacheBackend): CacheBackend {
+  return backend.close ? { ...face, close: () => backend.close?.() ?? Promise.resolve() } : face
+}

@@ -1,0 +1,70 @@
+import type { CacheBackend } from '../protocol/backend.ts'
+import type { Awaitable, Harness } from './harness.ts'
+
+/**
+ * The whole suite through two handles at once: every call goes through the other handle than the call before. Needs
+ * `openSecond`; a store that answers from memory of its own instead of the common data is found out.
+ */
+export function throughTwoHandles(harness: Harness): Harness {
+  if (harness.openSecond === undefined) throw new Error(`the harness of ${harness.name} has no 'openSecond'`)
+  const pair = async (opening: Awaitable<CacheBackend>): Promise<CacheBackend> => {
+    const first = await opening
+    return alternating(first, (await harness.openSecond?.()) as CacheBackend)
+  }
+  const { openLimited, openInjected, openMany, ...rest } = harness
+  return {
+    ...rest,
+    name: `${harness.name}, through two handles`,
+    open: () => pair(harness.open()),
+    openSecond: () => pair(harness.openSecond?.() as CacheBackend),
+    ...(harness.reopen && { reopen: () => pair(harness.reopen?.() as CacheBackend) }),
+    without: { ...harness.without, ...oneHandle },
+  }
+}
+
+const oneHandle = {
+  openLimited: 'limits are kept by one handle, which the plain run shows',
+  openInjected: 'a client is given to one handle, which the plain run shows',
+  openMany: 'the plain run shows it',
+}
+
+/** A backend each of whose calls goes to the other of two. */
+function alternating(first: CacheBackend, second: CacheBackend): CacheBackend {
+  let turns = 0
+  const next = (): CacheBackend => {
+    turns += 1
+    return turns % 2 ? first : second
+  }
+  return {
+    name: first.name,
+    get: (key) => next().get(key),
+    set: (item) => next().set(item),
+    delete: (key) => next().delete(key),
+    clear: (prefix) => next().clear(prefix),
+    ...(first.getMany && { getMany: (keys) => having(next(), 'getMany').getMany(keys) }),
+    ...(first.setMany && { setMany: (items) => having(next(), 'setMany').setMany(items) }),
+    ...(first.deleteMany && { deleteMany: (keys) => having(next(), 'deleteMany').deleteMany(keys) }),
+    ...(first.swap && { swap: (key, version, item) => having(next(), 'swap').swap(key, version, item) }),
+    ...(first.increment && { increment: (key, delta, end) => having(next(), 'increment').increment(key, delta, end) }),
+    ...(first.keys && { keys: (prefix) => having(next(), 'keys').keys(prefix) }),
+    ...(first.listen && { listen: (listener) => listenToBoth(first, second, listener) }),
+    close: async () => {
+      await Promise.all([first.close?.(), second.close?.()])
+    },
+  }
+}
+
+type Listener = Parameters<NonNullable<CacheBackend['listen']>>[0]
+
+function listenToBoth(first: CacheBackend, second: CacheBackend, listener: Listener): () => void {
+  const stops = [first.listen?.(listener), second.listen?.(listener)]
+  return () => {
+    for (const stop of stops) stop?.()
+  }
+}
+
+/** Both handles are of one kind: what the first has, the second has. */
+function having<M extends keyof CacheBackend>(backend: CacheBackend, member: M): Required<Pick<CacheBackend, M>> {
+  if (backend[member] === undefined) throw new Error(`only one of the handles has '${member}'`)
+  return backend as unknown as Required<Pick<CacheBackend, M>>
+}
