@@ -7,6 +7,8 @@ import { createServer } from 'node:net'
 const lowest = 20_000
 const highest = 32_000
 const attempts = 100
+// A port stays with the server it was found for, also while that server is down between a kill and a restart.
+const taken = new Set<number>()
 
 async function canListen(port: number): Promise<boolean> {
   const probe = createServer()
@@ -22,10 +24,12 @@ async function canListen(port: number): Promise<boolean> {
   }
 }
 
-/** Resolves to a loopback port on which nothing listened a moment ago. */
+/** Resolves to a loopback port on which nothing listened a moment ago. It gives no port twice. */
 export async function freePort(): Promise<number> {
   for (let attempt = 0; attempt < attempts; attempt++) {
     const port = randomInt(lowest, highest)
+    if (taken.has(port)) continue
+    taken.add(port)
     if (await canListen(port)) return port
   }
   throw new Error(`no free port found between ${lowest} and ${highest} in ${attempts} attempts`)

@@ -21,8 +21,11 @@ async function run(file: string, args: readonly string[]): Promise<{ code: numbe
   return { code, output }
 }
 
-/** The command that a person would type to install a Debian package. */
+const homebrewNames: Readonly<Record<string, string>> = { 'redis-server': 'redis', postgresql: 'postgresql@17' }
+
+/** The command that a person would type to install what Debian calls `name`. */
 function commandFor(name: string): string {
+  if (process.platform === 'darwin') return `brew install ${homebrewNames[name] ?? name}`
   return `sudo apt-get update && sudo apt-get install --yes ${name}`
 }
 

@@ -38,9 +38,13 @@ it('initdb is found although it lies off the PATH', async () => {
 
 it('a missing package is answered with the one command that helps when this account may not install', async () => {
   vi.spyOn(process, 'getuid').mockReturnValue(1000)
+  const platform = vi.spyOn(process, 'platform', 'get')
+  platform.mockReturnValue('linux')
   await expect(installPackage('redis-server')).rejects.toThrow(
     'sudo apt-get update && sudo apt-get install --yes redis-server',
   )
+  platform.mockReturnValue('darwin')
+  await expect(installPackage('redis-server')).rejects.toThrow('brew install redis')
 })
 
 it('an account other than root starts servers as itself', async () => {
@@ -61,6 +65,11 @@ it('a free port can be listened on and lies below the ports of outgoing connecti
   const server = createServer()
   await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve))
   await new Promise((resolve) => server.close(resolve))
+})
+
+it('a hundred free ports asked for at once are a hundred different ones', async () => {
+  const ports = await Promise.all(Array.from({ length: 100 }, freePort))
+  expect(new Set(ports).size).toBe(100)
 })
 
 it('a certificate names the loopback address and is signed by itself', async () => {

@@ -53,7 +53,7 @@ it('a killed server comes back with every commit that it acknowledged', async ()
 
 it('a frozen server keeps silent on open connections too, until it is thawed', async () => {
   const server = await open()
-  const client = await connect({ connectionString: server.url, query_timeout: 300 })
+  const client = await connect({ connectionString: server.url, query_timeout: 1_000 })
   expect(await value(client, 'select 1')).toBe(1)
   await server.freeze()
   await expect(value(client, 'select 2')).rejects.toThrow('timeout')

@@ -17,7 +17,7 @@ function connect(address: string, options: Omit<ClientOptions, 'replyMapping'> =
 }
 
 function limited(url: string): Redis {
-  return connect(url, { maxRetriesPerRequest: 0, enableReadyCheck: false, retryStrategy: null, commandTimeout: 300 })
+  return connect(url, { maxRetriesPerRequest: 0, enableReadyCheck: false, retryStrategy: null, commandTimeout: 1_000 })
 }
 
 it('a started server answers, keeps its configuration and is gone with its folder when it is stopped', async () => {
