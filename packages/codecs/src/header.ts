@@ -25,7 +25,7 @@ export function writeHeader(item: Item): number {
   scratch[frame.versionLengthOffset] = length
   position = frame.versionOffset
   writeAscii(version)
-  writeWhole(createdAt)
+  writeInstant(createdAt)
   let flags = 0
   if (staleAt !== undefined) {
     flags |= staleFlag
@@ -62,7 +62,28 @@ function writeAscii(text: string): void {
   }
 }
 
-/** Continuation bit, sign bit and six bits, then seven bits a byte, low bits first. An instant of today takes six bytes, a difference of days four or five. */
+/** In the place of an instant that six bytes cannot hold; eight bytes of a float follow. */
+const instantMark = 2 ** 48 - 1
+
+/** Six bytes, high bits first: the years 1970 to 10889. */
+function writeInstant(value: number): void {
+  if (!Number.isSafeInteger(value)) throw new TypeError(`an instant that is not a whole number: ${value}`)
+  if (value < 0 || value >= instantMark) {
+    scratch.fill(0xff, position, position + 6)
+    position = scratch.writeDoubleBE(value, position + 6)
+    return
+  }
+  const high = (value / 0x1_0000_0000) | 0
+  const low = value | 0
+  scratch[position++] = high >> 8
+  scratch[position++] = high
+  scratch[position++] = low >> 24
+  scratch[position++] = low >> 16
+  scratch[position++] = low >> 8
+  scratch[position++] = low
+}
+
+/** Continuation bit, sign bit and six bits, then seven bits a byte, low bits first. A difference of days takes four or five bytes. */
 function writeWhole(value: number): void {
   if (!Number.isSafeInteger(value)) throw new TypeError(`an instant that is not a whole number: ${value}`)
   let rest = value < 0 ? -value : value
@@ -116,47 +137,54 @@ function writeText(text: string): void {
   position += scratch.write(text, position, 'utf8')
 }
 
-let source: Uint8Array = scratch
+let source: Buffer = scratch
 let cursor = 0
 
 /**
- * Reads what `writeHeader` wrote, without the value. Throws for anything else.
- *
- * Returns the members in an object that the caller completes, and leaves where the payload begins in `payloadOffset`.
+ * Reads what `writeHeader` wrote into an item that the caller completes. Returns where the payload begins. Throws for anything
+ * else, as far as it can be told.
  */
-export function readHeader(bytes: Uint8Array, into: Mutable<Item>): number {
+export function readHeader(bytes: Buffer, into: Mutable<Item>): number {
   source = bytes
-  if (bytes.length < 6) throw new RangeError('the frame ends too early')
   const flags = bytes[frame.flagsOffset] as number
+  const versionLength = bytes[frame.versionLengthOffset] as number
+  cursor = frame.versionOffset + versionLength
+  // Shorter than a version and an instant: `undefined` bytes above are caught here too.
+  if (!(bytes.length >= cursor + 6) || versionLength === 0) throw new RangeError('the frame ends too early')
   if ((flags & 0x80) !== 0) throw new RangeError('the frame has a flag of a later format')
-  cursor = frame.versionOffset
-  into.version = readAscii(bytes[frame.versionLengthOffset] as number)
-  const createdAt = readWhole()
+  into.version = bytes.toString('latin1', frame.versionOffset, cursor)
+  const createdAt = readInstant()
   into.createdAt = createdAt
-  if ((flags & staleFlag) !== 0) into.staleAt = instant(createdAt + readWhole())
-  if ((flags & expiresFlag) !== 0) into.expiresAt = instant(createdAt + readWhole())
-  if ((flags & tagsFlag) !== 0) into.tags = readTags()
-  if ((flags & costFlag) !== 0) into.cost = readNumber()
-  if (cursor > bytes.length) throw new RangeError('the frame ends too early')
+  if ((flags & optionalParts) !== 0) readOptional(flags, createdAt, into)
   return cursor
 }
 
 export type Mutable<T> = { -readonly [K in keyof T]: T[K] }
+
+const optionalParts = staleFlag | expiresFlag | tagsFlag | costFlag
+
+function readOptional(flags: number, createdAt: number, into: Mutable<Item>): void {
+  if ((flags & staleFlag) !== 0) into.staleAt = instant(createdAt + readWhole())
+  if ((flags & expiresFlag) !== 0) into.expiresAt = instant(createdAt + readWhole())
+  if ((flags & tagsFlag) !== 0) into.tags = readTags()
+  if ((flags & costFlag) !== 0) into.cost = readNumber()
+}
 
 function instant(value: number): number {
   if (!Number.isSafeInteger(value)) throw new RangeError('an instant is out of range')
   return value
 }
 
-function readAscii(length: number): string {
-  if (length === 0 || cursor + length > source.length) throw new RangeError('the version has no sensible length')
-  let text = ''
-  for (const end = cursor + length; cursor < end; cursor++) {
-    const code = source[cursor] as number
-    if (code > 126 || code < 32) throw new RangeError('the version is not printable ASCII')
-    text += String.fromCharCode(code)
-  }
-  return text
+function readInstant(): number {
+  const value = source.readUIntBE(cursor, 6)
+  cursor += 6
+  return value === instantMark ? instant(readDouble()) : value
+}
+
+function readDouble(): number {
+  const value = source.readDoubleBE(cursor)
+  cursor += 8
+  return value
 }
 
 function nextByte(): number {
@@ -180,10 +208,7 @@ function readWhole(): number {
 function readNumber(): number {
   if (source[cursor] !== floatMark) return readWhole()
   cursor += 1
-  if (cursor + 8 > source.length) throw new RangeError('the frame ends too early')
-  const value = new DataView(source.buffer, source.byteOffset + cursor, 8).getFloat64(0)
-  cursor += 8
-  return value
+  return readDouble()
 }
 
 function readTags(): Record<string, string> {
@@ -205,7 +230,8 @@ function readText(): string {
   const length = readWhole()
   const size = length < 0 ? -length : length
   if (cursor + size > source.length) throw new RangeError('a text ends too early')
-  const bytes = Buffer.from(source.buffer, source.byteOffset + cursor, size)
-  cursor += size
-  return bytes.toString(length < 0 ? 'utf16le' : 'utf8')
+  const end = cursor + size
+  const text = source.toString(length < 0 ? 'utf16le' : 'utf8', cursor, end)
+  cursor = end
+  return text
 }

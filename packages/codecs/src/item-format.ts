@@ -5,7 +5,7 @@ import { Encryption } from './encryption.ts'
 import { frame } from './frame.ts'
 import { headerBytes, type Mutable, readHeader, writeHeader } from './header.ts'
 import { type ItemFormatOptions, itemFormatOptionNames } from './item-format-options.ts'
-import { msgpackCodec } from './msgpack-codec.ts'
+import { msgpackCodec, packInPlace, unpackFrom } from './msgpack-codec.ts'
 import { isWellFormed } from './well-formed.ts'
 
 const { formatVersion, codecOffset, flagsOffset, kinds } = frame
@@ -72,7 +72,18 @@ export class ItemFormat {
     }
     if (value === undefined) return this.#finish(item, kinds.placeholder, nothing)
     if (typeof value === 'string') return this.#encodeString(item, value)
+    if (this.#inClear && this.codec === msgpackCodec) return this.#encodeMessagePack(item, value)
     return this.#finish(item, this.codec.id, this.codec.encode(value))
+  }
+
+  #encodeMessagePack(item: Item, value: unknown): Buffer {
+    const packed = packInPlace(value)
+    const length = packed.end - packed.start
+    this.#checkLength(length)
+    const headerLength = writeHeader(item)
+    const out = begin(headerLength, length, this.codec.id, 0)
+    packed.copy(out, headerLength, packed.start, packed.end)
+    return out
   }
 
   #encodeString(item: Item, value: string): Buffer {
@@ -111,45 +122,55 @@ export class ItemFormat {
     return out
   }
 
-  #decode(key: string, bytes: Uint8Array): Item {
-    if (bytes[0] !== formatVersion)
+  #decode(key: string, given: Uint8Array): Item {
+    const bytes = Buffer.isBuffer(given) ? given : Buffer.from(given.buffer, given.byteOffset, given.length)
+    if (bytes[0] !== formatVersion) {
       throw new RangeError(`format version ${bytes[0]}, and only ${formatVersion} is known`)
+    }
     const item: Mutable<Item> = { key, value: undefined, version: '', createdAt: 0 }
     const offset = readHeader(bytes, item)
-    const payload = this.#open(key, bytes, offset)
-    item.value = this.#value(bytes[codecOffset] as number, payload)
+    const wrapped = ((bytes[flagsOffset] as number) & (sealedFlag | compressedFlag)) !== 0
+    const kind = bytes[codecOffset] as number
+    if (wrapped || this.sealed) item.value = this.#value(kind, this.#open(key, bytes, offset), 0)
+    else {
+      this.#checkLength(bytes.length - offset)
+      item.value = this.#value(kind, bytes, offset)
+    }
     return item
   }
 
-  #open(key: string, bytes: Uint8Array, offset: number): Uint8Array {
+  /** The payload of a frame that is sealed, compressed or both. */
+  #open(key: string, bytes: Buffer, offset: number): Buffer {
     const flags = bytes[flagsOffset] as number
     let payload = bytes.subarray(offset)
     if ((flags & sealedFlag) !== 0) {
       if (this.#encryption === undefined) throw new Error('it is sealed, and there is no key')
       payload = this.#encryption.open(key, bytes.subarray(0, offset), payload)
-    } else if (this.#encryption !== undefined) {
+    } else if (this.sealed) {
       // Whoever can write to the store could otherwise put values of their own beside the sealed ones.
       throw new Error('it is not sealed')
     }
     if ((flags & compressedFlag) !== 0) return decompress(payload, this.maxDecodedBytes)
-    if (payload.length > this.maxDecodedBytes) throw new RangeError(`it takes ${payload.length} bytes`)
+    this.#checkLength(payload.length)
     return payload
   }
 
-  #value(kind: number, payload: Uint8Array): unknown {
-    if (kind === this.codec.id) return this.codec.decode(payload)
+  /** The value whose payload begins at `start` and ends with `bytes`. */
+  #value(kind: number, bytes: Buffer, start: number): unknown {
+    if (kind === this.codec.id) {
+      return this.codec === msgpackCodec ? unpackFrom(bytes, start) : this.codec.decode(bytes.subarray(start))
+    }
     switch (kind) {
       case kinds.utf8:
-        if (!isUtf8(payload)) throw new RangeError('its text is not UTF-8')
-        return text(payload, 'utf8')
+        return readUtf8(bytes, start)
       case kinds.wholeNumber:
-        return wholeNumberOf(text(payload, 'latin1'))
+        return readWholeNumber(bytes, start)
       case kinds.placeholder:
-        if (payload.length > 0) throw new RangeError('a placeholder carries a value')
+        if (bytes.length > start) throw new RangeError('a placeholder carries a value')
         return undefined
       case kinds.utf16:
-        if (payload.length % 2 !== 0) throw new RangeError('its text ends within a character')
-        return text(payload, 'utf16le')
+        if ((bytes.length - start) % 2 !== 0) throw new RangeError('its text ends within a character')
+        return bytes.toString('utf16le', start)
       default:
         throw new RangeError(`codec ${kind} wrote it, and ${this.codec.id} reads`)
     }
@@ -174,14 +195,18 @@ function clearNumber(item: Item, value: number): Buffer {
   return out
 }
 
-function text(bytes: Uint8Array, encoding: 'utf8' | 'latin1' | 'utf16le'): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString(encoding)
+function readUtf8(bytes: Buffer, start: number): string {
+  const text = bytes.toString('utf8', start)
+  // Only a text with replacement characters may have been repaired; most are cheap to rule out.
+  if (text.includes('\ufffd') && !isUtf8(bytes.subarray(start))) throw new RangeError('its text is not UTF-8')
+  return text
 }
 
 const decimals = /^(?:0|-?[1-9]\d{0,15})$/
 
-function wholeNumberOf(digits: string): number {
-  const value = digits.length <= longestNumber && decimals.test(digits) ? Number(digits) : Number.NaN
+function readWholeNumber(bytes: Buffer, start: number): number {
+  const digits = bytes.length - start <= longestNumber ? bytes.toString('latin1', start) : ''
+  const value = decimals.test(digits) ? Number(digits) : Number.NaN
   if (!Number.isSafeInteger(value)) throw new RangeError('its number is not a safe whole number')
   return value
 }

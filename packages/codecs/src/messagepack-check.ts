@@ -93,10 +93,13 @@ const keptBuiltIns: ReadonlySet<object> = new Set([
   DataView.prototype,
 ])
 
+// V8 recognizes this one in a for-in loop, and not `Object.hasOwn`.
+const hasOwn = Object.prototype.hasOwnProperty
+
 function inspectPlain(value: Record<string, unknown>, depth: number): void {
   objects += 1
   for (const name in value) {
-    if (!Object.hasOwn(value, name)) continue
+    if (!hasOwn.call(value, name)) continue
     if (name === '__proto__') refuse("a member named '__proto__'")
     if (name === '__keys__') reservedName = true
     if (!isWellFormed(name)) refuse('a member name with a lone surrogate')

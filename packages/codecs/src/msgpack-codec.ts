@@ -25,25 +25,46 @@ addExtension({
   },
 })
 
+/** Bytes within a buffer that is used again by the next call. */
+export interface PackedBytes extends Buffer {
+  readonly start: number
+  readonly end: number
+}
+
+/** msgpackr's REUSE_BUFFER_MODE and RESET_BUFFER_MODE: leave the bytes in its own buffer, and begin there again next time. */
+const inPlace = 512 + 1024
+/** msgpackr's RESERVE_START_SPACE and the number of bytes. */
+const reserveOneByte = 2048 + 1
+
+/** The same as `msgpackCodec.encode`, in a buffer that the next call overwrites: copy from `start` to `end` at once. */
+export function packInPlace(value: unknown): PackedBytes {
+  if (!inspectForMessagePack(value)) return plain.pack(value, inPlace) as PackedBytes
+  const bytes = records.pack(value, inPlace + reserveOneByte) as PackedBytes
+  bytes[bytes.start] = recordsMark
+  return bytes
+}
+
+const range = { start: 0, end: 0 }
+
+/** The same as `msgpackCodec.decode`, from `start` on. */
+export function unpackFrom(bytes: Uint8Array, start: number): unknown {
+  range.end = bytes.length
+  const hasRecords = bytes[start] === recordsMark
+  range.start = hasRecords ? start + 1 : start
+  if (range.start >= range.end) throw new RangeError('MessagePack ends before it begins')
+  return (hasRecords ? records : plain).unpack(bytes, range)
+}
+
 /**
- * MessagePack, by msgpackr: the default codec. Keeps what `msgpackKeeps` lists, and throws in `encode` for everything else,
+ * MessagePack, by msgpackr: the default codec. Keeps what its `keeps` lists, and throws in `encode` for everything else,
  * where msgpackr by itself would write something that reads back differently.
  */
 export const msgpackCodec: Codec = {
   id: 1,
   name: 'msgpack',
   encode(value) {
-    if (!inspectForMessagePack(value)) return plain.pack(value)
-    // The lowest byte is how many bytes to leave free in front.
-    const bytes = records.pack(value, reserveOneByte)
-    bytes[0] = recordsMark
-    return bytes
+    const packed = packInPlace(value)
+    return Buffer.from(packed.subarray(packed.start, packed.end))
   },
-  decode(bytes) {
-    if (bytes[0] !== recordsMark) return plain.unpack(bytes)
-    return records.unpack(bytes.subarray(1))
-  },
+  decode: (bytes) => unpackFrom(bytes, 0),
 }
-
-/** msgpackr's RESERVE_START_SPACE and the number of bytes. */
-const reserveOneByte = 2048 + 1
