@@ -1,34 +1,90 @@
 // Run by `verify` in an empty project that has only `@cache/core` and the package named by the first argument installed
-// from their tarballs (and what that depends on). Plain JavaScript, because the oldest Node that it runs on has no types.
+// from their tarballs (and what that package is used with). Plain JavaScript, because the oldest Node that it runs on does
+// not take types.
 import assert from 'node:assert/strict'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { Cache, nullBackend } from '@cache/core'
 
 const [name] = process.argv.slice(2)
 const folder = await mkdtemp(join(tmpdir(), 'cache-smoke-'))
+const prefix = `smoke-${process.versions.node}-${process.pid}`
 
-/** A backend made as an application makes it, by the package's name. */
-const backends = {
+async function memory() {
+  const { MemoryBackend } = await import('@cache/memory')
+  return new MemoryBackend({ maxEntries: 100 })
+}
+
+/** Each backend as an application makes it, and each other package by what it is for. */
+const smokes = {
+  '@cache/core': async () => {
+    const cache = new Cache({ backend: nullBackend })
+    assert.equal(await cache.getOrSet('key', async () => 'loaded'), 'loaded')
+    assert.equal(await cache.get('key'), undefined)
+    await assert.rejects(cache.get(42), { code: 'INVALID_ARGUMENT' })
+    await cache.close()
+    const { chapters } = await import('@cache/core/conformance')
+    assert.ok(chapters.length > 0)
+    const { milliseconds } = await import('@cache/core/backend')
+    assert.equal(milliseconds('2m', 'ttl', 'smoke'), 120_000)
+  },
+  '@cache/codecs': async () => {
+    const { ItemFormat } = await import('@cache/codecs')
+    const format = new ItemFormat()
+    const item = { key: 'key', value: { at: new Date(0), tags: new Set(['a']) }, version: 'v1', createdAt: 1 }
+    assert.deepEqual(format.decode('key', format.encode(item)), item)
+  },
   '@cache/memory': async () => {
-    const { MemoryBackend } = await import('@cache/memory')
-    return new MemoryBackend({ maxEntries: 100 })
+    await useCache(await memory())
+    const { simulatePolicies } = await import('@cache/memory/simulate')
+    assert.equal(typeof simulatePolicies, 'function')
+  },
+  '@cache/redis': async () => {
+    const { RedisBackend } = await import('@cache/redis')
+    await useCache(new RedisBackend({ url: process.env.REDIS_URL, prefix }))
+  },
+  '@cache/postgres': async () => {
+    const { PostgresBackend } = await import('@cache/postgres')
+    await useCache(new PostgresBackend({ url: process.env.POSTGRES_URL, prefix }))
+  },
+  '@cache/file': async () => {
+    const { FileBackend } = await import('@cache/file')
+    await useCache(new FileBackend({ directory: folder }))
+  },
+  '@cache/layered': async () => {
+    const { LayeredBackend } = await import('@cache/layered')
+    await useCache(new LayeredBackend({ layers: [await memory(), await memory()] }))
+  },
+  '@cache/resilient': async () => {
+    const { ResilientBackend } = await import('@cache/resilient')
+    await useCache(new ResilientBackend({ backend: await memory() }))
   },
 }
 
-async function useBackend(backend) {
-  const item = { key: 'greeting', value: { text: 'hello', at: new Date(0) }, version: 'v1', createdAt: 1 }
-  await backend.set(item)
-  assert.deepEqual((await backend.get('greeting'))?.value, item.value)
-  assert.equal(await backend.delete('greeting'), true)
-  assert.equal(await backend.get('greeting'), undefined)
+async function useCache(backend) {
+  const cache = new Cache({ backend, ttl: '1m' })
+  let loads = 0
+  const load = async () => {
+    loads++
+    return { text: 'grüße', at: new Date(0), list: [1, null, 'x'] }
+  }
+  assert.equal(await cache.get('greeting'), undefined)
+  const first = await cache.getOrSet('greeting', load, { tags: ['words'] })
+  assert.deepEqual(await cache.getOrSet('greeting', load), first)
+  assert.equal(loads, 1)
+  assert.equal(await cache.increment('count', 2), 2)
+  assert.equal(await cache.increment('count'), 3)
+  await cache.deleteByTag('words')
+  assert.equal(await cache.get('greeting'), undefined)
+  assert.equal(await cache.delete('count'), true)
+  await cache.close()
+  await backend.close?.()
 }
 
 try {
-  assert.ok(backends[name], `there is no smoke for ${name}`)
-  const backend = await backends[name]()
-  await useBackend(backend)
-  await backend.close?.()
+  assert.ok(smokes[name], `there is no smoke for ${name}`)
+  await smokes[name]()
 } finally {
   await rm(folder, { recursive: true })
 }
