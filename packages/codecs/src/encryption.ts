@@ -46,6 +46,8 @@ function drawNonce(into: Buffer, offset: number): void {
  * that a sealed value cannot be moved to another key or given another lifetime.
  */
 export class Encryption {
+  /** Bytes that sealing adds. */
+  readonly overhead: number = overhead
   readonly #current: Key
   readonly #keys = new Map<number, Key>()
 

@@ -2,7 +2,7 @@ import type { Item } from '@cache/core/backend'
 import { frame } from './frame.ts'
 import { isWellFormed } from './well-formed.ts'
 
-const { staleAt: staleFlag, expiresAt: expiresFlag, tags: tagsFlag, cost: costFlag } = frame.flags
+const { staleAt: staleFlag, expiresAt: expiresFlag, tags: tagsFlag, cost: costFlag, clearNumber } = frame.flags
 
 /**
  * Headers are written here first and copied once their length is known. Code that writes and copies never awaits, so one
@@ -16,8 +16,14 @@ export function headerBytes(): Buffer {
   return scratch
 }
 
-/** Writes everything of the item but key and value. Returns its length. The codec id and further flags are set later, in place. */
-export function writeHeader(item: Item): number {
+/** In the place of a payload's length: it is not written, so that the payload may grow. */
+export const openEnd = -1
+
+/**
+ * Writes everything of the item but key and value, then the length of the payload, by which a frame that was cut is known.
+ * Returns the header's length. The codec id and further flags are set later, in place.
+ */
+export function writeHeader(item: Item, payloadLength: number): number {
   const { version, createdAt, staleAt, expiresAt, tags, cost } = item
   const { length } = version
   if (length === 0 || length > 255) throw new TypeError(`a version of ${length} characters`)
@@ -42,6 +48,10 @@ export function writeHeader(item: Item): number {
   if (cost !== undefined) {
     flags |= costFlag
     writeNumber(cost)
+  }
+  if (payloadLength !== openEnd) {
+    makeRoom(16)
+    writeWhole(payloadLength)
   }
   scratch[frame.flagsOffset] = flags
   return position
@@ -156,6 +166,9 @@ export function readHeader(bytes: Buffer, into: Mutable<Item>): number {
   const createdAt = readInstant()
   into.createdAt = createdAt
   if ((flags & optionalParts) !== 0) readOptional(flags, createdAt, into)
+  if ((flags & clearNumber) === 0 && bytes.length !== readWhole() + cursor) {
+    throw new RangeError('the frame is longer or shorter than it was')
+  }
   return cursor
 }
 

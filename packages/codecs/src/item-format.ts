@@ -3,7 +3,7 @@ import { CacheError, type Codec, checkOptions, type Item, invalidArgument, whole
 import { Compression, decompress } from './compression.ts'
 import { Encryption } from './encryption.ts'
 import { frame } from './frame.ts'
-import { headerBytes, type Mutable, readHeader, writeHeader } from './header.ts'
+import { headerBytes, type Mutable, openEnd, readHeader, writeHeader } from './header.ts'
 import { type ItemFormatOptions, itemFormatOptionNames } from './item-format-options.ts'
 import { msgpackCodec, packInPlace, unpackFrom } from './msgpack-codec.ts'
 import { isWellFormed } from './well-formed.ts'
@@ -66,9 +66,7 @@ export class ItemFormat {
     const { value } = item
     // The codec runs before the header is begun: it may be the application's own, and may use this format itself.
     if (typeof value === 'number' && Number.isSafeInteger(value) && !Object.is(value, -0)) {
-      return this.#inClear
-        ? clearNumber(item, value)
-        : this.#finish(item, kinds.wholeNumber, Buffer.from(String(value)))
+      return this.#encodeWholeNumber(item, String(value))
     }
     if (value === undefined) return this.#finish(item, kinds.placeholder, nothing)
     if (typeof value === 'string') return this.#encodeString(item, value)
@@ -76,11 +74,17 @@ export class ItemFormat {
     return this.#finish(item, this.codec.id, this.codec.encode(value))
   }
 
+  /** In clear unless sealed: compressing seventeen bytes would only hide them from the store. */
+  #encodeWholeNumber(item: Item, digits: string): Buffer {
+    if (this.#encryption === undefined) return clearNumber(item, digits)
+    return this.#seal(item, kinds.wholeNumber, 0, Buffer.from(digits, 'latin1'), this.#encryption)
+  }
+
   #encodeMessagePack(item: Item, value: unknown): Buffer {
     const packed = packInPlace(value)
     const length = packed.end - packed.start
     this.#checkLength(length)
-    const headerLength = writeHeader(item)
+    const headerLength = writeHeader(item, length)
     const out = begin(headerLength, length, this.codec.id, 0)
     packed.copy(out, headerLength, packed.start, packed.end)
     return out
@@ -91,7 +95,7 @@ export class ItemFormat {
     if (!this.#inClear) return this.#finish(item, kinds.utf8, Buffer.from(value, 'utf8'))
     const bytes = Buffer.byteLength(value, 'utf8')
     this.#checkLength(bytes)
-    const headerLength = writeHeader(item)
+    const headerLength = writeHeader(item, bytes)
     const out = begin(headerLength, bytes, kinds.utf8, 0)
     out.write(value, headerLength, 'utf8')
     return out
@@ -105,21 +109,15 @@ export class ItemFormat {
   #finish(item: Item, kind: number, payload: Uint8Array): Buffer {
     this.#checkLength(payload.length)
     const smaller = this.#compression?.compress(payload)
-    const compressed = smaller ?? payload
-    let flags = smaller === undefined ? 0 : compressedFlag
-    if (this.#encryption === undefined) return this.#join(item, kind, flags, compressed)
-    flags |= sealedFlag
-    const headerLength = writeHeader(item)
-    const header = begin(headerLength, 0, kind, flags)
-    return Buffer.concat([header, this.#encryption.seal(item.key, header, compressed)])
+    const flags = smaller === undefined ? 0 : compressedFlag
+    if (this.#encryption !== undefined) return this.#seal(item, kind, flags, smaller ?? payload, this.#encryption)
+    return join(item, kind, flags, smaller ?? payload)
   }
 
-  #join(item: Item, kind: number, flags: number, payload: Uint8Array): Buffer {
-    if (kind === kinds.wholeNumber) flags |= clearNumberFlag
-    const headerLength = writeHeader(item)
-    const out = begin(headerLength, payload.length, kind, flags)
-    out.set(payload, headerLength)
-    return out
+  #seal(item: Item, kind: number, flags: number, payload: Uint8Array, encryption: Encryption): Buffer {
+    const headerLength = writeHeader(item, payload.length + encryption.overhead)
+    const header = begin(headerLength, 0, kind, flags | sealedFlag)
+    return Buffer.concat([header, encryption.seal(item.key, header, payload)])
   }
 
   #decode(key: string, given: Uint8Array): Item {
@@ -187,11 +185,17 @@ function begin(headerLength: number, payloadLength: number, kind: number, flags:
   return out
 }
 
-function clearNumber(item: Item, value: number): Buffer {
-  const digits = String(value)
-  const headerLength = writeHeader(item)
+function join(item: Item, kind: number, flags: number, payload: Uint8Array): Buffer {
+  const headerLength = writeHeader(item, payload.length)
+  const out = begin(headerLength, payload.length, kind, flags)
+  out.set(payload, headerLength)
+  return out
+}
+
+function clearNumber(item: Item, digits: string): Buffer {
+  const headerLength = writeHeader(item, openEnd)
   const out = begin(headerLength, digits.length, kinds.wholeNumber, clearNumberFlag)
-  out.write(digits, headerLength, 'latin1')
+  for (let index = 0; index < digits.length; index++) out[headerLength + index] = digits.charCodeAt(index)
   return out
 }
 
