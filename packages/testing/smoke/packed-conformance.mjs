@@ -1,17 +1,70 @@
-// Run by `verify` under plain `node --test`, in an empty project with the packed packages: the conformance suite needs no
-// test runner but the one it is lent.
+// Run by `verify` under plain `node --test`, in a project that has nothing but the packed packages: the conformance suite
+// needs no test runner but the one it is lent. The means to damage and to break a store belong to each package's own tests.
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { conformance, createMovableClock } from '@cache/core/conformance'
+import { FileBackend } from '@cache/file'
+import { LayeredBackend } from '@cache/layered'
 import { MemoryBackend } from '@cache/memory'
+import { PostgresBackend } from '@cache/postgres'
+import { RedisBackend } from '@cache/redis'
 
+const run = `packed-${process.versions.node}-${process.pid}`
 const clock = createMovableClock()
-conformance(
+const memory = (maxEntries = 1_000_000) => new MemoryBackend({ maxEntries, clock })
+let stores = 0
+
+/** A harness for stores that many share: every rule gets a prefix of its own. */
+function prefixed(name, make) {
+  let prefix = ''
+  return {
+    name,
+    values: 'copies',
+    open() {
+      prefix = `${run}:${++stores}:`
+      return make(prefix)
+    },
+    openSecond: () => make(prefix),
+    openOther: () => make(`other:${prefix}`),
+    async dispose() {
+      for (const own of [prefix, `other:${prefix}`]) {
+        const backend = make(own)
+        await backend.clear()
+        await backend.close()
+      }
+    },
+  }
+}
+
+function files() {
+  let directory = ''
+  return {
+    name: 'file, packed',
+    values: 'copies',
+    clock,
+    async open() {
+      directory = await mkdtemp(join(tmpdir(), 'cache-packed-'))
+      return new FileBackend({ directory, clock })
+    },
+    openSecond: () => new FileBackend({ directory, clock }),
+    reopen: () => new FileBackend({ directory, clock }),
+    dispose: () => rm(directory, { recursive: true, force: true }),
+  }
+}
+
+const harnesses = [
+  { name: 'memory, packed', values: 'references', clock, open: () => memory(), openLimited: memory },
   {
-    name: 'memory, packed',
+    name: 'layered, packed',
     values: 'references',
     clock,
-    open: () => new MemoryBackend({ maxEntries: 1_000_000, clock }),
-    openLimited: (entries) => new MemoryBackend({ maxEntries: entries, clock }),
+    open: () => new LayeredBackend({ layers: [memory(), memory()], clock }),
   },
-  { describe, it },
-)
+  files(),
+  prefixed('redis, packed', (prefix) => new RedisBackend({ url: process.env.REDIS_URL, prefix })),
+  prefixed('postgres, packed', (prefix) => new PostgresBackend({ url: process.env.POSTGRES_URL, prefix })),
+]
+
+for (const harness of harnesses) conformance(harness, { describe, it })
