@@ -1,1 +1,2 @@
-export {}
+export type { RedisBackendOptions, RedisConnectionOptions } from './options.ts'
+export { RedisBackend } from './redis-backend.ts'

@@ -1,0 +1,167 @@
+import type { Cluster, Redis } from 'ioredis'
+import { Deadlines } from './deadlines.ts'
+import { knownError } from './errors.ts'
+import { openClient, type RedisClient } from './open-client.ts'
+import type { ResolvedConnectionOptions } from './options.ts'
+import { type Script, ScriptCommand } from './script.ts'
+import { type Argument, SingleSendCommand } from './single-send-command.ts'
+
+/** Replies by which a server says that it did not carry a command out, and that ioredis' Cluster sends again. */
+const notCarriedOut = /^(?:MOVED|ASK|TRYAGAIN|CLUSTERDOWN) /
+
+/**
+ * A client of Redis or Redis Cluster, ours or the application's, whose every command settles within `timeout`.
+ *
+ * Replies are bytes (`Buffer`), whole numbers, `null` or lists of these. Failures are the client's own errors: see
+ * `redisError`.
+ */
+export class Connection {
+  readonly client: RedisClient
+  readonly isCluster: boolean
+  readonly timeout: number
+  readonly #isOwn: boolean
+  readonly #connectTimeout: number
+  readonly #deadlines: Deadlines
+  readonly #onError: (error: Error) => void
+  #lastError: Error | undefined
+  /** Set when our own connection is lost, until it is back: commands then fail at once. */
+  #lost: Error | undefined
+  #handshake: NodeJS.Timeout | undefined
+
+  constructor(options: ResolvedConnectionOptions, onError: (error: Error) => void) {
+    const { client } = options.source
+    this.#isOwn = client === undefined
+    this.client = client ?? openClient(options)
+    this.isCluster = this.client.isCluster
+    this.timeout = options.timeout
+    this.#connectTimeout = options.connectTimeout
+    this.#onError = onError
+    this.#deadlines = new Deadlines(options.timeout, (command) => this.#expire(command))
+    if (this.#isOwn) this.#watchOwn()
+  }
+
+  /** Sends a command; on a Cluster to the node of its first key. */
+  send(name: string, args: readonly Argument[]): Promise<unknown> {
+    return this.#dispatch(new SingleSendCommand(name, args), this.client)
+  }
+
+  /** Sends a command to one node of a Cluster. */
+  sendTo(node: Redis, name: string, args: readonly Argument[]): Promise<unknown> {
+    return this.#dispatch(new SingleSendCommand(name, args), node)
+  }
+
+  async run(script: Script, keys: readonly Argument[], args: readonly Argument[]): Promise<unknown> {
+    try {
+      return await this.#dispatch(new ScriptCommand(script, keys, args), this.client)
+    } catch (error) {
+      // Nothing was carried out: somebody flushed the scripts.
+      if (!(error instanceof Error) || !error.message.startsWith('NOSCRIPT')) throw error
+      return await this.#dispatch(new ScriptCommand(script, keys, args, true), this.client)
+    }
+  }
+
+  /** The nodes that hold keys: the masters of a Cluster, else the one server. Rejects when no Cluster can be found in time. */
+  async masters(): Promise<readonly (Redis | undefined)[]> {
+    if (!this.isCluster) return [undefined]
+    const cluster = this.client as Cluster
+    // Any command makes the client look the topology up.
+    if (cluster.status !== 'ready') await this.send('exists', ['']).catch(ignoreReply)
+    const masters = cluster.nodes('master')
+    if (cluster.status !== 'ready' || masters.length === 0) throw knownError('UNAVAILABLE', 'the Cluster is not ready')
+    return masters
+  }
+
+  /** Waits for the commands in flight, each of which has its deadline, and closes the client when it is our own. */
+  async close(): Promise<void> {
+    await this.#deadlines.idle()
+    this.#deadlines.stop()
+    clearTimeout(this.#handshake)
+    if (!this.#isOwn) return
+    const nodes = this.isCluster ? (this.client as Cluster).nodes() : [this.client as Redis]
+    this.client.disconnect()
+    await Promise.all(nodes.map(closeStream))
+  }
+
+  #dispatch(command: SingleSendCommand, to: RedisClient): Promise<unknown> {
+    const { promise } = command
+    if (this.#lost !== undefined && to.status !== 'ready') {
+      command.reject(this.#lost)
+      return promise
+    }
+    const settled = (): void => this.#deadlines.settled(command)
+    this.#deadlines.watch(command)
+    promise.then(settled, settled)
+    if (!to.isCluster) to.sendCommand(command)
+    else sendToCluster(to as Cluster, command)
+    return promise
+  }
+
+  #expire(command: SingleSendCommand): void {
+    const { socket } = command
+    if (socket === undefined) {
+      // It never left, and will not leave now that it is settled.
+      command.reject(knownError('UNAVAILABLE', `no connection within ${this.timeout} ms`))
+      return
+    }
+    command.reject(knownError('TIMEOUT', `no reply to ${command.name.toUpperCase()} within ${this.timeout} ms`))
+    // Not a byte since it was written: the peer is gone or frozen, and new commands should not wait for it too.
+    if (this.#isOwn && !socket.destroyed && socket.bytesRead === command.receivedBefore) {
+      socket.destroy(new Error(`Socket timeout: no reply within ${this.timeout} ms`))
+    }
+  }
+
+  #watchOwn(): void {
+    const { client } = this
+    client.on('error', (error) => {
+      this.#lastError = error
+      this.#onError(error)
+    })
+    client.on('ready', () => {
+      clearTimeout(this.#handshake)
+      this.#lost = undefined
+      this.#lastError = undefined
+    })
+    client.on('close', () => {
+      clearTimeout(this.#handshake)
+      this.#lost ??= knownError('UNAVAILABLE', this.#lastError?.message ?? 'the connection is lost')
+    })
+    if (this.isCluster) client.on('node error', (error) => this.#onError(error))
+    else client.on('connect', () => this.#boundHandshake(client as Redis))
+  }
+
+  /** A frozen server accepts connections and never greets; ioredis would wait for it for ever. */
+  #boundHandshake(client: Redis): void {
+    const { stream } = client
+    clearTimeout(this.#handshake)
+    this.#handshake = setTimeout(() => {
+      if (client.status !== 'connect' || client.stream !== stream || stream.bytesRead > 0) return
+      stream.destroy(new Error(`Socket timeout: connected, but no greeting within ${this.#connectTimeout} ms`))
+    }, this.#connectTimeout)
+    this.#handshake.unref()
+  }
+}
+
+/**
+ * ioredis sends a command again when the connection of its node ends, though it may have been carried out. Here only what
+ * never left, or what a node said it did not carry out, goes out again.
+ */
+function sendToCluster(cluster: Cluster, command: SingleSendCommand): void {
+  const fail = command.reject
+  cluster.sendCommand(command)
+  const retry = command.reject
+  command.reject = (error) => {
+    if (notCarriedOut.test(error.message)) command.allowAnother()
+    if (command.wasWritten) fail(error)
+    else retry(error)
+  }
+}
+
+/** A frozen server does not answer the end of the connection, so it is not waited for. */
+async function closeStream({ stream }: Redis): Promise<void> {
+  if (stream === undefined || stream.closed) return
+  const closed = new Promise<void>((resolve) => stream.once('close', () => resolve()))
+  stream.destroy()
+  await closed
+}
+
+function ignoreReply(): void {}

@@ -1,0 +1,69 @@
+import { CacheError, type CacheErrorCode, cacheErrorCode } from '@cache/core/backend'
+
+/** Set on errors that this package makes itself, so that no message has to be read. */
+const codes = new WeakMap<Error, CacheErrorCode>()
+
+/** An error whose code is known where it is made. */
+export function knownError(code: CacheErrorCode, message: string): Error {
+  const error = new Error(message)
+  codes.set(error, code)
+  return error
+}
+
+/** Redis puts a code of its own in front of its replies. */
+const replies: Readonly<Record<string, CacheErrorCode>> = {
+  OOM: 'OUT_OF_MEMORY',
+  READONLY: 'READ_ONLY',
+  // The server cannot save its data and refuses writes until it can.
+  MISCONF: 'READ_ONLY',
+  NOREPLICAS: 'READ_ONLY',
+  LOADING: 'UNAVAILABLE',
+  MASTERDOWN: 'UNAVAILABLE',
+  CLUSTERDOWN: 'UNAVAILABLE',
+  TRYAGAIN: 'UNAVAILABLE',
+  MOVED: 'UNAVAILABLE',
+  ASK: 'UNAVAILABLE',
+  BUSY: 'UNAVAILABLE',
+  UNBLOCKED: 'UNAVAILABLE',
+}
+
+/** How ioredis says that there is no connection: it has no codes for these. */
+const connectionMessages =
+  /Connection is closed|Stream isn't writeable|max retries per request|isn't ready|None of startup nodes|Failed to refresh slots cache|Cluster is|All sentinels are unreachable|Too many Cluster redirections|aborted due to connection close|Socket timeout|No subscriber/
+
+const systemCodes = /^(?:E[A-Z]+|ERR_TLS_.*|ERR_SSL_.*|[A-Z_]*CERT[A-Z_]*|SELF_SIGNED.*|UNABLE_TO_.*)$/
+
+/** The `CacheError` for whatever a client of Redis failed with. An error that has become one stays as it is. */
+export function redisError(error: unknown, operation: string, key?: string): CacheError {
+  if (cacheErrorCode(error) !== undefined) return error as CacheError
+  const cause = error instanceof Error ? error : new Error(String(error))
+  const code = codeOf(cause)
+  return new CacheError(code, messageOf(code, cause), { operation, backend: 'redis', key, cause })
+}
+
+function codeOf(error: Error): CacheErrorCode {
+  const known = codes.get(error)
+  if (known !== undefined) return known
+  const reply = replies[error.message.split(' ', 1)[0] ?? '']
+  if (reply !== undefined) return reply
+  if (error.message.startsWith('Command timed out')) return 'TIMEOUT'
+  if (connectionMessages.test(error.message)) return 'UNAVAILABLE'
+  const system = (error as NodeJS.ErrnoException).code
+  if (typeof system === 'string' && systemCodes.test(system)) return 'UNAVAILABLE'
+  return 'BACKEND_FAILURE'
+}
+
+function messageOf(code: CacheErrorCode, cause: Error): string {
+  switch (code) {
+    case 'UNAVAILABLE':
+      return `Redis cannot be reached: ${cause.message}`
+    case 'TIMEOUT':
+      return `Redis did not answer in time: ${cause.message}`
+    case 'OUT_OF_MEMORY':
+      return `Redis is out of memory (maxmemory) and evicts nothing: ${cause.message}`
+    case 'READ_ONLY':
+      return `Redis refuses writes for now: ${cause.message}`
+    default:
+      return cause.message
+  }
+}

@@ -1,0 +1,45 @@
+import { createHash } from 'node:crypto'
+import type { Socket } from 'node:net'
+import { type Argument, SingleSendCommand } from './single-send-command.ts'
+
+/** A Lua script, carried out by Redis as one step that nothing else comes between. */
+export class Script {
+  readonly text: string
+  readonly sha: string
+
+  constructor(text: string) {
+    this.text = text.trim()
+    this.sha = createHash('sha1').update(this.text).digest('hex')
+  }
+}
+
+/** Scripts that each connection has sent in full. */
+const sent = new WeakMap<Socket, Set<Script>>()
+
+/**
+ * Runs a script by its hash. The first time on each connection it sends the text instead, so that no reply ever has to be
+ * waited for to know whether the server holds it, and commands keep their order. Only SCRIPT FLUSH brings `NOSCRIPT`.
+ */
+export class ScriptCommand extends SingleSendCommand {
+  readonly #script: Script
+  readonly #inFull: boolean
+
+  constructor(script: Script, keys: readonly Argument[], args: readonly Argument[], inFull = false) {
+    super('evalsha', [script.sha, keys.length, ...keys, ...args])
+    this.#script = script
+    this.#inFull = inFull
+  }
+
+  protected override bytesFor(socket: Socket): string | Buffer {
+    let known = sent.get(socket)
+    if (known === undefined) {
+      known = new Set()
+      sent.set(socket, known)
+    }
+    const isKnown = known.has(this.#script) && !this.#inFull
+    known.add(this.#script)
+    this.name = isKnown ? 'evalsha' : 'eval'
+    this.args[0] = isKnown ? this.#script.sha : this.#script.text
+    return super.bytesFor(socket)
+  }
+}

@@ -1,0 +1,67 @@
+import type { Socket } from 'node:net'
+import { Command } from 'ioredis'
+
+export type Argument = string | Buffer | number
+
+/** What is written in the place of a command that must not be: its reply settles nothing. */
+const nothing = '*1\r\n$4\r\nPING\r\n'
+
+/**
+ * A command that leaves this process at most once, and not at all after its caller was told that it failed.
+ *
+ * ioredis sends unanswered commands again when a connection comes back (its default, which an injected client may have), and
+ * a Cluster client when a node's connection ends: an increment whose reply was lost would count twice. A command that waits
+ * in ioredis' queue while the server is away would still be carried out long after its caller went on.
+ *
+ * The commands of one tick are held together and leave in one write, which is twice as fast as one write each.
+ */
+export class SingleSendCommand extends Command {
+  /** The connection that it was written to, once it was. */
+  socket: Socket | undefined
+  /** What that connection had received until then: when nothing more came before the deadline, the connection is dead. */
+  receivedBefore = 0
+  /** By `performance.now()`. */
+  deadline = 0
+
+  constructor(name: string, args: readonly Argument[]) {
+    // Without an encoding, replies are bytes.
+    super(name, args as Argument[], { replyEncoding: null })
+  }
+
+  get wasWritten(): boolean {
+    return this.socket !== undefined
+  }
+
+  /** Allows it to be written once more: a reply said that it was not carried out (a redirection of a Cluster node). */
+  allowAnother(): void {
+    this.socket = undefined
+  }
+
+  /** ioredis asks for the bytes at the moment when it writes them to the socket. */
+  override toWritable(socket: object): string | Buffer {
+    if (this.isSettled || this.wasWritten) {
+      if (!this.isSettled) this.reject(new Error('Connection is closed.'))
+      return nothing
+    }
+    const connection = socket as Socket
+    this.socket = connection
+    this.receivedBefore = connection.bytesRead
+    holdForTick(connection)
+    return this.bytesFor(connection)
+  }
+
+  protected bytesFor(socket: Socket): string | Buffer {
+    return super.toWritable(socket)
+  }
+}
+
+function holdForTick(socket: Socket): void {
+  // Whoever held it before lets it go.
+  if (socket.writableCorked > 0) return
+  socket.cork()
+  process.nextTick(release, socket)
+}
+
+function release(socket: Socket): void {
+  socket.uncork()
+}

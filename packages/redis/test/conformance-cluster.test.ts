@@ -1,0 +1,9 @@
+import { conformance } from '@cache/core/conformance'
+import { startRedisCluster } from '@cache/testing'
+import { afterAll, describe, it } from 'vitest'
+import { clusterHarness } from './cluster-harness.ts'
+
+const cluster = await startRedisCluster({ masters: 3 })
+afterAll(() => cluster.stop())
+
+conformance(clusterHarness({ name: 'redis cluster', cluster }), { describe, it })

@@ -1,0 +1,13 @@
+import { conformance } from '@cache/core/conformance'
+import { startRedis } from '@cache/testing'
+import { afterAll, describe, it } from 'vitest'
+import { redisHarness } from './redis-harness.ts'
+
+// A server of its own, which keeps its data on disk and is restarted by the rules that ask for it.
+const server = await startRedis({ config: { appendonly: 'yes', appendfsync: 'always' } })
+afterAll(() => server.stop())
+
+conformance(redisHarness({ name: 'redis with an append-only file', url: server.url, restart: () => server.restart() }), {
+  describe,
+  it,
+})

@@ -1,0 +1,6 @@
+import type {} from '@cache/testing/redis-setup'
+import { conformance } from '@cache/core/conformance'
+import { describe, inject, it } from 'vitest'
+import { redisHarness } from './redis-harness.ts'
+
+conformance(redisHarness({ name: 'redis', url: inject('redisUrl') }), { describe, it })

@@ -1,0 +1,100 @@
+import type { CacheBackend } from '@cache/core/backend'
+import type { Harness } from '@cache/core/conformance'
+import { type TcpProxy, tcpProxy } from '@cache/testing'
+import { Redis } from 'ioredis'
+import { RedisBackend, type RedisBackendOptions } from '../src/index.ts'
+
+let count = 0
+
+export interface RedisHarnessOptions {
+  readonly name: string
+  /** URL of the server. */
+  readonly url: string
+  /** Options besides the URL. */
+  readonly options?: Omit<RedisBackendOptions, 'url' | 'client' | 'cluster'>
+  /** Restarts the server with its data. */
+  readonly restart?: () => Promise<void>
+}
+
+/** Every rule on a prefix of its own, which nobody has used. The server is reached through a proxy that can be cut. */
+export function redisHarness({ name, url, options, restart }: RedisHarnessOptions): Harness {
+  let proxy: TcpProxy | undefined
+  let prefix = ''
+  let raw: Redis | undefined
+
+  const admin = (): Redis => {
+    raw ??= new Redis(url)
+    return raw
+  }
+  const begin = async (): Promise<void> => {
+    prefix = `suite:${process.pid}:${++count}:`
+    proxy ??= await tcpProxy(url)
+  }
+  const open = (own = prefix): CacheBackend =>
+    new RedisBackend({ url: proxy?.url ?? url, timeout: 1000, ...options, prefix: own })
+
+  return {
+    name,
+    values: 'copies',
+    async open() {
+      await begin()
+      return open()
+    },
+    openSecond: () => open(),
+    openOther: () => open(`other:${prefix}`),
+    async openMany(many) {
+      await begin()
+      return Array.from({ length: many }, () => open())
+    },
+    async openInjected() {
+      await begin()
+      const client = new Redis(url)
+      return {
+        backend: new RedisBackend({ client, ...options, prefix }),
+        works: async () => {
+          await client.ping()
+        },
+        end: () => client.disconnect(),
+      }
+    },
+    async corrupt(key, damage) {
+      const bytes = (await admin().getBuffer(prefix + key)) as Buffer
+      const damaged = { garbage: Buffer.from([0xff, 0, 0x7b, 0x31]), truncated: bytes.subarray(0, 6), empty: '' }
+      await admin().set(prefix + key, damaged[damage])
+    },
+    async futureFormat(key) {
+      const bytes = (await admin().getBuffer(prefix + key)) as Buffer
+      bytes[0] = 2
+      await admin().set(prefix + key, bytes)
+    },
+    ...(restart === undefined
+      ? {}
+      : {
+          reopen: async () => {
+            raw?.disconnect()
+            raw = undefined
+            await restart()
+            return open()
+          },
+        }),
+    break: () => proxy?.cut(),
+    heal: () => proxy?.heal(),
+    failureBound: 1500,
+    without: {
+      reopen: 'the server keeps nothing on disk; another run has one that does',
+      openLimited: 'Redis keeps limits by itself (maxmemory)',
+      clock: 'Redis counts lifetimes by its own clock',
+    },
+    async dispose() {
+      await proxy?.stop()
+      proxy = undefined
+      if (raw === undefined) return
+      for (const own of [prefix, `other:${prefix}`]) {
+        const keys = await raw.keysBuffer(`${own}*`)
+        if (keys.length > 0) await raw.unlink(keys)
+      }
+      raw.disconnect()
+      raw = undefined
+    },
+  }
+}
