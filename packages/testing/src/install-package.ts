@@ -76,9 +76,9 @@ export async function installPackage(name: string): Promise<void> {
   try {
     await aptGet(name)
   } catch (error) {
-    throw new Error(`${name} is missing and could not be installed. Try:\n\n    ${commandFor(name)}\n`, {
-      cause: error,
-    })
+    // The reason stands in the message itself: most reporters do not show causes.
+    const reason = error instanceof Error ? error.message : String(error)
+    throw new Error(`${name} is missing and could not be installed. Try:\n\n    ${commandFor(name)}\n\n${reason}`)
   } finally {
     await rmdir(lock).catch(() => {})
   }
