@@ -69,6 +69,9 @@ export interface Harness {
   /** Milliseconds within which every operation must settle while the store is unreachable. Default 2,000. */
   readonly failureBound?: number
 
+  /** Milliseconds that something which must come may take before it counts as broken. Default 10,000. */
+  readonly patience?: number
+
   /** Whether the store keeps the caller's own objects (`references`) or copies of them. */
   readonly values: 'references' | 'copies'
 

@@ -13,8 +13,6 @@ export class SkipRule {
   }
 }
 
-/** Real time that a condition may take before it counts as broken. */
-const patience = 10_000
 const canary = 'the canary of the suite'
 
 /** What a rule works with: the handles it opens, its time, and the items it makes. Handles are closed when it ends. */
@@ -25,6 +23,11 @@ export class Stage {
 
   constructor(harness: Harness) {
     this.harness = harness
+  }
+
+  /** Milliseconds that something which must come may take. */
+  get patience(): number {
+    return this.harness.patience ?? 10_000
   }
 
   /** The first handle. */
@@ -48,7 +51,7 @@ export class Stage {
   /** Closes a handle now. */
   async close(handle: CacheBackend): Promise<void> {
     this.#open.delete(handle)
-    await this.within(patience, async () => handle.close?.(), 'close')
+    await this.within(this.patience, async () => handle.close?.(), 'close')
   }
 
   /** Closes what is open still and lets the harness clean up. */
@@ -96,7 +99,7 @@ export class Stage {
   }
 
   /** Polls until the condition holds; fails when it does not hold in time. */
-  async until(condition: () => Awaitable<boolean>, what: string, bound: number = patience): Promise<void> {
+  async until(condition: () => Awaitable<boolean>, what: string, bound: number = this.patience): Promise<void> {
     const end = performance.now() + bound
     while (!(await condition())) {
       if (performance.now() > end) assert.fail(`waited ${bound} ms in vain for ${what}`)

@@ -10,6 +10,8 @@ export function mapHarness(wrap: (backend: MapBackend) => CacheBackend = (backen
   return {
     name: 'map',
     values: 'references',
+    seed: 14,
+    patience: 500,
     clock,
     open() {
       items = new Map()

@@ -6,8 +6,6 @@ import { type Rule, rule } from '../rule.ts'
 import { show } from '../stage.ts'
 import type { Chapter } from './chapter.ts'
 
-const settled = 10_000
-
 const rules: readonly Rule[] = [
   rule({
     id: '10.1',
@@ -48,7 +46,7 @@ const rules: readonly Rule[] = [
       await stage.until(async () => works(() => backend.set(item)), 'the handle to work again')
       await stage.holds(item)
       for (const [name, call] of everyOperation(backend, stage)) {
-        await stage.within(settled, call, `${name} after the store is back`)
+        await stage.within(stage.patience, call, `${name} after the store is back`)
       }
     },
   }),
@@ -62,7 +60,7 @@ const rules: readonly Rule[] = [
       await backend.set(stage.item('k', 1))
       await stage.close(backend)
       for (const [name, call] of everyOperation(backend, stage)) {
-        await stage.within(settled, () => stage.rejects(call, 'CLOSED'), `${name} after close`)
+        await stage.within(stage.patience, () => stage.rejects(call, 'CLOSED'), `${name} after close`)
       }
     },
   }),
@@ -81,12 +79,12 @@ const rules: readonly Rule[] = [
       await stage.close(backend)
       const stored: Item[] = []
       for (const [n, set] of sets.entries()) {
-        const error = await stage.within(settled, () => set, 'a set in flight')
+        const error = await stage.within(stage.patience, () => set, 'a set in flight')
         if (error !== undefined) assertCacheError(error)
         else stored.push(items[n] as Item)
       }
       for (const other of others) {
-        const error = await stage.within(settled, () => other, 'an operation in flight')
+        const error = await stage.within(stage.patience, () => other, 'an operation in flight')
         if (error !== undefined) assertCacheError(error)
       }
       // What was acknowledged is there, as far as another handle can tell.
@@ -103,8 +101,8 @@ const rules: readonly Rule[] = [
     async check(stage) {
       const { backend } = stage
       await backend.set(stage.item('k', 1))
-      await stage.within(settled, () => Promise.all([backend.close(), backend.close()]), 'two closes at once')
-      await stage.within(settled, () => backend.close(), 'a close after close')
+      await stage.within(stage.patience, () => Promise.all([backend.close(), backend.close()]), 'two closes at once')
+      await stage.within(stage.patience, () => backend.close(), 'a close after close')
     },
   }),
 
@@ -141,7 +139,7 @@ const rules: readonly Rule[] = [
         await stage.holds(item, backend)
         await injected.works()
         await stage.close(backend)
-        await stage.within(settled, () => injected.works(), 'the client after close')
+        await stage.within(stage.patience, () => injected.works(), 'the client after close')
       } finally {
         await injected.end()
       }

@@ -15,7 +15,7 @@ const rules: readonly Rule[] = [
       const { backend } = stage
       if ((await backend.stats()).items === undefined) stage.skip('the backend does not tell how many items it holds')
       const tells = async (count: number): Promise<void> => {
-        await stage.until(async () => (await backend.stats()).items === count, `stats().items to become ${count}`, 2000)
+        await stage.until(async () => (await backend.stats()).items === count, `stats().items to become ${count}`)
       }
       await tells(0)
       for (let n = 0; n < 20; n += 1) await backend.set(stage.item(`k${n}`, n))

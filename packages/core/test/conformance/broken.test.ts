@@ -1,0 +1,53 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'vitest'
+import { chapters, type Harness, type Rule, runRule } from '../../src/conformance/index.ts'
+import { collection } from './broken/index.ts'
+import { bytesHarness } from './bytes-harness.ts'
+import { mapHarness } from './map-harness.ts'
+
+const rules = chapters.flatMap((chapter) => chapter.rules)
+
+function ruleOf(id: string): Rule {
+  const rule = rules.find((one) => one.id === id)
+  assert(rule, `there is no rule ${id}`)
+  return rule
+}
+
+/** The honest backend that shows a rule: of bytes where it can, else the one that answers without waiting. */
+function honest(rule: Rule): Harness {
+  return rule.members.includes('sync') ? mapHarness() : bytesHarness()
+}
+
+describe('the suite catches every broken backend', () => {
+  it('the collection breaks every rule at least once, so no rule is one that cannot fail', () => {
+    const broken = new Set(collection.map((one) => one.rule))
+    const whole = rules.map((rule) => rule.id).filter((id) => !broken.has(id))
+    assert.deepEqual(whole, [])
+  })
+
+  it('the collection holds at least forty backends, each another one', () => {
+    assert(collection.length >= 40)
+    assert.equal(new Set(collection.map((one) => one.does)).size, collection.length)
+  })
+
+  for (const { rule: id, does, harness } of collection) {
+    it(`rule ${id} catches a backend that ${does}`, async () => {
+      const outcome = await runRule(ruleOf(id), harness())
+      assert(outcome.status === 'failed', `the rule was ${outcome.status}`)
+      // A mistake in the broken backend itself would prove nothing.
+      const { name } = outcome.error as Error
+      assert(
+        ['AssertionError', 'CacheError', 'Error'].includes(name),
+        `failed with a ${name}: ${String(outcome.error)}`,
+      )
+    })
+  }
+
+  for (const rule of rules) {
+    it(`rule ${rule.id} passes on an honest backend`, async () => {
+      const outcome = await runRule(rule, honest(rule))
+      if (outcome.status === 'failed') throw outcome.error
+      assert.deepEqual(outcome, { status: 'passed' })
+    })
+  }
+})

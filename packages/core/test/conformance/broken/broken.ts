@@ -1,0 +1,10 @@
+import type { Harness } from '../../../src/conformance/index.ts'
+
+/** A backend that breaks a promise, and the rule that must catch it. */
+export interface Broken {
+  /** The number of the rule. */
+  readonly rule: string
+  /** What it does wrong: a verb with its object, without a subject. */
+  readonly does: string
+  readonly harness: () => Harness
+}

@@ -1,0 +1,256 @@
+import type { Item } from '../../../src/backend-kit/index.ts'
+import { BytesBackend, type Entries } from '../bytes-backend.ts'
+import type { Broken } from './broken.ts'
+import { bytes } from './bytes.ts'
+
+export const brokenCounters: readonly Broken[] = [
+  bytes(
+    '7.1',
+    'answers with the number before the increment',
+    class extends BytesBackend {
+      override async increment(key: string, delta: number, expiresAt?: number): Promise<number> {
+        return (await super.increment(key, delta, expiresAt)) - delta
+      }
+    },
+  ),
+  bytes(
+    '7.1',
+    'leaves no item for an increment by 0',
+    class extends BytesBackend {
+      override async increment(key: string, delta: number, expiresAt?: number): Promise<number> {
+        return delta === 0 ? 0 : super.increment(key, delta, expiresAt)
+      }
+    },
+  ),
+  bytes(
+    '7.2',
+    'keeps counters apart from items',
+    class extends BytesBackend {
+      readonly #counters = new Map<string, number>()
+
+      override async increment(key: string, delta: number): Promise<number> {
+        const sum = (this.#counters.get(key) ?? 0) + delta
+        this.#counters.set(key, sum)
+        return sum
+      }
+
+      override async get(key: string): Promise<Item | undefined> {
+        const value = this.#counters.get(key)
+        return value === undefined ? super.get(key) : { key, value, version: `n${value}`, createdAt: 0 }
+      }
+    },
+  ),
+  bytes(
+    '7.3',
+    'reads in one request and writes the sum in the next',
+    class extends BytesBackend {
+      override async increment(key: string, delta: number, expiresAt?: number): Promise<number> {
+        const sum = Number((await this.get(key))?.value ?? 0) + delta
+        const deadline = expiresAt === undefined ? {} : { expiresAt }
+        await this.set({ key, value: sum, version: `n${sum}`, createdAt: 0, ...deadline })
+        return sum
+      }
+    },
+  ),
+  bytes(
+    '7.4',
+    'moves the deadline of a counter with every increment',
+    class extends BytesBackend {
+      protected override add(entries: Entries, key: string, delta: number, expiresAt: number | undefined): number {
+        const found = this.read(entries, key)
+        const sum = super.add(entries, key, delta, expiresAt)
+        if (found && expiresAt !== undefined) void this.set({ ...found, value: sum, expiresAt })
+        return sum
+      }
+    },
+  ),
+  bytes(
+    '7.4',
+    'forgets the deadline of a counter at the second increment',
+    class extends BytesBackend {
+      override async increment(key: string, delta: number, expiresAt?: number): Promise<number> {
+        const found = await this.get(key)
+        const sum = await super.increment(key, delta, expiresAt)
+        if (found?.expiresAt !== undefined) await this.set({ key, value: sum, version: `n${sum}`, createdAt: 0 })
+        return sum
+      }
+    },
+  ),
+  bytes(
+    '7.4',
+    'drops the tags of a counter',
+    class extends BytesBackend {
+      override async increment(key: string, delta: number, expiresAt?: number): Promise<number> {
+        const sum = await super.increment(key, delta, expiresAt)
+        const { tags: _, ...rest } = (await this.get(key)) as Item
+        await this.set(rest)
+        return sum
+      }
+    },
+  ),
+  bytes(
+    '7.5',
+    'counts on from text that looks like a number',
+    class extends BytesBackend {
+      override async increment(key: string, delta: number, expiresAt?: number): Promise<number> {
+        const found = await this.get(key)
+        if (found && typeof found.value === 'string') await this.set({ ...found, value: Number(found.value) })
+        return super.increment(key, delta, expiresAt)
+      }
+    },
+  ),
+  bytes(
+    '7.5',
+    'takes null for 0',
+    class extends BytesBackend {
+      override async increment(key: string, delta: number, expiresAt?: number): Promise<number> {
+        const found = await this.get(key)
+        if (found?.value === null) await this.set({ ...found, value: 0 })
+        return super.increment(key, delta, expiresAt)
+      }
+    },
+  ),
+  bytes(
+    '7.5',
+    'removes a value that it cannot count on',
+    class extends BytesBackend {
+      override async increment(key: string, delta: number, expiresAt?: number): Promise<number> {
+        try {
+          return await super.increment(key, delta, expiresAt)
+        } catch (error) {
+          await this.delete(key)
+          throw error
+        }
+      }
+    },
+  ),
+  bytes(
+    '7.6',
+    'counts past 2^53 without a word',
+    class extends BytesBackend {
+      override async increment(key: string, delta: number, expiresAt?: number): Promise<number> {
+        const found = await this.get(key)
+        const sum = Number(found?.value) + delta
+        if (Number.isSafeInteger(sum) || !found || typeof found.value !== 'number')
+          return super.increment(key, delta, expiresAt)
+        await this.set({ ...found, value: sum })
+        return sum
+      }
+    },
+  ),
+  bytes(
+    '7.6',
+    'stops at the largest number instead of refusing',
+    class extends BytesBackend {
+      override async increment(key: string, delta: number, expiresAt?: number): Promise<number> {
+        return super.increment(key, delta, expiresAt).catch((error: { code?: string }) => {
+          if (error.code !== 'OUT_OF_RANGE') throw error
+          return Math.sign(delta) * Number.MAX_SAFE_INTEGER
+        })
+      }
+    },
+  ),
+  bytes(
+    '7.7',
+    'gives a counter the deadline of the placeholder that was there',
+    class extends BytesBackend {
+      override async increment(key: string, delta: number, expiresAt?: number): Promise<number> {
+        const found = await this.get(key)
+        if (found && found.value === undefined) await this.set({ ...found, value: 0 })
+        return super.increment(key, delta, expiresAt)
+      }
+    },
+  ),
+  bytes(
+    '7.8',
+    'keeps the version when it counts',
+    class extends BytesBackend {
+      override async increment(key: string, delta: number, expiresAt?: number): Promise<number> {
+        const before = await this.get(key)
+        const sum = await super.increment(key, delta, expiresAt)
+        const after = await this.get(key)
+        if (before && after) await this.set({ ...after, version: before.version })
+        return sum
+      }
+    },
+  ),
+  bytes(
+    '7.8',
+    'makes a new version for a counter at every look',
+    class extends BytesBackend {
+      #looks = 0
+      override async increment(key: string, delta: number, expiresAt?: number): Promise<number> {
+        const sum = await super.increment(key, delta, expiresAt)
+        const found = await this.get(key)
+        if (found) await this.set({ ...found, createdAt: -1 })
+        return sum
+      }
+
+      override async get(key: string): Promise<Item | undefined> {
+        const found = await super.get(key)
+        this.#looks += 1
+        return found?.createdAt === -1 ? { ...found, version: `look ${this.#looks}` } : found
+      }
+    },
+  ),
+]
+
+export const brokenIterations: readonly Broken[] = [
+  bytes(
+    '8.1',
+    'yields every key whatever the prefix',
+    class extends BytesBackend {
+      override keys(): AsyncIterable<string> {
+        return super.keys()
+      }
+    },
+  ),
+  bytes(
+    '8.1',
+    'takes the prefix for a LIKE pattern when it lists',
+    class extends BytesBackend {
+      override async *keys(prefix = ''): AsyncIterable<string> {
+        const plain = prefix.replace(/[$()*+.?[\\\]^{|}]/g, '\\$&')
+        const pattern = new RegExp(`^${plain.replaceAll('%', '.*').replaceAll('_', '.')}`, 's')
+        for await (const key of super.keys()) if (pattern.test(key)) yield key
+      }
+    },
+  ),
+  bytes(
+    '8.2',
+    'yields placeholders',
+    class extends BytesBackend {
+      override async *keys(prefix = ''): AsyncIterable<string> {
+        const stored = await this.request('keys', (entries) => [...entries.keys()])
+        for (const key of stored) if (key.startsWith(this.prefix + prefix)) yield key.slice(this.prefix.length)
+      }
+    },
+  ),
+  bytes(
+    '8.3',
+    'pages by offset, so that what goes makes it skip what stays',
+    class extends BytesBackend {
+      override async *keys(prefix = ''): AsyncIterable<string> {
+        for (let offset = 0; ; offset += 100) {
+          const page = await this.request('keys', (entries) => [...entries.keys()].slice(offset, offset + 100))
+          for (const key of page) if (key.startsWith(this.prefix + prefix)) yield key.slice(this.prefix.length)
+          if (page.length === 0) return
+        }
+      }
+    },
+  ),
+  bytes(
+    '8.4',
+    'holds a lock until an iteration is read to its end',
+    class extends BytesBackend {
+      #iterating = false
+
+      override async *keys(prefix?: string): AsyncIterable<string> {
+        if (this.#iterating) throw this.error('BACKEND_FAILURE', 'keys')
+        this.#iterating = true
+        yield* super.keys(prefix)
+        this.#iterating = false
+      }
+    },
+  ),
+]

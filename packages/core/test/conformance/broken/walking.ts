@@ -1,0 +1,100 @@
+import type { Item } from '../../../src/backend-kit/index.ts'
+import { BytesBackend } from '../bytes-backend.ts'
+import type { MapBackend } from '../map-backend.ts'
+import { mapHarness } from '../map-harness.ts'
+import { SyncMapBackend } from '../sync-map-backend.ts'
+import type { Broken } from './broken.ts'
+import { bytes } from './bytes.ts'
+
+type SyncFace = MapBackend['sync']
+
+/** A broken backend made from the reference store that answers without waiting: only its `sync` is changed. */
+function sync(rule: string, does: string, change: (face: SyncFace) => Partial<SyncFace>): Broken {
+  const wrap = (backend: MapBackend): MapBackend => {
+    const face = backend.sync
+    const changed = change(face)
+    const proxy = new Proxy(face, {
+      get(target, member) {
+        if (member in changed) return changed[member as keyof SyncFace]
+        const found: unknown = Reflect.get(target, member)
+        return typeof found === 'function' ? found.bind(target) : found
+      },
+    })
+    return Object.defineProperty(backend, 'sync', { value: proxy })
+  }
+  return { rule, does, harness: () => mapHarness(wrap) }
+}
+
+export const brokenSync: readonly Broken[] = [
+  sync('13.1', 'swaps without comparing when it need not wait', (face) => ({
+    swap(_key, _expected, next) {
+      if (next) face.set(next)
+      return true
+    },
+  })),
+  sync('13.1', 'keeps data of its own when it need not wait', () => {
+    const other = new SyncMapBackend()
+    return { get: (key) => other.get(key), set: (item) => other.set(item), delete: (key) => other.delete(key) }
+  }),
+  sync('13.2', 'has no increment when it need not wait', () => ({ increment: undefined }) as never),
+  sync('13.3', 'answers with a promise although it need not wait', (face) => ({
+    get: (async (key: string) => face.get(key)) as never,
+  })),
+  sync('13.4', 'works on without waiting after close', () => {
+    const other = new SyncMapBackend()
+    return { get: (key) => other.get(key) }
+  }),
+]
+
+export const brokenWalks: readonly Broken[] = [
+  bytes(
+    '14.1',
+    'loses one write in fifty',
+    class extends BytesBackend {
+      #writes = 0
+
+      override async set(item: Item): Promise<void> {
+        this.#writes += 1
+        if (this.#writes % 50 !== 0) await super.set(item)
+      }
+    },
+  ),
+  bytes(
+    '14.1',
+    'makes the counter that follows a placeholder a placeholder when it has a deadline',
+    class extends BytesBackend {
+      override async increment(key: string, delta: number, expiresAt?: number): Promise<number> {
+        const held = await this.get(key)
+        const sum = await super.increment(key, delta, expiresAt)
+        if (held && held.value === undefined && expiresAt !== undefined) await this.delete(key)
+        return sum
+      }
+    },
+  ),
+  bytes(
+    '14.2',
+    'mixes up the answers of two reads that are under way',
+    class extends BytesBackend {
+      #asked = ''
+
+      override async get(key: string): Promise<Item | undefined> {
+        this.#asked = key
+        await null
+        return super.get(this.#asked)
+      }
+    },
+  ),
+  bytes(
+    '14.3',
+    'compares in one request and writes in the next when something is there',
+    class extends BytesBackend {
+      override async swap(key: string, expected: string | undefined, next: Item | undefined): Promise<boolean> {
+        if (expected === undefined) return super.swap(key, expected, next)
+        if ((await this.get(key))?.version !== expected) return false
+        if (next) await this.set(next)
+        else await this.delete(key)
+        return true
+      }
+    },
+  ),
+]

@@ -1,0 +1,24 @@
+import { CacheError } from '../../src/backend-kit/index.ts'
+
+/** What a server is to the reference backend of bytes: a map behind a wire, that can go away and come back. */
+export class ByteStore {
+  readonly entries: Map<string, Uint8Array> = new Map()
+  /** While it is down, every request fails. */
+  down = false
+
+  /** Sends a request and waits for its answer. The server runs one request at a time, each whole. */
+  async request<Answer>(operation: string, work: (entries: Map<string, Uint8Array>) => Answer): Promise<Answer> {
+    await hop()
+    if (this.down)
+      throw new CacheError('UNAVAILABLE', `${operation}: the store is down`, { operation, backend: 'bytes' })
+    const answer = work(this.entries)
+    await hop()
+    return answer
+  }
+}
+
+/** One way over the wire: a few turns of the microtask queue, in which other requests get in between. */
+async function hop(): Promise<void> {
+  await null
+  await null
+}
