@@ -1,0 +1,41 @@
+import type { ClientBase } from 'pg'
+import { postgresError } from './errors.ts'
+import { query } from './query.ts'
+import type { Run, Session } from './session.ts'
+
+/**
+ * Statements on one client of the application's, which it may have in a transaction. They run one after the other, between
+ * the application's own; names are not used, because a failing one would end the transaction.
+ */
+export class ClientSession implements Session {
+  readonly #client: ClientBase
+  readonly #prepare: boolean
+  #last: Promise<unknown> = Promise.resolve()
+
+  constructor(client: ClientBase, prepare: boolean) {
+    this.#client = client
+    this.#prepare = prepare
+  }
+
+  readonly run: Run = (statement, values, operation, timeout) =>
+    this.#afterOthers(() => query(this.#client, statement, values, this.#prepare, operation, timeout), operation)
+
+  exclusive<Result>(work: (run: Run) => Promise<Result>, operation: string): Promise<Result> {
+    return this.#afterOthers(
+      () => work((statement, values, name, timeout) => query(this.#client, statement, values, false, name, timeout)),
+      operation,
+    )
+  }
+
+  async close(): Promise<void> {
+    await this.#last
+  }
+
+  #afterOthers<Result>(work: () => Promise<Result>, operation: string): Promise<Result> {
+    const result = this.#last.then(work).catch((error: unknown) => {
+      throw postgresError(error, operation)
+    })
+    this.#last = result.catch(() => {})
+    return result
+  }
+}

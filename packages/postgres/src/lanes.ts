@@ -1,0 +1,256 @@
+import { createVersion, type Item } from '@cache/core/backend'
+import { Coalescer, type Job } from './coalescer.ts'
+import { sqlState, timeoutError } from './errors.ts'
+import type { Record } from './record.ts'
+import type { StoredKey } from './stored-key.ts'
+import type { Table } from './table.ts'
+
+/** Steps of one counter that travel as their sum. */
+interface Addition {
+  readonly key: string
+  readonly stored: StoredKey
+  /** Of the first step: a later one would find the counter made. */
+  readonly expiresAt: number | undefined
+  readonly steps: number[]
+  sum: number
+}
+
+interface Replacement {
+  readonly record: Record
+  readonly expected: string
+}
+
+interface Removal {
+  readonly stored: StoredKey
+  readonly expected: string
+}
+
+interface Lane<Request, Result> {
+  readonly operation: string
+  /** Does the batch and returns each waiter's result. */
+  readonly work: (
+    requests: readonly Request[],
+    timeout: number,
+  ) => Promise<(request: Request, waiter: number) => Result>
+  readonly join?: (waiting: Request, incoming: Request, replace: (request: Request) => void) => boolean
+  readonly bytesOf?: (request: Request) => number
+  readonly isRead?: boolean
+}
+
+export interface LanesOptions {
+  readonly table: Table
+  readonly timeout: number
+  /** Resolves when the table is there. */
+  readonly ready: () => Promise<void>
+}
+
+const maxKeys = 512
+const maxBytes = 1024 * 1024
+const maxReadBatches = 8
+const maxWriteBatches = 4
+
+/** The operations of the table for single keys: those of one tick and one kind become one statement. */
+export class Lanes {
+  readonly #options: LanesOptions
+  readonly #all: Coalescer<never, never>[] = []
+  readonly #reads: Coalescer<string, Item | undefined>
+  readonly #puts: Coalescer<Record, void>
+  readonly #removals: Coalescer<StoredKey, boolean>
+  readonly #creations: Coalescer<Record, boolean>
+  readonly #replacements: Coalescer<Replacement, boolean>
+  readonly #versionRemovals: Coalescer<Removal, boolean>
+  readonly #additions: Coalescer<Addition, number | undefined>
+
+  constructor(options: LanesOptions) {
+    this.#options = options
+    const { table } = options
+    this.#reads = this.#lane({
+      operation: 'get',
+      isRead: true,
+      join: () => true,
+      work: async (keys, timeout) => {
+        const items = await table.get(keys, timeout)
+        const found = new Map(keys.map((key, index) => [key, items[index]]))
+        return (key) => found.get(key)
+      },
+    })
+    this.#puts = this.#lane({
+      operation: 'set',
+      bytesOf: recordBytes,
+      // Nobody can tell whether the earlier one was there for a moment.
+      join: (_, incoming, replace) => {
+        replace(incoming)
+        return true
+      },
+      work: async (records, timeout) => {
+        await table.put(records, timeout)
+        return () => undefined
+      },
+    })
+    this.#removals = this.#lane({
+      operation: 'delete',
+      join: () => true,
+      work: async (keys, timeout) => {
+        const removed = await table.remove(keys, timeout)
+        // Of several deletes of one key the first has found the value.
+        return ({ whole }, waiter) => waiter === 0 && removed.has(whole)
+      },
+    })
+    this.#creations = this.#lane({
+      operation: 'swap',
+      bytesOf: recordBytes,
+      work: async (records, timeout) => {
+        const written = await table.putIfAbsent(records, timeout)
+        return ({ stored }) => written.has(stored.id)
+      },
+    })
+    this.#replacements = this.#lane({
+      operation: 'swap',
+      bytesOf: ({ record }) => recordBytes(record),
+      work: async (requests, timeout) => {
+        const records = requests.map(({ record }) => record)
+        const expected = requests.map((request) => request.expected)
+        const written = await table.replace(records, expected, timeout)
+        return ({ record }) => written.has(record.stored.id)
+      },
+    })
+    this.#versionRemovals = this.#lane({
+      operation: 'swap',
+      work: async (requests, timeout) => {
+        const keys = requests.map(({ stored }) => stored)
+        const expected = requests.map((request) => request.expected)
+        const removed = await table.removeVersions(keys, expected, timeout)
+        return ({ stored }) => removed.has(stored.id)
+      },
+    })
+    this.#additions = this.#lane({
+      operation: 'increment',
+      join: joinAdditions,
+      work: async (additions, timeout) => {
+        const records = additions.map((addition) => this.#counter(addition))
+        const sums = await table.increment(records, timeout)
+        return (addition, waiter) => stepSum(sums.get(addition.stored.id), addition, waiter)
+      },
+    })
+  }
+
+  get(key: string): Promise<Item | undefined> {
+    return this.#reads.add(key, key)
+  }
+
+  put(record: Record): Promise<void> {
+    return this.#puts.add(record.stored.id, record)
+  }
+
+  remove(key: string): Promise<boolean> {
+    const stored = this.#options.table.stored(key)
+    return this.#removals.add(stored.id, stored)
+  }
+
+  putIfAbsent(record: Record): Promise<boolean> {
+    return this.#creations.add(record.stored.id, record)
+  }
+
+  replace(record: Record, expected: string): Promise<boolean> {
+    return this.#replacements.add(record.stored.id, { record, expected })
+  }
+
+  removeVersion(key: string, expected: string): Promise<boolean> {
+    const stored = this.#options.table.stored(key)
+    return this.#versionRemovals.add(stored.id, { stored, expected })
+  }
+
+  /** Resolves to the sum, or to `undefined` when the counter cannot take the step, alone or together with others. */
+  increment(key: string, delta: number, expiresAt: number | undefined): Promise<number | undefined> {
+    const stored = this.#options.table.stored(key)
+    return this.#additions.add(stored.id, { key, stored, expiresAt, steps: [delta], sum: delta })
+  }
+
+  /** Resolves when every call made so far has settled. */
+  async settled(): Promise<void> {
+    await Promise.all(this.#all.map((lane) => lane.settled()))
+  }
+
+  #counter({ key, sum, expiresAt }: Addition): Record {
+    const { table } = this.#options
+    const item = { key, value: sum, version: createVersion(), createdAt: table.now() }
+    return table.record(expiresAt === undefined ? item : { ...item, expiresAt })
+  }
+
+  #lane<Request, Result>(lane: Lane<Request, Result>): Coalescer<Request, Result> {
+    const { timeout, ready } = this.#options
+    const { operation, join, bytesOf, isRead = false } = lane
+    const coalescer = new Coalescer<Request, Result>({
+      run: async (jobs, left) => {
+        await ready()
+        await runJobs(lane, jobs, left)
+      },
+      timeout,
+      late: () => timeoutError(operation, timeout),
+      join: (job, incoming) =>
+        join?.(job.request, incoming, (request) => {
+          job.request = request
+        }) ?? false,
+      maxKeys,
+      maxBytes,
+      ...(bytesOf ? { bytesOf } : {}),
+      overlapping: isRead,
+      maxBatches: isRead ? maxReadBatches : maxWriteBatches,
+    })
+    this.#all.push(coalescer as unknown as Coalescer<never, never>)
+    return coalescer
+  }
+}
+
+async function runJobs<Request, Result>(
+  lane: Lane<Request, Result>,
+  jobs: readonly Job<Request, Result>[],
+  timeout: number,
+): Promise<void> {
+  const since = performance.now()
+  try {
+    const resultOf = await lane.work(
+      jobs.map((job) => job.request),
+      timeout,
+    )
+    for (const { request, waiters } of jobs) {
+      for (const [index, waiter] of waiters.entries()) waiter.resolve(resultOf(request, index))
+    }
+  } catch (error) {
+    if (jobs.length === 1 || !isOneRowsFault(error)) throw error
+    // The server took the whole statement back because of a row that another transaction holds. The others need not
+    // suffer for it: each is done alone now, and only who wants that row waits for it.
+    const left = Math.max(1, timeout - (performance.now() - since))
+    await Promise.all(jobs.map((job) => runJobs(lane, [job], left).catch((reason) => rejectAll(job, reason))))
+  }
+}
+
+function rejectAll<Request, Result>(job: Job<Request, Result>, reason: unknown): void {
+  for (const waiter of job.waiters) waiter.reject(reason)
+}
+
+/** The server waited too long for a lock, or met a circle of locks. Nothing has been written. */
+function isOneRowsFault(error: unknown): boolean {
+  const state = sqlState((error as Error).cause)
+  return state === '55P03' || state === '40P01'
+}
+
+function recordBytes(record: Record): number {
+  return record.value.length
+}
+
+function joinAdditions(waiting: Addition, incoming: Addition): boolean {
+  const sum = waiting.sum + incoming.sum
+  if (!Number.isSafeInteger(sum)) return false
+  waiting.sum = sum
+  waiting.steps.push(...incoming.steps)
+  return true
+}
+
+/** What one caller's increment resolves to: the sum after his own step. */
+function stepSum(total: number | undefined, { steps }: Addition, waiter: number): number | undefined {
+  if (total === undefined) return undefined
+  let later = 0
+  for (let index = waiter + 1; index < steps.length; index++) later += steps[index] as number
+  return total - later
+}

@@ -1,0 +1,50 @@
+import { CacheError } from '@cache/core/backend'
+import { migrationSteps, quotedTable, type SchemaOptions, schemaVersion, versionOfComment } from './schema.ts'
+import type { Run, Session } from './session.ts'
+import { quoteLiteral, statement } from './statement.ts'
+
+async function currentVersion(run: Run, table: string, timeout: number): Promise<number> {
+  const select = statement(`select obj_description(to_regclass(${quoteLiteral(table)}), 'pg_class')`)
+  const [row] = await run(select, [], 'migrate', timeout)
+  return versionOfComment(row?.[0] ?? null)
+}
+
+/**
+ * Brings the table to the current version. Twenty processes may do so at once on an empty database: an advisory lock lets
+ * one work while the others wait, and then they find it done (RACES R37). A table that is up to date needs no right but to
+ * read the catalogue. Rejects with `BACKEND_FAILURE` when the table is of a later version than this package knows.
+ */
+export async function migrate(session: Session, options: SchemaOptions, timeout: number): Promise<void> {
+  const table = quotedTable(options)
+  await session.exclusive(
+    async (run) => {
+      if (isCurrent(await currentVersion(run, table, timeout), table)) return
+      await run(statement('begin'), [], 'migrate', timeout)
+      try {
+        await run(statement(`select pg_advisory_xact_lock(hashtext('@cache/postgres'))`), [], 'migrate', timeout)
+        const version = await currentVersion(run, table, timeout)
+        for (const step of migrationSteps(options, version)) {
+          // Comments need their line breaks, so the text goes as it is.
+          await run({ name: '', text: step }, [], 'migrate', timeout)
+        }
+        await run(statement('commit'), [], 'migrate', timeout)
+      } catch (error) {
+        await run(statement('rollback'), [], 'migrate', timeout).catch(() => {})
+        throw error
+      }
+    },
+    'migrate',
+    timeout,
+  )
+}
+
+function isCurrent(version: number, table: string): boolean {
+  if (version > schemaVersion) {
+    throw new CacheError(
+      'BACKEND_FAILURE',
+      `The table ${table} has schema version ${version}, and this package knows ${schemaVersion} at most`,
+      { operation: 'migrate', backend: 'postgres' },
+    )
+  }
+  return version === schemaVersion
+}

@@ -1,0 +1,23 @@
+import type { Statement } from './statement.ts'
+
+/** A row as the server sent it: texts in the order of the columns. */
+export type Row = readonly (string | null)[]
+
+export type Parameter = string | number | boolean | null | Buffer
+
+/** Runs one statement. Rejects with a `CacheError`: `TIMEOUT` when no answer came within `timeout` milliseconds, `UNAVAILABLE` when there is no connection, or what the server's error means. */
+export type Run = (
+  statement: Statement,
+  values: readonly Parameter[],
+  operation: string,
+  timeout: number,
+) => Promise<Row[]>
+
+/** Where statements run: a pool, one client, or pipelined clients. */
+export interface Session {
+  readonly run: Run
+  /** Runs several statements on one connection, which nobody else uses meanwhile. */
+  exclusive<Result>(work: (run: Run) => Promise<Result>, operation: string, timeout: number): Promise<Result>
+  /** Ends what the session itself opened. */
+  close(): Promise<void>
+}

@@ -1,0 +1,27 @@
+import { createHash } from 'node:crypto'
+
+/** One SQL text and the name under which a session prepares it. */
+export interface Statement {
+  readonly name: string
+  readonly text: string
+}
+
+/**
+ * Names a text by its hash: two versions of this library, or two tables, may share one session of the application's, and
+ * a name stands for one text only.
+ */
+export function statement(text: string): Statement {
+  const squeezed = text.replace(/\s+/g, ' ').trim()
+  return { name: `cache_${createHash('sha256').update(squeezed).digest('hex').slice(0, 24)}`, text: squeezed }
+}
+
+/** An SQL identifier in double quotes: whatever it holds stays a name. */
+export function quoteIdentifier(name: string): string {
+  return `"${name.replaceAll('"', '""')}"`
+}
+
+/** An SQL string literal. */
+export function quoteLiteral(text: string): string {
+  const doubled = text.replaceAll("'", "''")
+  return doubled.includes('\\') ? `E'${doubled.replaceAll('\\', '\\\\')}'` : `'${doubled}'`
+}

@@ -1,0 +1,139 @@
+import { type Statement, statement } from './statement.ts'
+
+/**
+ * Every SQL text that the backend runs on its table.
+ *
+ * `$1` is the instant in milliseconds where a clock was handed in, and null where the server's clock rules: the clocks of
+ * two machines are then never compared (RACES R16). Batches go through the table in the order of their keys, so that two
+ * of them never wait for each other in a circle.
+ */
+export interface Statements {
+  readonly getOne: Statement
+  readonly getMany: Statement
+  readonly put: Statement
+  readonly putIfAbsent: Statement
+  readonly replace: Statement
+  readonly remove: Statement
+  readonly removeVersions: Statement
+  readonly increment: Statement
+  readonly clear: Statement
+  readonly clearRoot: Statement
+  readonly keys: Statement
+  readonly keysRoot: Statement
+  readonly raw: Statement
+  readonly replaceDamaged: Statement
+}
+
+/** The current instant; `statement_timestamp()` because `now()` stands still in a transaction of the application's. */
+export const now: string = "coalesce(timestamptz 'epoch' + $1::bigint * interval '1 millisecond', statement_timestamp())"
+
+/** Whether the row `t` has not expired. */
+export const live: string = `(t.expires_at is null or t.expires_at > ${now})`
+
+/** A time limit for waiting for locked rows, for this statement alone: no setting stays behind on the connection. Null: none. */
+const lockTimeout = (parameter: string): string =>
+  `(select case when ${parameter}::text is null then '' else set_config('lock_timeout', ${parameter}, true) end) is not null`
+
+const rowColumns = 'key, long_key, version, value, number, placeholder, expires_at, written_at'
+
+/** The rows of a batch: `$3` to `$9` are arrays of their columns, `life` in milliseconds from now. */
+const rows = `unnest($3::text[], $4::text[], $5::text[], $6::bytea[], $7::bigint[], $8::boolean[], $9::bigint[])
+  as r (key, long_key, version, value, number, placeholder, life)`
+
+const newRows = `select r.key, r.long_key, r.version, r.value, r.number, r.placeholder,
+  ${now} + r.life * interval '1 millisecond', ${now}
+  from ${rows} where ${lockTimeout('$2')} order by r.key collate "C"`
+
+const overwrite = `long_key = excluded.long_key, version = excluded.version, value = excluded.value,
+  number = excluded.number, placeholder = excluded.placeholder, expires_at = excluded.expires_at,
+  written_at = excluded.written_at`
+
+/** A row that counts as absent: expired, or of another long key with the same hash. */
+const absent = `(not ${live} or t.long_key is distinct from excluded.long_key)`
+
+/** The greatest exact whole number of JavaScript. */
+const most = Number.MAX_SAFE_INTEGER
+
+function scan(table: string, isRoot: boolean): string {
+  // Under an empty prefix the table's other prefixes lie among the keys; only their keys hold an end of prefix.
+  return `select t.key, coalesce(t.long_key, t.key) as whole from ${table} t
+    where t.key >= $3 and ($4::text is null or t.key < $4) and coalesce(t.long_key, t.key) >= $5
+    and ($6::text is null or coalesce(t.long_key, t.key) < $6)
+    ${isRoot ? "and strpos(t.key, E'\\\\/') = 0" : ''}`
+}
+
+function clear(table: string, isRoot: boolean): Statement {
+  return statement(`with victims as (${scan(table, isRoot)} and ${lockTimeout('$1')} order by t.key limit $2 for update),
+    gone as (delete from ${table} t using victims v where t.key = v.key)
+    select count(*), max(key) from victims`)
+}
+
+function keys(table: string, isRoot: boolean): Statement {
+  return statement(`${scan(table, isRoot)} and ${live} and not t.placeholder order by t.key limit $2`)
+}
+
+/** The statements for the table, whose name is quoted already. */
+export function statementsFor(table: string): Statements {
+  const columns = 'coalesce(t.long_key, t.key), t.value, t.number, case when t.number is not null then t.version end'
+  return {
+    getOne: statement(`select ${columns} from ${table} t where t.key = $2 and ${live}`),
+
+    // A subquery hides the array's length, so that the planner takes one plan for all lengths and keeps it.
+    getMany: statement(`select ${columns} from ${table} t where t.key = any ((select $2::text[])::text[]) and ${live}`),
+
+    put: statement(`insert into ${table} as t (${rowColumns}) ${newRows} on conflict (key) do update set ${overwrite}`),
+
+    putIfAbsent: statement(`insert into ${table} as t (${rowColumns}) ${newRows}
+      on conflict (key) do update set ${overwrite} where ${absent} returning t.key`),
+
+    // A version stands for one item of one key, so nothing else needs to be compared. `$10` are the expected versions.
+    replace: statement(`with r as (
+        select * from unnest($3::text[], $4::text[], $5::text[], $6::bytea[], $7::bigint[], $8::boolean[], $9::bigint[],
+          $10::text[]) as r (key, long_key, version, value, number, placeholder, life, expected)
+      ), locked as (
+        select t.key from ${table} t where t.key = any ((select $3::text[])::text[]) and ${lockTimeout('$2')}
+        order by t.key for update
+      )
+      update ${table} t set long_key = r.long_key, version = r.version, value = r.value, number = r.number,
+        placeholder = r.placeholder, expires_at = ${now} + r.life * interval '1 millisecond', written_at = ${now}
+      from r join locked l on l.key = r.key where t.key = r.key and t.version = r.expected and ${live} returning t.key`),
+
+    // Resolves each row that was removed to whether a live value was there.
+    remove: statement(`with locked as (
+        select t.key from ${table} t where t.key = any ((select $3::text[])::text[]) and ${lockTimeout('$2')}
+        order by t.key for update
+      )
+      delete from ${table} t using locked l where t.key = l.key
+      returning coalesce(t.long_key, t.key), ${live} and not t.placeholder`),
+
+    removeVersions: statement(`with locked as (
+        select t.key, e.expected from ${table} t join unnest($3::text[], $4::text[]) as e (key, expected) on e.key = t.key
+        where ${lockTimeout('$2')} order by t.key for update of t
+      )
+      delete from ${table} t using locked l where t.key = l.key and t.version = l.expected and ${live} returning t.key`),
+
+    // What counts as absent starts from 0 with its own deadline; a row that is refused is not returned.
+    increment: statement(`insert into ${table} as t (${rowColumns}) ${newRows}
+      on conflict (key) do update set long_key = excluded.long_key, version = excluded.version,
+        number = case when ${absent} or t.placeholder then excluded.number else t.number + excluded.number end,
+        value = case when ${absent} or t.placeholder then excluded.value else t.value end,
+        expires_at = case when ${absent} or t.placeholder then excluded.expires_at else t.expires_at end,
+        placeholder = false, written_at = excluded.written_at
+      where ${absent} or t.placeholder or (t.number + excluded.number between -${most} and ${most})
+      returning t.key, t.number`),
+
+    clear: clear(table, false),
+    clearRoot: clear(table, true),
+    keys: keys(table, false),
+    keysRoot: keys(table, true),
+
+    raw: statement(`select coalesce(t.long_key, t.key), t.value, t.number, t.version from ${table} t
+      where t.key = $2 and ${live}`),
+
+    // `$10` and `$11` are the version and the bytes that could not be read.
+    replaceDamaged: statement(`with r as (select * from ${rows} where ${lockTimeout('$2')})
+      update ${table} t set long_key = r.long_key, version = r.version, value = r.value, number = r.number,
+        placeholder = r.placeholder, expires_at = ${now} + r.life * interval '1 millisecond', written_at = ${now}
+      from r where t.key = r.key and t.version = $10 and t.value = $11 returning t.key`),
+  }
+}

@@ -1,0 +1,204 @@
+import type { ItemFormat } from '@cache/codecs'
+import type { CacheError, Clock, Item } from '@cache/core/backend'
+import { textArray } from './binary-array.ts'
+import { bytesOf, columnsOf, keyOfRow, type Record, toItem, toRecord } from './record.ts'
+import type { Parameter, Row, Run } from './session.ts'
+import type { Statement } from './statement.ts'
+import type { Statements } from './statements.ts'
+import type { KeyRange, StoredKey, StoredKeys } from './stored-key.ts'
+
+export interface TableOptions {
+  readonly run: Run
+  readonly statements: Statements
+  readonly keys: StoredKeys
+  readonly format: ItemFormat
+  /** Absent: the server's clock rules. */
+  readonly clock: Clock | undefined
+  /** As PostgreSQL takes it, such as `'500ms'`; `null` leaves the session's own setting. */
+  readonly lockTimeout: string | null
+  /** Milliseconds per statement, unless the call says otherwise. */
+  readonly timeout: number
+  readonly onDamaged: (error: CacheError) => void
+}
+
+/** A bunch of keys that a scan found, and where to go on; without `next` it is the last one. */
+export interface Page {
+  readonly keys: readonly string[]
+  readonly next: KeyRange | undefined
+}
+
+const keysPerPage = 1000
+const rowsPerClear = 5000
+
+/** The operations of the backend on whole batches, each as one statement. Keys of a batch must differ. */
+export class Table {
+  readonly #options: TableOptions
+
+  constructor(options: TableOptions) {
+    this.#options = options
+  }
+
+  /** Milliseconds since the epoch by the clock that was handed in, else by this machine. */
+  now(): number {
+    return this.#options.clock?.now() ?? Date.now()
+  }
+
+  record(item: Item): Record {
+    return toRecord(item, this.#options.keys.encode(item.key), this.#options.format)
+  }
+
+  stored(key: string): StoredKey {
+    return this.#options.keys.encode(key)
+  }
+
+  /** Whether values are encrypted, so that SQL cannot count with them. */
+  get isSealed(): boolean {
+    return this.#options.format.sealed
+  }
+
+  /** The items in the order of the keys, which may repeat. */
+  async get(keys: readonly string[], timeout?: number): Promise<(Item | undefined)[]> {
+    const { statements, format, onDamaged } = this.#options
+    if (keys.length === 1) {
+      const key = keys[0] as string
+      const { id, whole } = this.stored(key)
+      const [row] = await this.#run(statements.getOne, [this.#instant(), id], 'get', timeout)
+      return [row === undefined || keyOfRow(row) !== whole ? undefined : toItem(key, row, format, onDamaged)]
+    }
+    const stored = keys.map((key) => this.stored(key))
+    const ids = textArray(stored.map(({ id }) => id))
+    const rows = await this.#run(statements.getMany, [this.#instant(), ids], 'getMany', timeout)
+    const found = new Map(rows.map((row) => [keyOfRow(row), row]))
+    return keys.map((key, index) => {
+      const row = found.get((stored[index] as StoredKey).whole)
+      return row === undefined ? undefined : toItem(key, row, format, onDamaged)
+    })
+  }
+
+  /** Writes records over whatever is there. Those that have expired must have been sorted out. */
+  async put(records: readonly Record[], timeout?: number): Promise<void> {
+    await this.#write(this.#options.statements.put, records, [], 'set', timeout)
+  }
+
+  /** Resolves to the ids of those that were written. */
+  async putIfAbsent(records: readonly Record[], timeout?: number): Promise<Set<string>> {
+    return ids(await this.#write(this.#options.statements.putIfAbsent, records, [], 'swap', timeout))
+  }
+
+  /** Writes each record where its expected version is. Resolves to the ids of those that were written. */
+  async replace(records: readonly Record[], expected: readonly string[], timeout?: number): Promise<Set<string>> {
+    return ids(await this.#write(this.#options.statements.replace, records, [textArray(expected)], 'swap', timeout))
+  }
+
+  /** Removes each key where its expected version is. Resolves to the ids of those that were removed. */
+  async removeVersions(
+    keys: readonly StoredKey[],
+    expected: readonly string[],
+    timeout?: number,
+  ): Promise<Set<string>> {
+    const { statements, lockTimeout } = this.#options
+    const values = [this.#instant(), lockTimeout, textArray(keys.map(({ id }) => id)), textArray(expected)]
+    return ids(await this.#run(statements.removeVersions, values, 'swap', timeout))
+  }
+
+  /** Resolves to the whole encoded keys at which a live value was. */
+  async remove(keys: readonly StoredKey[], timeout?: number): Promise<Set<string>> {
+    const { statements, lockTimeout } = this.#options
+    const values = [this.#instant(), lockTimeout, textArray(keys.map(({ id }) => id))]
+    const rows = await this.#run(statements.remove, values, 'delete', timeout)
+    return new Set(rows.filter((row) => row[1] === 't').map(keyOfRow))
+  }
+
+  /** Adds each record's number. Resolves to the sums by id; a key that is refused is not among them. */
+  async increment(records: readonly Record[], timeout?: number): Promise<Map<string, number>> {
+    const rows = await this.#write(this.#options.statements.increment, records, [], 'increment', timeout)
+    return new Map(rows.map((row) => [row[0] as string, Number(row[1])]))
+  }
+
+  /** The row as it is stored, whether its bytes can be read or not. */
+  async raw(key: string, timeout?: number): Promise<Row | undefined> {
+    const { id, whole } = this.stored(key)
+    const [row] = await this.#run(this.#options.statements.raw, [this.#instant(), id], 'swap', timeout)
+    return row === undefined || keyOfRow(row) !== whole ? undefined : row
+  }
+
+  /** Whether the row's bytes can be read. Tells nobody: who reads the key is told. */
+  isSound(key: string, row: Row): boolean {
+    let sound = true
+    toItem(key, row, this.#options.format, () => {
+      sound = false
+    })
+    return sound
+  }
+
+  /** Writes the record over a row whose bytes could not be read, if it still is the same one. */
+  async replaceDamaged(record: Record, row: Row, timeout?: number): Promise<boolean> {
+    const more = [row[3] as string, bytesOf(row[1])]
+    const rows = await this.#write(this.#options.statements.replaceDamaged, [record], more, 'swap', timeout)
+    return rows.length > 0
+  }
+
+  /** The ranges of keys that begin with the prefix. */
+  ranges(prefix: string): readonly KeyRange[] {
+    return this.#options.keys.ranges(prefix)
+  }
+
+  /** Removes some rows of the range; resolves to the rest of it, `undefined` when it is empty. */
+  async clear(range: KeyRange, timeout?: number): Promise<KeyRange | undefined> {
+    const { statements, keys, lockTimeout } = this.#options
+    const values = [lockTimeout, rowsPerClear, ...parameters(range)]
+    const [row] = await this.#run(keys.isRoot ? statements.clearRoot : statements.clear, values, 'clear', timeout)
+    const last = row?.[1]
+    return Number(row?.[0]) < rowsPerClear || typeof last !== 'string' ? undefined : after(range, last)
+  }
+
+  /** Resolves to some live keys of the range. */
+  async page(range: KeyRange, timeout?: number): Promise<Page> {
+    const { statements, keys } = this.#options
+    const values = [this.#instant(), keysPerPage, ...parameters(range)]
+    const rows = await this.#run(keys.isRoot ? statements.keysRoot : statements.keys, values, 'keys', timeout)
+    const last = rows.at(-1)?.[0]
+    return {
+      keys: rows.map((row) => keys.decode(row[1] as string)),
+      next: rows.length < keysPerPage || typeof last !== 'string' ? undefined : after(range, last),
+    }
+  }
+
+  /** `$1`: null where the server's clock rules. */
+  #instant(): number | null {
+    return this.#options.clock === undefined ? null : this.#options.clock.now()
+  }
+
+  #write(
+    statement: Statement,
+    records: readonly Record[],
+    more: readonly Parameter[],
+    operation: string,
+    timeout?: number,
+  ): Promise<Row[]> {
+    const values = [this.#instant(), this.#options.lockTimeout, ...columnsOf(records, this.now()), ...more]
+    return this.#run(statement, values, operation, timeout)
+  }
+
+  #run(
+    statement: Statement,
+    values: readonly Parameter[],
+    operation: string,
+    timeout: number = this.#options.timeout,
+  ): Promise<Row[]> {
+    return this.#options.run(statement, values, operation, timeout)
+  }
+}
+
+function ids(rows: readonly Row[]): Set<string> {
+  return new Set(rows.map((row) => row[0] as string))
+}
+
+function parameters(range: KeyRange): Parameter[] {
+  return [range.idFrom, range.idTo, range.from, range.to]
+}
+
+/** What follows an id: `text` has no NUL, so nothing lies between an id and the same with the next character. */
+function after(range: KeyRange, id: string): KeyRange {
+  return { ...range, idFrom: `${id}\u0001` }
+}

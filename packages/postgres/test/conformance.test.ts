@@ -1,0 +1,6 @@
+import type {} from '@cache/testing/postgres-setup'
+import { conformance } from '@cache/core/conformance'
+import { describe, inject, it } from 'vitest'
+import { postgresHarness } from './postgres-harness.ts'
+
+conformance(postgresHarness({ name: "postgres by the server's clock", url: inject('postgresUrl') }), { describe, it })

@@ -1,0 +1,107 @@
+import type { CacheBackend } from '@cache/core/backend'
+import { createMovableClock, type Damage, type Harness } from '@cache/core/conformance'
+import { type TcpProxy, tcpProxy } from '@cache/testing'
+import pg from 'pg'
+import { PostgresBackend, type PostgresBackendOptions } from '../src/index.ts'
+
+let count = 0
+
+export interface PostgresHarnessOptions {
+  readonly name: string
+  /** URL of the server. */
+  readonly url: string
+  readonly options?: Partial<PostgresBackendOptions>
+  /** Whether lifetimes go by a clock of the test's; else by the server's. */
+  readonly withClock?: boolean
+  /** Restarts the server with its data. */
+  readonly restart?: () => Promise<void>
+}
+
+/** Every rule on a table of its own. The server is reached through a proxy that can be cut. */
+export function postgresHarness({ name, url, options, withClock, restart }: PostgresHarnessOptions): Harness {
+  const clock = withClock ? createMovableClock() : undefined
+  let proxy: TcpProxy | undefined
+  let table = ''
+  let admin: pg.Pool | undefined
+
+  const query = async (text: string, values: unknown[] = []): Promise<pg.QueryResult> => {
+    if (admin === undefined) {
+      admin = new pg.Pool({ connectionString: url, max: 1 })
+      admin.on('error', () => {})
+    }
+    return await admin.query(text, values)
+  }
+  const begin = async (): Promise<void> => {
+    table = `suite "${process.pid}" ${++count}`
+    proxy ??= await tcpProxy(url)
+  }
+  const own = (): Partial<PostgresBackendOptions> => ({ timeout: 1000, table, ...(clock ? { clock } : {}), ...options })
+  const open = (more: Partial<PostgresBackendOptions> = {}): CacheBackend =>
+    new PostgresBackend({ url: proxy?.url ?? url, ...own(), ...more })
+  const quoted = (): string => pg.escapeIdentifier(table)
+
+  return {
+    name,
+    values: 'copies',
+    ...(clock ? { clock } : {}),
+    async open() {
+      await begin()
+      return open()
+    },
+    openSecond: () => open(),
+    openOther: () => open({ prefix: 'other' }),
+    async openMany(many) {
+      await begin()
+      return Array.from({ length: many }, () => open())
+    },
+    async openLimited(maxEntries) {
+      await begin()
+      return open({ maxEntries })
+    },
+    async openInjected() {
+      await begin()
+      const pool = new pg.Pool({ connectionString: url })
+      return {
+        backend: new PostgresBackend({ pool, ...own() }),
+        works: async () => {
+          await pool.query('select 1')
+        },
+        end: () => pool.end(),
+      }
+    },
+    async corrupt(key, damage) {
+      const damaged = { garbage: "'\\xff007b31'", truncated: 'substr(value, 1, 6)', empty: "''" } satisfies Record<
+        Damage,
+        string
+      >
+      await query(`update ${quoted()} set value = ${damaged[damage]} where key = $1`, [key])
+    },
+    async futureFormat(key) {
+      await query(`update ${quoted()} set value = set_byte(value, 0, 2) where key = $1`, [key])
+    },
+    ...(restart === undefined
+      ? {}
+      : {
+          reopen: async () => {
+            await admin?.end()
+            admin = undefined
+            await restart()
+            return open()
+          },
+        }),
+    break: () => proxy?.cut(),
+    heal: () => proxy?.heal(),
+    failureBound: 1500,
+    without: {
+      reopen: 'another run restarts the server',
+      clock: "lifetimes go by the server's clock; another run hands one in",
+    },
+    async dispose() {
+      await proxy?.stop()
+      proxy = undefined
+      await query(`drop table if exists ${quoted()}`)
+      await admin?.end()
+      admin = undefined
+    },
+  }
+}
