@@ -7,6 +7,7 @@ import {
   randomFillSync,
 } from 'node:crypto'
 import { checkOptions, invalidArgument } from '@cache/core/backend'
+import { asBuffer } from './as-buffer.ts'
 
 export interface EncryptionOptions {
   /**
@@ -79,7 +80,7 @@ export class Encryption {
   /** The payload. Throws when any bit of it, of the header or of the key differs, or when its key is not among `keys`. */
   open(key: string, header: Uint8Array, sealed: Uint8Array): Buffer {
     if (sealed.length < overhead) throw new RangeError('the sealed payload ends too early')
-    const bytes = Buffer.from(sealed.buffer, sealed.byteOffset, sealed.length)
+    const bytes = asBuffer(sealed)
     const secret = this.#keys.get(bytes.readUInt32BE(0))?.secret
     if (secret === undefined) throw new Error('the key that sealed it is not among the keys')
     const nonce = bytes.subarray(idBytes, idBytes + nonceBytes)

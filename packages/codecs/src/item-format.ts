@@ -1,5 +1,6 @@
 import { isUtf8 } from 'node:buffer'
 import { CacheError, type Codec, checkOptions, type Item, invalidArgument, wholeNumber } from '@cache/core/backend'
+import { asBuffer } from './as-buffer.ts'
 import { Compression, decompress } from './compression.ts'
 import { Encryption } from './encryption.ts'
 import { frame } from './frame.ts'
@@ -121,7 +122,7 @@ export class ItemFormat {
   }
 
   #decode(key: string, given: Uint8Array): Item {
-    const bytes = Buffer.isBuffer(given) ? given : Buffer.from(given.buffer, given.byteOffset, given.length)
+    const bytes = asBuffer(given)
     if (bytes[0] !== formatVersion) {
       throw new RangeError(`format version ${bytes[0]}, and only ${formatVersion} is known`)
     }

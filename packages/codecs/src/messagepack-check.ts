@@ -61,7 +61,7 @@ function inspectObject(value: object, depth: number): void {
   if (depth >= deepest) refuse(`a value nested deeper than ${deepest} levels, or a cycle`)
   const prototype = Object.getPrototypeOf(value)
   if (prototype === Object.prototype) inspectPlain(value as Record<string, unknown>, depth)
-  else if (prototype === Array.prototype) inspectArray(value as unknown[], depth)
+  else if (prototype === Array.prototype && Array.isArray(value)) inspectArray(value, depth)
   else if (prototype === Map.prototype) inspectMap(value as Map<unknown, unknown>, depth)
   else if (prototype === Set.prototype) inspectSet(value as Set<unknown>, depth)
   else if (!keptBuiltIns.has(prototype)) refuse(nameOf(value, prototype))
@@ -71,7 +71,9 @@ function inspectObject(value: object, depth: number): void {
 }
 
 function nameOf(value: object, prototype: unknown): string {
-  return prototype === null ? 'an object without a prototype' : `an instance of ${value.constructor?.name || 'a class'}`
+  return prototype === null
+    ? 'an object without a prototype (copy it: { ...value })'
+    : `an instance of ${value.constructor?.name || 'a class'}`
 }
 
 const keptBuiltIns: ReadonlySet<object> = new Set([
@@ -108,7 +110,7 @@ function inspectPlain(value: Record<string, unknown>, depth: number): void {
   if (Object.getOwnPropertySymbols(value).length > 0) refuse('a member named by a symbol')
 }
 
-function inspectArray(value: unknown[], depth: number): void {
+function inspectArray(value: readonly unknown[], depth: number): void {
   const { length } = value
   for (let index = 0; index < length; index++) {
     const element = value[index]
@@ -116,6 +118,7 @@ function inspectArray(value: unknown[], depth: number): void {
     inspect(element, depth + 1)
   }
   if (Object.keys(value).length !== length) refuse('an array with named members')
+  if (Object.getOwnPropertySymbols(value).length > 0) refuse('a member named by a symbol')
 }
 
 function inspectMap(value: Map<unknown, unknown>, depth: number): void {
@@ -133,5 +136,8 @@ function inspectSet(value: Set<unknown>, depth: number): void {
 }
 
 function inspectNoMembers(value: object): void {
-  if (Object.keys(value).length > 0) refuse('a built-in object with added members')
+  // A RegExp has its lastIndex, which is not enumerable.
+  if (Object.keys(value).length > 0 || Object.getOwnPropertySymbols(value).length > 0) {
+    refuse('a built-in object with added members')
+  }
 }

@@ -1,5 +1,6 @@
-import type { Codec } from '@cache/core/backend'
 import { addExtension, Packr } from 'msgpackr'
+import { asBuffer } from './as-buffer.ts'
+import type { KeepingCodec } from './keeping-codec.ts'
 import { inspectForMessagePack } from './messagepack-check.ts'
 
 /** Written in front of the form with record definitions; MessagePack never uses this byte itself. */
@@ -47,7 +48,7 @@ export function packInPlace(value: unknown): PackedBytes {
 const range = { start: 0, end: 0 }
 
 /** The same as `msgpackCodec.decode`, from `start` on. */
-export function unpackFrom(bytes: Uint8Array, start: number): unknown {
+export function unpackFrom(bytes: Buffer, start: number): unknown {
   range.end = bytes.length
   const hasRecords = bytes[start] === recordsMark
   range.start = hasRecords ? start + 1 : start
@@ -59,12 +60,25 @@ export function unpackFrom(bytes: Uint8Array, start: number): unknown {
  * MessagePack, by msgpackr: the default codec. Keeps what its `keeps` lists, and throws in `encode` for everything else,
  * where msgpackr by itself would write something that reads back differently.
  */
-export const msgpackCodec: Codec = {
+export const msgpackCodec: KeepingCodec = {
   id: 1,
   name: 'msgpack',
+  keeps: [
+    'undefined member',
+    'NaN',
+    'bigint',
+    'date',
+    'map',
+    'set',
+    'bytes',
+    'buffer',
+    'typed array',
+    'array buffer',
+    'regexp',
+  ],
   encode(value) {
     const packed = packInPlace(value)
     return Buffer.from(packed.subarray(packed.start, packed.end))
   },
-  decode: (bytes) => unpackFrom(bytes, 0),
+  decode: (bytes) => unpackFrom(asBuffer(bytes), 0),
 }

@@ -1,0 +1,29 @@
+import type { KeepingCodec } from './keeping-codec.ts'
+
+const uint8Array = 0
+const buffer = 1
+
+/** Bytes as they are, and one in front that tells a `Buffer` from a `Uint8Array`. Refuses everything else; strings and whole numbers need no codec. */
+export const rawCodec: KeepingCodec = {
+  id: 4,
+  name: 'raw',
+  keeps: ['bytes', 'buffer'],
+  encode(value) {
+    const prototype: unknown = typeof value === 'object' && value !== null ? Object.getPrototypeOf(value) : undefined
+    if (prototype !== Uint8Array.prototype && prototype !== Buffer.prototype) {
+      throw new TypeError('rawCodec keeps bytes (Uint8Array or Buffer) only')
+    }
+    const given = value as Uint8Array
+    const bytes = Buffer.allocUnsafe(given.length + 1)
+    bytes[0] = prototype === Buffer.prototype ? buffer : uint8Array
+    bytes.set(given, 1)
+    return bytes
+  },
+  decode(bytes) {
+    if (bytes[0] !== buffer && bytes[0] !== uint8Array) throw new RangeError('bytes of an unknown kind')
+    // A copy of its own, aligned and without the memory around it.
+    const copy = new Uint8Array(bytes.length - 1)
+    copy.set(bytes.subarray(1))
+    return bytes[0] === buffer ? Buffer.from(copy.buffer) : copy
+  },
+}

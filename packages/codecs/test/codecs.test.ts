@@ -1,0 +1,113 @@
+import { deepStrictEqual } from 'node:assert/strict'
+import { expect, test } from 'vitest'
+import { jsonCodec, type KeepingCodec, msgpackCodec, rawCodec, type ValueKind, v8Codec } from '../src/index.ts'
+import { refuseUnkept } from '../src/refuse-unkept.ts'
+import { createRandom } from './random.ts'
+import { randomValue } from './random-value.ts'
+import { json, samples, unkept } from './samples.ts'
+
+const codecs: readonly KeepingCodec[] = [msgpackCodec, jsonCodec, v8Codec]
+const kinds = Object.keys(samples) as ValueKind[]
+
+/** The value by itself and at every place where it may stand. */
+function places(value: unknown): unknown[] {
+  return [value, [value], { member: value }, [[{ deep: { deeper: [value] } }, 1], 2], [value, value]]
+}
+
+function roundTrip(codec: KeepingCodec, value: unknown): unknown {
+  return codec.decode(Uint8Array.from(codec.encode(value)))
+}
+
+for (const codec of codecs) {
+  for (const kind of kinds) {
+    const keeps = codec.keeps.includes(kind)
+    test(`${codec.name} ${keeps ? 'keeps' : 'refuses'} '${kind}' wherever it stands`, () => {
+      for (const sample of samples[kind]) {
+        for (const value of places(sample)) {
+          if (keeps) deepStrictEqual(roundTrip(codec, value), value)
+          else expect(() => codec.encode(value)).toThrow(TypeError)
+        }
+      }
+    })
+  }
+
+  test.for(unkept)(`${codec.name} refuses %s wherever it stands`, ([, value]) => {
+    for (const place of places(value)) expect(() => codec.encode(place)).toThrow(TypeError)
+  })
+
+  test(`${codec.name} keeps what JSON has`, () => {
+    for (const value of json) deepStrictEqual(roundTrip(codec, value), value)
+  })
+
+  test(`${codec.name} gives back values that share no memory with the bytes`, () => {
+    if (!codec.keeps.includes('bytes')) return expect(codec.name).toBe('json')
+    for (const image of [Uint8Array.of(1, 2, 3), Buffer.of(1, 2, 3)]) {
+      const stored = Uint8Array.from(codec.encode({ image }))
+      const value = codec.decode(stored) as { image: Uint8Array }
+      stored.fill(0)
+      expect([...value.image]).toEqual([1, 2, 3])
+    }
+  })
+
+  test(`${codec.name} leaves its result alone when it encodes something else`, () => {
+    const first = codec.encode({ a: 'first' })
+    for (let count = 0; count < 5000; count++) codec.encode({ b: `something else ${count}` })
+    deepStrictEqual(codec.decode(first), { a: 'first' })
+  })
+
+  test(`${codec.name} refuses a value nested without end, and keeps 400 levels`, () => {
+    let nested: unknown = 1
+    for (let level = 0; level < 400; level++) nested = level % 2 === 0 ? [nested] : { nested }
+    deepStrictEqual(roundTrip(codec, nested), nested)
+    for (let level = 0; level < 100_000; level++) nested = [nested]
+    expect(() => codec.encode(nested)).toThrow(codec === v8Codec ? RangeError : TypeError)
+  })
+
+  test.for([1, 2, 3, 4])(`${codec.name} keeps or refuses any value, seed %i`, (seed) => {
+    const random = createRandom(seed)
+    const kept = new Set(codec.keeps)
+    for (let count = 0; count < 1500; count++) {
+      const value = randomValue(random)
+      let refused = false
+      try {
+        refuseUnkept(value, kept, codec.name)
+      } catch {
+        refused = true
+      }
+      if (refused) expect(() => codec.encode(value)).toThrow(TypeError)
+      else deepStrictEqual(roundTrip(codec, value), value, `seed ${seed}, value ${count}`)
+    }
+  })
+}
+
+test('raw keeps bytes, tells a Buffer from a Uint8Array, and refuses everything else', () => {
+  for (const value of [...samples.bytes, ...samples.buffer]) deepStrictEqual(roundTrip(rawCodec, value), value)
+  for (const value of [null, 1, 'a', [], {}, new Uint16Array(1), new ArrayBuffer(1), [Uint8Array.of(1)]]) {
+    expect(() => rawCodec.encode(value)).toThrow(TypeError)
+  }
+})
+
+test('one object with the member __keys__ does not spoil what msgpack encodes after it', () => {
+  const rows = Array.from({ length: 20 }, () => ({ __keys__: 1 }))
+  deepStrictEqual(roundTrip(msgpackCodec, rows), rows)
+  expect(() => msgpackCodec.encode([new Map(), ...rows])).toThrow("'__keys__' beside a Map")
+  const empty = Array.from({ length: 20 }, () => ({}))
+  deepStrictEqual(roundTrip(msgpackCodec, empty), empty)
+})
+
+test('v8 keeps which objects are the same one, and the others do not', () => {
+  const shared = { a: 1 }
+  const [first, second] = roundTrip(v8Codec, [shared, shared]) as object[]
+  expect(first).toBe(second)
+  for (const codec of [msgpackCodec, jsonCodec]) {
+    const [one, other] = roundTrip(codec, [shared, shared]) as object[]
+    expect(one).not.toBe(other)
+    expect(one).toEqual(other)
+  }
+})
+
+test('an array that is mostly holes is refused by v8, because a few bytes would make a long loop', () => {
+  const sparse: unknown[] = []
+  sparse[2 ** 31] = 1
+  expect(() => v8Codec.encode(sparse)).toThrow('mostly holes')
+})
