@@ -1,24 +1,35 @@
 import type { BackendEvent } from '../protocol/backend.ts'
 
-/** The listeners of one backend. `emit` costs one comparison while nobody listens; check `active` before building an event. */
+type EventType = BackendEvent['type']
+
+/** The listeners of one backend. Ask `wants` before building an event: nothing is allocated for what nobody hears. */
 export class EventHub {
-  readonly #listeners = new Set<(event: BackendEvent) => void>()
+  readonly #listeners = new Map<(event: BackendEvent) => void, readonly EventType[] | undefined>()
 
   get active(): boolean {
     return this.#listeners.size > 0
   }
 
+  /** Whether anybody listens to events of this type. */
+  wants(type: EventType): boolean {
+    if (this.#listeners.size === 0) return false
+    for (const types of this.#listeners.values()) if (types === undefined || types.includes(type)) return true
+    return false
+  }
+
   /** The `listen` member of a backend. */
-  readonly listen = (listener: (event: BackendEvent) => void): (() => void) => {
+  readonly listen = (listener: (event: BackendEvent) => void, types?: readonly EventType[]): (() => void) => {
     // A wrapper of its own, so that the same function may listen twice and each stop ends one of them.
     const own = (event: BackendEvent): void => listener(event)
-    this.#listeners.add(own)
+    this.#listeners.set(own, types)
     return () => {
       this.#listeners.delete(own)
     }
   }
 
   emit(event: BackendEvent): void {
-    for (const listener of this.#listeners) listener(event)
+    for (const [listener, types] of this.#listeners) {
+      if (types === undefined || types.includes(event.type)) listener(event)
+    }
   }
 }

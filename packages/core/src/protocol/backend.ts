@@ -90,8 +90,11 @@ export interface CacheBackend {
 
   stats?(): Promise<BackendStats>
 
-  /** Hears what happens without being asked for; returns the function that ends it. A listener must not throw. */
-  listen?(listener: (event: BackendEvent) => void): () => void
+  /**
+   * Hears what happens without being asked for, of the given types or all; returns the function that ends it. A listener must
+   * not throw. What nobody listens to should cost nothing.
+   */
+  listen?(listener: (event: BackendEvent) => void, types?: readonly BackendEvent['type'][]): () => void
 
   /**
    * Answers at once from what this process holds and may still trust, or `undefined`, which says nothing. For layers and
@@ -123,6 +126,6 @@ export interface SyncCacheBackend {
   increment?(key: string, delta: number, expiresAt?: number): number
   keys?(prefix?: string): Iterable<string>
   stats?(): BackendStats
-  listen?(listener: (event: BackendEvent) => void): () => void
+  listen?(listener: (event: BackendEvent) => void, types?: readonly BackendEvent['type'][]): () => void
   close?(): void
 }

@@ -2,7 +2,30 @@
 export interface Clock {
   /** Milliseconds since the epoch. */
   now(): number
+  /**
+   * Calls `action` once, when `ms` milliseconds have passed; returns the function that prevents it. The process may end
+   * before, unless `keepAlive`. Absent: the machine's timers.
+   */
+  after?(ms: number, action: () => void, keepAlive?: boolean): () => void
 }
 
-/** The machine's wall clock. */
-export const systemClock: Clock = { now: () => Date.now() }
+/** The longest delay that `setTimeout` takes; longer ones fire at once. */
+const longestDelay = 2 ** 31 - 1
+
+function after(ms: number, action: () => void, keepAlive = false): () => void {
+  if (ms === Infinity) return () => {}
+  let timer = setTimeout(fire, Math.min(ms, longestDelay), ms - longestDelay)
+  if (!keepAlive) timer.unref()
+  function fire(left: number): void {
+    if (left <= 0) {
+      action()
+      return
+    }
+    timer = setTimeout(fire, Math.min(left, longestDelay), left - longestDelay)
+    if (!keepAlive) timer.unref()
+  }
+  return () => clearTimeout(timer)
+}
+
+/** The machine's wall clock and timers. */
+export const systemClock: Required<Clock> = { now: () => Date.now(), after }

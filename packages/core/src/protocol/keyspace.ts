@@ -62,3 +62,19 @@ export function isRecordKey(stored: string): boolean {
   const kind = stored[1]
   return kind === '#' || kind === '!' || kind === '~'
 }
+
+/** The namespace and key of a backend's item key; `undefined` for a record of the cache itself. */
+export function parseItemKey(
+  stored: string,
+): { readonly segments: readonly string[]; readonly key: string } | undefined {
+  if (stored.charCodeAt(0) !== markerCode) return { segments: [], key: stored }
+  if (stored.charCodeAt(1) === markerCode) return { segments: [], key: stored.slice(1) }
+  const end = stored.indexOf(':')
+  if (stored[1] !== '/' || end < 0) return undefined
+  const segments = stored.slice(2, end).split('/').slice(0, -1)
+  return { segments: segments.map(unescapeSegment), key: stored.slice(end + 1) }
+}
+
+function unescapeSegment(name: string): string {
+  return name.replaceAll('%3A', ':').replaceAll('%2F', '/').replaceAll('%25', '%')
+}

@@ -1,0 +1,49 @@
+import { invalidArgument } from '../protocol/argument.ts'
+
+/**
+ * A string that is the same for equal arguments and different for all others: every value is written with its type and, where
+ * its end is not plain, its length. Members of objects are sorted. Throws `INVALID_ARGUMENT` for what has no value of its own to
+ * compare (functions, symbols, class instances): give a `key` function then.
+ */
+export function argumentKey(values: readonly unknown[], operation: string): string {
+  return values.map((value) => encode(value, operation, [])).join(',')
+}
+
+function encode(value: unknown, operation: string, above: readonly object[]): string {
+  switch (typeof value) {
+    case 'string':
+      return `s${value.length}:${value}`
+    case 'number':
+      return Object.is(value, -0) ? 'n-0' : `n${value}`
+    case 'bigint':
+      return `i${value}`
+    case 'boolean':
+      return value ? 't' : 'f'
+    case 'undefined':
+      return 'u'
+    case 'object':
+      return value === null ? 'z' : encodeObject(value, operation, above)
+    default:
+      throw refused(value, operation)
+  }
+}
+
+function encodeObject(value: object, operation: string, above: readonly object[]): string {
+  if (above.includes(value)) throw refused(value, operation)
+  const path = [...above, value]
+  const inner = (member: unknown): string => encode(member, operation, path)
+  if (Array.isArray(value)) return `[${Array.from(value, inner).join(',')}]`
+  if (value instanceof Date) return `d${value.getTime()}`
+  if (value instanceof Set) return `S[${[...value].map(inner).join(',')}]`
+  if (value instanceof Map) return `M[${[...value].map(([key, member]) => `${inner(key)}=${inner(member)}`).join(',')}]`
+  const prototype: unknown = Object.getPrototypeOf(value)
+  if (prototype !== Object.prototype && prototype !== null) throw refused(value, operation)
+  const members = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1))
+  return `{${members.map(([name, member]) => `${inner(name)}=${inner(member)}`).join(',')}}`
+}
+
+function refused(value: unknown, operation: string): Error {
+  const allowed =
+    'plain data (text, numbers, dates, arrays, objects, maps, sets); for anything else give the option `key`, a function that makes the key'
+  return invalidArgument('an argument of the wrapped function', value, allowed, operation)
+}

@@ -1,0 +1,435 @@
+import { checkOptions, invalidArgument } from '../protocol/argument.ts'
+import type { CacheBackend } from '../protocol/backend.ts'
+import type { Duration } from '../protocol/duration.ts'
+import type { Item } from '../protocol/item.ts'
+import { itemKey } from '../protocol/keyspace.ts'
+import type { Stats } from '../protocol/stats.ts'
+import { BackendEvents } from './backend-events.ts'
+import { type BatchLoader, getOrSetMany } from './batch-loading.ts'
+import {
+  type CacheOptions,
+  cacheOptionNames,
+  checkBackend,
+  namespaceSegments,
+  readFailure,
+  resolveSettings,
+} from './cache-options.ts'
+import { ConditionalWrites } from './conditional-writes.ts'
+import { Context } from './context.ts'
+import { type CacheEventName, type CacheEvents, Listeners } from './events.ts'
+import type { GetOrSetOptions } from './get-or-set-options.ts'
+import { isFresh } from './lifetime.ts'
+import type { Loader } from './load-context.ts'
+import { Loading } from './loading.ts'
+import { type LockHandle, type LockOptions, Locks } from './locks.ts'
+import { runAsync } from './operation.ts'
+import { type RateLimitOptions, type RateLimitResult, RateLimits } from './rate-limits.ts'
+import { Reads } from './reads.ts'
+import { Scope } from './scope.ts'
+import type { Reader } from './store.ts'
+import { getsAreTraced, traceGet, traceWrite } from './tracing.ts'
+import { type WrapOptions, wrapFunction } from './wrap.ts'
+import { checkFunction, type WriteOptions } from './write-options.ts'
+import { openWriter } from './writer.ts'
+import { type Entries, Writes } from './writes.ts'
+
+/** Options of a single read. */
+export interface ReadOptions {
+  /** Serves a value that is past its `ttl` and within its `staleFor`. Default `false`. */
+  readonly stale?: boolean | undefined
+  /** What a failing backend means for this call. Default: the cache's `readFailure`. */
+  readonly readFailure?: 'miss' | 'reject' | undefined
+}
+
+/**
+ * A cache over a backend: for applications. Every backend gets the whole feature set; what needs compare-and-set rejects with
+ * `UNSUPPORTED` on a backend without `swap`.
+ *
+ * Every method rejects with a `CacheError`: `INVALID_ARGUMENT` before anything is written, `CLOSED` after `close`, and the backend's
+ * own codes. Reads of a failing backend are misses unless `readFailure` says otherwise; writes, deletes and counters reject.
+ */
+export class Cache<Value = unknown> {
+  readonly #context: Context
+  readonly #scope: Scope
+  readonly #reads: Reads
+  readonly #writes: Writes
+  readonly #conditional: ConditionalWrites
+  readonly #loading: Loading
+  readonly #locks: Locks
+  readonly #rateLimits: RateLimits
+  readonly #reader: Reader | undefined
+  /** Whether keys reach the backend as they are: no namespace, no `transformKey`. */
+  readonly #plainKeys: boolean
+  /** Whether no option of the cache renews fresh values. */
+  readonly #neverRenews: boolean
+  readonly #events: BackendEvents | undefined
+  #closing: Promise<void> | undefined
+
+  /** `parent` is for `namespace` alone. */
+  constructor(options: CacheOptions<Value>, parent?: Scope) {
+    this.#scope = parent ?? openScope(options)
+    this.#context = this.#scope.context
+    this.#events = parent === undefined ? new BackendEvents(this.#scope) : undefined
+    this.#reads = new Reads(this.#scope)
+    this.#writes = new Writes(this.#scope)
+    this.#conditional = new ConditionalWrites(this.#scope)
+    this.#loading = new Loading(this.#scope)
+    this.#locks = new Locks(this.#scope)
+    this.#rateLimits = new RateLimits(this.#scope)
+    const { settings, reader } = this.#context
+    this.#reader = reader
+    this.#plainKeys = this.#scope.path === '' && settings.transformKey === undefined
+    this.#neverRenews = settings.load.refreshAhead === 1 && settings.load.earlyExpiry === 0
+  }
+
+  /** Resolves to the value, or to `undefined` when there is none, it expired, or one of its tags was invalidated. */
+  get<T extends Value = Value>(key: string, options?: ReadOptions): Promise<T | undefined> {
+    const { recorder } = this.#context
+    recorder.gets += 1
+    // One in 64 takes the way that is timed; the first included.
+    if (options === undefined && (recorder.gets & 63) !== 1) {
+      const item = this.#readily(key)
+      if (item !== undefined) {
+        this.#scope.countHit(key, false)
+        return Promise.resolve(item.value as T)
+      }
+    }
+    return traceGet(key, 'get', () => this.#get(key, options)) as Promise<T | undefined>
+  }
+
+  /** Resolves to whether `get` would give a value. Counts neither as hit nor as miss. */
+  has(key: string, options: ReadOptions = {}): Promise<boolean> {
+    return settle(() => runAsync(this.#reads.has(key, this.#readOptions(options, 'has').failure)))
+  }
+
+  /** Resolves to the values in the order of the keys, `undefined` where `get` would give it. */
+  getMany<T extends Value = Value>(keys: readonly string[], options: ReadOptions = {}): Promise<(T | undefined)[]> {
+    const run = (): Promise<unknown[]> => {
+      const { failure, stale } = this.#readOptions(options, 'getMany')
+      return runAsync(this.#reads.getMany(keys, failure, stale))
+    }
+    return traceGet(undefined, 'getMany', () => settle(run)) as Promise<(T | undefined)[]>
+  }
+
+  /** Resolves to the whole item, fresh or stale, or to `undefined`. Counts neither as hit nor as miss; rejects when the backend fails. */
+  item<T extends Value = Value>(key: string): Promise<Item<T> | undefined> {
+    return settle(() => runAsync(this.#reads.item(key))) as Promise<Item<T> | undefined>
+  }
+
+  /** Resolves to the milliseconds for which the value is still fresh, `Infinity` when it does not expire, `undefined` when there is none. */
+  ttl(key: string): Promise<number | undefined> {
+    return settle(() => runAsync(this.#reads.ttl(key)))
+  }
+
+  /**
+   * Resolves to the value, loading and storing it when there is none. All who ask while a load runs share it. A result is not
+   * stored when the key was deleted, set or cleared, or one of its tags invalidated, since its load began.
+   *
+   * Rejects with what the loader threw, unless a stale value may be served; with `LOAD_TIMEOUT` after `timeout`, with `ABORTED` when
+   * `signal` aborts. Options are looked at when something has to be loaded.
+   */
+  getOrSet<T extends Value = Value>(key: string, loader: Loader<T>, options?: GetOrSetOptions): Promise<T> {
+    const item = typeof loader === 'function' ? this.#readily(key) : undefined
+    if (item !== undefined) {
+      if (options === undefined ? this.#neverRenews : this.#asksNothing(options)) {
+        this.#scope.countHit(key, false)
+        return Promise.resolve(item.value as T)
+      }
+      if (this.#renewedBehind(key, loader, options ?? {}, item)) return Promise.resolve(item.value as T)
+    }
+    return traceGet(key, 'getOrSet', () => this.#loading.getOrSet(key, loader, options)) as Promise<T>
+  }
+
+  /** `getOrSet` for many keys, with one load for all that are missing. Resolves to the values in the order of the keys. */
+  getOrSetMany<T extends Value = Value>(
+    keys: readonly string[],
+    loader: BatchLoader<T>,
+    options?: GetOrSetOptions,
+  ): Promise<(T | undefined)[]> {
+    const run = (): Promise<unknown[]> => getOrSetMany(this.#scope, this.#loading, keys, loader, options)
+    return traceGet(undefined, 'getOrSetMany', run) as Promise<(T | undefined)[]>
+  }
+
+  /** Stores a value, replacing what was there. `undefined` cannot be stored; `null` can. */
+  set(key: string, value: Value, options?: WriteOptions): Promise<void> {
+    return traceWrite(key, 'set', () => runAsync(this.#writes.set(key, value, options)))
+  }
+
+  /** Stores many values with the same options. When it rejects, some may have been stored. */
+  setMany(entries: Entries<Value>, options?: WriteOptions): Promise<void> {
+    return traceWrite(undefined, 'setMany', () => runAsync(this.#writes.setMany(entries, options)))
+  }
+
+  /** Stores the value if there is none. Resolves to whether it did. */
+  add(key: string, value: Value, options?: WriteOptions): Promise<boolean> {
+    return traceWrite(key, 'add', () => runAsync(this.#conditional.add(key, value, options)))
+  }
+
+  /** Stores the value if there is one already. Resolves to whether it did. */
+  replace(key: string, value: Value, options?: WriteOptions): Promise<boolean> {
+    return traceWrite(key, 'replace', () => runAsync(this.#conditional.replace(key, value, options)))
+  }
+
+  /** Stores the value if the current one has this version (see `item`), or if there is none and `version` is `undefined`. Resolves to whether it did. */
+  compareAndSet(key: string, version: string | undefined, value: Value, options?: WriteOptions): Promise<boolean> {
+    const run = (): Promise<boolean> => runAsync(this.#conditional.compareAndSet(key, version, value, options))
+    return traceWrite(key, 'compareAndSet', run)
+  }
+
+  /**
+   * Stores what `change` makes of the current value (`undefined` where there is none), and resolves to it. `change` runs again when
+   * another was faster, at most 100 times (`CONFLICT`); when it gives `undefined`, nothing is stored.
+   */
+  update<T extends Value = Value>(
+    key: string,
+    change: (current: T | undefined) => Promise<T | undefined> | T | undefined,
+    options?: WriteOptions,
+  ): Promise<T | undefined> {
+    const run = (): Promise<unknown> => {
+      checkFunction(change, 'change', 'update')
+      return runAsync(this.#conditional.update(key, change as (current: unknown) => unknown, options))
+    }
+    return traceWrite(key, 'update', () => settle(run)) as Promise<T | undefined>
+  }
+
+  /** Adds to a whole number and resolves to the sum; a missing one counts from 0 and lives for `ttl` from its creation. */
+  increment(key: string, delta = 1, options: { readonly ttl?: Duration } = {}): Promise<number> {
+    return this.#count(key, delta, options, 'increment')
+  }
+
+  /** Subtracts; see `increment`. */
+  decrement(key: string, delta = 1, options: { readonly ttl?: Duration } = {}): Promise<number> {
+    return this.#count(key, typeof delta === 'number' ? -delta : delta, options, 'decrement')
+  }
+
+  /** Gives a fresh value a new life from now on (the cache's `ttl` and `staleFor` by default). Resolves to whether there was one. */
+  touch(key: string, options?: Pick<WriteOptions, 'ttl' | 'staleFor'>): Promise<boolean> {
+    return traceWrite(key, 'touch', () => runAsync(this.#conditional.touch(key, options, 'touch')))
+  }
+
+  /** Lets a fresh value end after `ttl`. Resolves to whether there was one. */
+  expire(key: string, ttl: Duration): Promise<boolean> {
+    return traceWrite(key, 'expire', () => runAsync(this.#conditional.touch(key, { ttl }, 'expire')))
+  }
+
+  /** Removes the value and resolves to it: of many who take at once, one gets it. */
+  take<T extends Value = Value>(key: string): Promise<T | undefined> {
+    return traceWrite(key, 'take', () => runAsync(this.#conditional.take(key))) as Promise<T | undefined>
+  }
+
+  /** Removes the value. Resolves to whether there was one; never resolves when the backend did not do it. */
+  delete(key: string): Promise<boolean> {
+    return traceWrite(key, 'delete', () => runAsync(this.#writes.delete(key)))
+  }
+
+  /** Removes many values. Resolves to how many there were. */
+  deleteMany(keys: readonly string[]): Promise<number> {
+    return traceWrite(undefined, 'deleteMany', () => runAsync(this.#writes.deleteMany(keys)))
+  }
+
+  /** Makes every value invalid that has one of these tags, in this namespace. Costs the same whatever they guard. */
+  deleteByTag(...tags: readonly string[]): Promise<void> {
+    return traceWrite(undefined, 'deleteByTag', () => runAsync(this.#writes.deleteByTag(tags)))
+  }
+
+  /** Removes every value of this namespace whose key starts with `prefix`, character by character. */
+  deleteByPrefix(prefix: string): Promise<void> {
+    return traceWrite(undefined, 'deleteByPrefix', () => runAsync(this.#writes.deleteByPrefix(prefix)))
+  }
+
+  /** Removes every value of this namespace and of those within it; without a namespace, everything that the backend holds. */
+  clear(): Promise<void> {
+    return traceWrite(undefined, 'clear', () => runAsync(this.#writes.clear()))
+  }
+
+  /** Iterates the keys of this namespace that start with `prefix`. Needs a backend with `keys`. */
+  async *keys(prefix = ''): AsyncGenerator<string, void, undefined> {
+    this.#scope.assertOpen('keys')
+    if (typeof prefix !== 'string') throw invalidArgument('prefix', prefix, 'a string', 'keys')
+    const backend = this.#context.backend as CacheBackend
+    if (backend.keys === undefined) throw this.#context.unsupported('keys', 'iteration (keys)')
+    try {
+      for await (const stored of backend.keys(itemKey(this.#scope.path, prefix))) {
+        const key = this.#scope.keyOf(stored)
+        if (key !== undefined) yield key
+      }
+    } catch (error) {
+      throw this.#context.failed(error, 'keys')
+    }
+  }
+
+  /** A cache on the same backend whose keys and tags are apart from all others. Closing it closes nothing else. */
+  namespace<T extends Value = Value>(name: string): Cache<T> {
+    this.#scope.assertOpen('namespace')
+    const segments = [...this.#scope.segments, ...namespaceSegments(name, 'namespace')]
+    return new Cache<T>({} as CacheOptions<T>, new Scope(this.#context, segments, this.#scope.writer))
+  }
+
+  /**
+   * Runs `work` while holding a lock across processes; resolves to what it returns. The lock is renewed while the work runs.
+   * Rejects with `LOCK_TIMEOUT` when it was not free within `wait`. Needs a backend with `swap`.
+   */
+  withLock<T>(key: string, work: (lock: LockHandle) => Promise<T> | T, options: LockOptions = {}): Promise<T> {
+    return this.#locks.withLock(key, work, options)
+  }
+
+  /** Takes one call from a sliding window, if one is left; exact under concurrency. Needs a backend with `swap`. */
+  rateLimit(key: string, options: RateLimitOptions): Promise<RateLimitResult> {
+    return this.#rateLimits.queued(key, () => runAsync(this.#rateLimits.take(key, options)))
+  }
+
+  /** The function with its results cached, under keys made from its arguments without collisions. */
+  wrap<Arguments extends readonly unknown[], Result extends Value>(
+    fn: (...args: Arguments) => Promise<Result> | Result,
+    options: WrapOptions<Arguments>,
+  ): (...args: Arguments) => Promise<Result> {
+    return wrapFunction(this as unknown as Cache<Result>, fn, options)
+  }
+
+  /** Resolves to what the cache and its namespaces did, and what the backend holds. */
+  async stats(): Promise<Stats> {
+    this.#scope.assertOpen('stats')
+    const { store } = this.#context
+    return this.#context.recorder.snapshot(
+      await runAsync(this.#context.call('stats', undefined, () => store.stats?.() ?? {})),
+    )
+  }
+
+  /** Calls `listener` at every event of this name, of this cache and all its namespaces; returns the function that ends it. */
+  on<Name extends CacheEventName>(name: Name, listener: (event: CacheEvents[Name]) => void): () => void {
+    if (!Listeners.isName(name)) throw invalidArgument('event', name, `one of ${Listeners.names.join(', ')}`, 'on')
+    checkFunction(listener, 'listener', 'on')
+    this.#context.onListener(name)
+    return this.#context.listeners.add(name, listener)
+  }
+
+  /**
+   * Lets work in flight settle; later calls reject with `CLOSED`. The backend is closed when the last cache on it is. Results of
+   * loads that are still running reach their callers and are not stored. A namespace closes only itself.
+   */
+  close(): Promise<void> {
+    this.#closing ??= this.#events === undefined ? this.#closeScope() : this.#close(this.#events)
+    return this.#closing
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+
+  async #closeScope(): Promise<void> {
+    this.#scope.closed = true
+  }
+
+  async #close(events: BackendEvents): Promise<void> {
+    const context = this.#context
+    context.closed = true
+    for (const flight of context.running) context.share.flights.drop(flight)
+    await this.#scope.writer?.close()
+    await context.settled()
+    events.close()
+    context.share.caches -= 1
+    if (context.share.caches === 0) await (context.backend as CacheBackend).close?.()
+  }
+
+  /** A fresh item of valid tags, where one can be had without waiting. The path of every hit: it allocates nothing. */
+  #readily(key: string): Item | undefined {
+    const reader = this.#reader
+    if (
+      reader === undefined ||
+      typeof key !== 'string' ||
+      this.#context.closed ||
+      this.#scope.closed ||
+      getsAreTraced()
+    )
+      return undefined
+    let item: Item | undefined
+    try {
+      item = reader.get(this.#plainKeys && key.charCodeAt(0) !== 64 ? key : this.#scope.stored(key, 'get'))
+      if (item === undefined || item.value === undefined) return undefined
+      if (item.tags !== undefined && !this.#context.tags.validNow(item.tags, reader)) return undefined
+    } catch {
+      // The way that waits meets the same failure, and tells it.
+      return undefined
+    }
+    if (item.staleAt !== undefined && !isFresh(item, this.#context.now())) return undefined
+    return item
+  }
+
+  #asksNothing(options: GetOrSetOptions): boolean {
+    return (
+      this.#neverRenews &&
+      options.refreshAhead === undefined &&
+      options.earlyExpiry === undefined &&
+      options.forceRefresh === undefined &&
+      options.signal === undefined
+    )
+  }
+
+  /** Serves a fresh item to a call that may want it renewed; `false` where the call needs the way that waits. */
+  #renewedBehind(key: string, loader: Loader<unknown>, options: GetOrSetOptions, item: Item): boolean {
+    if (options.forceRefresh === true || options.signal !== undefined) return false
+    const { load } = this.#context.settings
+    const refreshAhead = options.refreshAhead ?? load.refreshAhead
+    const earlyExpiry = options.earlyExpiry ?? load.earlyExpiry
+    const reason = this.#loading.reasonToRenew(item, { refreshAhead, earlyExpiry })
+    if (reason !== undefined) this.#loading.renewBehind(key, loader, options, item, reason)
+    this.#scope.countHit(key, false)
+    return true
+  }
+
+  async #get(key: string, options: ReadOptions = {}): Promise<unknown> {
+    const { failure, stale } = this.#readOptions(options, 'get')
+    const { recorder } = this.#context
+    if ((recorder.gets & 63) !== 1) return await runAsync(this.#reads.get(key, 'get', failure, stale))
+    const started = performance.now()
+    const value = await runAsync(this.#reads.get(key, 'get', failure, stale))
+    recorder.timedGets += 1
+    recorder.getTime += performance.now() - started
+    return value
+  }
+
+  #readOptions(options: ReadOptions, operation: string): { failure: 'miss' | 'reject'; stale: boolean } {
+    checkOptions(options, ['stale', 'readFailure'], operation)
+    const { stale } = options
+    if (stale !== undefined && typeof stale !== 'boolean')
+      throw invalidArgument('stale', stale, 'true or false', operation)
+    return {
+      failure: readFailure(options.readFailure, this.#context.settings.load.readFailure, operation),
+      stale: stale === true,
+    }
+  }
+
+  #count(
+    key: string,
+    delta: number,
+    options: { readonly ttl?: Duration },
+    operation: 'increment' | 'decrement',
+  ): Promise<number> {
+    const run = (): Promise<number> => {
+      checkOptions(options, ['ttl'], operation)
+      return runAsync(this.#conditional.increment(key, delta, options.ttl, operation))
+    }
+    return traceWrite(key, operation, () => settle(run))
+  }
+}
+
+/** A call that throws as a rejection: every failure of an asynchronous method is one. */
+function settle<T>(run: () => Promise<T>): Promise<T> {
+  try {
+    return run()
+  } catch (error) {
+    return Promise.reject(error)
+  }
+}
+
+function openScope(options: CacheOptions<never>): Scope {
+  checkOptions(options, cacheOptionNames, 'new Cache')
+  checkBackend(options.backend, 'new Cache')
+  const settings = resolveSettings(options, 'new Cache')
+  const segments = namespaceSegments(options.namespace, 'new Cache')
+  const { backend } = options
+  const context = new Context(backend, backend.sync ?? backend, backend.sync !== undefined, settings, segments)
+  const scope = new Scope(context, segments, openWriter(options, context))
+  context.share.caches += 1
+  return scope
+}

@@ -1,0 +1,99 @@
+import type { Item } from '../protocol/item.ts'
+
+/**
+ * One look-up and, where it is needed, one load of a key, shared by all who ask while it runs (single flight, after Go's
+ * groupcache).
+ */
+export class Flight {
+  readonly key: string
+  /** The tag records that the load declared; an invalidation of one of them fences the flight. */
+  readonly tags: readonly string[]
+  readonly startedAt: number
+  /**
+   * Set by whatever makes the result old before it arrives: a delete, a clear, an explicit set, a tag invalidation. Those who
+   * wait still get the value; it is not stored, and newcomers start a flight of their own (RACES R1, R2, R4, R5).
+   */
+  fenced = false
+  /** The look-up, shared while it is pending. */
+  looked: Promise<unknown> | undefined
+  /** What the look-up found that may be served while the load runs; newcomers look again for themselves where there is any. */
+  stale: Item | undefined
+  /** The load; resolves to its value. Absent until the look-up has said that one is needed. */
+  load: Promise<unknown> | undefined
+  /** The unconditional write of a result, on a backend without `swap`: whoever deletes waits for it first. */
+  storing: Promise<void> | undefined
+  /** Callers that wait; when the last one aborts, so does the load (RACES R24). */
+  waiting = 0
+  /** Loads that nobody waits for are not aborted by callers who leave (RACES R23). */
+  background = false
+  #controller: AbortController | undefined
+
+  constructor(key: string, tags: readonly string[], startedAt: number) {
+    this.key = key
+    this.tags = tags
+    this.startedAt = startedAt
+  }
+
+  /** Made only when a loader asks for it. */
+  get signal(): AbortSignal {
+    this.#controller ??= new AbortController()
+    return this.#controller.signal
+  }
+
+  abort(reason: unknown): void {
+    this.#controller ??= new AbortController()
+    this.#controller.abort(reason)
+  }
+}
+
+/** The flights over one backend object, whichever caches started them. */
+export class Flights {
+  readonly #flights = new Map<string, Flight>()
+
+  get(key: string): Flight | undefined {
+    return this.#flights.get(key)
+  }
+
+  add(flight: Flight): void {
+    this.#flights.set(flight.key, flight)
+  }
+
+  /** Forgets a flight that ended, unless another has taken its place. */
+  end(flight: Flight): void {
+    if (this.#flights.get(flight.key) === flight) this.#flights.delete(flight.key)
+  }
+
+  /** The value of a key changes by other means: the result of its flight must not be stored nor joined. */
+  fence(key: string): void {
+    if (this.#flights.size === 0) return
+    const flight = this.#flights.get(key)
+    if (flight !== undefined) this.#drop(flight)
+  }
+
+  fencePrefix(prefix: string): void {
+    for (const flight of this.#flights.values()) if (flight.key.startsWith(prefix)) this.#drop(flight)
+  }
+
+  fenceTag(record: string): void {
+    for (const flight of this.#flights.values()) if (flight.tags.includes(record)) this.#drop(flight)
+  }
+
+  /** The writes of results that are under way and that a delete has to wait for. Call before fencing. */
+  storing(matches: (flight: Flight) => boolean): Promise<void> | undefined {
+    if (this.#flights.size === 0) return undefined
+    const all: Promise<void>[] = []
+    for (const flight of this.#flights.values()) {
+      if (flight.storing !== undefined && matches(flight)) all.push(flight.storing)
+    }
+    return all.length === 0 ? undefined : Promise.allSettled(all).then(() => undefined)
+  }
+
+  drop(flight: Flight): void {
+    this.#drop(flight)
+  }
+
+  #drop(flight: Flight): void {
+    flight.fenced = true
+    this.end(flight)
+  }
+}

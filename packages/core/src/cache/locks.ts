@@ -1,0 +1,122 @@
+import { checkOptions, invalidArgument } from '../protocol/argument.ts'
+import { CacheError } from '../protocol/cache-error.ts'
+import { type Duration, milliseconds } from '../protocol/duration.ts'
+import { recordKey } from '../protocol/keyspace.ts'
+import { createVersion } from '../protocol/version.ts'
+import type { Context } from './context.ts'
+import { Lease } from './lease.ts'
+import type { Scope } from './scope.ts'
+import { aborted } from './waiting.ts'
+import { checkFunction, checkKey } from './write-options.ts'
+
+export interface LockOptions {
+  /** How long the lock outlives its owner; it is renewed while the work runs. Default `'30s'`. */
+  readonly ttl?: Duration | undefined
+  /** How long to wait while another holds it. 0 tries once. Default `'10s'`. */
+  readonly wait?: Duration | undefined
+  /** Aborting ends the wait with `ABORTED`. */
+  readonly signal?: AbortSignal | undefined
+}
+
+/** What the work of a lock gets. */
+export interface LockHandle {
+  /**
+   * Fencing token: larger than that of every holder before. Hand it to what the work writes to, and refuse smaller ones there
+   * (Kleppmann, "How to do distributed locking", 2016).
+   */
+  readonly token: number
+  /** Aborted with `LOCK_LOST` when the lock ran out or was taken. */
+  readonly signal: AbortSignal
+}
+
+const firstPoll = 10
+const longestPoll = 250
+/** Tokens are remembered this long after the lock's counter was made; a counter made later starts at the clock, above all of them. */
+const tokenLife = 30 * 86_400_000
+
+/** Locks across processes: a lease in the backend by compare-and-set, with fencing tokens. */
+export class Locks {
+  readonly #scope: Scope
+  readonly #context: Context
+
+  constructor(scope: Scope) {
+    this.#scope = scope
+    this.#context = scope.context
+  }
+
+  async withLock<T>(key: string, work: (lock: LockHandle) => Promise<T> | T, options: LockOptions): Promise<T> {
+    this.#scope.assertOpen('withLock')
+    checkKey(key, 'withLock')
+    checkFunction(work, 'fn', 'withLock')
+    checkOptions(options, ['ttl', 'wait', 'signal'], 'withLock')
+    const ttl = milliseconds(options.ttl ?? 30_000, 'ttl', 'withLock')
+    if (ttl === 0) throw invalidArgument('ttl', options.ttl, 'more than 0', 'withLock')
+    const wait = milliseconds(options.wait ?? 10_000, 'wait', 'withLock')
+    this.#scope.needsSwap('withLock')
+    const lease = await this.#acquire(key, ttl, wait, options.signal)
+    return await this.#run(key, lease, work)
+  }
+
+  async #acquire(key: string, ttl: number, wait: number, signal: AbortSignal | undefined): Promise<Lease> {
+    const record = recordKey('!', this.#scope.path, `lock:${key}`)
+    const until = this.#context.now() + wait
+    for (let pause = firstPoll; ; pause = Math.min(2 * pause, longestPoll)) {
+      if (signal?.aborted === true) throw aborted(key, signal)
+      const lease = await Lease.acquire(this.#context, record, ttl).catch((error) => {
+        throw this.#context.failed(error, 'withLock', key)
+      })
+      if (lease !== undefined) return lease
+      const left = until - this.#context.now()
+      if (left <= 0) throw this.#busy(key, wait)
+      await this.#pause(Math.min(pause, left), signal)
+    }
+  }
+
+  #pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
+    return new Promise((resolve) => {
+      const end = (): void => {
+        stop()
+        signal?.removeEventListener('abort', end)
+        resolve()
+      }
+      const stop = this.#context.settings.clock.after(ms, end, true)
+      signal?.addEventListener('abort', end)
+    })
+  }
+
+  async #run<T>(key: string, lease: Lease, work: (lock: LockHandle) => Promise<T> | T): Promise<T> {
+    const controller = new AbortController()
+    lease.onLost = () => controller.abort(this.#lost(key))
+    try {
+      const token = await this.#token(key)
+      // The token was drawn under the lease only if it is still ours: a later holder may have drawn a smaller one meanwhile.
+      if (!(await lease.renew())) throw this.#lost(key)
+      return await work({ token, signal: controller.signal })
+    } finally {
+      await lease.release().catch((error) => this.#context.degraded(error, 'withLock', key))
+    }
+  }
+
+  /** The next number of the lock's counter. A new counter starts at the clock, above the tokens of one that was forgotten. */
+  async #token(key: string): Promise<number> {
+    const { store } = this.#context
+    const record = recordKey('!', this.#scope.path, `token:${key}`)
+    for (;;) {
+      const now = this.#context.now()
+      const item = await store.get(record)
+      const token = Math.max(now, ((item?.value as number | undefined) ?? 0) + 1)
+      const next = { key: record, value: token, version: createVersion(), createdAt: now, expiresAt: now + tokenLife }
+      if ((await store.swap?.(record, item?.version, next)) === true) return token
+    }
+  }
+
+  #busy(key: string, wait: number): CacheError {
+    const message = `withLock: '${key}' was held by another for the whole wait of ${wait} ms`
+    return new CacheError('LOCK_TIMEOUT', message, { operation: 'withLock', backend: this.#context.store.name, key })
+  }
+
+  #lost(key: string): CacheError {
+    const message = `withLock: the lock '${key}' ran out or was taken while its work was running`
+    return new CacheError('LOCK_LOST', message, { operation: 'withLock', backend: this.#context.store.name, key })
+  }
+}

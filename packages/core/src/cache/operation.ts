@@ -1,0 +1,63 @@
+/**
+ * What a cache does, written once for stores that answer at once and for stores that answer later: a generator that yields
+ * every answer of the store, a value or a promise, and gets the value back. `SyncCache` and `Cache` differ only in who runs it.
+ */
+export type Operation<T> = Generator<unknown, T, unknown>
+
+export type MaybePromise<T> = T | Promise<T>
+
+/** The value of a store's answer, at once or later: `const item = yield* answer(store.get(key))`. */
+export function* answer<T>(value: MaybePromise<T>): Operation<T> {
+  return (yield value) as T
+}
+
+/** The values of several answers that were asked for together. */
+export function* answers<T>(values: MaybePromise<T>[]): Operation<T[]> {
+  return (yield values.some(isPromise) ? Promise.all(values) : values) as T[]
+}
+
+/** Runs an operation whose store answers at once. */
+export function runSync<T>(operation: Operation<T>): T {
+  let step = operation.next()
+  while (!step.done) step = operation.next(step.value)
+  return step.value
+}
+
+/**
+ * Runs an operation, waiting for each promise that it yields. As long as the store answers at once nothing else can run in
+ * between, so that on a memory store every operation is atomic.
+ */
+export function runAsync<T>(operation: Operation<T>): Promise<T> {
+  try {
+    let step = operation.next()
+    while (!step.done) {
+      if (isPromise(step.value)) return runFrom(operation, step.value)
+      step = operation.next(step.value)
+    }
+    return Promise.resolve(step.value)
+  } catch (error) {
+    return Promise.reject(error)
+  }
+}
+
+async function runFrom<T>(operation: Operation<T>, first: Promise<unknown>): Promise<T> {
+  let step = await resume(operation, first)
+  while (!step.done) {
+    step = isPromise(step.value) ? await resume(operation, step.value) : operation.next(step.value)
+  }
+  return step.value
+}
+
+async function resume<T>(operation: Operation<T>, pending: Promise<unknown>): Promise<IteratorResult<unknown, T>> {
+  let value: unknown
+  try {
+    value = await pending
+  } catch (error) {
+    return operation.throw(error)
+  }
+  return operation.next(value)
+}
+
+export function isPromise(value: unknown): value is Promise<unknown> {
+  return value !== null && typeof value === 'object' && typeof (value as { then?: unknown }).then === 'function'
+}

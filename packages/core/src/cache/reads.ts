@@ -1,0 +1,64 @@
+import type { Item } from '../protocol/item.ts'
+import { freshUntil, isFresh } from './lifetime.ts'
+import type { Operation } from './operation.ts'
+import type { ReadFailure, Scope } from './scope.ts'
+
+/** What reads items and changes none. */
+export class Reads {
+  readonly #scope: Scope
+
+  constructor(scope: Scope) {
+    this.#scope = scope
+  }
+
+  *get(key: string, operation: string, failure: ReadFailure, stale: boolean): Operation<unknown> {
+    this.#scope.assertOpen(operation)
+    const stored = this.#scope.stored(key, operation)
+    const { usable } = yield* this.#scope.lookupOrMiss(stored, operation, failure)
+    const fresh = usable !== undefined && isFresh(usable, this.#scope.context.now())
+    if (usable === undefined || !(fresh || stale)) {
+      this.#scope.countMiss(key)
+      return undefined
+    }
+    this.#scope.countHit(key, !fresh)
+    if (!fresh) this.#scope.tellStale(key, 'asked')
+    return usable.value
+  }
+
+  *has(key: string, failure: ReadFailure): Operation<boolean> {
+    this.#scope.assertOpen('has')
+    const { usable } = yield* this.#scope.lookupOrMiss(this.#scope.stored(key, 'has'), 'has', failure)
+    return usable !== undefined && isFresh(usable, this.#scope.context.now())
+  }
+
+  /** The whole item under the application's key and tags, stale or fresh. */
+  *item(key: string): Operation<Item | undefined> {
+    this.#scope.assertOpen('item')
+    const { usable } = yield* this.#scope.lookup(this.#scope.stored(key, 'item'), 'item')
+    return usable === undefined ? undefined : this.#scope.published(usable, key)
+  }
+
+  *ttl(key: string): Operation<number | undefined> {
+    this.#scope.assertOpen('ttl')
+    const { usable } = yield* this.#scope.lookup(this.#scope.stored(key, 'ttl'), 'ttl')
+    const now = this.#scope.context.now()
+    if (usable === undefined || !isFresh(usable, now)) return undefined
+    return Math.max(0, freshUntil(usable) - now)
+  }
+
+  *getMany(keys: readonly string[], failure: ReadFailure, stale: boolean): Operation<unknown[]> {
+    const found = yield* this.#scope.lookupMany(keys, 'getMany', failure)
+    const now = this.#scope.context.now()
+    return found.map(({ usable }, index) => {
+      const key = keys[index] as string
+      const fresh = usable !== undefined && isFresh(usable, now)
+      if (usable === undefined || !(fresh || stale)) {
+        this.#scope.countMiss(key)
+        return undefined
+      }
+      this.#scope.countHit(key, !fresh)
+      if (!fresh) this.#scope.tellStale(key, 'asked')
+      return usable.value
+    })
+  }
+}

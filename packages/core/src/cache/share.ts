@@ -1,0 +1,24 @@
+import type { CacheBackend, SyncCacheBackend } from '../protocol/backend.ts'
+import { Flights } from './flights.ts'
+
+/** What all caches over one backend object have in common, so that two caches on it neither race nor close it under each other. */
+export class Share {
+  readonly flights: Flights = new Flights()
+  /** Caches that are open; the last one closes the backend (RACES R36). */
+  caches = 0
+  /** Counts the tag records that this process changed: what was valid at this count still is, where nobody else writes. */
+  tagEpoch = 0
+}
+
+const shares = new WeakMap<object, Share>()
+
+/** The share of a backend; a backend and its `sync` member have one together. */
+export function shareOf(backend: CacheBackend | SyncCacheBackend): Share {
+  const identity = 'sync' in backend && backend.sync !== undefined ? backend.sync : backend
+  let share = shares.get(identity)
+  if (share === undefined) {
+    share = new Share()
+    shares.set(identity, share)
+  }
+  return share
+}

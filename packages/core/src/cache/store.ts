@@ -1,0 +1,58 @@
+import type { BackendStats, CacheBackend, SyncCacheBackend } from '../protocol/backend.ts'
+import type { Item } from '../protocol/item.ts'
+import { isPromise, type MaybePromise } from './operation.ts'
+
+/** A backend as the operations see it: synchronous or not. */
+export interface Store {
+  readonly name: string
+  get(key: string): MaybePromise<Item | undefined>
+  set(item: Item): MaybePromise<void>
+  delete(key: string): MaybePromise<boolean>
+  clear(prefix?: string): MaybePromise<void>
+  getMany?(keys: readonly string[]): MaybePromise<(Item | undefined)[]>
+  setMany?(items: readonly Item[]): MaybePromise<void>
+  deleteMany?(keys: readonly string[]): MaybePromise<number>
+  swap?(key: string, expected: string | undefined, next: Item | undefined): MaybePromise<boolean>
+  increment?(key: string, delta: number, expiresAt?: number): MaybePromise<number>
+  stats?(): MaybePromise<BackendStats>
+}
+
+/** Whatever can be asked without waiting: a synchronous backend, or what a layered one holds near. */
+export interface Reader {
+  get(key: string): Item | undefined
+}
+
+/** The reader of a backend, or `undefined` where every answer has to be waited for. */
+export function readerOf(backend: CacheBackend | SyncCacheBackend): Reader | undefined {
+  if ('sync' in backend && backend.sync !== undefined) return backend.sync
+  if ('peek' in backend && backend.peek !== undefined)
+    return new Peek(backend as CacheBackend & { peek: Reader['get'] })
+  return undefined
+}
+
+class Peek implements Reader {
+  readonly #backend: { peek: Reader['get'] }
+
+  constructor(backend: { peek: Reader['get'] }) {
+    this.#backend = backend
+  }
+
+  get(key: string): Item | undefined {
+    return this.#backend.peek(key)
+  }
+}
+
+/** `setMany`, or the loop that it stands for. */
+export function setAll(store: Store, items: readonly Item[]): MaybePromise<void> {
+  if (store.setMany !== undefined) return store.setMany(items)
+  const done = items.map((item) => store.set(item))
+  if (done.some(isPromise)) return Promise.all(done).then(() => undefined)
+}
+
+/** `deleteMany`, or the loop that it stands for. */
+export function deleteAll(store: Store, keys: readonly string[]): MaybePromise<number> {
+  if (store.deleteMany !== undefined) return store.deleteMany(keys)
+  const done = keys.map((key) => store.delete(key))
+  const count = (all: readonly boolean[]): number => all.filter(Boolean).length
+  return done.some(isPromise) ? Promise.all(done).then(count) : count(done as boolean[])
+}

@@ -1,0 +1,132 @@
+import { cacheErrorCode } from '../protocol/cache-error.ts'
+import type { Clock } from '../protocol/clock.ts'
+import type { Item } from '../protocol/item.ts'
+import { recordKey } from '../protocol/keyspace.ts'
+import { createVersion } from '../protocol/version.ts'
+import { answer, answers, type Operation } from './operation.ts'
+import type { Share } from './share.ts'
+import type { Reader, Store } from './store.ts'
+
+/** Tag record to the version that it had: what an item keeps, and what a load captures before it starts. */
+export type TagVersions = Readonly<Record<string, string>>
+
+/** How often minting a record is tried when others mint and remove it meanwhile. */
+const mintTries = 5
+
+/**
+ * Tags by random versions. A tag's record holds a random version; an item keeps the versions that its tags had before its value
+ * was made, and is valid while all of them are still the same. Validity is equality only: no clock is compared, and a lost
+ * record makes its items invalid (RACES R4, R16, R17, R31). Invalidating writes one record, whatever it guards.
+ */
+export class TagRecords {
+  readonly #store: Store
+  readonly #share: Share
+  readonly #clock: Clock
+  readonly #ttl: number
+
+  constructor(store: Store, share: Share, clock: Clock, ttl: number) {
+    this.#store = store
+    this.#share = share
+    this.#clock = clock
+    this.#ttl = ttl
+  }
+
+  /** The versions of these records now; those that are missing are minted. */
+  *capture(records: readonly string[]): Operation<TagVersions> {
+    const versions: Record<string, string> = {}
+    const found = yield* this.#read(records)
+    for (const [index, record] of records.entries()) {
+      const item = found[index]
+      versions[record] = item === undefined ? yield* this.#mint(record) : yield* this.#renewed(item)
+    }
+    return versions
+  }
+
+  /** Whether every tag still has the version that the item was made under. */
+  *valid(tags: TagVersions): Operation<boolean> {
+    const current = yield* this.current(Object.keys(tags))
+    return Object.keys(tags).every((record) => current[record] === tags[record])
+  }
+
+  /** The versions that these records have now; a missing one is absent. */
+  *current(records: readonly string[]): Operation<Record<string, unknown>> {
+    const found = yield* this.#read(records)
+    return Object.fromEntries(records.map((record, index) => [record, found[index]?.value]))
+  }
+
+  /** `valid` without waiting; `false` also where the reader does not know. */
+  validNow(tags: TagVersions, reader: Reader): boolean {
+    for (const record in tags) {
+      const item = reader.get(record)
+      if (item === undefined || item.value !== tags[record]) return false
+    }
+    return true
+  }
+
+  /**
+   * Makes every item of the tag invalid. The namespace's own record changes first: a load that named its tags late captures them
+   * first and looks at that record last, so that one of the two shows the change.
+   */
+  *invalidate(record: string, namespaceRecord: string): Operation<void> {
+    for (const key of [namespaceRecord, record]) {
+      this.#share.tagEpoch += 1
+      try {
+        yield* answer(this.#store.set(this.#record(key)))
+      } catch (error) {
+        // Removing the record frees memory rather than taking it, and a missing record means invalid.
+        if (cacheErrorCode(error) !== 'OUT_OF_MEMORY') throw error
+        yield* answer(this.#store.delete(key))
+      }
+      this.#share.tagEpoch += 1
+    }
+  }
+
+  *#read(records: readonly string[]): Operation<(Item | undefined)[]> {
+    if (records.length === 0) return []
+    if (records.length === 1) return [yield* answer(this.#store.get(records[0] as string))]
+    if (this.#store.getMany !== undefined) return yield* answer(this.#store.getMany(records))
+    return yield* answers(records.map((record) => this.#store.get(record)))
+  }
+
+  *#mint(key: string): Operation<string> {
+    const record = this.#record(key)
+    if (this.#store.swap === undefined) {
+      // Without compare-and-set two processes may mint at once; the loser's items are invalid, which is safe.
+      yield* answer(this.#store.set(record))
+      return record.value
+    }
+    for (let tried = 0; tried < mintTries; tried += 1) {
+      if (yield* answer(this.#store.swap(key, undefined, record))) return record.value
+      const other = yield* answer(this.#store.get(key))
+      if (other !== undefined) return other.value as string
+    }
+    // A version that no record holds: the item that gets it is never valid.
+    return record.value
+  }
+
+  /** A record that is used keeps living: its life is renewed, with the same version, when half of it is over. */
+  *#renewed(item: Item): Operation<string> {
+    const left = (item.expiresAt ?? Infinity) - this.#clock.now()
+    if (left < this.#ttl / 2 && this.#store.swap !== undefined) {
+      const next = { ...this.#record(item.key), value: item.value }
+      yield* answer(this.#store.swap(item.key, item.version, next))
+    }
+    return item.value as string
+  }
+
+  #record(key: string): Item<string> {
+    const now = this.#clock.now()
+    const record = { key, value: createVersion(), version: createVersion(), createdAt: now }
+    return this.#ttl === Infinity ? record : { ...record, expiresAt: now + this.#ttl }
+  }
+}
+
+/** The backend's key of a tag. */
+export function tagRecord(path: string, tag: string): string {
+  return recordKey('#', path, tag)
+}
+
+/** The record that changes with every tag of the namespace; a tag's name is never empty. */
+export function namespaceTagRecord(path: string): string {
+  return recordKey('#', path, '')
+}

@@ -1,0 +1,36 @@
+import { tracingChannel } from 'node:diagnostics_channel'
+
+/** What subscribers of the tracing channels get. */
+export interface CacheTrace {
+  readonly key?: string
+  readonly operation: string
+}
+
+/**
+ * The channels `tracing:cache:get:*`, `tracing:cache:load:*` and `tracing:cache:write:*` of `node:diagnostics_channel`, for tracing
+ * tools to attach to. They cost a comparison while nobody does.
+ */
+const getChannel = tracingChannel<unknown, CacheTrace>('cache:get')
+const loadChannel = tracingChannel<unknown, CacheTrace>('cache:load')
+const writeChannel = tracingChannel<unknown, CacheTrace>('cache:write')
+
+/** Whether anybody follows gets; on the path of every hit. */
+export function getsAreTraced(): boolean {
+  return getChannel.start.hasSubscribers
+}
+
+export function traceGet<T>(key: string | undefined, operation: string, run: () => Promise<T>): Promise<T> {
+  return getChannel.start.hasSubscribers ? getChannel.tracePromise(run, trace(key, operation)) : run()
+}
+
+export function traceLoad<T>(key: string, run: () => Promise<T>): Promise<T> {
+  return loadChannel.start.hasSubscribers ? loadChannel.tracePromise(run, trace(key, 'load')) : run()
+}
+
+export function traceWrite<T>(key: string | undefined, operation: string, run: () => Promise<T>): Promise<T> {
+  return writeChannel.start.hasSubscribers ? writeChannel.tracePromise(run, trace(key, operation)) : run()
+}
+
+function trace(key: string | undefined, operation: string): CacheTrace {
+  return key === undefined ? { operation } : { key, operation }
+}
