@@ -42,6 +42,8 @@ export interface LanesOptions {
   readonly timeout: number
   /** Resolves when the table is there. */
   readonly ready: () => Promise<void>
+  /** Hears of rows that were written, and of how many bytes. */
+  readonly onWritten: (rows: number, bytes: number) => void
 }
 
 const maxKeys = 512
@@ -63,7 +65,7 @@ export class Lanes {
 
   constructor(options: LanesOptions) {
     this.#options = options
-    const { table } = options
+    const { table, onWritten } = options
     this.#reads = this.#lane({
       operation: 'get',
       isRead: true,
@@ -84,6 +86,7 @@ export class Lanes {
       },
       work: async (records, timeout) => {
         await table.put(records, timeout)
+        onWritten(records.length, bytesOf(records))
         return () => undefined
       },
     })
@@ -101,6 +104,7 @@ export class Lanes {
       bytesOf: recordBytes,
       work: async (records, timeout) => {
         const written = await table.putIfAbsent(records, timeout)
+        onWritten(written.size, bytesOf(records))
         return ({ stored }) => written.has(stored.id)
       },
     })
@@ -111,6 +115,7 @@ export class Lanes {
         const records = requests.map(({ record }) => record)
         const expected = requests.map((request) => request.expected)
         const written = await table.replace(records, expected, timeout)
+        onWritten(written.size, bytesOf(records))
         return ({ record }) => written.has(record.stored.id)
       },
     })
@@ -129,6 +134,7 @@ export class Lanes {
       work: async (additions, timeout) => {
         const records = additions.map((addition) => this.#counter(addition))
         const sums = await table.increment(records, timeout)
+        onWritten(sums.size, bytesOf(records))
         return (addition, waiter) => stepSum(sums.get(addition.stored.id), addition, waiter)
       },
     })
@@ -235,8 +241,14 @@ function isOneRowsFault(error: unknown): boolean {
   return state === '55P03' || state === '40P01'
 }
 
+function bytesOf(records: readonly Record[]): number {
+  let bytes = 0
+  for (const record of records) bytes += recordBytes(record)
+  return bytes
+}
+
 function recordBytes(record: Record): number {
-  return record.value.length
+  return record.value.length + record.stored.whole.length
 }
 
 function joinAdditions(waiting: Addition, incoming: Addition): boolean {

@@ -9,6 +9,7 @@ import {
   type Item,
 } from '@cache/core/backend'
 import { closedError, postgresError } from './errors.ts'
+import { Housekeeper } from './housekeeper.ts'
 import { Lanes } from './lanes.ts'
 import { migrate } from './migrate.ts'
 import { openSession } from './open-session.ts'
@@ -31,6 +32,7 @@ export class PostgresBackend implements CacheBackend {
   readonly #session: Session
   readonly #table: Table
   readonly #lanes: Lanes
+  readonly #housekeeper: Housekeeper
   readonly #hub: EventHub = new EventHub()
   #ready: Promise<void> | undefined
   #closing: Promise<void> | undefined
@@ -38,11 +40,11 @@ export class PostgresBackend implements CacheBackend {
   /** Throws `INVALID_ARGUMENT`. Connects with the first call. */
   constructor(options: PostgresBackendOptions) {
     this.#options = resolveOptions(options)
-    const { connections, schema, prefix, clock, format } = this.#options
+    const { connections, schema, prefix, clock, format, maxEntries, maxBytes } = this.#options
     this.#session = openSession(connections, (error) => this.#tell(postgresError(error, 'connection')))
     this.#table = new Table({
       run: this.#session.run,
-      statements: statementsFor(quotedTable(schema)),
+      statements: statementsFor(quotedTable(schema), prefix === ''),
       keys: new StoredKeys(prefix),
       format: new ItemFormat(format),
       clock,
@@ -54,7 +56,9 @@ export class PostgresBackend implements CacheBackend {
       table: this.#table,
       timeout: connections.timeout,
       ready: () => this.#whenReady(),
+      onWritten: (rows, bytes) => this.#housekeeper.wrote(rows, bytes),
     })
+    this.#housekeeper = new Housekeeper({ table: this.#table, hub: this.#hub, maxEntries, maxBytes })
   }
 
   readonly listen = (listener: (event: BackendEvent) => void): (() => void) => this.#hub.listen(listener)
@@ -148,7 +152,17 @@ export class PostgresBackend implements CacheBackend {
   async stats(): Promise<BackendStats> {
     this.#refuseWhenClosed('stats')
     await this.#whenReady()
-    return {}
+    return await this.#housekeeper.stats()
+  }
+
+  /**
+   * Removes every expired item and resolves to how many there were. Expired items are never served, and writes remove some
+   * of them as they go, so this is for tables that are seldom written to. Several processes may do it at once.
+   */
+  async cleanupExpired(): Promise<number> {
+    this.#refuseWhenClosed('cleanupExpired')
+    await this.#whenReady()
+    return await this.#housekeeper.removeExpired()
   }
 
   close(): Promise<void> {
@@ -158,22 +172,22 @@ export class PostgresBackend implements CacheBackend {
 
   async #close(): Promise<void> {
     await this.#lanes.settled()
+    await this.#housekeeper.settled()
     await this.#session.close()
   }
 
-  /** Where the server counts by itself, a refusal says only that; looks why, and tries again when it no longer holds. */
+  /** The server, when it refuses a step, does not say why; looks for the reason, and tries again where there is none left. */
   async #incrementAlone(key: string, delta: number, expiresAt: number | undefined): Promise<number> {
     for (;;) {
-      const created = this.#counter(key, delta, expiresAt)
-      const record = this.#table.record(created)
+      const record = this.#table.record(this.#counter(key, delta, expiresAt))
+      const row = await this.#table.raw(key)
+      // What cannot be read counts as absent.
+      const isDamaged = row !== undefined && !this.#table.isSound(key, row)
+      if (isDamaged && (await this.#table.replaceDamaged(record, row))) return delta
+      if (isDamaged) continue
       const sum = (await this.#table.increment([record])).get(record.stored.id)
       if (sum !== undefined) return sum
-      const row = await this.#table.raw(key)
       if (row === undefined) continue
-      if (!this.#table.isSound(key, row)) {
-        if (await this.#table.replaceDamaged(record, row)) return delta
-        continue
-      }
       if (row[2] === null || row[2] === undefined) throw notANumber(key)
       if (!Number.isSafeInteger(Number(row[2]) + delta)) throw outOfRange(key)
     }

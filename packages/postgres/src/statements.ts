@@ -1,4 +1,4 @@
-import { type Statement, statement } from './statement.ts'
+import { quoteLiteral, type Statement, statement } from './statement.ts'
 
 /**
  * Every SQL text that the backend runs on its table.
@@ -17,15 +17,18 @@ export interface Statements {
   readonly removeVersions: Statement
   readonly increment: Statement
   readonly clear: Statement
-  readonly clearRoot: Statement
   readonly keys: Statement
-  readonly keysRoot: Statement
   readonly raw: Statement
   readonly replaceDamaged: Statement
+  readonly pages: Statement
+  readonly measure: Statement
+  readonly sweep: Statement
+  readonly evict: Statement
 }
 
 /** The current instant; `statement_timestamp()` because `now()` stands still in a transaction of the application's. */
-export const now: string = "coalesce(timestamptz 'epoch' + $1::bigint * interval '1 millisecond', statement_timestamp())"
+export const now: string =
+  "coalesce(timestamptz 'epoch' + $1::bigint * interval '1 millisecond', statement_timestamp())"
 
 /** Whether the row `t` has not expired. */
 export const live: string = `(t.expires_at is null or t.expires_at > ${now})`
@@ -54,12 +57,15 @@ const absent = `(not ${live} or t.long_key is distinct from excluded.long_key)`
 /** The greatest exact whole number of JavaScript. */
 const most = Number.MAX_SAFE_INTEGER
 
-function scan(table: string, isRoot: boolean): string {
+/** Whether the row `t` is this backend's: `$3` and `$4` bound its prefix. */
+function own(isRoot: boolean): string {
   // Under an empty prefix the table's other prefixes lie among the keys; only their keys hold an end of prefix.
+  return `t.key >= $3 and ($4::text is null or t.key < $4)${isRoot ? " and strpos(t.key, E'\\\\/') = 0" : ''}`
+}
+
+function scan(table: string, isRoot: boolean): string {
   return `select t.key, coalesce(t.long_key, t.key) as whole from ${table} t
-    where t.key >= $3 and ($4::text is null or t.key < $4) and coalesce(t.long_key, t.key) >= $5
-    and ($6::text is null or coalesce(t.long_key, t.key) < $6)
-    ${isRoot ? "and strpos(t.key, E'\\\\/') = 0" : ''}`
+    where ${own(isRoot)} and coalesce(t.long_key, t.key) >= $5 and ($6::text is null or coalesce(t.long_key, t.key) < $6)`
 }
 
 function clear(table: string, isRoot: boolean): Statement {
@@ -72,8 +78,11 @@ function keys(table: string, isRoot: boolean): Statement {
   return statement(`${scan(table, isRoot)} and ${live} and not t.placeholder order by t.key limit $2`)
 }
 
-/** The statements for the table, whose name is quoted already. */
-export function statementsFor(table: string): Statements {
+/**
+ * The statements for the table, whose name is quoted already. `isRoot` says that the backend has no prefix, so that it must
+ * leave out the keys of others.
+ */
+export function statementsFor(table: string, isRoot: boolean): Statements {
   const columns = 'coalesce(t.long_key, t.key), t.value, t.number, case when t.number is not null then t.version end'
   return {
     getOne: statement(`select ${columns} from ${table} t where t.key = $2 and ${live}`),
@@ -120,12 +129,10 @@ export function statementsFor(table: string): Statements {
         expires_at = case when ${absent} or t.placeholder then excluded.expires_at else t.expires_at end,
         placeholder = false, written_at = excluded.written_at
       where ${absent} or t.placeholder or (t.number + excluded.number between -${most} and ${most})
-      returning t.key, t.number`),
+      returning t.key, t.number, t.value`),
 
-    clear: clear(table, false),
-    clearRoot: clear(table, true),
-    keys: keys(table, false),
-    keysRoot: keys(table, true),
+    clear: clear(table, isRoot),
+    keys: keys(table, isRoot),
 
     raw: statement(`select coalesce(t.long_key, t.key), t.value, t.number, t.version from ${table} t
       where t.key = $2 and ${live}`),
@@ -135,5 +142,24 @@ export function statementsFor(table: string): Statements {
       update ${table} t set long_key = r.long_key, version = r.version, value = r.value, number = r.number,
         placeholder = r.placeholder, expires_at = ${now} + r.life * interval '1 millisecond', written_at = ${now}
       from r where t.key = r.key and t.version = $10 and t.value = $11 returning t.key`),
+
+    pages: statement(`select pg_relation_size(${quoteLiteral(table)}) / current_setting('block_size')::bigint`),
+
+    // A sample of `$2` percent of the table's pages, read in their order; of 100 percent it is exact.
+    measure: statement(`select count(*), count(*) filter (where ${live} and not t.placeholder),
+      coalesce(sum(octet_length(t.key) + octet_length(t.value) + coalesce(octet_length(t.long_key), 0)), 0)
+      from ${table} t tablesample system ($2::real) where ${own(isRoot)}`),
+
+    // Pages from `$5` on and before `$6`. Rows that another cleaner has in hand are left to it.
+    sweep: statement(`delete from ${table} v where v.ctid = any (array(
+        select t.ctid from ${table} t where t.ctid >= $5::text::tid and t.ctid < $6::text::tid
+        and t.expires_at <= ${now} and ${own(isRoot)} limit $2 for update skip locked
+      )) returning coalesce(v.long_key, v.key)`),
+
+    // The oldest of a sample of `$5` percent of the pages, and before them what has expired.
+    evict: statement(`delete from ${table} v where v.ctid = any (array(
+        select t.ctid from ${table} t tablesample system ($5::real) where ${own(isRoot)}
+        order by ${live}, t.written_at limit $2 for update skip locked
+      )) returning coalesce(v.long_key, v.key), coalesce(v.expires_at > ${now}, true)`),
   }
 }

@@ -27,6 +27,20 @@ export interface Page {
   readonly next: KeyRange | undefined
 }
 
+/** What the rows of a backend come to, estimated where a sample was counted. */
+export interface Measure {
+  readonly rows: number
+  /** Those that are live and no placeholders. */
+  readonly items: number
+  /** Of keys and values. */
+  readonly bytes: number
+}
+
+export interface Evicted {
+  readonly live: readonly string[]
+  readonly expired: readonly string[]
+}
+
 const keysPerPage = 1000
 const rowsPerClear = 5000
 
@@ -109,10 +123,15 @@ export class Table {
     return new Set(rows.filter((row) => row[1] === 't').map(keyOfRow))
   }
 
-  /** Adds each record's number. Resolves to the sums by id; a key that is refused is not among them. */
+  /** Adds each record's number. Resolves to the sums by id; a key that is refused is not among them, nor a damaged one. */
   async increment(records: readonly Record[], timeout?: number): Promise<Map<string, number>> {
     const rows = await this.#write(this.#options.statements.increment, records, [], 'increment', timeout)
-    return new Map(rows.map((row) => [row[0] as string, Number(row[1])]))
+    const sums = new Map<string, number>()
+    for (const [id, sum, value] of rows) {
+      // SQL has added to the column whatever the bytes beside it say.
+      if (this.#isCounter(bytesOf(value))) sums.set(id as string, Number(sum))
+    }
+    return sums
   }
 
   /** The row as it is stored, whether its bytes can be read or not. */
@@ -145,9 +164,9 @@ export class Table {
 
   /** Removes some rows of the range; resolves to the rest of it, `undefined` when it is empty. */
   async clear(range: KeyRange, timeout?: number): Promise<KeyRange | undefined> {
-    const { statements, keys, lockTimeout } = this.#options
+    const { statements, lockTimeout } = this.#options
     const values = [lockTimeout, rowsPerClear, ...parameters(range)]
-    const [row] = await this.#run(keys.isRoot ? statements.clearRoot : statements.clear, values, 'clear', timeout)
+    const [row] = await this.#run(statements.clear, values, 'clear', timeout)
     const last = row?.[1]
     return Number(row?.[0]) < rowsPerClear || typeof last !== 'string' ? undefined : after(range, last)
   }
@@ -156,11 +175,55 @@ export class Table {
   async page(range: KeyRange, timeout?: number): Promise<Page> {
     const { statements, keys } = this.#options
     const values = [this.#instant(), keysPerPage, ...parameters(range)]
-    const rows = await this.#run(keys.isRoot ? statements.keysRoot : statements.keys, values, 'keys', timeout)
+    const rows = await this.#run(statements.keys, values, 'keys', timeout)
     const last = rows.at(-1)?.[0]
     return {
       keys: rows.map((row) => keys.decode(row[1] as string)),
       next: rows.length < keysPerPage || typeof last !== 'string' ? undefined : after(range, last),
+    }
+  }
+
+  /** Pages of the table, those of its large values left out. */
+  async pages(): Promise<number> {
+    const [row] = await this.#run(this.#options.statements.pages, [], 'stats')
+    return Number(row?.[0])
+  }
+
+  /** Counts what a sample of the pages holds. */
+  async measure(percent: number): Promise<Measure> {
+    const values = [this.#instant(), percent, ...this.#own()]
+    const [row] = await this.#run(this.#options.statements.measure, values, 'stats')
+    const factor = 100 / percent
+    const [rows, items, bytes] = [0, 1, 2].map((column) => Math.round(Number(row?.[column]) * factor))
+    return { rows: rows as number, items: items as number, bytes: bytes as number }
+  }
+
+  /** Removes expired rows of the pages from `first` on and before `end`, at most `limit`; resolves to their keys. */
+  async sweep(first: number, end: number, limit: number): Promise<string[]> {
+    const values = [this.#instant(), limit, ...this.#own(), `(${first},0)`, `(${end},0)`]
+    const rows = await this.#run(this.#options.statements.sweep, values, 'cleanupExpired')
+    return rows.map((row) => this.#options.keys.decode(keyOfRow(row)))
+  }
+
+  /** Removes the oldest rows of a sample of the pages; resolves to their keys, apart those that had expired. */
+  async evict(percent: number, limit: number): Promise<Evicted> {
+    const values = [this.#instant(), limit, ...this.#own(), percent]
+    const rows = await this.#run(this.#options.statements.evict, values, 'evict')
+    const keysOf = (wasLive: string): string[] =>
+      rows.filter((row) => row[1] === wasLive).map((row) => this.#options.keys.decode(keyOfRow(row)))
+    return { live: keysOf('t'), expired: keysOf('f') }
+  }
+
+  #own(): Parameter[] {
+    const [all] = this.#options.keys.ranges('')
+    return [all?.idFrom ?? '', all?.idTo ?? null]
+  }
+
+  #isCounter(bytes: Buffer): boolean {
+    try {
+      return typeof this.#options.format.decode('', bytes).value === 'number'
+    } catch {
+      return false
     }
   }
 
