@@ -3,7 +3,8 @@ import type { CacheBackend, SyncCacheBackend } from '../protocol/backend.ts'
 import { type Clock, systemClock } from '../protocol/clock.ts'
 import { type Duration, milliseconds } from '../protocol/duration.ts'
 import type { Lifetime } from './lifetime.ts'
-import type { WriteBehindOptions, Writer } from './writer.ts'
+import type { WriteBehindOptions } from './write-behind.ts'
+import type { Writer } from './writer.ts'
 
 /** Options of loads that a cache sets for all and each `getOrSet` may set for itself. */
 export interface LoadingOptions {

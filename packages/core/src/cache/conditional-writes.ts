@@ -68,7 +68,7 @@ export class ConditionalWrites {
     this.#scope.assertOpen('take')
     const stored = this.#scope.stored(key, 'take')
     this.#scope.needsSwap('take')
-    if (this.#scope.writer !== undefined) yield* answer(this.#scope.writer.remove([key]))
+    if (this.#scope.writer !== undefined) yield* answer(this.#scope.writer.remove([this.#scope.writerKey(key)]))
     this.#scope.context.share.flights.fence(stored)
     for (let tried = 0; tried < swapTries; tried += 1) {
       const { raw, usable } = yield* this.#scope.lookup(stored, 'take')

@@ -341,7 +341,7 @@ export class Loading {
     const started = this.#context.now()
     let value: unknown
     try {
-      value = await traceLoad(call.key, async () => call.loader(context))
+      value = await traceLoad(call.key, async () => this.#made(call, context))
     } catch (error) {
       this.#failed(call, flight, error, started)
       if (fence !== undefined)
@@ -353,6 +353,13 @@ export class Loading {
     const stored = fence !== undefined && (await this.#store(flight, fence, value, context, call))
     this.#loaded(call, stored, started)
     return value === notModified ? context.stale?.value : value
+  }
+
+  /** What the loader makes, unless a newer value still waits to be written to the database that the loader reads. */
+  #made(call: Call, context: LoadContext): unknown {
+    const queued = this.#scope.writer?.queued(this.#scope.writerKey(call.key))
+    if (queued === undefined) return call.loader(context)
+    return queued.deleted ? undefined : queued.value
   }
 
   #store(flight: Flight, fence: Fence, value: unknown, context: LoadContext, call: Call): Promise<boolean> {

@@ -21,10 +21,19 @@ export interface Found {
   readonly usable: Item | undefined
 }
 
+/** A change that is on its way to the application's database. */
+export interface QueuedChange {
+  readonly key: string
+  readonly value: unknown
+  readonly deleted: boolean
+}
+
 /** The application's database behind the cache, as the operations see it. */
 export interface WriterPort {
   put(entries: readonly WriterEntry[]): MaybePromise<void>
   remove(keys: readonly string[]): MaybePromise<void>
+  /** The change of this key that the database does not have yet. */
+  queued(key: string): QueuedChange | undefined
   /** Resolves when everything that was taken on is written. */
   close(): Promise<void>
 }
@@ -58,6 +67,12 @@ export class Scope {
       operation,
       backend: this.context.store.name,
     })
+  }
+
+  /** The key by which the application's database knows it. */
+  writerKey(key: string): string {
+    const inner = namespacePath(this.segments.slice(this.context.segments.length))
+    return inner === '' ? key : `${inner}:${key}`
   }
 
   /** Emits an event; ask the listeners first, so that nothing is built when nobody listens. */
@@ -196,7 +211,7 @@ export class Scope {
   /** Writes to the application's database; when that fails, the cache must not go on serving what may have been replaced. */
   *write(entries: readonly WriterEntry[], stored: readonly string[]): Operation<void> {
     try {
-      yield* answer(this.writer?.put(entries))
+      yield* answer(this.writer?.put(entries.map(({ key, value }) => ({ key: this.writerKey(key), value }))))
     } catch (error) {
       this.fence(stored)
       yield* this.context.call('set', undefined, (store) => deleteAll(store, stored))

@@ -1,26 +1,19 @@
 import { invalidArgument } from '../protocol/argument.ts'
-import type { Duration } from '../protocol/duration.ts'
 import type { Context } from './context.ts'
 import type { WriterPort } from './scope.ts'
+import { WriteBehind, type WriteBehindOptions } from './write-behind.ts'
 
 /** One value on its way to the application's database. */
 export interface WriterEntry<Value = unknown> {
+  /** The key; of a namespace within the cache, the namespace's name and a slash for each level, a colon, and the key. */
   readonly key: string
   readonly value: Value
 }
 
-/** The application's own database behind a cache. Rejecting means that nothing of the batch may be relied upon. */
+/** The application's own database behind a cache. Rejecting means that the whole batch may have to be written again. */
 export interface Writer<Value = unknown> {
   write(entries: readonly WriterEntry<Value>[]): Promise<void> | void
   delete(keys: readonly string[]): Promise<void> | void
-}
-
-/** How writes wait, in `writeMode: 'behind'`. */
-export interface WriteBehindOptions {
-  /** Writes in one batch. Default 100. */
-  readonly batchSize?: number
-  /** How long a write waits for others. Default `'100ms'`. */
-  readonly delay?: Duration
 }
 
 interface WriterOptions {
@@ -29,9 +22,9 @@ interface WriterOptions {
   readonly writeBehind?: WriteBehindOptions
 }
 
-/** The writer of a cache as its operations see it, or `undefined` without one. */
-export function openWriter(options: WriterOptions, _context: Context): WriterPort | undefined {
-  const { writer } = options
+/** The writer of a cache as its operations see it, or `undefined` without one. Throws `INVALID_ARGUMENT`. */
+export function openWriter(options: WriterOptions, context: Context): WriterPort | undefined {
+  const { writer, writeMode = 'through', writeBehind } = options
   if (writer === undefined) {
     for (const name of ['writeMode', 'writeBehind'] as const) {
       if (options[name] !== undefined)
@@ -42,9 +35,33 @@ export function openWriter(options: WriterOptions, _context: Context): WriterPor
   if (writer === null || typeof writer.write !== 'function' || typeof writer.delete !== 'function') {
     throw invalidArgument('writer', writer, 'an object with write(entries) and delete(keys)', 'new Cache')
   }
-  return {
-    put: (entries) => writer.write(entries as never),
-    remove: (keys) => writer.delete(keys),
-    close: async () => {},
+  if (writeMode !== 'through' && writeMode !== 'behind')
+    throw invalidArgument('writeMode', writeMode, "'through' or 'behind'", 'new Cache')
+  if (writeMode === 'behind') return new WriteBehind(writer as Writer, writeBehind ?? {}, context)
+  if (writeBehind !== undefined)
+    throw invalidArgument('writeBehind', writeBehind, "absent unless writeMode is 'behind'", 'new Cache')
+  return new WriteThrough(writer as Writer)
+}
+
+/** Writes to the database before the cache does. */
+class WriteThrough implements WriterPort {
+  readonly #writer: Writer
+
+  constructor(writer: Writer) {
+    this.#writer = writer
   }
+
+  put(entries: readonly WriterEntry[]): Promise<void> | void {
+    return this.#writer.write(entries)
+  }
+
+  remove(keys: readonly string[]): Promise<void> | void {
+    return this.#writer.delete(keys)
+  }
+
+  queued(): undefined {
+    return undefined
+  }
+
+  async close(): Promise<void> {}
 }

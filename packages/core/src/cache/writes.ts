@@ -59,7 +59,7 @@ export class Writes {
   *delete(key: string): Operation<boolean> {
     this.#scope.assertOpen('delete')
     const stored = this.#scope.stored(key, 'delete')
-    if (this.#scope.writer !== undefined) yield* answer(this.#scope.writer.remove([key]))
+    if (this.#scope.writer !== undefined) yield* answer(this.#scope.writer.remove([this.#scope.writerKey(key)]))
     yield* this.#scope.settled((flight) => flight.key === stored)
     // Before, so that newcomers start a load of their own; after, for a load that began while the delete was on its way (R1, R2).
     this.#scope.context.share.flights.fence(stored)
@@ -74,7 +74,8 @@ export class Writes {
     checkKeys(keys, 'deleteMany')
     if (keys.length === 0) return 0
     const stored = keys.map((key) => this.#scope.stored(key, 'deleteMany'))
-    if (this.#scope.writer !== undefined) yield* answer(this.#scope.writer.remove(keys))
+    if (this.#scope.writer !== undefined)
+      yield* answer(this.#scope.writer.remove(keys.map((key) => this.#scope.writerKey(key))))
     const own = new Set(stored)
     yield* this.#scope.settled((flight) => own.has(flight.key))
     this.#scope.fence(stored)
