@@ -1,0 +1,208 @@
+import { type BackendEvent, type BusMessage, type CacheBackend, EventHub, type Item } from '@cache/core/backend'
+import { Authority } from './authority.ts'
+import { BusLink } from './bus-link.ts'
+import { asCacheError, backendName, closedError } from './errors.ts'
+import { LayeredReader } from './layered-reader.ts'
+import type { LayeredStats, LayerStats } from './layered-stats.ts'
+import { LayeredWriter } from './layered-writer.ts'
+import { NearSide } from './near-side.ts'
+import { type LayeredOptions, type ResolvedOptions, resolveOptions } from './options.ts'
+import { RecoveryQueue } from './recovery-queue.ts'
+import { TagWindow } from './tag-window.ts'
+
+/**
+ * A backend made of backends: near layers hold copies, the last layer is the authority. It reads near to far and copies what it
+ * finds into the nearer layers, writes far to near, and announces changes over a bus, so that the near layers of other
+ * processes never serve what they can know to be old. `swap`, `increment`, `keys` and the records of the cache itself (tags,
+ * locks, rate limits) are the authority's; `swap`, `increment` and `keys` are present where it has them.
+ *
+ * A near layer belongs to one `LayeredBackend`: nothing else may write to it. Layered backends nest.
+ */
+export class LayeredBackend implements CacheBackend {
+  readonly name: string = backendName
+  readonly swap?: (key: string, expected: string | undefined, next: Item | undefined) => Promise<boolean>
+  readonly increment?: (key: string, delta: number, expiresAt?: number) => Promise<number>
+  readonly keys?: (prefix?: string) => AsyncIterable<string>
+  readonly #options: ResolvedOptions
+  readonly #hub = new EventHub()
+  readonly #near: NearSide
+  readonly #authority: Authority
+  readonly #tags: TagWindow
+  readonly #recovery: RecoveryQueue | undefined
+  readonly #link: BusLink | undefined
+  readonly #reader: LayeredReader
+  readonly #writer: LayeredWriter
+  readonly #inFlight = new Set<Promise<unknown>>()
+  #closing: Promise<void> | undefined
+
+  /** Throws `INVALID_ARGUMENT` for unknown options and values that are not allowed. Subscribes to the bus in the background. */
+  constructor(options: LayeredOptions) {
+    const resolved = resolveOptions(options)
+    const { authority, nears, nearTtl, tagWindow, clock, bus, recovery } = resolved
+    const report = (error: unknown, key?: string): void => this.#report(error, 'near', key)
+    this.#options = resolved
+    this.#near = new NearSide(nears, nearTtl, clock, report, bus !== undefined)
+    this.#authority = new Authority(authority)
+    this.#tags = new TagWindow(this.#authority, tagWindow, clock, resolved.exactClock)
+    this.#link = bus === undefined ? undefined : new BusLink(bus, clock, this.#busListener())
+    if (recovery !== undefined) {
+      this.#recovery = new RecoveryQueue(authority, recovery, this.#hub, clock, async (key) => {
+        await this.#link?.publish({ kind: 'delete', keys: [key] })
+      })
+    }
+    this.#reader = new LayeredReader(this.#near, this.#authority, this.#tags, this.#recovery)
+    this.#writer = new LayeredWriter(this.#near, this.#authority, this.#tags, this.#recovery, this.#link)
+    if (authority.swap !== undefined) {
+      this.swap = (key, expected, next) => this.#run('swap', key, () => this.#writer.swap(key, expected, next))
+    }
+    if (authority.increment !== undefined) {
+      this.increment = (key, delta, expiresAt) =>
+        this.#run('increment', key, () => this.#writer.increment(key, delta, expiresAt))
+    }
+    if (authority.keys !== undefined) this.keys = (prefix) => this.#keys(prefix)
+  }
+
+  /** A near copy, or a remembered tag record, that may be served as it is. Whoever reads it compares the item's tags. */
+  peek(key: string): Item | undefined {
+    const item = this.#near.peek(key)
+    if (item !== undefined || key.charCodeAt(0) !== 64 || this.#closing !== undefined) return item
+    return this.#tags.peek(key)
+  }
+
+  get(key: string): Promise<Item | undefined> {
+    return this.#run('get', key, () => this.#reader.get(key))
+  }
+
+  getMany(keys: readonly string[]): Promise<(Item | undefined)[]> {
+    return this.#run('getMany', undefined, () => this.#reader.getMany(keys))
+  }
+
+  set(item: Item): Promise<void> {
+    return this.#run('set', item.key, () => this.#writer.set(item))
+  }
+
+  setMany(items: readonly Item[]): Promise<void> {
+    return this.#run('setMany', undefined, () => this.#writer.setMany(items))
+  }
+
+  /**
+   * Rejects when the last layer fails. With `recovery` it resolves instead to whether the nearest layer held a value, and the
+   * delete is done and announced later; rejects with `QUEUE_FULL` when too many wait.
+   */
+  delete(key: string): Promise<boolean> {
+    return this.#run('delete', key, () => this.#writer.delete(key))
+  }
+
+  deleteMany(keys: readonly string[]): Promise<number> {
+    return this.#run('deleteMany', undefined, () => this.#writer.deleteMany(keys))
+  }
+
+  clear(prefix?: string): Promise<void> {
+    return this.#run('clear', undefined, () => this.#writer.clear(prefix))
+  }
+
+  stats(): Promise<LayeredStats> {
+    return this.#run('stats', undefined, () => this.#stats())
+  }
+
+  /** Passes on what the last layer tells; of the near layers errors only, since what they evict is not lost. */
+  listen(listener: (event: BackendEvent) => void, types?: readonly BackendEvent['type'][]): () => void {
+    const { authority, nears } = this.#options
+    const ends = [this.#hub.listen(listener, types), authority.listen?.(listener, types)]
+    if (types === undefined || types.includes('error')) {
+      const errors = (event: BackendEvent): void => {
+        if (event.type === 'error') listener(event)
+      }
+      for (const near of nears) ends.push(near.listen?.(errors, ['error']))
+    }
+    return () => {
+      for (const end of ends.splice(0)) end?.()
+    }
+  }
+
+  /** Tries the deletes that wait in the recovery queue now, rather than when their time has come. Never rejects. */
+  async recover(): Promise<void> {
+    await this.#recovery?.drain()
+  }
+
+  /** Waits for work in flight and stops listening to the bus. The layers and the bus stay open, unless `closeLayers` is set. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  async #close(): Promise<void> {
+    this.#near.close()
+    await Promise.allSettled([...this.#inFlight])
+    const lost = (await this.#recovery?.close()) ?? 0
+    if (lost > 0) this.#report(new Error(`${lost} acknowledged deletes were not done before close`), 'close')
+    await this.#link?.close()
+    this.#tags.close()
+    if (!this.#options.closeLayers) return
+    await this.#options.bus?.close()
+    for (const layer of [...this.#options.nears, this.#options.authority]) await layer.close?.()
+  }
+
+  #run<Answer>(operation: string, key: string | undefined, work: () => Promise<Answer>): Promise<Answer> {
+    if (this.#closing !== undefined) return Promise.reject(closedError(operation, key))
+    const running = work()
+    this.#inFlight.add(running)
+    const end = (): void => {
+      this.#inFlight.delete(running)
+    }
+    running.then(end, end)
+    return running
+  }
+
+  async *#keys(prefix?: string): AsyncGenerator<string> {
+    if (this.#closing !== undefined) throw closedError('keys')
+    for await (const key of this.#options.authority.keys?.(prefix) ?? []) {
+      if (!this.#recovery?.has(key)) yield key
+    }
+  }
+
+  async #stats(): Promise<LayeredStats> {
+    const layers: LayerStats[] = []
+    for (const { backend, hits } of this.#near.layers) {
+      layers.push({ ...(await backend.stats?.()), name: backend.name, reads: hits })
+    }
+    const { backend, reads } = this.#authority
+    const far = (await backend.stats?.()) ?? {}
+    layers.push({ ...far, name: backend.name, reads })
+    return { ...far, layers, pendingDeletes: this.#recovery?.size ?? 0 }
+  }
+
+  #busListener() {
+    return {
+      message: (message: BusMessage) => this.#heard(message),
+      connected: () => {
+        this.#tags.forgetPrefix('')
+        this.#near.connected()
+      },
+      disconnected: () => this.#near.disconnected(),
+      error: (error: unknown, operation: string) => this.#report(error, operation),
+    }
+  }
+
+  /** Announcements may be late, doubled or out of order: they raise doubts, and the authority settles them (RACES R13). */
+  #heard(message: BusMessage): void {
+    const keys = message.kind === 'clear' ? [] : message.keys
+    if (this.#hub.wants('busMessage')) this.#hub.emit({ type: 'busMessage', kind: message.kind, keys: keys ?? [] })
+    if (message.kind === 'clear') {
+      this.#tags.forgetPrefix(message.prefix)
+      void this.#near.clear(message.prefix)
+    } else if (keys === undefined) {
+      this.#tags.forgetPrefix('')
+      this.#near.restart()
+    } else {
+      for (const [index, key] of keys.entries()) {
+        this.#tags.forget(key)
+        this.#near.doubt(key, message.kind === 'set' ? message.versions[index] : undefined)
+      }
+    }
+  }
+
+  #report(error: unknown, operation: string, key?: string): void {
+    if (this.#hub.wants('error')) this.#hub.emit({ type: 'error', error: asCacheError(error, operation, key) })
+  }
+}

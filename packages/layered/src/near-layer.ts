@@ -1,0 +1,172 @@
+import type { CacheBackend, Clock, Item, SyncCacheBackend } from '@cache/core/backend'
+import type { Soon } from './soon.ts'
+
+/** Whatever can be asked without waiting. */
+export interface NearReader {
+  get(key: string): Item | undefined
+}
+
+const markCode = 126
+/** No version that is made for an item begins with it. */
+const mark = '~'
+
+/**
+ * One layer in front of the authority. Its failures cost a far read and never the operation: they are reported, and the
+ * answer says that the layer may not be trusted with the key.
+ *
+ * With `nearTtl` a copy ends before its item does, but a reader must still be given the item's own deadline (`ttl` and
+ * `touch` go by it). The copy is then an item of its own, marked in its version, with the whole item as its value.
+ */
+export class NearLayer {
+  readonly backend: CacheBackend
+  readonly sync: SyncCacheBackend | undefined
+  /** Reads served by this layer. */
+  hits = 0
+  readonly #peeks: boolean
+  readonly #nearTtl: number
+  readonly #wrapped: boolean
+  readonly #clock: Clock
+  readonly #report: (error: unknown, key?: string) => void
+
+  constructor(backend: CacheBackend, nearTtl: number, clock: Clock, report: (error: unknown, key?: string) => void) {
+    this.backend = backend
+    this.sync = backend.sync
+    this.#peeks = backend.sync !== undefined || backend.peek !== undefined
+    this.#nearTtl = nearTtl
+    this.#wrapped = nearTtl !== Infinity
+    this.#clock = clock
+    this.#report = report
+  }
+
+  /** The layer as it answers without waiting, or `undefined` where it cannot. */
+  get reader(): NearReader | undefined {
+    if (!this.#peeks) return undefined
+    const { sync, backend } = this
+    return sync ?? { get: (key) => backend.peek?.(key) }
+  }
+
+  /** The item of a stored copy. Copies of a handle with another setting of `nearTtl` are not read. */
+  unwrap(held: Item | undefined): Item | undefined {
+    if (held === undefined || held.value === undefined) return undefined
+    if ((held.version.charCodeAt(0) === markCode) !== this.#wrapped) return undefined
+    return this.#wrapped ? (held.value as Item) : held
+  }
+
+  read(key: string): Soon<Item | undefined> {
+    if (this.sync === undefined) return this.#readLater(key)
+    try {
+      return this.unwrap(this.sync.get(key))
+    } catch (error) {
+      this.#report(error, key)
+      return undefined
+    }
+  }
+
+  async #readLater(key: string): Promise<Item | undefined> {
+    try {
+      return this.unwrap(await this.backend.get(key))
+    } catch (error) {
+      this.#report(error, key)
+      return undefined
+    }
+  }
+
+  /** The items of several keys, in their order. */
+  readMany(keys: readonly string[]): Soon<(Item | undefined)[]> {
+    if (this.sync !== undefined) return keys.map((key) => this.read(key) as Item | undefined)
+    return this.#readManyLater(keys)
+  }
+
+  async #readManyLater(keys: readonly string[]): Promise<(Item | undefined)[]> {
+    try {
+      if (this.backend.getMany === undefined) return await Promise.all(keys.map((key) => this.#readLater(key)))
+      return (await this.backend.getMany(keys)).map((held) => this.unwrap(held))
+    } catch (error) {
+      this.#report(error)
+      return keys.map(() => undefined)
+    }
+  }
+
+  /** Holds a copy of what was just written, whatever was there. Resolves to `false` when the layer failed. */
+  put(item: Item): Soon<boolean> {
+    const copy = this.#copy(item)
+    if (copy === undefined) return this.drop(item.key)
+    return this.#attempt(item.key, (store) => store.set(copy), done)
+  }
+
+  /**
+   * Holds a copy of an item that was read further away, if the layer still holds what it held when that read began
+   * (RACES R7). Resolves to `false` when it holds something else, or failed.
+   */
+  offer(item: Item, seen: string | undefined): Soon<boolean> {
+    if (seen === item.version) return true
+    const copy = this.#copy(item)
+    // No life remains: nothing is written (RACES R9), and what was seen is older still.
+    if (copy === undefined) return seen === undefined ? true : this.drop(item.key)
+    const expected = seen === undefined ? undefined : this.#stored(seen)
+    return this.#attempt<boolean | undefined>(
+      item.key,
+      (store) =>
+        store.swap === undefined ? (store.set(copy) as Soon<undefined>) : store.swap(item.key, expected, copy),
+      (swapped) => swapped !== false,
+    )
+  }
+
+  drop(key: string): Soon<boolean> {
+    return this.#attempt(key, (store) => store.delete(key), done)
+  }
+
+  clear(prefix: string): Soon<boolean> {
+    return this.#attempt(undefined, (store) => (prefix === '' ? store.clear() : store.clear(prefix)), done)
+  }
+
+  /** The absolute deadline is kept (RACES R8), and `undefined` means that no life remains. */
+  #copy(item: Item): Item | undefined {
+    const now = this.#clock.now()
+    const deadline = item.expiresAt ?? Infinity
+    if (deadline <= now) return undefined
+    if (!this.#wrapped) return item
+    const { key, createdAt, cost } = item
+    const copy = {
+      key,
+      value: item,
+      version: this.#stored(item.version),
+      createdAt,
+      expiresAt: Math.min(deadline, now + this.#nearTtl),
+    }
+    return cost === undefined ? copy : { ...copy, cost }
+  }
+
+  #stored(version: string): string {
+    return this.#wrapped ? mark + version : version
+  }
+
+  #attempt<Answer>(
+    key: string | undefined,
+    call: (store: CacheBackend | SyncCacheBackend) => Soon<Answer>,
+    judge: (answer: Answer) => boolean,
+  ): Soon<boolean> {
+    try {
+      const answer = call(this.sync ?? this.backend)
+      return answer instanceof Promise ? this.#settle(key, answer, judge) : judge(answer)
+    } catch (error) {
+      this.#report(error, key)
+      return false
+    }
+  }
+
+  async #settle<Answer>(
+    key: string | undefined,
+    answer: Promise<Answer>,
+    judge: (answer: Answer) => boolean,
+  ): Promise<boolean> {
+    try {
+      return judge(await answer)
+    } catch (error) {
+      this.#report(error, key)
+      return false
+    }
+  }
+}
+
+const done = (): boolean => true

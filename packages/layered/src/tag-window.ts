@@ -1,0 +1,168 @@
+import type { Clock, Item } from '@cache/core/backend'
+import type { Authority } from './authority.ts'
+import { after } from './backoff-timer.ts'
+import { type Fence, KeyFences } from './key-fences.ts'
+import type { Soon } from './soon.ts'
+
+/** Records that are remembered; with more, the oldest is forgotten. */
+const mostRecords = 10_000
+/** How many reads may go by between two looks at the clock, where it was not handed in. */
+const readsPerLook = 64
+
+/** Tag record to the version that it had when the item's value was made. */
+export type TagVersions = Readonly<Record<string, string>>
+
+interface Remembered {
+  readonly item: Item
+  /** By the ticker of the window. */
+  readonly until: number
+}
+
+/**
+ * The records of tags, which the authority keeps, remembered for a short time. A record that is missing is never remembered,
+ * and one that contradicts an item is asked for again before the item counts as invalid.
+ */
+export class TagWindow {
+  readonly fences: KeyFences = new KeyFences()
+  readonly #authority: Authority
+  readonly #window: number
+  readonly #clock: Clock
+  readonly #exact: boolean
+  readonly #remembered = new Map<string, Remembered>()
+  #reads = 0
+  #cancelSweep: (() => void) | undefined
+
+  constructor(authority: Authority, window: number, clock: Clock, exact: boolean) {
+    this.#authority = authority
+    this.#window = window
+    this.#clock = clock
+    this.#exact = exact
+  }
+
+  /** The record at once, where it is remembered. */
+  peek(record: string): Item | undefined {
+    const remembered = this.#remembered.get(record)
+    if (remembered === undefined) return undefined
+    if (this.#exact) return this.#ticks() < remembered.until ? remembered.item : undefined
+    // Looking at the clock costs more than the look-up. A timer forgets what is over; only a blocked event loop needs this.
+    this.#reads += 1
+    if (this.#reads % readsPerLook === 0) this.#forgetOver()
+    return remembered.item
+  }
+
+  /** The records in the order of their keys: remembered, else asked for. */
+  async getMany(records: readonly string[]): Promise<(Item | undefined)[]> {
+    const found = records.map((record) => this.peek(record))
+    const missing = records.filter((_, index) => found[index] === undefined)
+    if (missing.length === 0) return found
+    const fetched = await this.#fetch([...new Set(missing)])
+    return records.map((record, index) => found[index] ?? fetched.get(record))
+  }
+
+  /** Whether every tag still has the version that it had for the item. At once where the records are remembered and agree. */
+  valid(tags: TagVersions): Soon<boolean> {
+    for (const record in tags) {
+      if (this.peek(record)?.value !== tags[record]) return this.validMany([tags]).then(([valid]) => valid === true)
+    }
+    return true
+  }
+
+  /** The same for several items, with one question to the authority: what is not remembered or contradicts an item is asked for. */
+  async validMany(all: readonly TagVersions[]): Promise<boolean[]> {
+    const doubtful = new Set<string>()
+    for (const tags of all) {
+      for (const record in tags) if (this.peek(record)?.value !== tags[record]) doubtful.add(record)
+    }
+    const fetched = doubtful.size === 0 ? undefined : await this.#fetch([...doubtful])
+    return all.map((tags) => {
+      for (const record in tags) {
+        const item = fetched !== undefined && doubtful.has(record) ? fetched.get(record) : this.peek(record)
+        if (item?.value !== tags[record]) return false
+      }
+      return true
+    })
+  }
+
+  /** Whether a remembered record contradicts the item; what is remembered may be the older of the two. */
+  contradicts(tags: TagVersions): boolean {
+    for (const record in tags) {
+      const remembered = this.peek(record)
+      if (remembered !== undefined && remembered.value !== tags[record]) return true
+    }
+    return false
+  }
+
+  /** The authority may have changed the record: reads of it under way come too late. */
+  forget(record: string): void {
+    this.fences.bump(record)
+    this.#remembered.delete(record)
+  }
+
+  forgetPrefix(prefix: string): void {
+    this.fences.bumpPrefix(prefix)
+    for (const record of this.#remembered.keys()) if (record.startsWith(prefix)) this.#remembered.delete(record)
+  }
+
+  /** Remembers what the authority holds, unless something was heard of the record since `epoch`. */
+  remember(fence: Fence, epoch: number, item: Item): void {
+    if (this.#window === 0 || fence.epoch !== epoch || item.value === undefined) return
+    const life = (item.expiresAt ?? Infinity) - this.#clock.now()
+    if (life <= 0) return
+    this.#remembered.delete(item.key)
+    this.#remembered.set(item.key, { item, until: this.#ticks() + Math.min(this.#window, life) })
+    if (this.#remembered.size > mostRecords) this.#forgetOldest()
+    this.#armSweep()
+  }
+
+  close(): void {
+    this.#cancelSweep?.()
+    this.#cancelSweep = undefined
+    this.#remembered.clear()
+  }
+
+  async #fetch(records: readonly string[]): Promise<Map<string, Item>> {
+    const entered = records.map((record) => this.fences.enter(record))
+    const epochs = entered.map((fence) => fence.epoch)
+    try {
+      const items = await this.#authority.getMany(records)
+      const found = new Map<string, Item>()
+      for (const [index, item] of items.entries()) {
+        const record = records[index] as string
+        if (item === undefined) this.#remembered.delete(record)
+        else {
+          found.set(record, item)
+          this.remember(entered[index] as Fence, epochs[index] as number, item)
+        }
+      }
+      return found
+    } finally {
+      for (const [index, fence] of entered.entries()) this.fences.leave(records[index] as string, fence)
+    }
+  }
+
+  /** An instant of the ticker: the clock that was handed in, else one that nobody sets back. */
+  #ticks(): number {
+    return this.#exact ? this.#clock.now() : performance.now()
+  }
+
+  #forgetOldest(): void {
+    for (const record of this.#remembered.keys()) {
+      this.#remembered.delete(record)
+      return
+    }
+  }
+
+  #forgetOver(): void {
+    const now = this.#ticks()
+    for (const [record, { until }] of this.#remembered) if (until <= now) this.#remembered.delete(record)
+  }
+
+  #armSweep(): void {
+    if (this.#cancelSweep !== undefined) return
+    this.#cancelSweep = after(this.#clock, this.#window, () => {
+      this.#cancelSweep = undefined
+      this.#forgetOver()
+      if (this.#remembered.size > 0) this.#armSweep()
+    })
+  }
+}
