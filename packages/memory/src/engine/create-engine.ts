@@ -51,7 +51,7 @@ export function createEngine<K, V>(
     weigh: options.weigh ?? (maxBytes === undefined ? null : estimateEntry),
     clock: clock ?? coarseClock,
     reclaimWhenIdle: clock === undefined,
-    policy: createPolicy(policy ?? 'lru', random ?? Math.random),
+    policy: createPolicy(policy ?? 'adaptive', random ?? Math.random),
     teller,
     random: random ?? secureRandom,
   })

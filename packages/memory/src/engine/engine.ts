@@ -63,7 +63,7 @@ export class Engine<K, V> {
     this.slots = new Slots(options.weigh !== null)
     this.index = new KeyIndex(this.slots, options.random)
     this.policy = options.policy(this.slots)
-    this.policy.limit(options.maxEntries)
+    this.policy.limit(options.maxEntries, options.maxBytes)
     this.#sweeper = new Sweeper(this, options.reclaimWhenIdle)
   }
 
@@ -146,7 +146,7 @@ export class Engine<K, V> {
 
   resize(maxEntries: number): void {
     this.maxEntries = maxEntries
-    this.policy.limit(maxEntries)
+    this.policy.limit(maxEntries, this.maxBytes)
     this.#settle()
     this.index.shrink(Math.min(this.maxEntries, this.slots.count))
   }

@@ -1,5 +1,5 @@
 import { hashNumber, hashString } from './hash.ts'
-import { OVERFLOW, type Slots } from './slots.ts'
+import type { Slots } from './slots.ts'
 
 const SMALLEST = 16
 /** Cells hold the slot in at least this many low bits; the bits above hold a piece of the hash. */
@@ -101,10 +101,8 @@ export class KeyIndex<K, V> {
 
   /** Takes out the key of a slot that is still filled. */
   remove(key: K, slot: number): void {
-    const meta = this.#slots.meta
-    if (((meta[slot] as number) & OVERFLOW) !== 0) {
-      meta[slot] = (meta[slot] as number) & ~OVERFLOW
-      const overflow = this.overflow as Map<K, number>
+    const overflow = this.overflow
+    if (overflow !== null && overflow.get(key) === slot) {
       overflow.delete(key)
       if (overflow.size === 0) this.overflow = null
       return
@@ -151,8 +149,6 @@ export class KeyIndex<K, V> {
       budget -= ((cell ^ hash) & ~slotMask) === 0 ? MISMATCH + 1 : 1
       at = (at + 1) & mask
     }
-    const meta = this.#slots.meta
-    meta[slot] = (meta[slot] as number) | OVERFLOW
     if (this.overflow === null) this.overflow = new Map()
     this.overflow.set(key, slot)
   }
@@ -283,9 +279,7 @@ export class KeyIndex<K, V> {
   }
 
   #replace(key: K, slot: number): void {
-    const { meta, hashes } = this.#slots
-    meta[slot] = (meta[slot] as number) & ~OVERFLOW
-    hashes[slot] = this.hash(key)
+    this.#slots.hashes[slot] = this.hash(key)
     this.#place(key, slot)
   }
 }

@@ -1,8 +1,8 @@
 /** Entry is in use. */
 export const LIVE = 0x80
-/** Entry is found through the index's overflow map, not through its cells. */
-export const OVERFLOW = 0x40
-/** The bits of the meta byte that belong to the policy. */
+/** A bit of the policy that stays when the slot is released and taken again. */
+export const STICKY = 0x40
+/** The bits of the meta byte that belong to the policy and are 0 when a slot is taken. */
 export const POLICY_BITS = 0x3f
 
 const CHUNK_SHIFT = 14
@@ -15,7 +15,7 @@ const FIRST_CAPACITY = 16
  * garbage collector need not walk; keys and values lie side by side in chunks, so that growth never copies more than one chunk.
  */
 export class Slots<K, V> {
-  /** Bits 0 to 5 are the policy's; then OVERFLOW and LIVE. */
+  /** Bits 0 to 5 are the policy's; then STICKY and LIVE. */
   meta: Uint8Array = new Uint8Array(0)
   /** The key's hash; in a free slot, the next free slot. */
   hashes: Int32Array = new Int32Array(0)
@@ -69,7 +69,7 @@ export class Slots<K, V> {
     chunk[at] = key
     chunk[at | 1] = value
     this.hashes[slot] = hash
-    this.meta[slot] = LIVE
+    this.meta[slot] = ((this.meta[slot] as number) & STICKY) | LIVE
     this.count++
     return slot
   }
@@ -80,7 +80,7 @@ export class Slots<K, V> {
     const at = (slot & CHUNK_MASK) << 1
     chunk[at] = undefined
     chunk[at | 1] = undefined
-    this.meta[slot] = 0
+    this.meta[slot] = (this.meta[slot] as number) & STICKY
     this.hashes[slot] = this.#free
     this.#free = slot
     this.count--

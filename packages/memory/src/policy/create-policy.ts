@@ -1,12 +1,26 @@
 import { invalidArgument } from '@cache/core/backend'
 import type { Slots } from '../engine/slots.ts'
+import { AdaptivePolicy } from './adaptive.ts'
+import { FifoPolicy } from './fifo.ts'
+import { LfuPolicy } from './lfu.ts'
 import { LruPolicy } from './lru.ts'
 import type { Policy, PolicyName } from './policy.ts'
+import { RandomPolicy } from './random.ts'
+import { S3FifoPolicy } from './s3-fifo.ts'
+import { SievePolicy } from './sieve.ts'
+import { WTinyLfuPolicy } from './w-tinylfu.ts'
 
 type PolicyClass = new (slots: Slots<unknown, unknown>, random: () => number) => Policy
 
 const policies: { readonly [name in PolicyName]?: PolicyClass } = {
   lru: LruPolicy,
+  lfu: LfuPolicy,
+  fifo: FifoPolicy,
+  random: RandomPolicy,
+  sieve: SievePolicy,
+  's3-fifo': S3FifoPolicy,
+  'w-tinylfu': WTinyLfuPolicy,
+  adaptive: AdaptivePolicy,
 }
 
 /** The names of all policies. */

@@ -22,8 +22,8 @@ export interface Policy {
   /** The entry leaves for another reason: deleted or expired. */
   remove(slot: number): void
   clear(): void
-  /** The limit of entries, or Infinity where only bytes are limited. Called before the first insert, and when the limit changes. */
-  limit(maxEntries: number): void
+  /** The limits, Infinity where there is none. Called before the first insert, and when one changes. */
+  limit(maxEntries: number, maxBytes: number): void
   /** The slots, those that would leave first at the front. */
   order(): Iterable<number>
   /** How often the entry is known to have been used: so many hits are played when it is loaded from a dump. */

@@ -1,0 +1,329 @@
+import { LIVE, type Slots } from '../engine/slots.ts'
+import { GhostTable } from './ghost-table.ts'
+import type { Policy } from './policy.ts'
+import { SlotRing } from './slot-ring.ts'
+
+/** Bits 0 to 3 of the meta byte: how often the entry was used, up to 15, halved now and then. */
+const FREQUENCY = 0x0f
+/** Used since its queue or the hand last came by. */
+const VISITED = 0x10
+/** In the window; else in the main part. */
+const WINDOW = 0x20
+
+const FIRST_SHARE = 0.2
+const LEAST_SHARE = 0.02
+const MOST_SHARE = 0.85
+/** The share is set anew after so many requests per entry, and at most by this factor. */
+const STEER_AFTER = 3
+const MOST_STEP = 4
+/** How strongly the share follows the ratio of densities. */
+const STEER_POWER = 0.7
+/** What a key that was rejected and soon asked for again says for a larger window, against a hit in the window. */
+const REGRET = 0.4
+/** Frequencies are halved after so many requests per entry, so many slots at each insert. */
+const HALVE_AFTER = 12
+const HALVE_STEP = 128
+/** A candidate gets in only if it is this much more frequent: ties and near ties keep what is there, which is what resists loops. */
+const MARGIN = 1
+/** Entries used lately that are spared at most for one eviction, in the window and in the main part. */
+const WINDOW_SPARES = 3
+const MAIN_SPARES = 64
+/** A candidate at least this warm gets in against a warmer victim once in 128 times: an attacker must not keep the cache shut. */
+const WARM = 6
+const LUCK = 1 / 128
+/** A newcomer that takes more than this share of the cache gets no place in the window, but must be admitted. */
+const HUGE_SHARE = 0.125
+/** A candidate for which more entries than this would have to leave is not admitted. */
+const MOST_VICTIMS = 64
+
+/**
+ * Learns from the traffic how much of the cache should go to recency and how much to frequency.
+ *
+ * Newcomers enter a window, a queue that gives used entries another round (CLOCK). Who leaves it is a candidate for the main part, where a hand walks over
+ * the slots and points at a victim (CLOCK again: Fernando Corbató, "A Paging Experiment with the Multics System", 1968): the one used more often
+ * stays, as in W-TinyLFU (Einziger, Friedman and Manes, ACM Transactions on Storage 13(4), 2017), with frequencies kept per entry and, for
+ * keys that left, in a `GhostTable`. The window's share follows the ratio of hits per entry in the window and in the main part, after the
+ * density climbing of Caffeine; keys that were rejected and are soon asked for again count for the window, after ARC (Nimrod Megiddo and
+ * Dharmendra Modha, FAST 2003). A hit writes one byte and one counter. Three or four bytes per entry are the queue, four the ghosts.
+ */
+export class AdaptivePolicy implements Policy {
+  readonly name = 'adaptive'
+  readonly #slots: Slots<unknown, unknown>
+  readonly #random: () => number
+  readonly #ring: SlotRing
+  readonly #ghosts = new GhostTable()
+  #maxEntries = Number.POSITIVE_INFINITY
+  #maxBytes = Number.POSITIVE_INFINITY
+  #windowCount = 0
+  #windowWeight = 0
+  #mainWeight = 0
+  #newest = -1
+  #hand = 0
+  #share = FIRST_SHARE
+  #windowHits = 0
+  #mainHits = 0
+  #inserts = 0
+  #regrets = 0
+  /** Requests since frequencies were last halved, and where a halving under way stands; -1 for none. */
+  #requests = 0
+  #halving = -1
+
+  constructor(slots: Slots<unknown, unknown>, random: () => number) {
+    this.#slots = slots
+    this.#random = random
+    this.#ring = new SlotRing(slots)
+  }
+
+  /** The part of the cache that goes to recency now, between 0 and 1. */
+  get share(): number {
+    return this.#share
+  }
+
+  grow(capacity: number): void {
+    this.#ring.grow(capacity)
+    this.#ghosts.grow(capacity)
+  }
+
+  insert(slot: number): void {
+    const { meta, hashes } = this.#slots
+    let bits = WINDOW | 1
+    if (this.#ghosts.take(hashes[slot] as number)) {
+      const { frequency, rejected, recent } = this.#ghosts.found
+      bits = WINDOW | Math.min(FREQUENCY, frequency + 1)
+      if (rejected && recent) this.#regrets++
+    }
+    // A slot that inherits a dead place in the queue did not wait its turn there: it gets another round.
+    if (this.#ring.holds(slot)) bits |= VISITED
+    else this.#ring.push(slot)
+    meta[slot] = (meta[slot] as number) | bits
+    this.#windowCount++
+    this.#windowWeight += this.#slots.weightAt(slot)
+    this.#newest = slot
+    this.#inserts++
+    if (
+      this.#inserts + this.#windowHits + this.#mainHits >=
+      STEER_AFTER * Math.min(this.#slots.count, this.#maxEntries)
+    )
+      this.#steer()
+    if (this.#halving >= 0) this.#halve()
+    // While there is room, who leaves the window gets in without a contest.
+    if (!this.#isFull() && this.#isWindowOver(0)) this.#promote(this.#oldest())
+  }
+
+  hit(slot: number): void {
+    const meta = this.#slots.meta
+    const bits = meta[slot] as number
+    meta[slot] = ((bits & FREQUENCY) === FREQUENCY ? bits : bits + 1) | VISITED
+    if ((bits & WINDOW) !== 0) this.#windowHits++
+    else this.#mainHits++
+  }
+
+  reweigh(slot: number, before: number): void {
+    const change = this.#slots.weightAt(slot) - before
+    if (this.#isInWindow(slot)) this.#windowWeight += change
+    else this.#mainWeight += change
+  }
+
+  evict(): number {
+    const leaving = this.#choose()
+    const { meta, hashes } = this.#slots
+    const bits = meta[leaving] as number
+    this.#ghosts.add(hashes[leaving] as number, bits & FREQUENCY, (bits & WINDOW) !== 0)
+    this.remove(leaving)
+    return leaving
+  }
+
+  remove(slot: number): void {
+    if (this.#newest === slot) this.#newest = -1
+    if (this.#isInWindow(slot)) {
+      this.#windowCount--
+      this.#windowWeight -= this.#slots.weightAt(slot)
+    } else this.#mainWeight -= this.#slots.weightAt(slot)
+  }
+
+  clear(): void {
+    this.#ring.clear()
+    this.#ghosts.clear()
+    this.#windowCount = 0
+    this.#windowWeight = 0
+    this.#mainWeight = 0
+    this.#newest = -1
+    this.#hand = 0
+    this.#halving = -1
+  }
+
+  limit(maxEntries: number, maxBytes: number): void {
+    this.#maxEntries = maxEntries
+    this.#maxBytes = maxBytes
+  }
+
+  *order(): Generator<number> {
+    const { meta, high } = this.#slots
+    const main: number[] = []
+    for (let slot = 0; slot < high; slot++) {
+      if (((meta[slot] as number) & (LIVE | WINDOW)) === LIVE) main.push(slot)
+    }
+    main.sort((a, b) => this.uses(a) - this.uses(b))
+    yield* main
+    for (const slot of this.#ring.slots()) if (this.#slots.isLive(slot) && this.#isInWindow(slot)) yield slot
+  }
+
+  uses(slot: number): number {
+    return Math.max(0, ((this.#slots.meta[slot] as number) & FREQUENCY) - 1)
+  }
+
+  check(): void {
+    const standing = new Set<number>()
+    for (const slot of this.#ring.slots()) {
+      if (standing.has(slot)) throw new Error(`slot ${slot} stands in the ring twice`)
+      standing.add(slot)
+    }
+    let windowCount = 0
+    let windowWeight = 0
+    let mainWeight = 0
+    for (let slot = 0; slot < this.#slots.high; slot++) {
+      if (this.#ring.holds(slot) !== standing.has(slot))
+        throw new Error(`slot ${slot} is not where its sticky bit says`)
+      if (!this.#slots.isLive(slot)) continue
+      if (this.#isInWindow(slot)) {
+        windowCount++
+        windowWeight += this.#slots.weightAt(slot)
+        if (!standing.has(slot)) throw new Error(`slot ${slot} is in the window but not in the ring`)
+      } else mainWeight += this.#slots.weightAt(slot)
+    }
+    if (windowCount !== this.#windowCount)
+      throw new Error(`the window has ${windowCount} slots but counts ${this.#windowCount}`)
+    const error = Math.abs(windowWeight - this.#windowWeight) + Math.abs(mainWeight - this.#mainWeight)
+    if (error > 1e-6 * (1 + windowWeight + mainWeight))
+      throw new Error('the weights of window and main part are not their sums')
+  }
+
+  #isInWindow(slot: number): boolean {
+    return ((this.#slots.meta[slot] as number) & WINDOW) !== 0
+  }
+
+  #isFull(): boolean {
+    return this.#slots.count > this.#maxEntries || this.#windowWeight + this.#mainWeight > this.#maxBytes
+  }
+
+  /** Whether the window holds more than its share (and, where nothing is weighed, `spare` entries). The newest always has a place. */
+  #isWindowOver(spare: number): boolean {
+    if (this.#windowCount <= 1 + spare) return false
+    if (this.#slots.weights !== null) return this.#windowWeight > this.#share * (this.#windowWeight + this.#mainWeight)
+    return this.#windowCount - spare > this.#share * Math.min(this.#slots.count, this.#maxEntries)
+  }
+
+  #choose(): number {
+    const candidate = this.#candidate()
+    const victim = this.#victim()
+    if (candidate < 0) return victim >= 0 ? victim : this.#oldest()
+    if (victim < 0 || !this.#admits(candidate, victim)) return candidate
+    this.#promote(candidate)
+    return victim
+  }
+
+  /** Who must be admitted or leave: a huge newcomer, else the oldest of a window that is over its share; -1 when the main part must give. */
+  #candidate(): number {
+    const newest = this.#newest
+    const total = this.#windowWeight + this.#mainWeight
+    if (newest >= 0 && this.#slots.weights !== null && this.#isInWindow(newest)) {
+      if (this.#slots.weightAt(newest) > Math.max(this.#share, HUGE_SHARE) * total) return newest
+    }
+    // When the share has fallen, the window gives one more entry than it gets, until it fits.
+    if (this.#slots.weights === null && this.#isWindowOver(1)) this.#promote(this.#oldest())
+    return this.#isWindowOver(0) ? this.#oldest() : -1
+  }
+
+  /** Takes the next that leaves the window out of the ring; it still counts as being in the window. -1 when the window is empty. */
+  #oldest(): number {
+    const meta = this.#slots.meta
+    let spares = WINDOW_SPARES
+    while (this.#ring.length > 0) {
+      const slot = this.#ring.shift()
+      const bits = meta[slot] as number
+      if ((bits & (LIVE | WINDOW)) !== (LIVE | WINDOW)) continue
+      // The newcomer survives its own arrival: what was set can be read.
+      const isNewest = slot === this.#newest && this.#windowCount > 1
+      if (!isNewest && ((bits & VISITED) === 0 || spares-- <= 0)) return slot
+      meta[slot] = bits & ~VISITED
+      this.#ring.push(slot)
+    }
+    return -1
+  }
+
+  #promote(slot: number): void {
+    if (slot < 0) return
+    const meta = this.#slots.meta
+    meta[slot] = (meta[slot] as number) & ~(WINDOW | VISITED)
+    const weight = this.#slots.weightAt(slot)
+    this.#windowCount--
+    this.#windowWeight -= weight
+    this.#mainWeight += weight
+  }
+
+  /** The entry of the main part that the hand points at, or -1 when there is none. */
+  #victim(): number {
+    const { meta, high, count } = this.#slots
+    if (count === this.#windowCount) return -1
+    let spares = MAIN_SPARES
+    for (;;) {
+      if (this.#hand >= high) this.#hand = 0
+      const slot = this.#hand++
+      const bits = meta[slot] as number
+      if ((bits & (LIVE | WINDOW)) !== LIVE) continue
+      if ((bits & VISITED) === 0 || spares-- <= 0) return slot
+      meta[slot] = bits & ~VISITED
+    }
+  }
+
+  /** Whether the candidate was used more often than every entry that would leave for it. */
+  #admits(candidate: number, victim: number): boolean {
+    const meta = this.#slots.meta
+    const frequency = (meta[candidate] as number) & FREQUENCY
+    if (frequency <= ((meta[victim] as number) & FREQUENCY) + MARGIN) return frequency >= WARM && this.#random() < LUCK
+    if (this.#slots.weights === null) return true
+    let room = this.#slots.weightAt(candidate) - this.#slots.weightAt(victim)
+    let slot = this.#hand
+    for (let looks = 0; room > 0; looks++, slot++) {
+      if (looks === MOST_VICTIMS) return false
+      if (slot >= this.#slots.high) slot = 0
+      const bits = meta[slot] as number
+      if ((bits & (LIVE | WINDOW)) !== LIVE || slot === victim) continue
+      if (frequency <= (bits & FREQUENCY) + MARGIN) return false
+      room -= this.#slots.weightAt(slot)
+    }
+    return true
+  }
+
+  #steer(): void {
+    const count = this.#slots.count
+    const weighted = this.#slots.weights !== null
+    const window = Math.max(1, weighted ? this.#windowWeight : this.#windowCount)
+    const main = Math.max(1, weighted ? this.#mainWeight : count - this.#windowCount)
+    const windowDensity = (this.#windowHits + REGRET * this.#regrets + 0.5) / window
+    const mainDensity = (this.#mainHits + 0.5) / main
+    const step = Math.min(MOST_STEP, Math.max(1 / MOST_STEP, (windowDensity / mainDensity) ** STEER_POWER))
+    this.#share = Math.min(MOST_SHARE, Math.max(LEAST_SHARE, this.#share * step))
+    this.#requests += this.#windowHits + this.#mainHits + this.#inserts
+    this.#windowHits = 0
+    this.#mainHits = 0
+    this.#inserts = 0
+    this.#regrets = 0
+    if (this.#requests >= HALVE_AFTER * count) {
+      this.#requests = 0
+      this.#halving = 0
+    }
+  }
+
+  /** A step of the halving: all at once would pause a large cache for milliseconds. */
+  #halve(): void {
+    const { meta, high } = this.#slots
+    const end = this.#halving + HALVE_STEP
+    for (let slot = this.#halving; slot < Math.min(end, high); slot++) {
+      const bits = meta[slot] as number
+      meta[slot] = (bits & ~FREQUENCY) | ((bits & FREQUENCY) >> 1)
+    }
+    this.#ghosts.halve(this.#halving, end)
+    this.#halving = end >= high && end >= this.#ghosts.length ? -1 : end
+  }
+}

@@ -1,0 +1,139 @@
+import type { Slots } from '../engine/slots.ts'
+import { GhostQueue } from './ghost-queue.ts'
+import type { Policy } from './policy.ts'
+import { SlotLists } from './slot-lists.ts'
+
+const SMALL = 0
+const MAIN = 1
+const SMALL_SHARE = 0.1
+/** Bits 0 and 1 of the meta byte count hits up to 3; bit 2 says that the slot is in the main queue. */
+const COUNT = 3
+const IN_MAIN = 4
+
+/**
+ * S3-FIFO: newcomers pass through a small queue of a tenth of the cache; only those used more than once in it, or that come back soon
+ * after they left, get into the main queue, which gives every used entry another round. Juncheng Yang and others,
+ * "FIFO queues are all you need for cache eviction", SOSP 2023.
+ */
+export class S3FifoPolicy implements Policy {
+  readonly name = 's3-fifo'
+  readonly #slots: Slots<unknown, unknown>
+  readonly #lists = new SlotLists(2)
+  readonly #ghosts = new GhostQueue()
+  #smallWeight = 0
+  #mainWeight = 0
+
+  constructor(slots: Slots<unknown, unknown>) {
+    this.#slots = slots
+  }
+
+  grow(capacity: number): void {
+    this.#lists.grow(capacity)
+  }
+
+  insert(slot: number): void {
+    if (this.#ghosts.take(this.#slots.hashes[slot] as number)) this.#enterMain(slot)
+    else {
+      this.#lists.push(SMALL, slot)
+      this.#smallWeight += this.#slots.weightAt(slot)
+    }
+  }
+
+  hit(slot: number): void {
+    const meta = this.#slots.meta
+    const bits = meta[slot] as number
+    if ((bits & COUNT) < COUNT) meta[slot] = bits + 1
+  }
+
+  reweigh(slot: number, before: number): void {
+    const change = this.#slots.weightAt(slot) - before
+    if (this.#isInMain(slot)) this.#mainWeight += change
+    else this.#smallWeight += change
+  }
+
+  evict(): number {
+    for (;;) {
+      const total = this.#smallWeight + this.#mainWeight
+      const fromSmall = this.#lists.size(MAIN) === 0 || this.#smallWeight > total * SMALL_SHARE
+      const slot = fromSmall && this.#lists.size(SMALL) > 0 ? this.#passSmall() : this.#passMain()
+      if (slot >= 0) return slot
+    }
+  }
+
+  remove(slot: number): void {
+    const inMain = this.#isInMain(slot)
+    this.#lists.remove(inMain ? MAIN : SMALL, slot)
+    if (inMain) this.#mainWeight -= this.#slots.weightAt(slot)
+    else this.#smallWeight -= this.#slots.weightAt(slot)
+  }
+
+  clear(): void {
+    this.#lists.clear()
+    this.#ghosts.clear()
+    this.#smallWeight = 0
+    this.#mainWeight = 0
+  }
+
+  limit(): void {}
+
+  *order(): Generator<number> {
+    yield* this.#lists.slots(SMALL)
+    yield* this.#lists.slots(MAIN)
+  }
+
+  uses(slot: number): number {
+    return (this.#slots.meta[slot] as number) & COUNT
+  }
+
+  check(): void {
+    this.#lists.check(SMALL)
+    this.#lists.check(MAIN)
+    for (const list of [SMALL, MAIN]) {
+      let weight = 0
+      for (const slot of this.#lists.slots(list)) {
+        weight += this.#slots.weightAt(slot)
+        if (this.#isInMain(slot) !== (list === MAIN)) throw new Error(`slot ${slot} is not where its bits say`)
+      }
+      const counted = list === MAIN ? this.#mainWeight : this.#smallWeight
+      if (Math.abs(weight - counted) > 1e-6 * (1 + weight))
+        throw new Error(`list ${list} weighs ${weight}, counted ${counted}`)
+    }
+  }
+
+  #isInMain(slot: number): boolean {
+    return ((this.#slots.meta[slot] as number) & IN_MAIN) !== 0
+  }
+
+  #enterMain(slot: number): void {
+    const meta = this.#slots.meta
+    meta[slot] = ((meta[slot] as number) & ~COUNT) | IN_MAIN
+    this.#lists.push(MAIN, slot)
+    this.#mainWeight += this.#slots.weightAt(slot)
+  }
+
+  /** Moves the oldest of the small queue on, or lets it leave: then returns it, else -1. */
+  #passSmall(): number {
+    const slot = this.#lists.back(SMALL)
+    const count = (this.#slots.meta[slot] as number) & COUNT
+    this.remove(slot)
+    if (count > 1) {
+      this.#enterMain(slot)
+      return -1
+    }
+    this.#ghosts.add(this.#slots.hashes[slot] as number)
+    this.#ghosts.trim(this.#lists.size(MAIN) + 1)
+    return slot
+  }
+
+  #passMain(): number {
+    const slot = this.#lists.back(MAIN)
+    const meta = this.#slots.meta
+    if (((meta[slot] as number) & COUNT) === 0) {
+      this.remove(slot)
+      return slot
+    }
+    meta[slot] = (meta[slot] as number) - 1
+    this.#lists.refresh(MAIN, slot)
+    return -1
+  }
+}

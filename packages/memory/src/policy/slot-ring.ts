@@ -1,0 +1,66 @@
+import { type Slots, STICKY } from '../engine/slots.ts'
+
+/**
+ * A queue of slots. A slot that leaves the queue out of turn stays in it as a dead place until the place comes to the front,
+ * and takes that place again if it is used anew before: so a slot stands here once at most, and removing costs nothing.
+ * The sticky bit of `slots.meta` says which slots stand here.
+ */
+export class SlotRing {
+  readonly #slots: Slots<unknown, unknown>
+  #places: Int32Array = new Int32Array(0)
+  #first = 0
+  #length = 0
+
+  constructor(slots: Slots<unknown, unknown>) {
+    this.#slots = slots
+  }
+
+  /** Places, dead ones included. */
+  get length(): number {
+    return this.#length
+  }
+
+  grow(capacity: number): void {
+    const places = new Int32Array(capacity)
+    const untilEnd = Math.min(this.#length, this.#places.length - this.#first)
+    places.set(this.#places.subarray(this.#first, this.#first + untilEnd))
+    places.set(this.#places.subarray(0, this.#length - untilEnd), untilEnd)
+    this.#places = places
+    this.#first = 0
+  }
+
+  clear(): void {
+    this.#places = new Int32Array(0)
+    this.#first = 0
+    this.#length = 0
+  }
+
+  holds(slot: number): boolean {
+    return ((this.#slots.meta[slot] as number) & STICKY) !== 0
+  }
+
+  /** Puts a slot at the end that does not stand here. */
+  push(slot: number): void {
+    let at = this.#first + this.#length
+    if (at >= this.#places.length) at -= this.#places.length
+    this.#places[at] = slot
+    this.#length++
+    const meta = this.#slots.meta
+    meta[slot] = (meta[slot] as number) | STICKY
+  }
+
+  /** Takes the slot at the front, dead or alive. */
+  shift(): number {
+    const slot = this.#places[this.#first] as number
+    if (++this.#first === this.#places.length) this.#first = 0
+    this.#length--
+    const meta = this.#slots.meta
+    meta[slot] = (meta[slot] as number) & ~STICKY
+    return slot
+  }
+
+  /** From the front to the end, dead places included. */
+  *slots(): Generator<number> {
+    for (let i = 0; i < this.#length; i++) yield this.#places[(this.#first + i) % this.#places.length] as number
+  }
+}
