@@ -28,9 +28,10 @@ export class Connection {
   #lost: Error | undefined
   #handshake: NodeJS.Timeout | undefined
 
-  constructor(options: ResolvedConnectionOptions, onError: (error: Error) => void) {
-    const { client } = options.source
-    this.#isOwn = client === undefined
+  /** `own`: a client made for this connection, which closes it. Without it, one is opened unless the options hold one. */
+  constructor(options: ResolvedConnectionOptions, onError: (error: Error) => void, own?: RedisClient) {
+    const client = own ?? options.source.client
+    this.#isOwn = own !== undefined || client === undefined
     this.client = client ?? openClient(options)
     this.isCluster = this.client.isCluster
     this.timeout = options.timeout
@@ -68,6 +69,22 @@ export class Connection {
     if (cluster.status !== 'ready') await this.send('exists', ['']).catch(ignoreReply)
     const masters = cluster.nodes('master')
     if (cluster.status !== 'ready' || masters.length === 0) throw knownError('UNAVAILABLE', 'the Cluster is not ready')
+    return masters
+  }
+
+  /** The masters as the Cluster says now. Rejects while slots belong to a node that is none of them. */
+  async currentMasters(): Promise<readonly (Redis | undefined)[]> {
+    if (!this.isCluster) return [undefined]
+    await this.masters()
+    const cluster = this.client as Cluster
+    await new Promise<void>((resolve, reject) => {
+      cluster.refreshSlotsCache((error) => (error ? reject(error) : resolve()))
+    })
+    const masters = cluster.nodes('master')
+    const names = new Set(masters.map(nodeName))
+    if (cluster.slots.some(([owner]) => owner === undefined || !names.has(owner))) {
+      throw knownError('UNAVAILABLE', 'the Cluster is changing')
+    }
     return masters
   }
 
@@ -154,6 +171,11 @@ function sendToCluster(cluster: Cluster, command: SingleSendCommand): void {
     if (command.wasWritten) fail(error)
     else retry(error)
   }
+}
+
+/** As ioredis' table of slots names it. */
+export function nodeName(node: Redis): string {
+  return `${node.options.host}:${node.options.port}`
 }
 
 /** A frozen server does not answer the end of the connection, so it is not waited for. */

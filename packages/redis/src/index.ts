@@ -1,2 +1,9 @@
-export type { RedisBackendOptions, RedisConnectionOptions } from './options.ts'
+export type {
+  RedisBackendOptions,
+  RedisBusOptions,
+  RedisConnectionOptions,
+  RedisTrackingBusOptions,
+} from './options.ts'
 export { RedisBackend } from './redis-backend.ts'
+export { RedisBus } from './redis-bus.ts'
+export { RedisTrackingBus } from './redis-tracking-bus.ts'

@@ -34,11 +34,11 @@ export class KeyScan {
    */
   async *pages(prefix: string): AsyncGenerator<KeyPage> {
     for (let pass = 0; pass < mostPasses; pass++) {
-      const masters = await this.#connection.masters()
+      const masters = await this.#connection.currentMasters()
       const before = await this.#topology(masters)
       for (const master of masters) yield* this.#pagesOf(master, prefix)
       if (!this.#connection.isCluster) return
-      const after = await this.#topology(await this.#connection.masters())
+      const after = await this.#topology(await this.#connection.currentMasters())
       if (after === before && !isMoving(after)) return
     }
   }

@@ -1,7 +1,7 @@
 import { type ItemFormatOptions, itemFormatOptionNames } from '@cache/codecs'
 import {
-  type Clock,
   CacheError,
+  type Clock,
   checkOptions,
   type Duration,
   invalidArgument,
@@ -38,14 +38,23 @@ export interface RedisBackendOptions extends RedisConnectionOptions, ItemFormatO
   readonly clock?: Clock
 }
 
-export const connectionOptionNames: readonly string[] = [
-  'url',
-  'options',
-  'cluster',
-  'client',
-  'timeout',
-  'connectTimeout',
-]
+export interface RedisBusOptions extends RedisConnectionOptions {
+  /** Caches that are to hear of each other's changes share it, and no others. Default `cache:bus`. */
+  readonly channel?: string
+  /** Sharded publish and subscribe (Redis 7). Default: on a Cluster. */
+  readonly sharded?: boolean
+  /** How often a silent connection is asked whether it is still there. Default 5 s. */
+  readonly heartbeat?: Duration
+}
+
+export interface RedisTrackingBusOptions extends RedisConnectionOptions {
+  /** The prefix of the backend whose keys are watched. Default `cache:`. */
+  readonly prefix?: string
+  /** How often a silent connection is asked whether it is still there. Default 5 s. */
+  readonly heartbeat?: Duration
+}
+
+const connectionOptionNames: readonly string[] = ['url', 'options', 'cluster', 'client', 'timeout', 'connectTimeout']
 
 const backendOptionNames: readonly string[] = [...connectionOptionNames, ...itemFormatOptionNames, 'prefix', 'clock']
 
@@ -64,16 +73,60 @@ export interface ResolvedBackendOptions {
 
 export function resolveBackendOptions(options: RedisBackendOptions): ResolvedBackendOptions {
   checkOptions(options, backendOptionNames, 'RedisBackend')
-  const { prefix = 'cache:', clock = systemClock } = options
-  if (typeof prefix !== 'string' || !isWellFormed(prefix)) {
-    throw invalidArgument('prefix', prefix, 'a string without lone surrogates', 'RedisBackend')
-  }
+  const { clock = systemClock } = options
+  const prefix = resolvePrefix(options.prefix, 'RedisBackend')
   if (typeof clock?.now !== 'function') throw invalidArgument('clock', clock, 'an object with now()', 'RedisBackend')
-  return { connection: resolveConnectionOptions(options, 'RedisBackend'), format: formatOptions(options), prefix, clock }
+  return {
+    connection: resolveConnectionOptions(options, 'RedisBackend'),
+    format: formatOptions(options),
+    prefix,
+    clock,
+  }
+}
+
+export interface ResolvedBusOptions {
+  readonly connection: ResolvedConnectionOptions
+  readonly channel: string
+  readonly sharded: boolean | undefined
+  readonly heartbeat: number
+}
+
+export function resolveBusOptions(options: RedisBusOptions): ResolvedBusOptions {
+  checkOptions(options, [...connectionOptionNames, 'channel', 'sharded', 'heartbeat'], 'RedisBus')
+  const { channel = 'cache:bus', sharded, heartbeat = 5000 } = options
+  nonEmptyString(channel, 'channel', 'RedisBus')
+  if (!isWellFormed(channel)) throw invalidArgument('channel', channel, 'a string without lone surrogates', 'RedisBus')
+  if (sharded !== undefined && typeof sharded !== 'boolean') {
+    throw invalidArgument('sharded', sharded, 'true or false', 'RedisBus')
+  }
+  const connection = resolveConnectionOptions(options, 'RedisBus')
+  return { connection, channel, sharded, heartbeat: bounded(heartbeat, 'heartbeat', 'RedisBus') }
+}
+
+export interface ResolvedTrackingOptions {
+  readonly connection: ResolvedConnectionOptions
+  readonly prefix: string
+  readonly heartbeat: number
+}
+
+export function resolveTrackingOptions(options: RedisTrackingBusOptions): ResolvedTrackingOptions {
+  checkOptions(options, [...connectionOptionNames, 'prefix', 'heartbeat'], 'RedisTrackingBus')
+  const connection = resolveConnectionOptions(options, 'RedisTrackingBus')
+  const prefix = resolvePrefix(options.prefix, 'RedisTrackingBus')
+  return { connection, prefix, heartbeat: bounded(options.heartbeat ?? 5000, 'heartbeat', 'RedisTrackingBus') }
+}
+
+function resolvePrefix(prefix: string | undefined, operation: string): string {
+  if (prefix === undefined) return 'cache:'
+  if (typeof prefix === 'string' && isWellFormed(prefix)) return prefix
+  throw invalidArgument('prefix', prefix, 'a string without lone surrogates', operation)
 }
 
 /** Checks what says where Redis is. `options` may hold other members: they are the caller's to check. */
-export function resolveConnectionOptions(options: RedisConnectionOptions, operation: string): ResolvedConnectionOptions {
+export function resolveConnectionOptions(
+  options: RedisConnectionOptions,
+  operation: string,
+): ResolvedConnectionOptions {
   const { url, cluster, client } = options
   const sources = [url, cluster, client].filter((source) => source !== undefined).length
   if (sources > 1 || (sources === 0 && options.options === undefined) || (client && options.options)) {

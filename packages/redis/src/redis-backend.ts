@@ -161,7 +161,9 @@ export class RedisBackend implements CacheBackend {
       this.#writes.flush()
       for await (const page of this.#scan.pages(prefix)) {
         const groups = this.#groups(page.stored)
-        const live = (await allSettledOrThrow(groups.map((group) => this.#connection.run(liveScript, group, [])))).flat()
+        const live = (
+          await allSettledOrThrow(groups.map((group) => this.#connection.run(liveScript, group, [])))
+        ).flat()
         for (const [index, key] of page.keys.entries()) if (live[index] === 1) yield key
         this.#refuseWhenClosed('keys')
       }
@@ -173,7 +175,7 @@ export class RedisBackend implements CacheBackend {
   /** Tells `items` on servers with at most 10,000 keys, where counting is cheap; otherwise nothing. */
   async stats(): Promise<BackendStats> {
     return await this.#attempt('stats', undefined, async () => {
-      const masters = await this.#connection.masters()
+      const masters = await this.#connection.currentMasters()
       const sizes = masters.map((master) =>
         master === undefined ? this.#connection.send('dbsize', []) : this.#connection.sendTo(master, 'dbsize', []),
       )
@@ -277,7 +279,11 @@ export class RedisBackend implements CacheBackend {
       this.#store(only.key, only.bytes, only.life).then(() => only.resolve(), failed)
       return
     }
-    const batch = writes.map(({ key, bytes, life }) => [this.#keys.stored(key), bytes, life === undefined ? '' : String(life)])
+    const batch = writes.map(({ key, bytes, life }) => [
+      this.#keys.stored(key),
+      bytes,
+      life === undefined ? '' : String(life),
+    ])
     this.#runSet(batch).then(
       (failures) => {
         for (const [index, write] of writes.entries()) {
@@ -387,7 +393,9 @@ export class RedisBackend implements CacheBackend {
 
   #failure(error: unknown, operation: string, key: string | undefined): CacheError {
     const failure = redisError(error, operation, key)
-    return this.#closing !== undefined && cacheErrorCode(failure) === 'UNAVAILABLE' ? this.#closed(operation, key) : failure
+    return this.#closing !== undefined && cacheErrorCode(failure) === 'UNAVAILABLE'
+      ? this.#closed(operation, key)
+      : failure
   }
 
   #refuseWhenClosed(operation: string, key?: string): void {

@@ -48,8 +48,9 @@ export class TickReads {
     const reads = [...this.#waiting.values()]
     this.#waiting = new Map()
     const most = this.mostKeys
-    if (reads.length <= most) return this.#send(reads)
-    for (let start = 0; start < reads.length; start += most) this.#send(reads.slice(start, start + most))
+    for (let start = 0; start < reads.length; start += most) {
+      this.#send(reads.length <= most ? reads : reads.slice(start, start + most))
+    }
   }
 
   /** How many keys one command may ask for. */

@@ -7,7 +7,10 @@ import { redisHarness } from './redis-harness.ts'
 const server = await startRedis({ config: { appendonly: 'yes', appendfsync: 'always' } })
 afterAll(() => server.stop())
 
-conformance(redisHarness({ name: 'redis with an append-only file', url: server.url, restart: () => server.restart() }), {
-  describe,
-  it,
-})
+conformance(
+  redisHarness({ name: 'redis with an append-only file', url: server.url, restart: () => server.restart() }),
+  {
+    describe,
+    it,
+  },
+)

@@ -1,5 +1,5 @@
-import type {} from '@cache/testing/redis-setup'
 import { conformance } from '@cache/core/conformance'
+import type {} from '@cache/testing/redis-setup'
 import { describe, inject, it } from 'vitest'
 import { redisHarness } from './redis-harness.ts'
 

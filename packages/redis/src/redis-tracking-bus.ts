@@ -1,0 +1,57 @@
+import { type Bus, type BusListener, type BusMessage, CacheError } from '@cache/core/backend'
+import { Connection } from './connection.ts'
+import { redisError } from './errors.ts'
+import { type RedisTrackingBusOptions, resolveTrackingOptions } from './options.ts'
+import { StoredKeys } from './stored-keys.ts'
+import { Subscription } from './subscription.ts'
+import { openTracking } from './tracking-source.ts'
+
+/**
+ * Announcements made by Redis itself, of every change under a prefix (`CLIENT TRACKING` with broadcasting): also of what
+ * other programs write, of expiry and of eviction. All that is known of a change is its keys.
+ *
+ * The server works for each listener at every write: with one, it carried out two thirds of the writes per second.
+ */
+export class RedisTrackingBus implements Bus {
+  readonly name: string = 'redis tracking'
+  readonly #finder: Connection
+  readonly #subscription: Subscription
+  #closing: Promise<void> | undefined
+
+  /** Connects with the first listener. Throws `INVALID_ARGUMENT` for options that are unknown or out of range. */
+  constructor(options: RedisTrackingBusOptions) {
+    const { connection, prefix, heartbeat } = resolveTrackingOptions(options)
+    this.#finder = new Connection(connection, () => {})
+    const source = { connection, heartbeat, keys: new StoredKeys(prefix), finder: this.#finder }
+    this.#subscription = new Subscription((events) => openTracking(source, events))
+  }
+
+  /** Nothing to do: Redis tells of the change itself, to everybody who listens. */
+  async publish(_message: BusMessage): Promise<void> {
+    this.#refuseWhenClosed('publish')
+  }
+
+  async subscribe(listener: BusListener): Promise<() => Promise<void>> {
+    this.#refuseWhenClosed('subscribe')
+    try {
+      return await this.#subscription.add(listener)
+    } catch (error) {
+      throw redisError(error, 'subscribe')
+    }
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  async #close(): Promise<void> {
+    await this.#subscription.stop()
+    await this.#finder.close()
+  }
+
+  #refuseWhenClosed(operation: string): void {
+    if (this.#closing === undefined) return
+    throw new CacheError('CLOSED', 'The bus was closed', { operation, backend: this.name })
+  }
+}

@@ -1,0 +1,228 @@
+import { type BusMessage, cacheErrorCode } from '@cache/core/backend'
+import { startRedisCluster, tcpProxy, waitUntil } from '@cache/testing'
+import type {} from '@cache/testing/redis-setup'
+import { Command, Redis } from 'ioredis'
+import { afterEach, describe, expect, inject, it } from 'vitest'
+import { RedisBus, type RedisBusOptions } from '../src/index.ts'
+import { RecordingListener } from './listener.ts'
+
+const url = inject('redisUrl')
+const ends: (() => unknown)[] = []
+let count = 0
+
+afterEach(async () => {
+  for (const end of ends.splice(0).reverse()) await end()
+})
+
+function bus(options: Partial<RedisBusOptions> = {}): RedisBus {
+  const made = new RedisBus({ ...(options.client || options.cluster ? {} : { url }), ...options })
+  ends.push(() => made.close())
+  return made
+}
+
+function channel(): string {
+  return `bus-test:${process.pid}:${++count}`
+}
+
+const messages: readonly BusMessage[] = [
+  { kind: 'set', source: 'a', keys: ['k', ''], versions: ['1', '2'] },
+  { kind: 'delete', source: 'a', keys: ['nul \u0000', 'lone \ud800', '__proto__'] },
+  { kind: 'clear', source: 'b', prefix: 'glob*' },
+  { kind: 'foreign', source: 'b' },
+  { kind: 'foreign', source: 'b', keys: ['k'] },
+]
+
+async function heard(listener: RecordingListener, many: number): Promise<void> {
+  await waitUntil(`${many} messages`, () => listener.messages.length >= many)
+}
+
+describe('RedisBus', () => {
+  it('hands every kind of message to every listener as it was, in order', async () => {
+    const name = channel()
+    const listeners = [new RecordingListener(), new RecordingListener(), new RecordingListener()]
+    const [first, second] = [bus({ channel: name }), bus({ channel: name })]
+    await first.subscribe(listeners[0] as RecordingListener)
+    await second.subscribe(listeners[1] as RecordingListener)
+    await second.subscribe(listeners[2] as RecordingListener)
+    for (const message of messages) await first.publish(message)
+    for (const listener of listeners) {
+      await heard(listener, messages.length)
+      expect(listener.messages).toEqual(messages)
+      expect(listener.states).toEqual([])
+    }
+  })
+
+  it('hears its own channel only, also from one client (R15)', async () => {
+    const client = new Redis(url)
+    ends.push(() => client.disconnect())
+    const names = [channel(), channel()] as const
+    const mine = bus({ client, channel: names[0] })
+    const other = bus({ client, channel: names[1] })
+    const [here, there] = [new RecordingListener(), new RecordingListener()]
+    await mine.subscribe(here)
+    await other.subscribe(there)
+    await mine.publish({ kind: 'foreign', source: 'mine' })
+    await other.publish({ kind: 'foreign', source: 'other' })
+    await heard(here, 1)
+    await heard(there, 1)
+    expect(here.messages).toEqual([{ kind: 'foreign', source: 'mine' }])
+    expect(there.messages).toEqual([{ kind: 'foreign', source: 'other' }])
+  })
+
+  it('leaves an injected client open, and other buses on it working, when it is closed (R36)', async () => {
+    const client = new Redis(url)
+    ends.push(() => client.disconnect())
+    const name = channel()
+    const [closed, open] = [bus({ client, channel: name }), bus({ client, channel: name })]
+    const listener = new RecordingListener()
+    await closed.subscribe(new RecordingListener())
+    await open.subscribe(listener)
+    await closed.close()
+    await open.publish({ kind: 'foreign', source: 'open' })
+    await heard(listener, 1)
+    expect(await client.ping()).toBe('PONG')
+    await expect(closed.publish({ kind: 'foreign', source: 'x' })).rejects.toMatchObject({ code: 'CLOSED' })
+    await expect(closed.subscribe(listener)).rejects.toMatchObject({ code: 'CLOSED' })
+  })
+
+  it('stops telling a listener that has left, and goes on with the others', async () => {
+    const name = channel()
+    const one = bus({ channel: name })
+    const [left, stayed] = [new RecordingListener(), new RecordingListener()]
+    const leave = await one.subscribe(left)
+    await one.subscribe(stayed)
+    await leave()
+    await one.publish({ kind: 'foreign', source: 's' })
+    await heard(stayed, 1)
+    expect(left.messages).toEqual([])
+  })
+
+  it('listens again when the last listener left and another comes', async () => {
+    const one = bus({ channel: channel() })
+    const leave = await one.subscribe(new RecordingListener())
+    await leave()
+    const listener = new RecordingListener()
+    await one.subscribe(listener)
+    await one.publish({ kind: 'foreign', source: 's' })
+    await heard(listener, 1)
+  })
+
+  it('tells of a cut connection at once, and when messages arrive again (R14)', async () => {
+    const proxy = await tcpProxy(url)
+    ends.push(() => proxy.stop())
+    const name = channel()
+    const cut = bus({ url: proxy.url, channel: name })
+    const publisher = bus({ channel: name })
+    const listener = new RecordingListener()
+    await cut.subscribe(listener)
+    proxy.cut()
+    await waitUntil('the listener to be told', () => listener.states.length > 0)
+    await publisher.publish({ kind: 'foreign', source: 'missed' })
+    proxy.heal()
+    await waitUntil('the connection to be back', () => listener.states.length > 1)
+    await publisher.publish({ kind: 'foreign', source: 'after' })
+    await heard(listener, 1)
+    expect(listener.states).toEqual(['disconnected', 'connected'])
+    expect(listener.messages).toEqual([{ kind: 'foreign', source: 'after' }])
+  })
+
+  it('finds out by its heartbeat that a connection has died in silence', async () => {
+    const proxy = await tcpProxy(url)
+    ends.push(() => proxy.stop())
+    const silent = bus({ url: proxy.url, channel: channel(), heartbeat: 50, timeout: 100 })
+    const listener = new RecordingListener()
+    await silent.subscribe(listener)
+    proxy.swallowReplies()
+    await waitUntil('the listener to be told', () => listener.states.length > 0)
+    proxy.heal()
+    await waitUntil('the connection to be back', () => listener.states.length > 1)
+    expect(listener.states).toEqual(['disconnected', 'connected'])
+  })
+
+  it('takes a message that it cannot read for a change of anything, and reports it', async () => {
+    const name = channel()
+    const one = bus({ channel: name })
+    const listener = new RecordingListener()
+    await one.subscribe(listener)
+    const client = new Redis(url)
+    ends.push(() => client.disconnect())
+    const unreadable = ['', 'no JSON', '[]', '{"v":2,"kind":"set"}', '{"v":1,"kind":"set","source":"s","keys":["k"]}']
+    for (const text of unreadable) await client.publish(name, text)
+    await heard(listener, unreadable.length)
+    expect(listener.messages).toEqual(unreadable.map(() => ({ kind: 'foreign', source: 'unreadable' })))
+    expect(listener.errors.map(cacheErrorCode)).toEqual(unreadable.map(() => 'DAMAGED'))
+  })
+
+  it('rejects within its bound when there is no server, and works when there is one', async () => {
+    const proxy = await tcpProxy(url)
+    ends.push(() => proxy.stop())
+    proxy.cut()
+    const one = bus({ url: proxy.url, channel: channel(), timeout: 500 })
+    const listener = new RecordingListener()
+    const start = performance.now()
+    await expect(one.publish({ kind: 'foreign', source: 's' })).rejects.toMatchObject({ code: 'UNAVAILABLE' })
+    await expect(one.subscribe(listener)).rejects.toMatchObject({ code: 'UNAVAILABLE' })
+    expect(performance.now() - start).toBeLessThan(1500)
+    proxy.heal()
+    await waitUntil('a subscription', async () => {
+      await one.subscribe(listener)
+      return true
+    })
+    await waitUntil('a message to leave', async () => {
+      await one.publish({ kind: 'foreign', source: 's' })
+      return true
+    })
+    await heard(listener, 1)
+    expect(listener.states).toEqual([])
+  })
+
+  it('refuses options that it does not know or that are out of range', () => {
+    const refused: unknown[] = [
+      {},
+      { url, client: {} },
+      { url: 'http://host' },
+      { url, channel: '' },
+      { url, chanel: 'typo' },
+      { url, sharded: 'yes' },
+      { url, heartbeat: 0 },
+    ]
+    for (const options of refused) {
+      expect(() => new RedisBus(options as RedisBusOptions)).toThrow(
+        expect.objectContaining({ code: 'INVALID_ARGUMENT' }),
+      )
+    }
+  })
+})
+
+describe('RedisBus on a Cluster', () => {
+  it('follows its channel when the slot moves, and when its node dies', { timeout: 60_000 }, async () => {
+    const cluster = await startRedisCluster({ masters: 3, replicas: 1 })
+    ends.push(() => cluster.stop())
+    const nodes = cluster.nodes.map(({ host, port }) => ({ host, port }))
+    const name = 'cluster-bus'
+    const slot = new Command('get', [name]).getSlot()
+    const one = bus({ cluster: { nodes }, channel: name, timeout: 2000, heartbeat: 200 })
+    const two = bus({ cluster: { nodes }, channel: name, timeout: 2000, heartbeat: 200 })
+    const listener = new RecordingListener()
+    await one.subscribe(listener)
+    await two.publish({ kind: 'foreign', source: 'before' })
+    await heard(listener, 1)
+
+    const from = await cluster.masterOf(slot)
+    const to = cluster.nodes.slice(0, 3).find((node) => node !== from)
+    if (to === undefined) throw new Error('the cluster has one master')
+    await cluster.moveSlot(slot, to)
+    await waitUntil('the subscription to move', () => listener.states.length >= 2, { timeout: 20_000 })
+    await two.publish({ kind: 'foreign', source: 'moved' })
+    await heard(listener, 2)
+
+    await cluster.failOver(slot)
+    await waitUntil('the subscription to fail over', () => listener.states.length >= 4, { timeout: 20_000 })
+    await waitUntil('a message to arrive', async () => {
+      await two.publish({ kind: 'foreign', source: 'failed over' })
+      return listener.messages.length >= 3
+    })
+    expect(listener.states).toEqual(['disconnected', 'connected', 'disconnected', 'connected'])
+    expect(listener.messages.slice(0, 3).map((message) => message.source)).toEqual(['before', 'moved', 'failed over'])
+  })
+})
