@@ -2,8 +2,10 @@ import type { CacheBackend } from '../protocol/backend.ts'
 import type { Clock } from '../protocol/clock.ts'
 
 /** A clock that stands still until it is moved. */
-export interface MovableClock extends Clock {
+export interface MovableClock extends Required<Clock> {
   advance(ms: number): void
+  /** How many timers wait. */
+  readonly timers: number
 }
 
 /**
@@ -24,7 +26,8 @@ export type Awaitable<Value> = Value | Promise<Value>
  * `openInjected`); from then on the other members mean the store of that `open`. Afterwards the suite closes every handle
  * that it opened, then calls `dispose`.
  *
- * A member that is absent makes the rules that need it show as skipped, with the reason that `without` states for it.
+ * It is a plain object whose members do not use `this`, so that the wrappers (`throughPrefix` and others) may copy it. A
+ * member that is absent makes the rules that need it show as skipped, with the reason that `without` states for it.
  */
 export interface Harness {
   /** Noun for the titles, such as `redis` or `memory, cloned values`. */
@@ -66,7 +69,13 @@ export interface Harness {
   /** Undoes `break`. Resolves when the store itself answers; handles may take longer. */
   heal?(): Awaitable<void>
 
-  /** Milliseconds within which every operation must settle while the store is unreachable. Default 2,000. */
+  /** Stops the store from answering while connections stay open: SIGSTOP, a swallowed reply. */
+  freeze?(): Awaitable<void>
+
+  /** Undoes `freeze`. */
+  thaw?(): Awaitable<void>
+
+  /** Milliseconds within which every operation must settle while the store is unreachable or frozen. Default 2,000. */
   readonly failureBound?: number
 
   /** Milliseconds that something which must come may take before it counts as broken. Default 10,000. */
@@ -110,3 +119,5 @@ export type Means =
   | 'futureFormat'
   | 'break'
   | 'heal'
+  | 'freeze'
+  | 'thaw'

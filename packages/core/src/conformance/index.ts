@@ -1,6 +1,7 @@
 /** For those who test a backend: the rules of CONTRACT.md, and what runs them. Needs no test runner of its own. */
 export { type Chapter, chapters } from './chapters/index.ts'
 export { conformance } from './conformance.ts'
+export { type Gated, GatedBackend, type HeldCall } from './gated-backend.ts'
 export type { Awaitable, Damage, Harness, InjectedClient, Means, MovableClock, ValueKind } from './harness.ts'
 export { createMovableClock } from './movable-clock.ts'
 export type { Member, Rule } from './rule.ts'

@@ -17,7 +17,16 @@ const strangers = ['', '@/', '@/ab*?x:', '@/a%_*?x\\:k', '@/aXYZ?[x]\\:k', 'k', 
 export function throughPrefix(harness: Harness): Harness {
   let bystanders: Item[] = []
   const view = async (opening: Awaitable<CacheBackend>): Promise<CacheBackend> => prefixed(await opening)
-  const { openLimited, openMany, openInjected, break: _break, heal: _heal, ...rest } = harness
+  const {
+    openLimited,
+    openMany,
+    openInjected,
+    break: _break,
+    heal: _heal,
+    freeze: _freeze,
+    thaw: _thaw,
+    ...rest
+  } = harness
   const { corrupt, futureFormat } = harness
   return {
     ...rest,
@@ -44,6 +53,8 @@ const whole = {
   openInjected: ofTheWhole,
   break: ofTheWhole,
   heal: ofTheWhole,
+  freeze: ofTheWhole,
+  thaw: ofTheWhole,
 }
 
 /** Before it closes the view, makes sure that nobody touched what lies outside of it. */

@@ -44,16 +44,16 @@ export class BytesBackend implements CacheBackend {
   }
 
   async get(key: string): Promise<Item | undefined> {
-    return this.request('get', (entries) => this.read(entries, key))
+    return this.request('get', (entries) => this.read(entries, key), key)
   }
 
   async set(item: Item): Promise<void> {
-    const bytes = encodeItem(item)
-    await this.request('set', (entries) => this.write(entries, item, bytes))
+    const bytes = encodeItem(item, 'set')
+    await this.request('set', (entries) => this.write(entries, item, bytes), item.key)
   }
 
   async delete(key: string): Promise<boolean> {
-    return this.request('delete', (entries) => this.remove(entries, key))
+    return this.request('delete', (entries) => this.remove(entries, key), key)
   }
 
   async clear(prefix = ''): Promise<void> {
@@ -67,7 +67,7 @@ export class BytesBackend implements CacheBackend {
   }
 
   async setMany(items: readonly Item[]): Promise<void> {
-    const bytes = items.map(encodeItem)
+    const bytes = items.map((item) => encodeItem(item, 'setMany'))
     await this.request('setMany', (entries) => {
       for (const [n, item] of items.entries()) this.write(entries, item, bytes[n] as Uint8Array)
     })
@@ -78,17 +78,18 @@ export class BytesBackend implements CacheBackend {
   }
 
   async swap(key: string, expected: string | undefined, next: Item | undefined): Promise<boolean> {
-    const bytes = next && encodeItem(next)
-    return this.request('swap', (entries) => {
+    const bytes = next && encodeItem(next, 'swap')
+    const compareAndSet = (entries: Entries): boolean => {
       if (this.read(entries, key)?.version !== expected) return false
       if (next && bytes) this.write(entries, next, bytes)
       else entries.delete(this.at(key))
       return true
-    })
+    }
+    return this.request('swap', compareAndSet, key)
   }
 
   async increment(key: string, delta: number, expiresAt?: number): Promise<number> {
-    return this.request('increment', (entries) => this.add(entries, key, delta, expiresAt))
+    return this.request('increment', (entries) => this.add(entries, key, delta, expiresAt), key)
   }
 
   async *keys(prefix = ''): AsyncIterable<string> {
@@ -102,15 +103,20 @@ export class BytesBackend implements CacheBackend {
 
   async stats(): Promise<BackendStats> {
     const items = await this.request('stats', (entries) => this.count(entries))
-    return { items, evictions: this.evictions, expired: this.expired }
+    const size = await this.request('stats', (entries) => this.size(entries))
+    return { items, size, evictions: this.evictions, expired: this.expired }
   }
 
   async close(): Promise<void> {
     this.closed = true
   }
 
-  protected async request<Answer>(operation: string, work: (entries: Entries) => Answer): Promise<Answer> {
-    if (this.closed) throw this.error('CLOSED', operation)
+  protected async request<Answer>(
+    operation: string,
+    work: (entries: Entries) => Answer,
+    key?: string,
+  ): Promise<Answer> {
+    if (this.closed) throw this.error('CLOSED', operation, key)
     return this.options.store.request(operation, work)
   }
 
@@ -174,8 +180,12 @@ export class BytesBackend implements CacheBackend {
     if (!Number.isSafeInteger(sum)) throw this.error('OUT_OF_RANGE', 'increment', key)
     const created = { key, createdAt: this.options.clock.now(), ...(expiresAt === undefined ? {} : { expiresAt }) }
     const item = { ...(counter ?? created), value: sum, version: createVersion() }
-    this.write(entries, item, encodeItem(item))
+    this.write(entries, item, encodeItem(item, 'increment'))
     return sum
+  }
+
+  protected size(entries: Entries): number {
+    return [...entries.values()].reduce((sum, bytes) => sum + bytes.length, 0)
   }
 
   protected count(entries: Entries): number {

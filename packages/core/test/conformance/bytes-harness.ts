@@ -59,5 +59,11 @@ export function bytesHarness(Kind: Backend = BytesBackend): Required<Omit<Harnes
     heal() {
       store.down = false
     },
+    freeze() {
+      store.frozen = true
+    },
+    thaw() {
+      store.frozen = false
+    },
   }
 }

@@ -2,12 +2,13 @@ import { deserialize, serialize } from 'node:v8'
 import { CacheError, type Item } from '../../src/backend-kit/index.ts'
 
 /** Format version, length, structured clone. */
-export function encodeItem(item: Item): Uint8Array {
+export function encodeItem(item: Item, operation: string): Uint8Array {
   let payload: Buffer
   try {
     payload = serialize(item)
   } catch (cause) {
-    throw new CacheError('NOT_STORABLE', `the value of '${item.key}' cannot be stored`, { key: item.key, cause })
+    const message = `${operation}: the value of '${item.key}' cannot be stored`
+    throw new CacheError('NOT_STORABLE', message, { operation, backend: 'bytes', key: item.key, cause })
   }
   const bytes = Buffer.alloc(5 + payload.length)
   bytes[0] = 1

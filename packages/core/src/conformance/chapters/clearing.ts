@@ -158,6 +158,25 @@ const rules: readonly Rule[] = [
       }
     },
   }),
+
+  rule({
+    id: '5.10',
+    says: 'a read that starts after a write has ended sees it, although an earlier read of the key is still under way',
+    async check(stage) {
+      const { backend } = stage
+      for (let round = 0; round < 10; round += 1) {
+        await backend.set(stage.item('k', 'old'))
+        const early = [backend.get('k'), backend.get('k')]
+        const fresh = stage.item('k', 'fresh')
+        await backend.set(fresh)
+        await stage.holds(fresh)
+        early.push(backend.get('k'))
+        await backend.delete('k')
+        await stage.lacks('k')
+        await Promise.all(early)
+      }
+    },
+  }),
 ]
 
 export const clearing: Chapter = { title: '5 Deleting and clearing', rules }

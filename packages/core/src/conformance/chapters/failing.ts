@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
-import { cacheErrorCode } from '../../protocol/cache-error.ts'
+import type { CacheBackend } from '../../protocol/backend.ts'
+import { type CacheError, cacheErrorCode } from '../../protocol/cache-error.ts'
 import type { Item } from '../../protocol/item.ts'
 import { everyOperation } from '../operations.ts'
 import { type Rule, rule } from '../rule.ts'
@@ -145,9 +146,101 @@ const rules: readonly Rule[] = [
       }
     },
   }),
+
+  rule({
+    id: '10.8',
+    says: '`close` leaves no timer, socket or file open that would keep the process alive',
+    members: ['close'],
+    async check(stage) {
+      const open = async (): Promise<CacheBackend> => {
+        return stage.opened(stage.harness.openSecond ? stage.harness.openSecond() : stage.harness.open())
+      }
+      const before = resources()
+      const handle = await open()
+      const items = Array.from({ length: 20 }, (_, n) => stage.item(`k${n}`, n, { expiresAt: stage.now() + 60_000 }))
+      await Promise.all(items.map((item) => handle.set(item)))
+      for (const item of items) await stage.holds(item, handle)
+      await stage.close(handle)
+      await stage
+        .until(() => left(before).length === 0, 'what the handle opened to be closed')
+        .catch((error: unknown) => {
+          throw new assert.AssertionError({ message: `${show(error)}; left: ${left(before).join(', ')}` })
+        })
+    },
+  }),
+
+  rule({
+    id: '10.9',
+    says: 'while the store hangs, every operation rejects with `TIMEOUT` or `UNAVAILABLE` in time; then the handle works again',
+    means: ['freeze', 'thaw'],
+    async check(stage) {
+      const { backend, harness } = stage
+      const bound = harness.failureBound ?? 2000
+      await backend.set(stage.item('k', 1))
+      await harness.freeze()
+      try {
+        for (const [name, call] of everyOperation(backend, stage)) {
+          const rejects = (): Promise<void> => stage.rejects(call, 'UNAVAILABLE', 'TIMEOUT')
+          await stage.within(bound, rejects, `${name} while the store hangs`)
+        }
+      } finally {
+        await harness.thaw()
+      }
+      const item = stage.item('back', 'again')
+      await stage.until(async () => works(() => backend.set(item)), 'the handle to work again')
+      await stage.holds(item)
+    },
+  }),
+
+  rule({
+    id: '10.10',
+    says: 'a rejection names the operation, the backend, and the key where there is one',
+    members: ['close'],
+    async check(stage) {
+      const { backend } = stage
+      if (stage.harness.values === 'copies') {
+        const item = stage.item('k', () => 1)
+        await names(() => backend.set(item), 'set')
+        if (backend.swap) await names(() => backend.swap?.('k', undefined, item), 'swap')
+      }
+      if (backend.increment) {
+        await backend.set(stage.item('k', 'text'))
+        await names(() => backend.increment?.('k', 1), 'increment')
+      }
+      await stage.close(backend)
+      const withKey = ['get', 'set', 'delete', 'swap', 'increment']
+      for (const [name, call] of everyOperation(backend, stage)) {
+        const [operation = name] = name.split(' ')
+        await names(call, operation, withKey.includes(operation))
+      }
+    },
+  }),
 ]
 
 export const failing: Chapter = { title: '10 Failure and closing', rules }
+
+/** What keeps this process alive, by kind. */
+function resources(): ReadonlyMap<string, number> {
+  const counts = new Map<string, number>()
+  for (const kind of process.getActiveResourcesInfo()) counts.set(kind, (counts.get(kind) ?? 0) + 1)
+  return counts
+}
+
+/** Kinds of which there are more than before. */
+function left(before: ReadonlyMap<string, number>): string[] {
+  return [...resources()].filter(([kind, count]) => count > (before.get(kind) ?? 0)).map(([kind]) => kind)
+}
+
+async function names(call: () => unknown, operation: string, withKey = true): Promise<void> {
+  const error = await outcome(Promise.resolve(call()))
+  assertCacheError(error)
+  const found = error as CacheError
+  assert.equal(found.operation, operation, `the operation of ${show(error)}`)
+  assert(found.backend !== undefined && found.backend !== '', `${operation}: no backend is named`)
+  // A view under a prefix may tell the key as the store knows it.
+  if (withKey)
+    assert(found.key?.endsWith('k') || found.key?.endsWith('n'), `${operation}: the key is ${show(found.key)}`)
+}
 
 async function works(call: () => Promise<unknown>): Promise<boolean> {
   try {

@@ -67,6 +67,44 @@ const rules: readonly Rule[] = [
       }
     },
   }),
+
+  rule({
+    id: '13.5',
+    says: '`peek` answers with what `get` would answer, or with `undefined`, which says nothing',
+    members: ['peek'],
+    async check(stage) {
+      const { backend } = stage
+      const agrees = async (key: string): Promise<void> => {
+        const peeked = backend.peek(key)
+        const found = await backend.get(key)
+        if (peeked !== undefined) assertItem(peeked, found ?? stage.item(key, 'nothing'))
+        const again = backend.peek(key)
+        if (again !== undefined) assertItem(again, found ?? stage.item(key, 'nothing'))
+      }
+      const deadline = stage.soon()
+      await agrees('k')
+      await backend.set(stage.item('k', { n: 1 }, { expiresAt: deadline }))
+      await agrees('k')
+      await backend.set(stage.item('k', { n: 2 }, { expiresAt: deadline }))
+      await agrees('k')
+      await stage.pass(deadline)
+      await agrees('k')
+      for (const remove of [() => backend.delete('k'), () => backend.clear(), () => backend.clear('k')]) {
+        await backend.set(stage.item('k', 'there'))
+        await agrees('k')
+        await remove()
+        await agrees('k')
+      }
+      if (!backend.swap) return
+      const item = stage.item('k', 'set')
+      await backend.set(item)
+      await agrees('k')
+      await backend.swap('k', item.version, stage.item('k', 'swapped'))
+      await agrees('k')
+      await backend.set(stage.placeholder('k'))
+      await agrees('k')
+    },
+  }),
 ]
 
 export const synchronous: Chapter = { title: '13 Synchronous stores', rules }

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import type { BackendEvent, CacheBackend } from '../../protocol/backend.ts'
+import { createRandom } from '../random.ts'
 import { type Rule, rule } from '../rule.ts'
 import { getAll, type Stage } from '../stage.ts'
 import type { Chapter } from './chapter.ts'
@@ -164,6 +165,25 @@ const rules: readonly Rule[] = [
         `told to be expired: ${own.join(', ')}`,
       )
       assert.equal(new Set(own).size, own.length, 'an item that expired twice')
+    },
+  }),
+
+  rule({
+    id: '12.6',
+    says: '`stats().size`, where told, grows with what is set and falls when it is gone',
+    members: ['stats'],
+    async check(stage) {
+      const { backend } = stage
+      const size = async (): Promise<number> => (await backend.stats()).size ?? Number.NaN
+      await backend.set(stage.item('small', 1))
+      const before = await size()
+      if (Number.isNaN(before)) stage.skip('the backend does not tell how many bytes its items take')
+      const random = createRandom(126)
+      const text = Array.from({ length: 500_000 }, () => String.fromCharCode(33 + random.below(90))).join('')
+      await backend.set(stage.item('large', text))
+      await stage.until(async () => (await size()) >= before + 250_000, 'the size to grow by what was set')
+      await backend.delete('large')
+      await stage.until(async () => (await size()) < before + 250_000, 'the size to fall by what was deleted')
     },
   }),
 ]

@@ -137,7 +137,7 @@ export const brokenBatches: readonly Broken[] = [
     'throws before there is a promise',
     class extends BytesBackend {
       override setMany(items: readonly Item[]): Promise<void> {
-        for (const item of items) encodeItem(item)
+        for (const item of items) encodeItem(item, 'setMany')
         return super.setMany(items)
       }
     },

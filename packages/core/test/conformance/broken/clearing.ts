@@ -184,4 +184,24 @@ export const brokenClearing: readonly Broken[] = [
       }
     },
   ),
+  bytes(
+    '5.10',
+    'lets a read join one that began before the last write',
+    class extends BytesBackend {
+      readonly #reads = new Map<string, Promise<Item | undefined>>()
+
+      override async get(key: string): Promise<Item | undefined> {
+        const read = this.#reads.get(key) ?? this.#read(key)
+        this.#reads.set(key, read)
+        return read
+      }
+
+      async #read(key: string): Promise<Item | undefined> {
+        const found = await super.get(key)
+        await new Promise((resolve) => setImmediate(resolve))
+        this.#reads.delete(key)
+        return found
+      }
+    },
+  ),
 ]

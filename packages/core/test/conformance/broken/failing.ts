@@ -152,9 +152,13 @@ export const brokenByFailure: readonly Broken[] = [
     class extends BytesBackend {
       #lost: unknown
 
-      protected override async request<Answer>(name: string, work: (entries: Entries) => Answer): Promise<Answer> {
+      protected override async request<Answer>(
+        name: string,
+        work: (entries: Entries) => Answer,
+        key?: string,
+      ): Promise<Answer> {
         if (this.#lost) throw this.#lost
-        return super.request(name, work).catch((error: CacheError) => {
+        return super.request(name, work, key).catch((error: CacheError) => {
           if (error.code === 'UNAVAILABLE') this.#lost = error
           throw error
         })
@@ -181,9 +185,13 @@ export const brokenByFailure: readonly Broken[] = [
     '10.4',
     'leaves what was in flight pending when it is closed',
     class extends BytesBackend {
-      protected override async request<Answer>(name: string, work: (entries: Entries) => Answer): Promise<Answer> {
+      protected override async request<Answer>(
+        name: string,
+        work: (entries: Entries) => Answer,
+        key?: string,
+      ): Promise<Answer> {
         const open = !this.closed
-        const answer = await super.request(name, work)
+        const answer = await super.request(name, work, key)
         return open && this.closed ? new Promise<never>(() => {}) : answer
       }
     },
@@ -201,9 +209,13 @@ export const brokenByFailure: readonly Broken[] = [
     '10.4',
     'rejects what was in flight with an error of its client when it is closed',
     class extends BytesBackend {
-      protected override async request<Answer>(name: string, work: (entries: Entries) => Answer): Promise<Answer> {
+      protected override async request<Answer>(
+        name: string,
+        work: (entries: Entries) => Answer,
+        key?: string,
+      ): Promise<Answer> {
         const open = !this.closed
-        const answer = await super.request(name, work)
+        const answer = await super.request(name, work, key)
         if (open && this.closed) throw new Error('Connection is closed.')
         return answer
       }
@@ -236,6 +248,42 @@ export const brokenByFailure: readonly Broken[] = [
       override async close(): Promise<void> {
         await super.close()
         this.options.store.down = true
+      }
+    },
+  ),
+  bytes(
+    '10.8',
+    'leaves a timer running when it is closed',
+    class extends BytesBackend {
+      readonly #sweep: NodeJS.Timeout = setInterval(() => {}, 20)
+
+      override async close(): Promise<void> {
+        await super.close()
+        // The process must end some time, even with this one in it.
+        setTimeout(() => clearInterval(this.#sweep), 2000)
+      }
+    },
+  ),
+  bytes(
+    '10.9',
+    'waits for ever while the store hangs',
+    class extends BytesBackend {
+      override async get(key: string): Promise<Item | undefined> {
+        return super.get(key).catch((error: CacheError) => {
+          if (error.code !== 'TIMEOUT') throw error
+          return new Promise<never>(() => {})
+        })
+      }
+    },
+  ),
+  bytes(
+    '10.10',
+    'does not say which key an error is about',
+    class extends BytesBackend {
+      override async get(key: string): Promise<Item | undefined> {
+        return super.get(key).catch(({ code, message, operation, backend }: CacheError) => {
+          throw new CacheError(code, message, { operation, backend })
+        })
       }
     },
   ),

@@ -218,4 +218,20 @@ export const brokenTelling: readonly Broken[] = [
       }
     },
   ),
+  bytes(
+    '12.6',
+    'adds up what was ever written',
+    class extends BytesBackend {
+      #written = 0
+
+      protected override write(entries: Entries, item: Item, stored: Uint8Array): void {
+        this.#written += stored.length
+        super.write(entries, item, stored)
+      }
+
+      protected override size(): number {
+        return this.#written
+      }
+    },
+  ),
 ]

@@ -7,7 +7,7 @@ import { brokenHandles, brokenTelling } from './handles.ts'
 import { brokenItems } from './items.ts'
 import { brokenKeys } from './keys.ts'
 import { brokenLifetimes, brokenSwaps } from './lifetimes.ts'
-import { brokenSync, brokenWalks } from './walking.ts'
+import { brokenPeeks, brokenSync, brokenWalks } from './walking.ts'
 
 /** Every broken backend, in the order of the rules that catch them. */
 export const collection: readonly Broken[] = [
@@ -24,5 +24,6 @@ export const collection: readonly Broken[] = [
   ...brokenHandles,
   ...brokenTelling,
   ...brokenSync,
+  ...brokenPeeks,
   ...brokenWalks,
 ]

@@ -259,7 +259,7 @@ export const brokenSwaps: readonly Broken[] = [
     class extends BytesBackend {
       override async swap(key: string, expected: string | undefined, next: Item | undefined): Promise<boolean> {
         try {
-          if (next) encodeItem(next)
+          if (next) encodeItem(next, 'swap')
         } catch (error) {
           await super.swap(key, expected, undefined)
           throw error

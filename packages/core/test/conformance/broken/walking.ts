@@ -46,6 +46,25 @@ export const brokenSync: readonly Broken[] = [
   }),
 ]
 
+export const brokenPeeks: readonly Broken[] = [
+  {
+    rule: '13.5',
+    does: 'shows what was deleted to those who only peek',
+    harness() {
+      const seen = new Map<string, Item>()
+      return mapHarness((backend) => {
+        return Object.assign(backend, {
+          peek: (key: string) => {
+            const found = backend.sync.get(key)
+            if (found) seen.set(key, found)
+            return seen.get(key)
+          },
+        })
+      })
+    },
+  },
+]
+
 export const brokenWalks: readonly Broken[] = [
   bytes(
     '14.1',

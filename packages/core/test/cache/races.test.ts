@@ -1,0 +1,366 @@
+import { describe, expect, it } from 'vitest'
+import { codeOf, GatedLoad, oneProcess, settled, twoProcesses } from './rig.ts'
+
+describe('a change while a load runs, in one process', () => {
+  for (const [name, open] of [
+    ['a store that answers at once', oneProcess],
+    ['a store that answers later', twoProcesses],
+  ] as const) {
+    describe(name, () => {
+      it('R1 a delete lets the callers have their value, stores nothing, and the next caller loads anew', async () => {
+        const { cache } = open()
+        const load = new GatedLoad<string>()
+        const first = cache.getOrSet('k', load.loader)
+        await load.started()
+        await cache.delete('k')
+        load.end('old')
+        expect(await first).toBe('old')
+        await settled()
+        expect(await cache.get('k')).toBe(undefined)
+        expect(await cache.getOrSet('k', async () => 'new')).toBe('new')
+      })
+
+      it('R2 a caller after the delete never joins the load from before it', async () => {
+        const { cache } = open()
+        const old = new GatedLoad<string>()
+        const first = cache.getOrSet('k', old.loader)
+        await old.started()
+        await cache.delete('k')
+        expect(await cache.getOrSet('k', async () => 'new')).toBe('new')
+        old.end('old')
+        expect(await first).toBe('old')
+        await settled()
+        expect(await cache.get('k')).toBe('new')
+      })
+
+      it('R4 an invalidated tag keeps the late result of a foreground load from being served as fresh', async () => {
+        const { cache } = open()
+        const load = new GatedLoad<string>()
+        const first = cache.getOrSet('k', load.loader, { tags: ['t'] })
+        await load.started()
+        await cache.deleteByTag('t')
+        load.end('old')
+        expect(await first).toBe('old')
+        await settled()
+        expect(await cache.get('k')).toBe(undefined)
+      })
+
+      it('R4 an invalidated tag keeps the late result of a background refresh from being served as fresh', async () => {
+        const { cache, clock } = open({ staleFor: '1h' })
+        await cache.set('k', 'first', { tags: ['t'] })
+        clock.advance(60_000)
+        const load = new GatedLoad<string>()
+        expect(await cache.getOrSet('k', load.loader, { tags: ['t'] })).toBe('first')
+        await load.started()
+        await cache.deleteByTag('t')
+        load.end('old')
+        await settled()
+        expect(await cache.get('k', { stale: true })).toBe(undefined)
+      })
+
+      it('R4 a tag that only the load can name keeps its result out when it was invalidated meanwhile', async () => {
+        const { cache } = open()
+        const load = new GatedLoad<string>()
+        const first = cache.getOrSet('k', async (context) => {
+          context.tags = ['late']
+          return await load.loader()
+        })
+        await load.started()
+        await cache.deleteByTag('late')
+        load.end('old')
+        expect(await first).toBe('old')
+        await settled()
+        expect(await cache.get('k')).toBe(undefined)
+      })
+
+      it('R4 a clear keeps the late result out', async () => {
+        const { cache } = open()
+        const load = new GatedLoad<string>()
+        const first = cache.getOrSet('k', load.loader)
+        await load.started()
+        await cache.clear()
+        load.end('old')
+        expect(await first).toBe('old')
+        await settled()
+        expect(await cache.get('k')).toBe(undefined)
+      })
+
+      it('R5 an explicit set wins over the load', async () => {
+        const { cache } = open()
+        const load = new GatedLoad<string>()
+        const first = cache.getOrSet('k', load.loader)
+        await load.started()
+        await cache.set('k', 'set')
+        load.end('loaded')
+        expect(await first).toBe('loaded')
+        await settled()
+        expect(await cache.get('k')).toBe('set')
+      })
+
+      it('R17 write, invalidate, write within one millisecond leaves the second write readable', async () => {
+        const { cache } = open()
+        await cache.set('k', 1, { tags: ['t'] })
+        await cache.deleteByTag('t')
+        await cache.set('k', 2, { tags: ['t'] })
+        expect(await cache.get('k')).toBe(2)
+      })
+
+      it('R18 a thousand callers who miss at once share one load', async () => {
+        const { cache } = open()
+        const load = new GatedLoad<string>()
+        const all = Array.from({ length: 1000 }, () => cache.getOrSet('k', load.loader))
+        await load.started()
+        load.end('value')
+        expect(new Set(await Promise.all(all))).toEqual(new Set(['value']))
+        expect(load.runs).toBe(1)
+      })
+
+      it('R20 a load that throws rejects all its callers with the same error, after one run', async () => {
+        const { cache } = open()
+        const load = new GatedLoad<string>()
+        const all = Array.from({ length: 5 }, () => cache.getOrSet('k', load.loader).catch((error) => error))
+        await load.started()
+        const failure = new Error('the database is down')
+        load.fail(failure)
+        for (const error of await Promise.all(all)) expect(error).toBe(failure)
+        expect(load.runs).toBe(1)
+      })
+
+      it('R20 a load that throws serves the stale value where one is allowed', async () => {
+        const { cache, clock } = open({ staleFor: '1h', softTimeout: Infinity })
+        await cache.set('k', 'stale')
+        clock.advance(60_000)
+        expect(await cache.getOrSet('k', () => Promise.reject(new Error('down')))).toBe('stale')
+      })
+
+      it('R21 failing loads and newcomers never make two loads of one key at once', async () => {
+        const { cache } = open()
+        let running = 0
+        let most = 0
+        const failing = async (): Promise<string> => {
+          running += 1
+          most = Math.max(most, running)
+          await settled()
+          running -= 1
+          throw new Error('down')
+        }
+        const callers: Promise<unknown>[] = []
+        for (let round = 0; round < 20; round += 1) {
+          callers.push(cache.getOrSet('k', failing).catch(() => {}))
+          callers.push(cache.getOrSet('k', failing).catch(() => {}))
+          await new Promise((resolve) => setImmediate(resolve))
+        }
+        await Promise.all(callers)
+        expect(most).toBe(1)
+      })
+
+      it('R22 a load that ends after its timeout stays the owner and is stored once', async () => {
+        const { cache, clock } = open({ timeout: '1s' })
+        const load = new GatedLoad<string>()
+        const first = codeOf(cache.getOrSet('k', load.loader))
+        await load.started()
+        clock.advance(1000)
+        expect(await first).toBe('LOAD_TIMEOUT')
+        const second = cache.getOrSet('k', load.loader)
+        await settled()
+        expect(load.runs).toBe(1)
+        load.end('late')
+        expect(await second).toBe('late')
+        expect(await cache.get('k')).toBe('late')
+        expect((await cache.stats()).sets).toBe(1)
+      })
+
+      it('R22 a load that never ends gives its key free after twice its timeout', async () => {
+        const { cache, clock } = open({ timeout: '1s' })
+        const never = new GatedLoad<string>()
+        const first = codeOf(cache.getOrSet('k', never.loader))
+        await never.started()
+        clock.advance(2001)
+        expect(await first).toBe('LOAD_TIMEOUT')
+        expect(await cache.getOrSet('k', async () => 'new')).toBe('new')
+        never.end('very late')
+        await settled()
+        expect(await cache.get('k')).toBe('new')
+      })
+
+      it('R23 a background refresh goes on when the caller who caused it has left', async () => {
+        const { cache, clock } = open({ staleFor: '1h' })
+        await cache.set('k', 'old')
+        clock.advance(60_000)
+        const load = new GatedLoad<string>()
+        const controller = new AbortController()
+        expect(await cache.getOrSet('k', load.loader, { signal: controller.signal })).toBe('old')
+        await load.started()
+        controller.abort()
+        load.end('new')
+        await settled()
+        expect(await cache.get('k')).toBe('new')
+      })
+
+      it('R24 one caller who aborts rejects alone, and the load stops when all have left', async () => {
+        const { cache } = open()
+        const signals: AbortSignal[] = []
+        const load = new GatedLoad<string>()
+        const [one, two] = [new AbortController(), new AbortController()]
+        const loader = (context: { signal: AbortSignal }): Promise<string> => {
+          signals.push(context.signal)
+          return load.loader()
+        }
+        const first = codeOf(cache.getOrSet('k', loader, { signal: one.signal }))
+        const second = codeOf(cache.getOrSet('k', loader, { signal: two.signal }))
+        await load.started()
+        one.abort()
+        expect(await first).toBe('ABORTED')
+        expect(signals.map((signal) => signal.aborted)).toEqual([false])
+        two.abort()
+        expect(await second).toBe('ABORTED')
+        expect(signals.map((signal) => signal.aborted)).toEqual([true])
+        expect(await cache.getOrSet('k', async () => 'new')).toBe('new')
+      })
+
+      it('R33 close lets loads reach their callers, stores nothing after it, and later calls reject', async () => {
+        const { cache } = open()
+        const load = new GatedLoad<string>()
+        const first = cache.getOrSet('k', load.loader)
+        await load.started()
+        await cache.close()
+        load.end('late')
+        expect(await first).toBe('late')
+        expect(await codeOf(cache.get('k'))).toBe('CLOSED')
+        expect(await codeOf(cache.set('k', 1))).toBe('CLOSED')
+      })
+    })
+  }
+})
+
+describe('a change by another process while a load runs', () => {
+  it('R3 a delete keeps the late result out', async () => {
+    const { cache, other } = twoProcesses()
+    const load = new GatedLoad<string>()
+    const first = cache.getOrSet('k', load.loader)
+    await load.started()
+    await other.delete('k')
+    load.end('old')
+    expect(await first).toBe('old')
+    await settled()
+    expect(await cache.get('k')).toBe(undefined)
+    expect(await other.get('k')).toBe(undefined)
+  })
+
+  it('R3 a delete keeps the late result of a background refresh out', async () => {
+    const { cache, other, clock } = twoProcesses({ staleFor: '1h' })
+    await cache.set('k', 'first')
+    clock.advance(60_000)
+    const load = new GatedLoad<string>()
+    expect(await cache.getOrSet('k', load.loader)).toBe('first')
+    await load.started()
+    await other.delete('k')
+    load.end('old')
+    await settled()
+    expect(await cache.get('k', { stale: true })).toBe(undefined)
+  })
+
+  it('R3 a delete that reaches the store while the fill is on its way keeps the result out', async () => {
+    const { cache, other, far } = twoProcesses()
+    const load = new GatedLoad<string>()
+    const first = cache.getOrSet('k', load.loader)
+    await load.started()
+    const fill = far.holdBefore('swap')
+    load.end('old')
+    await fill.reached
+    await other.delete('k')
+    fill.open()
+    expect(await first).toBe('old')
+    expect(await other.get('k')).toBe(undefined)
+  })
+
+  it('R3 after the delete the next load is stored at once', async () => {
+    const { cache, other } = twoProcesses()
+    const load = new GatedLoad<string>()
+    const first = cache.getOrSet('k', load.loader)
+    await load.started()
+    await other.delete('k')
+    expect(await other.getOrSet('k', async () => 'new')).toBe('new')
+    load.end('old')
+    expect(await first).toBe('old')
+    expect(await cache.get('k')).toBe('new')
+  })
+
+  it('R4 a clear keeps the late result out', async () => {
+    const { cache, other } = twoProcesses()
+    const load = new GatedLoad<string>()
+    const first = cache.getOrSet('k', load.loader)
+    await load.started()
+    await other.clear()
+    load.end('old')
+    expect(await first).toBe('old')
+    await settled()
+    expect(await cache.get('k')).toBe(undefined)
+  })
+
+  it('R4 an invalidated tag that only the load can name keeps the late result out', async () => {
+    const { cache, other } = twoProcesses()
+    await other.set('x', 1, { tags: ['late'] })
+    const load = new GatedLoad<string>()
+    const first = cache.getOrSet('k', async (context) => {
+      context.tags = ['late']
+      return await load.loader()
+    })
+    await load.started()
+    await other.deleteByTag('late')
+    load.end('old')
+    expect(await first).toBe('old')
+    await settled()
+    expect(await cache.get('k')).toBe(undefined)
+  })
+
+  it('R5 an explicit set wins', async () => {
+    const { cache, other } = twoProcesses()
+    const load = new GatedLoad<string>()
+    const first = cache.getOrSet('k', load.loader)
+    await load.started()
+    await other.set('k', 'set')
+    load.end('loaded')
+    await first
+    expect(await cache.get('k')).toBe('set')
+  })
+
+  it('R19 with lock one process loads and the other takes its result', async () => {
+    const { cache, other, clock } = twoProcesses({ lock: true })
+    const load = new GatedLoad<string>()
+    const first = cache.getOrSet('k', load.loader)
+    await load.started()
+    const second = other.getOrSet('k', load.loader)
+    await settled()
+    load.end('value')
+    expect(await first).toBe('value')
+    clock.advance(1000)
+    expect(await second).toBe('value')
+    expect(load.runs).toBe(1)
+  })
+
+  it('R19 with lock a dead owner holds others up no longer than its lease', async () => {
+    const { cache, other, clock, far } = twoProcesses({ lock: true })
+    const dead = new GatedLoad<string>()
+    void cache.getOrSet('k', dead.loader)
+    await dead.started()
+    far.broken = true // What a killed process does from now on reaches nobody: its lease is not renewed.
+    const second = other.getOrSet('k', async () => 'value')
+    for (let waited = 0; waited < 12_000; waited += 250) {
+      clock.advance(250)
+      await settled()
+    }
+    expect(await second).toBe('value')
+  })
+
+  it('R31 the loss of a tag record makes its items misses, and nothing comes back', async () => {
+    const { cache, items } = twoProcesses()
+    await cache.set('k', 1, { tags: ['t'] })
+    expect(await cache.get('k')).toBe(1)
+    for (const key of items.keys()) if (key.startsWith('@#')) items.delete(key)
+    expect(await cache.get('k')).toBe(undefined)
+    await cache.set('new', 2, { tags: ['t'] })
+    expect(await cache.get('k')).toBe(undefined)
+    expect(await cache.get('new')).toBe(2)
+  })
+})

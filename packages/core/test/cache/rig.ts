@@ -1,0 +1,80 @@
+import { createMovableClock, GatedBackend, type MovableClock } from '../../src/conformance/index.ts'
+import { Cache, type CacheOptions, type Item } from '../../src/index.ts'
+import { MapBackend } from '../conformance/map-backend.ts'
+
+/** Two processes on one store: each has a backend object of its own, so that nothing but the store is common to them. */
+export interface Rig {
+  readonly clock: MovableClock
+  readonly items: Map<string, Item>
+  readonly far: GatedBackend
+  readonly cache: Cache
+  /** Another process. */
+  readonly otherFar: GatedBackend
+  readonly other: Cache
+}
+
+export function twoProcesses(options: Partial<CacheOptions> = {}): Rig {
+  const clock = createMovableClock()
+  const items = new Map<string, Item>()
+  const far = new GatedBackend(new MapBackend({ clock, items }), 'one')
+  const otherFar = new GatedBackend(new MapBackend({ clock, items }), 'other')
+  const make = (backend: GatedBackend): Cache => new Cache({ backend, clock, ttl: '1m', ...options })
+  return { clock, items, far, cache: make(far), otherFar, other: make(otherFar) }
+}
+
+/** A cache on a store of this process alone, that answers at once. */
+export function oneProcess(options: Partial<CacheOptions> = {}): {
+  clock: MovableClock
+  backend: MapBackend
+  cache: Cache
+} {
+  const clock = createMovableClock()
+  const backend = new MapBackend({ clock })
+  return { clock, backend, cache: new Cache({ backend, clock, ttl: '1m', ...options }) }
+}
+
+/** A load that ends when the test says so, and counts its runs. */
+export class GatedLoad<Value> {
+  runs = 0
+  readonly #waiting: { readonly settle: (value: Value) => void; readonly fail: (error: unknown) => void }[] = []
+  readonly #started: (() => void)[] = []
+  #announced = 0
+
+  readonly loader = (): Promise<Value> => {
+    this.runs += 1
+    const result = new Promise<Value>((resolve, reject) => {
+      this.#waiting.push({ settle: resolve, fail: reject })
+    })
+    this.#announced += 1
+    this.#started.shift()?.()
+    return result
+  }
+
+  /** Resolves when a run has begun that no earlier call of this waited for. */
+  async started(): Promise<void> {
+    if (this.#announced === 0) await new Promise<void>((resolve) => this.#started.push(resolve))
+    this.#announced -= 1
+  }
+
+  /** Ends the oldest run. */
+  end(value: Value): void {
+    this.#waiting.shift()?.settle(value)
+  }
+
+  fail(error: unknown): void {
+    this.#waiting.shift()?.fail(error)
+  }
+}
+
+/** Lets everything run that waits for nothing but promises. */
+export async function settled(): Promise<void> {
+  for (let turn = 0; turn < 3; turn += 1) await new Promise((resolve) => setImmediate(resolve))
+}
+
+/** The code with which a promise rejects. */
+export async function codeOf(promise: Promise<unknown>): Promise<unknown> {
+  return await promise.then(
+    (value) => ({ resolved: value }),
+    (error) => error.code ?? error,
+  )
+}
