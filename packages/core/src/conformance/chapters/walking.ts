@@ -44,7 +44,7 @@ const rules: readonly Rule[] = [
 
   rule({
     id: '14.3',
-    says: 'of swaps and increments at once on the same keys, none replaces a version twice and none is lost',
+    says: 'of swaps at once on the same keys none replaces a version twice and none is lost',
     members: ['swap'],
     async check(stage) {
       const seed = seedOf(stage.harness)
