@@ -85,7 +85,7 @@ async function subscriberClient({ connection, channel, publisher }: ChannelSourc
 /** The master that has the slot of a key or channel. */
 async function nodeOfSlot(publisher: Connection, key: string): Promise<Redis> {
   // Asked anew: the slot may have moved since the client last looked.
-  const masters = (await publisher.currentMasters()) as readonly Redis[]
+  const masters = (await publisher.masters()) as readonly Redis[]
   const slot = new Command('get', [key]).getSlot()
   const owner = (publisher.client as Cluster).slots[slot]?.[0]
   const node = masters.find((master) => nodeName(master) === owner)

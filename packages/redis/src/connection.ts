@@ -1,10 +1,11 @@
-import type { Cluster, Redis } from 'ioredis'
+import { type Cluster, type Redis, ReplyError } from 'ioredis'
 import { Deadlines } from './deadlines.ts'
 import { knownError } from './errors.ts'
 import { openClient, type RedisClient } from './open-client.ts'
 import type { ResolvedConnectionOptions } from './options.ts'
-import { type Script, ScriptCommand } from './script.ts'
+import { type ScriptCall, ScriptCommand } from './script.ts'
 import { type Argument, SingleSendCommand } from './single-send-command.ts'
+import { within } from './within.ts'
 
 /** Replies by which a server says that it did not carry a command out, and that ioredis' Cluster sends again. */
 const notCarriedOut = /^(?:MOVED|ASK|TRYAGAIN|CLUSTERDOWN) /
@@ -42,44 +43,35 @@ export class Connection {
   }
 
   /** Sends a command; on a Cluster to the node of its first key. */
-  send(name: string, args: readonly Argument[]): Promise<unknown> {
-    return this.#dispatch(new SingleSendCommand(name, args), this.client)
+  send(name: string, args: readonly Argument[], onWrite?: (args: unknown[]) => void): Promise<unknown> {
+    return this.#dispatch(new SingleSendCommand(name, args, onWrite), this.client)
   }
 
-  /** Sends a command to one node of a Cluster. */
-  sendTo(node: Redis, name: string, args: readonly Argument[]): Promise<unknown> {
-    return this.#dispatch(new SingleSendCommand(name, args), node)
+  /** Sends a command to one of the `masters`. */
+  sendTo(master: Redis | undefined, name: string, args: readonly Argument[]): Promise<unknown> {
+    return this.#dispatch(new SingleSendCommand(name, args), master ?? this.client)
   }
 
-  async run(script: Script, keys: readonly Argument[], args: readonly Argument[]): Promise<unknown> {
+  async run(call: ScriptCall): Promise<unknown> {
     try {
-      return await this.#dispatch(new ScriptCommand(script, keys, args), this.client)
+      return await this.#dispatch(new ScriptCommand(call), this.client)
     } catch (error) {
       // Nothing was carried out: somebody flushed the scripts.
       if (!(error instanceof Error) || !error.message.startsWith('NOSCRIPT')) throw error
-      return await this.#dispatch(new ScriptCommand(script, keys, args, true), this.client)
+      return await this.#dispatch(new ScriptCommand(call, true), this.client)
     }
   }
 
-  /** The nodes that hold keys: the masters of a Cluster, else the one server. Rejects when no Cluster can be found in time. */
+  /**
+   * The nodes that hold keys: the masters as the Cluster says now, or one `undefined` for a single server. Rejects while
+   * slots belong to a node that is none of them.
+   */
   async masters(): Promise<readonly (Redis | undefined)[]> {
     if (!this.isCluster) return [undefined]
     const cluster = this.client as Cluster
-    // Any command makes the client look the topology up.
+    // Any command makes the client connect and wait until it has.
     if (cluster.status !== 'ready') await this.send('exists', ['']).catch(ignoreReply)
-    const masters = cluster.nodes('master')
-    if (cluster.status !== 'ready' || masters.length === 0) throw knownError('UNAVAILABLE', 'the Cluster is not ready')
-    return masters
-  }
-
-  /** The masters as the Cluster says now. Rejects while slots belong to a node that is none of them. */
-  async currentMasters(): Promise<readonly (Redis | undefined)[]> {
-    if (!this.isCluster) return [undefined]
-    await this.masters()
-    const cluster = this.client as Cluster
-    await new Promise<void>((resolve, reject) => {
-      cluster.refreshSlotsCache((error) => (error ? reject(error) : resolve()))
-    })
+    await within(this.timeout, refreshSlots(cluster))
     const masters = cluster.nodes('master')
     const names = new Set(masters.map(nodeName))
     if (cluster.slots.some(([owner]) => owner === undefined || !names.has(owner))) {
@@ -186,4 +178,13 @@ async function closeStream({ stream }: Redis): Promise<void> {
   await closed
 }
 
-function ignoreReply(): void {}
+/** A server that replies, if only to refuse, is there. */
+function ignoreReply(error: Error): void {
+  if (!(error instanceof ReplyError)) throw error
+}
+
+function refreshSlots(cluster: Cluster): Promise<void> {
+  return new Promise((resolve, reject) => {
+    cluster.refreshSlotsCache((error) => (error ? reject(error) : resolve()))
+  })
+}

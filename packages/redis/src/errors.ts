@@ -33,12 +33,19 @@ const connectionMessages =
 
 const systemCodes = /^(?:E[A-Z]+|ERR_TLS_.*|ERR_SSL_.*|[A-Z_]*CERT[A-Z_]*|SELF_SIGNED.*|UNABLE_TO_.*)$/
 
-/** The `CacheError` for whatever a client of Redis failed with. An error that has become one stays as it is. */
+/** The `CacheError` for whatever failed. One that knows its operation stays as it is. */
 export function redisError(error: unknown, operation: string, key?: string): CacheError {
-  if (cacheErrorCode(error) !== undefined) return error as CacheError
+  if (cacheErrorCode(error) !== undefined) return placed(error as CacheError, operation, key)
   const cause = error instanceof Error ? error : new Error(String(error))
   const code = codeOf(cause)
   return new CacheError(code, messageOf(code, cause), { operation, backend: 'redis', key, cause })
+}
+
+/** The codecs know what went wrong, and not in which operation. */
+function placed(error: CacheError, operation: string, key: string | undefined): CacheError {
+  if (error.operation !== undefined) return error
+  const details = { operation, backend: 'redis', key: error.key ?? key, cause: error.cause }
+  return new CacheError(error.code, error.message, details)
 }
 
 function codeOf(error: Error): CacheErrorCode {

@@ -34,11 +34,11 @@ export class KeyScan {
    */
   async *pages(prefix: string): AsyncGenerator<KeyPage> {
     for (let pass = 0; pass < mostPasses; pass++) {
-      const masters = await this.#connection.currentMasters()
+      const masters = await this.#connection.masters()
       const before = await this.#topology(masters)
       for (const master of masters) yield* this.#pagesOf(master, prefix)
       if (!this.#connection.isCluster) return
-      const after = await this.#topology(await this.#connection.currentMasters())
+      const after = await this.#topology(await this.#connection.masters())
       if (after === before && !isMoving(after)) return
     }
   }
@@ -47,7 +47,7 @@ export class KeyScan {
     const pattern = this.#keys.pattern(prefix)
     let cursor = '0'
     do {
-      const reply = await this.#ask(master, 'scan', [cursor, 'MATCH', pattern, 'COUNT', stepSize])
+      const reply = await this.#connection.sendTo(master, 'scan', [cursor, 'MATCH', pattern, 'COUNT', stepSize])
       const [next, found] = reply as [Buffer, Buffer[]]
       cursor = next.toString('latin1')
       if (found.length > 0) yield this.#page(found, prefix)
@@ -70,16 +70,12 @@ export class KeyScan {
   async #topology(masters: readonly (Redis | undefined)[]): Promise<string> {
     if (!this.#connection.isCluster) return ''
     const own = masters.map(async (master) => {
-      const nodes = String(await this.#ask(master, 'cluster', ['nodes']))
+      const nodes = String(await this.#connection.sendTo(master, 'cluster', ['nodes']))
       const line = nodes.split('\n').find((row) => row.includes('myself')) ?? ''
       const [id, , , , , , , , ...slots] = line.split(' ')
       return `${id} ${slots.join(' ')}`
     })
     return (await Promise.all(own)).sort().join('\n')
-  }
-
-  #ask(master: Redis | undefined, name: string, args: readonly (string | Buffer | number)[]): Promise<unknown> {
-    return master === undefined ? this.#connection.send(name, args) : this.#connection.sendTo(master, name, args)
   }
 }
 

@@ -13,6 +13,13 @@ export class Script {
   }
 }
 
+export interface ScriptCall {
+  readonly script: Script
+  readonly keys: readonly Argument[]
+  readonly args: readonly Argument[]
+  readonly onWrite?: (args: unknown[]) => void
+}
+
 /** Scripts that each connection has sent in full. */
 const sent = new WeakMap<Socket, Set<Script>>()
 
@@ -24,8 +31,9 @@ export class ScriptCommand extends SingleSendCommand {
   readonly #script: Script
   readonly #inFull: boolean
 
-  constructor(script: Script, keys: readonly Argument[], args: readonly Argument[], inFull = false) {
-    super('evalsha', [script.sha, keys.length, ...keys, ...args])
+  /** `onWrite` sees the hash, the number of keys, the keys and the arguments. */
+  constructor({ script, keys, args, onWrite }: ScriptCall, inFull = false) {
+    super('evalsha', [script.sha, keys.length, ...keys, ...args], onWrite)
     this.#script = script
     this.#inFull = inFull
   }

@@ -22,10 +22,13 @@ export class SingleSendCommand extends Command {
   receivedBefore = 0
   /** By `performance.now()`. */
   deadline = 0
+  /** Brings arguments up to date that depend on when they are written, such as what is left of a lifetime. */
+  readonly #onWrite: ((args: unknown[]) => void) | undefined
 
-  constructor(name: string, args: readonly Argument[]) {
+  constructor(name: string, args: readonly Argument[], onWrite?: (args: unknown[]) => void) {
     // Without an encoding, replies are bytes.
     super(name, args as Argument[], { replyEncoding: null })
+    this.#onWrite = onWrite
   }
 
   get wasWritten(): boolean {
@@ -47,6 +50,7 @@ export class SingleSendCommand extends Command {
     this.socket = connection
     this.receivedBefore = connection.bytesRead
     holdForTick(connection)
+    this.#onWrite?.(this.args)
     return this.bytesFor(connection)
   }
 

@@ -29,10 +29,9 @@ export class StoredItems {
 
   /**
    * Milliseconds from now to the instant, for Redis to count down by its own clock: no two machines' clocks are ever
-   * compared (RACES R16). `undefined`: for ever; 0: it has passed.
+   * compared (RACES R16). 0: it has passed.
    */
-  remaining(expiresAt: number | undefined): number | undefined {
-    if (expiresAt === undefined) return undefined
+  remaining(expiresAt: number): number {
     return Math.max(0, expiresAt - this.#clock.now())
   }
 

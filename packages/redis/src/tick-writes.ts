@@ -1,14 +1,17 @@
 /** Items in one script at most: the server does nothing else meanwhile. */
-const mostItems = 256
+export const mostGathered: number = 256
 /** Larger values gain nothing from being gathered, and would be copied twice in the server. */
 export const largestGathered: number = 4096
 
-/** One item that waits to be stored. */
-export interface WaitingWrite {
+/** One item that is to be stored. */
+export interface Write {
   readonly key: string
   readonly bytes: Buffer
-  /** Milliseconds; `undefined` for ever. */
-  readonly life: number | undefined
+  readonly expiresAt: number | undefined
+}
+
+/** The same with its caller. */
+export interface WaitingWrite extends Write {
   readonly resolve: () => void
   readonly reject: (error: unknown) => void
 }
@@ -22,14 +25,10 @@ export class TickWrites {
     this.#send = send
   }
 
-  get size(): number {
-    return this.#waiting.length
-  }
-
-  add(key: string, bytes: Buffer, life: number | undefined): Promise<void> {
+  add({ key, bytes, expiresAt }: Write): Promise<void> {
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ key, bytes, life, resolve, reject })
-      if (this.#waiting.length >= mostItems) this.flush()
+      this.#waiting.push({ key, bytes, expiresAt, resolve, reject })
+      if (this.#waiting.length >= mostGathered) this.flush()
     })
   }
 

@@ -22,7 +22,7 @@ const source = 'redis'
  * opened anew, because from then on something may be missed.
  */
 export async function openTracking(options: TrackingSourceOptions, events: SourceEvents): Promise<() => Promise<void>> {
-  const masters = await options.finder.currentMasters()
+  const masters = await options.finder.masters()
   const opened = await Promise.allSettled(masters.map((master) => trackOne(options, master, events)))
   const closers = opened.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []))
   const stopWatching = watchMasters(options, masters, events)
@@ -45,7 +45,7 @@ function watchMasters(
   if (!finder.isCluster) return () => {}
   const before = names(masters)
   const look = (): void => {
-    finder.currentMasters().then(
+    finder.masters().then(
       (now) => {
         if (names(now) !== before) events.lost()
       },

@@ -1,0 +1,152 @@
+import { CacheError, type Item } from '@cache/core/backend'
+import type { Connection } from './connection.ts'
+import { redisError } from './errors.ts'
+import { counterScript } from './scripts.ts'
+import { allOrFailure } from './settle.ts'
+import type { StoredItems } from './stored-items.ts'
+import type { StoredKeys } from './stored-keys.ts'
+import { TickReads, type WaitingRead } from './tick-reads.ts'
+
+/** Reads items: those of one tick together. */
+export class ItemReader {
+  readonly #connection: Connection
+  readonly #keys: StoredKeys
+  readonly #items: StoredItems
+  /** Told of what was read as a miss and should not have been one. */
+  readonly #tell: (error: CacheError) => void
+  readonly #tick: TickReads = new TickReads((reads) => this.#send(reads))
+
+  constructor(connection: Connection, keys: StoredKeys, items: StoredItems, tell: (error: CacheError) => void) {
+    this.#connection = connection
+    this.#keys = keys
+    this.#items = items
+    this.#tell = tell
+  }
+
+  /** Answers after the next `flush`. Rejects with the client's own errors. */
+  get(key: string): Promise<Item | undefined> {
+    return this.#tick.add(key)
+  }
+
+  /** Sends what was asked for since the last time. */
+  flush(): void {
+    this.#tick.flush()
+  }
+
+  async getMany(keys: readonly string[]): Promise<(Item | undefined)[]> {
+    const unique = [...new Set(keys)]
+    const replies = this.#connection.isCluster ? await this.#fetchEach(unique) : await this.#fetch(unique)
+    const found = new Map<string, Buffer | null>()
+    for (let index = 0; index < unique.length; index++) found.set(unique[index] as string, replies[index] ?? null)
+    const items: (Item | undefined)[] = []
+    const counters: Promise<void>[] = []
+    for (const [index, key] of keys.entries()) {
+      const bytes = found.get(key) ?? null
+      const isCounter = bytes !== null && this.#items.isCounter(bytes)
+      items.push(bytes === null || isCounter ? undefined : this.#decode(key, bytes))
+      if (isCounter) counters.push(this.#place(key, items, index))
+    }
+    await allOrFailure(counters)
+    return items
+  }
+
+  /** The item of bytes that were read; `undefined` where they cannot be. */
+  async item(key: string, bytes: Buffer): Promise<Item | undefined> {
+    return this.#items.isCounter(bytes) ? await this.#counter(key) : this.#decode(key, bytes)
+  }
+
+  #send(reads: WaitingRead[]): void {
+    // Keys of a Cluster lie in slots of their own, which one command must not mix.
+    if (reads.length === 1 || this.#connection.isCluster) {
+      for (const read of reads) this.#sendOne(read)
+      return
+    }
+    const keys = reads.map((read) => this.#keys.stored(read.key))
+    this.#connection.send('mget', keys).then(
+      (reply) => this.#answerAll(reads, reply as (Buffer | null)[]),
+      (error: unknown) => {
+        for (const read of reads) reject(read, error)
+      },
+    )
+  }
+
+  #sendOne(read: WaitingRead): void {
+    this.#fetchOne(read.key).then(
+      (bytes) => this.#answer(read, bytes),
+      (error: unknown) => reject(read, error),
+    )
+  }
+
+  #answerAll(reads: readonly WaitingRead[], reply: readonly (Buffer | null)[]): void {
+    let bytes = 0
+    for (let index = 0; index < reads.length; index++) {
+      const found = reply[index] ?? null
+      if (found !== null) bytes += found.length
+      this.#answer(reads[index] as WaitingRead, found)
+    }
+    this.#tick.learn(bytes, reads.length)
+  }
+
+  /** Each caller gets an item of its own: what it does to the value must not reach another. */
+  #answer(first: WaitingRead, bytes: Buffer | null): void {
+    for (let read: WaitingRead | undefined = first; read !== undefined; read = read.next) {
+      if (bytes === null) read.resolve(undefined)
+      else if (this.#items.isCounter(bytes)) this.#counter(read.key).then(read.resolve, read.reject)
+      else read.resolve(this.#decode(read.key, bytes))
+    }
+  }
+
+  async #fetch(keys: readonly string[]): Promise<(Buffer | null)[]> {
+    const most = this.#tick.mostKeys
+    const parts: Promise<unknown>[] = []
+    for (let start = 0; start < keys.length; start += most) {
+      const part = keys.slice(start, start + most).map((key) => this.#keys.stored(key))
+      parts.push(this.#connection.send('mget', part))
+    }
+    const found = (await allOrFailure(parts)).flat() as (Buffer | null)[]
+    let bytes = 0
+    for (const one of found) bytes += one?.length ?? 0
+    this.#tick.learn(bytes, found.length)
+    return found
+  }
+
+  async #fetchEach(keys: readonly string[]): Promise<(Buffer | null)[]> {
+    return await allOrFailure(keys.map((key) => this.#fetchOne(key)))
+  }
+
+  async #fetchOne(key: string): Promise<Buffer | null> {
+    try {
+      return (await this.#connection.send('get', [this.#keys.stored(key)])) as Buffer | null
+    } catch (error) {
+      if (!(error instanceof Error) || !error.message.startsWith('WRONGTYPE')) throw error
+      this.#tell(
+        new CacheError('DAMAGED', 'The key holds another type of Redis', { operation: 'get', backend: 'redis', key }),
+      )
+      return null
+    }
+  }
+
+  /** Reads a counter once more, together with its lifetime: what is there now counts. */
+  async #counter(key: string): Promise<Item | undefined> {
+    const reply = await this.#connection.run({ script: counterScript, keys: [this.#keys.stored(key)], args: [] })
+    const [bytes, left] = reply as [Buffer | null, number]
+    return bytes === null ? undefined : this.#decode(key, bytes, left)
+  }
+
+  async #place(key: string, items: (Item | undefined)[], index: number): Promise<void> {
+    items[index] = await this.#counter(key)
+  }
+
+  #decode(key: string, bytes: Buffer, left = -1): Item | undefined {
+    try {
+      return this.#items.isCounter(bytes) ? this.#items.decodeCounter(key, bytes, left) : this.#items.decode(key, bytes)
+    } catch (error) {
+      this.#tell(redisError(error, 'get', key))
+      return undefined
+    }
+  }
+}
+
+function reject(first: WaitingRead, error: unknown): void {
+  for (let read: WaitingRead | undefined = first; read !== undefined; read = read.next) read.reject(error)
+}

@@ -1,0 +1,201 @@
+import { createVersion, type Item } from '@cache/core/backend'
+import type { Connection } from './connection.ts'
+import { knownError } from './errors.ts'
+import type { ItemReader } from './item-reader.ts'
+import { deleteScript, incrementScript, setScript, swapScript } from './scripts.ts'
+import { allOrFailure } from './settle.ts'
+import type { StoredItems } from './stored-items.ts'
+import type { StoredKeys } from './stored-keys.ts'
+import { largestGathered, mostGathered, TickWrites, type WaitingWrite, type Write } from './tick-writes.ts'
+
+/** Keys in one command or script that removes or looks at them. */
+const keysAtOnce = 512
+/** A script's own arguments come after its hash and the number of keys. */
+const beforeKeys = 2
+
+/** Writes items: what is set in one tick together. Each operation goes out after everything that was set before it. */
+export class ItemWriter {
+  readonly #connection: Connection
+  readonly #keys: StoredKeys
+  readonly #items: StoredItems
+  readonly #reader: ItemReader
+  readonly #tick: TickWrites = new TickWrites((writes) => this.#send(writes))
+
+  constructor(connection: Connection, keys: StoredKeys, items: StoredItems, reader: ItemReader) {
+    this.#connection = connection
+    this.#keys = keys
+    this.#items = items
+    this.#reader = reader
+  }
+
+  /** Sends what was set since the last time. */
+  flush(): void {
+    this.#tick.flush()
+  }
+
+  /** Stores an item: a small one after the next `flush`, a large one now. Throws `NOT_STORABLE` at once. */
+  set(item: Item): Promise<void> {
+    const write = this.#write(item)
+    if (this.#isGathered(write)) return this.#tick.add(write)
+    this.#tick.flush()
+    return this.#store(write)
+  }
+
+  async setMany(items: readonly Item[]): Promise<void> {
+    // Everything is encoded before anything is written, so that a value that cannot be kept costs nothing else.
+    const last = new Map<string, Write>()
+    for (const item of items) last.set(item.key, this.#write(item))
+    this.#tick.flush()
+    const writes = [...last.values()]
+    const gathered = writes.filter((write) => this.#isGathered(write))
+    const commands = writes.filter((write) => !this.#isGathered(write)).map((write) => this.#store(write))
+    for (const batch of slices(gathered, mostGathered)) commands.push(this.#storeAll(batch))
+    await allOrFailure(commands)
+  }
+
+  async delete(key: string): Promise<boolean> {
+    this.#tick.flush()
+    const keys = [this.#keys.stored(key)]
+    return (await this.#connection.run({ script: deleteScript, keys, args: [] })) === 1
+  }
+
+  async deleteMany(keys: readonly string[]): Promise<number> {
+    this.#tick.flush()
+    const stored = [...new Set(keys)].map((key) => this.#keys.stored(key))
+    const counts = this.groups(stored).map((group) =>
+      this.#connection.run({ script: deleteScript, keys: group, args: [] }),
+    )
+    let removed = 0
+    for (const count of await allOrFailure(counts)) removed += Number(count)
+    return removed
+  }
+
+  async swap(key: string, expected: string | undefined, next: Item | undefined): Promise<boolean> {
+    const write = next === undefined ? undefined : this.#write(next)
+    this.#tick.flush()
+    const outcome = await this.#swap(key, expected, write, '')
+    if (outcome !== 2) return outcome === 1
+    // Something is there. When it cannot be read it counts as absent, which only this side can tell.
+    const found = (await this.#connection.send('get', [this.#keys.stored(key)])) as Buffer | null
+    if (found !== null && (await this.#reader.item(key, found)) !== undefined) return false
+    return (await this.#swap(key, expected, write, found ?? '')) === 1
+  }
+
+  /** Rejects with an error that names `NOT_A_NUMBER` or `OUT_OF_RANGE`. */
+  async increment(key: string, delta: number, expiresAt: number | undefined): Promise<number> {
+    this.#tick.flush()
+    const args = [String(delta), this.#life(expiresAt), createVersion()]
+    const keys = [this.#keys.stored(key)]
+    const onWrite = this.#refresh(expiresAt, beforeKeys + 2)
+    const reply = String(await this.#connection.run({ script: incrementScript, keys, args, ...onWrite }))
+    if (reply === 'NOT_A_NUMBER') throw knownError(reply, 'The value is not a whole number')
+    if (reply === 'OUT_OF_RANGE') throw knownError(reply, 'The sum is outside ±(2^53 - 1); the counter is unchanged')
+    return Number(reply)
+  }
+
+  /** What may go into one command: on a Cluster a key each, because keys of different slots never share one. */
+  groups<Key>(keys: readonly Key[]): Key[][] {
+    return slices(keys, this.#connection.isCluster ? 1 : keysAtOnce)
+  }
+
+  #write(item: Item): Write {
+    return { key: item.key, bytes: this.#items.encode(item), expiresAt: item.expiresAt }
+  }
+
+  #isGathered({ bytes }: Write): boolean {
+    return bytes.length <= largestGathered && !this.#connection.isCluster
+  }
+
+  /** What is left of a lifetime in ms, as the scripts take it. */
+  #life(expiresAt: number | undefined): string {
+    return expiresAt === undefined ? '' : String(this.#items.remaining(expiresAt))
+  }
+
+  /** A command may wait for its connection first, and its item's lifetime goes on. */
+  #refresh(expiresAt: number | undefined, index: number): { readonly onWrite?: (args: unknown[]) => void } {
+    if (expiresAt === undefined) return {}
+    return {
+      onWrite: (args) => {
+        args[index] = this.#life(expiresAt)
+      },
+    }
+  }
+
+  async #store({ key, bytes, expiresAt }: Write): Promise<void> {
+    const stored = this.#keys.stored(key)
+    if (expiresAt === undefined) {
+      await this.#connection.send('set', [stored, bytes])
+      return
+    }
+    const life = this.#items.remaining(expiresAt)
+    if (life === 0) {
+      await this.#connection.send('unlink', [stored])
+      return
+    }
+    await this.#connection.send('set', [stored, bytes, 'PX', life], (args) => {
+      // SET takes no lifetime of 0: the least there is.
+      args[3] = String(Math.max(1, this.#items.remaining(expiresAt)))
+    })
+  }
+
+  #send(waiting: readonly WaitingWrite[]): void {
+    const [only] = waiting
+    if (only !== undefined && waiting.length === 1) {
+      this.#store(only).then(only.resolve, only.reject)
+      return
+    }
+    this.#runSet(waiting).then(
+      (failures) => {
+        for (const [index, write] of waiting.entries()) {
+          const failure = failures.get(index)
+          if (failure === undefined) write.resolve()
+          else write.reject(failure)
+        }
+      },
+      (error: unknown) => {
+        for (const write of waiting) write.reject(error)
+      },
+    )
+  }
+
+  async #storeAll(batch: readonly Write[]): Promise<void> {
+    const [failure] = (await this.#runSet(batch)).values()
+    if (failure !== undefined) throw failure
+  }
+
+  /** The failures by position; rejects when all failed. */
+  async #runSet(batch: readonly Write[]): Promise<Map<number, Error>> {
+    const keys: (string | Buffer)[] = []
+    const args: (string | Buffer)[] = []
+    for (const { key, bytes, expiresAt } of batch) {
+      keys.push(this.#keys.stored(key))
+      args.push(bytes, this.#life(expiresAt))
+    }
+    const onWrite = (written: unknown[]): void => {
+      for (const [index, { expiresAt }] of batch.entries()) {
+        if (expiresAt !== undefined) written[beforeKeys + keys.length + 2 * index + 1] = this.#life(expiresAt)
+      }
+    }
+    const reply = (await this.#connection.run({ script: setScript, keys, args, onWrite })) as (number | Buffer)[]
+    const failures = new Map<number, Error>()
+    for (let index = 0; index < reply.length; index += 2) {
+      failures.set(Number(reply[index]), new Error(String(reply[index + 1])))
+    }
+    return failures
+  }
+
+  #swap(key: string, expected: string | undefined, next: Write | undefined, absent: Buffer | string): Promise<unknown> {
+    return this.#connection.run({
+      script: swapScript,
+      keys: [this.#keys.stored(key)],
+      args: [expected ?? '', next?.bytes ?? '', this.#life(next?.expiresAt), absent],
+      ...this.#refresh(next?.expiresAt, beforeKeys + 3),
+    })
+  }
+}
+
+function slices<Value>(values: readonly Value[], size: number): Value[][] {
+  const parts: Value[][] = []
+  for (let start = 0; start < values.length; start += size) parts.push(values.slice(start, start + size))
+  return parts
+}
