@@ -1,4 +1,4 @@
-import { CacheError, type CacheErrorCode } from '@cache/core/backend'
+import { CacheError, type CacheErrorCode, cacheErrorCode } from '@cache/core/backend'
 
 /** SQLSTATE codes (PostgreSQL's Appendix A) that have a meaning of their own here. */
 const codes: Readonly<Record<string, CacheErrorCode>> = {
@@ -52,7 +52,7 @@ const hints: Readonly<Record<string, string>> = {
 
 /** The `CacheError` for whatever `pg` threw; a `CacheError` passes as it is. */
 export function postgresError(error: unknown, operation: string): CacheError {
-  if (error instanceof CacheError) return error
+  if (cacheErrorCode(error) !== undefined) return error as CacheError
   const message = error instanceof Error && error.message !== '' ? error.message : String(sqlState(error) ?? error)
   const hint = hints[sqlState(error) ?? ''] ?? ''
   return new CacheError(codeOf(error), `${operation}: ${message}${hint}`, {
@@ -70,6 +70,12 @@ export function timeoutError(operation: string, timeout: number): CacheError {
   })
 }
 
-export function closedError(operation: string): CacheError {
-  return new CacheError('CLOSED', `${operation}: the backend is closed`, { operation, backend: 'postgres' })
+export function closedError(operation: string, key?: string): CacheError {
+  return new CacheError('CLOSED', `${operation}: the backend is closed`, { operation, backend: 'postgres', key })
+}
+
+/** The same error with the name of what the caller did, who may share a statement with others. */
+export function named(error: unknown, operation: string, key: string | undefined): CacheError {
+  const { code, message, cause } = postgresError(error, operation)
+  return new CacheError(code, message, { operation, backend: 'postgres', key, cause: cause ?? error })
 }

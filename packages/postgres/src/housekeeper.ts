@@ -30,9 +30,9 @@ const roomFactor = 0.9
 export class Housekeeper {
   readonly #options: HousekeeperOptions
   readonly #limited: boolean
-  /** Rows and bytes that may be written before the limits are looked at again. */
-  readonly #rowsPerLook: number
-  readonly #bytesPerLook: number
+  /** Rows and bytes that may be written before the limits are looked at again: the room that the last look found. */
+  #rowsToLook: number
+  #bytesToLook: number
   #rows = 0
   #rowsSinceLook = 0
   #bytesSinceLook = 0
@@ -46,8 +46,8 @@ export class Housekeeper {
     this.#options = options
     const { maxEntries, maxBytes } = options
     this.#limited = maxEntries !== Number.POSITIVE_INFINITY || maxBytes !== Number.POSITIVE_INFINITY
-    this.#rowsPerLook = Math.max(1, Math.min(rowsPerStep * 4, Math.floor(maxEntries * (1 - roomFactor))))
-    this.#bytesPerLook = Math.max(1, Math.floor(maxBytes * (1 - roomFactor)))
+    this.#rowsToLook = this.#mostRows()
+    this.#bytesToLook = this.#mostBytes()
   }
 
   /** Counts what was written and starts a step in the background when it is time. */
@@ -55,20 +55,28 @@ export class Housekeeper {
     this.#rows += rows
     this.#rowsSinceLook += rows
     this.#bytesSinceLook += bytes
+    this.#startStep()
+  }
+
+  #startStep(): void {
     if (this.#running !== undefined || !(this.#rows >= rowsPerStep || this.#isLookDue())) return
     this.#running = this.#step()
+      .then(() => true)
       .catch((error: CacheError) => {
-        // The write that paid for it has succeeded; the next step tries again.
+        // The write that paid for it has succeeded; the next one tries again.
         if (this.#options.hub.active) this.#options.hub.emit({ type: 'error', error })
+        return false
       })
-      .finally(() => {
+      .then((succeeded) => {
         this.#running = undefined
+        // Something may have become due between the last look and now.
+        if (succeeded) this.#startStep()
       })
   }
 
   /** Resolves when no step is under way. */
   async settled(): Promise<void> {
-    await this.#running
+    while (this.#running !== undefined) await this.#running
   }
 
   async stats(): Promise<BackendStats> {
@@ -94,7 +102,7 @@ export class Housekeeper {
 
   #isLookDue(): boolean {
     if (!this.#limited) return false
-    return this.#rowsSinceLook >= this.#rowsPerLook || this.#bytesSinceLook >= this.#bytesPerLook
+    return this.#rowsSinceLook >= this.#rowsToLook || this.#bytesSinceLook >= this.#bytesToLook
   }
 
   async #step(): Promise<void> {
@@ -139,6 +147,17 @@ export class Housekeeper {
     const bytesPerRow = measure.rows === 0 ? 1 : measure.bytes / measure.rows
     const over = Math.max(overEntries, Math.ceil(overBytes / bytesPerRow))
     if (over > 0) await this.#evict(over, overEntries >= over ? 'entries' : 'bytes')
+    // Little room: the next look comes soon.
+    this.#rowsToLook = over > 0 ? this.#mostRows() : clamp(maxEntries - measure.rows, this.#mostRows())
+    this.#bytesToLook = over > 0 ? this.#mostBytes() : clamp(maxBytes - measure.bytes, this.#mostBytes())
+  }
+
+  #mostRows(): number {
+    return clamp(this.#options.maxEntries * (1 - roomFactor), rowsPerStep * 4)
+  }
+
+  #mostBytes(): number {
+    return clamp(this.#options.maxBytes * (1 - roomFactor), Number.POSITIVE_INFINITY)
   }
 
   async #evict(count: number, reason: EvictionReason): Promise<void> {
@@ -171,4 +190,9 @@ export class Housekeeper {
     const pages = await this.#options.table.pages()
     return pages <= sample ? 100 : (100 * sample) / pages
   }
+}
+
+/** A whole number from 1 to `most`. */
+function clamp(value: number, most: number): number {
+  return Math.max(1, Math.floor(Math.min(value, most)))
 }

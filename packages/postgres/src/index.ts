@@ -1,3 +1,4 @@
-export type { ConnectionOptions, PostgresBackendOptions } from './options.ts'
+export type { ConnectionOptions, PostgresBackendOptions, PostgresBusOptions } from './options.ts'
 export { PostgresBackend } from './postgres-backend.ts'
+export { PostgresBus } from './postgres-bus.ts'
 export { migrationSql, type SchemaOptions } from './schema.ts'

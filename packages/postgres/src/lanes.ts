@@ -54,7 +54,6 @@ const maxWriteBatches = 4
 /** The operations of the table for single keys: those of one tick and one kind become one statement. */
 export class Lanes {
   readonly #options: LanesOptions
-  readonly #all: Coalescer<never, never>[] = []
   readonly #reads: Coalescer<string, Item | undefined>
   readonly #puts: Coalescer<Record, void>
   readonly #removals: Coalescer<StoredKey, boolean>
@@ -172,11 +171,6 @@ export class Lanes {
     return this.#additions.add(stored.id, { key, stored, expiresAt, steps: [delta], sum: delta })
   }
 
-  /** Resolves when every call made so far has settled. */
-  async settled(): Promise<void> {
-    await Promise.all(this.#all.map((lane) => lane.settled()))
-  }
-
   #counter({ key, sum, expiresAt }: Addition): Record {
     const { table } = this.#options
     const item = { key, value: sum, version: createVersion(), createdAt: table.now() }
@@ -186,7 +180,7 @@ export class Lanes {
   #lane<Request, Result>(lane: Lane<Request, Result>): Coalescer<Request, Result> {
     const { timeout, ready } = this.#options
     const { operation, join, bytesOf, isRead = false } = lane
-    const coalescer = new Coalescer<Request, Result>({
+    return new Coalescer<Request, Result>({
       run: async (jobs, left) => {
         await ready()
         await runJobs(lane, jobs, left)
@@ -203,8 +197,6 @@ export class Lanes {
       overlapping: isRead,
       maxBatches: isRead ? maxReadBatches : maxWriteBatches,
     })
-    this.#all.push(coalescer as unknown as Coalescer<never, never>)
-    return coalescer
   }
 }
 

@@ -22,7 +22,7 @@ export interface ConnectionOptions {
   readonly pool?: Pool
   /** A connected client of the application's, on which everything runs in turn. It is never closed here. */
   readonly client?: ClientBase
-  /** Connections of its own at most. Default 10. */
+  /** Connections of its own at most. Default 10, with `pipeline` 2. */
   readonly maxConnections?: number
   /**
    * Whether statements are prepared once per connection and sent by name. Default true. Turn it off behind a pooler that
@@ -50,6 +50,33 @@ export interface PostgresBackendOptions extends ConnectionOptions, SchemaOptions
   readonly maxBytes?: number
   /** For tests. Default: the server's clock rules. */
   readonly clock?: Clock
+}
+
+export interface PostgresBusOptions
+  extends Omit<ConnectionOptions, 'client' | 'pipeline' | 'maxConnections' | 'lockTimeout'> {
+  /** The name that LISTEN and NOTIFY are given. Buses with different channels do not hear each other. Default `'cache'`. */
+  readonly channel?: string
+  /** How often a listening connection is tried out. Default `'5s'`. */
+  readonly heartbeat?: Duration
+}
+
+export interface ResolvedBusOptions {
+  readonly connections: ResolvedConnections
+  readonly channel: string
+  readonly heartbeat: number
+}
+
+const busNames = ['url', 'options', 'pool', 'prepare', 'connectTimeout', 'timeout', 'channel', 'heartbeat']
+
+/** Checks the options of a bus and fills in the defaults. Throws `INVALID_ARGUMENT`. */
+export function resolveBusOptions(options: PostgresBusOptions): ResolvedBusOptions {
+  const by = 'PostgresBus'
+  checkOptions(options, busNames, by)
+  return {
+    connections: resolveConnections(options, by),
+    channel: identifier(options.channel ?? 'cache', 'channel', by),
+    heartbeat: span(options.heartbeat ?? 5000, 'heartbeat', by),
+  }
 }
 
 /** The options with every default in its place. */
@@ -141,7 +168,7 @@ export function resolveConnections(options: ConnectionOptions, by: string): Reso
     config: url === undefined ? options.options : { ...options.options, connectionString: checkUrl(url, by) },
     pool,
     client,
-    maxConnections: wholeNumber(options.maxConnections ?? 10, 'maxConnections', by, 1, 1000),
+    maxConnections: wholeNumber(options.maxConnections ?? (pipeline ? 2 : 10), 'maxConnections', by, 1, 1000),
     prepare: flag(options.prepare, true, 'prepare', by),
     pipeline,
     connectTimeout: span(options.connectTimeout ?? 1000, 'connectTimeout', by),
@@ -187,11 +214,11 @@ function flag(given: boolean | undefined, fallback: boolean, name: string, by: s
   return given
 }
 
-function identifier(given: string, name: string): string {
-  const text = nonEmptyString(given, name, maker)
+function identifier(given: string, name: string, by: string = maker): string {
+  const text = nonEmptyString(given, name, by)
   // PostgreSQL cuts longer names without a word, so that two of them may become one.
   if (Buffer.byteLength(text) > 63 || text.includes('\0')) {
-    throw invalidArgument(name, given, 'a name of at most 63 bytes without NUL', maker)
+    throw invalidArgument(name, given, 'a name of at most 63 bytes without NUL', by)
   }
   return text
 }

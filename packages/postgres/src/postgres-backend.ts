@@ -3,21 +3,25 @@ import {
   type BackendEvent,
   type BackendStats,
   type CacheBackend,
-  CacheError,
-  createVersion,
+  type CacheError,
   EventHub,
   type Item,
+  invalidArgument,
 } from '@cache/core/backend'
-import { closedError, postgresError } from './errors.ts'
+import type { ClientBase } from 'pg'
+import { ClientSession } from './client-session.ts'
+import { Counting } from './counting.ts'
+import { closedError, named, postgresError } from './errors.ts'
 import { Housekeeper } from './housekeeper.ts'
 import { Lanes } from './lanes.ts'
 import { migrate } from './migrate.ts'
 import { openSession } from './open-session.ts'
 import { type PostgresBackendOptions, type ResolvedOptions, resolveOptions } from './options.ts'
+import type { Record } from './record.ts'
 import { quotedTable } from './schema.ts'
 import type { Session } from './session.ts'
 import { statementsFor } from './statements.ts'
-import { StoredKeys } from './stored-key.ts'
+import { type KeyRange, StoredKeys } from './stored-key.ts'
 import { Table } from './table.ts'
 
 /**
@@ -28,93 +32,188 @@ import { Table } from './table.ts'
  */
 export class PostgresBackend implements CacheBackend {
   readonly name: string = 'postgres'
+  readonly #given: PostgresBackendOptions
   readonly #options: ResolvedOptions
   readonly #session: Session
   readonly #table: Table
   readonly #lanes: Lanes
   readonly #housekeeper: Housekeeper
   readonly #hub: EventHub = new EventHub()
+  readonly #counting: Counting
   #ready: Promise<void> | undefined
+  #underWay = 0
+  #whenIdle: (() => void) | undefined
   #closing: Promise<void> | undefined
 
-  /** Throws `INVALID_ARGUMENT`. Connects with the first call. */
-  constructor(options: PostgresBackendOptions) {
+  /** Throws `INVALID_ARGUMENT`. Connects with the first call. `transaction` is for `within` alone. */
+  constructor(options: PostgresBackendOptions, transaction?: ClientBase) {
+    this.#given = options
     this.#options = resolveOptions(options)
     const { connections, schema, prefix, clock, format, maxEntries, maxBytes } = this.#options
-    this.#session = openSession(connections, (error) => this.#tell(postgresError(error, 'connection')))
+    this.#session =
+      transaction === undefined
+        ? openSession(connections, (error) => this.#tell(postgresError(error, 'connection')))
+        : new ClientSession(transaction, false)
     this.#table = new Table({
       run: this.#session.run,
       statements: statementsFor(quotedTable(schema), prefix === ''),
       keys: new StoredKeys(prefix),
       format: new ItemFormat(format),
       clock,
-      lockTimeout: `${connections.lockTimeout}ms`,
+      // The setting would stay until the application's transaction ends.
+      lockTimeout: transaction === undefined ? `${connections.lockTimeout}ms` : null,
       timeout: connections.timeout,
+      holds: transaction !== undefined,
       onDamaged: (error) => this.#tell(error),
     })
+    this.#counting = new Counting(this.#table)
+    this.#housekeeper = new Housekeeper({ table: this.#table, hub: this.#hub, maxEntries, maxBytes })
     this.#lanes = new Lanes({
       table: this.#table,
       timeout: connections.timeout,
       ready: () => this.#whenReady(),
-      onWritten: (rows, bytes) => this.#housekeeper.wrote(rows, bytes),
+      onWritten: (rows, bytes) => {
+        // What is swept in the application's transaction would stay locked until its end.
+        if (transaction === undefined) this.#housekeeper.wrote(rows, bytes)
+      },
     })
-    this.#housekeeper = new Housekeeper({ table: this.#table, hub: this.#hub, maxEntries, maxBytes })
+  }
+
+  /**
+   * A handle on the same items whose statements run on `client`, in the transaction that it is in: they take effect with its
+   * commit, and not at all when it is rolled back. The table must be there. Hand it to a `Cache` with the same options, and
+   * delete what the transaction makes wrong:
+   *
+   *     await client.query('begin')
+   *     await client.query('update users set name = $1 where id = 42', ['Ada'])
+   *     await new Cache({ backend: backend.within(client) }).delete('user:42')
+   *     await client.query('commit')
+   *
+   * Until the commit others are served the old value, and whoever wants to store under a deleted key waits for it, so that
+   * no load that began before the commit stores old data after it. A statement that fails ends the transaction, as any does.
+   */
+  within(client: ClientBase): PostgresBackend {
+    if (this.#closing !== undefined) throw closedError('within')
+    if (typeof client?.query !== 'function') throw invalidArgument('client', client, 'a client of pg', 'within')
+    return new PostgresBackend({ ...this.#given, migrate: false }, client)
   }
 
   readonly listen = (listener: (event: BackendEvent) => void): (() => void) => this.#hub.listen(listener)
 
-  async get(key: string): Promise<Item | undefined> {
-    this.#refuseWhenClosed('get')
-    return await this.#lanes.get(key)
+  get(key: string): Promise<Item | undefined> {
+    return this.#attempt('get', key, () => this.#lanes.get(key))
   }
 
-  async getMany(keys: readonly string[]): Promise<(Item | undefined)[]> {
-    this.#refuseWhenClosed('getMany')
-    return await Promise.all(keys.map((key) => this.#lanes.get(key)))
+  getMany(keys: readonly string[]): Promise<(Item | undefined)[]> {
+    return this.#attempt('getMany', undefined, () => Promise.all(keys.map((key) => this.#lanes.get(key))))
   }
 
-  async set(item: Item): Promise<void> {
-    this.#refuseWhenClosed('set')
-    const record = this.#table.record(item)
+  set(item: Item): Promise<void> {
+    return this.#attempt('set', item.key, () => this.#put(item, this.#table.record(item)))
+  }
+
+  setMany(items: readonly Item[]): Promise<void> {
+    return this.#attempt('setMany', undefined, async () => {
+      // Every value is encoded before the first is sent, so that one that cannot be kept leaves all others alone. Of
+      // duplicates the last one wins.
+      const records = new Map(items.map((item) => [item.key, { item, record: this.#table.record(item) }]))
+      await Promise.all([...records.values()].map(({ item, record }) => this.#put(item, record)))
+    })
+  }
+
+  delete(key: string): Promise<boolean> {
+    return this.#attempt('delete', key, () => this.#lanes.remove(key))
+  }
+
+  deleteMany(keys: readonly string[]): Promise<number> {
+    return this.#attempt('deleteMany', undefined, async () => {
+      const removed = await Promise.all([...new Set(keys)].map((key) => this.#lanes.remove(key)))
+      return removed.filter((wasLive) => wasLive).length
+    })
+  }
+
+  clear(prefix = ''): Promise<void> {
+    return this.#attempt('clear', undefined, async () => {
+      await this.#whenReady()
+      for (const range of this.#table.ranges(prefix)) {
+        // In steps, so that neither locks nor the time of one statement grow with the table. Items are met in the order of
+        // their keys, and those that were there before are all met.
+        for (let rest: KeyRange | undefined = range; rest !== undefined; ) rest = await this.#table.clear(rest)
+      }
+    })
+  }
+
+  swap(key: string, expected: string | undefined, next: Item | undefined): Promise<boolean> {
+    return this.#attempt('swap', key, () => this.#swap(key, expected, next))
+  }
+
+  increment(key: string, delta: number, expiresAt?: number): Promise<number> {
+    return this.#attempt('increment', key, async () => {
+      if (this.#table.isSealed) {
+        await this.#whenReady()
+        const swap = (expected: string | undefined, next: Item): Promise<boolean> => this.#swap(key, expected, next)
+        return await this.#counting.sealed(key, delta, expiresAt, swap)
+      }
+      const sum = await this.#lanes.increment(key, delta, expiresAt)
+      return sum ?? (await this.#counting.alone(key, delta, expiresAt))
+    })
+  }
+
+  async *keys(prefix = ''): AsyncGenerator<string, void, undefined> {
+    await this.#attempt('keys', undefined, () => this.#whenReady())
+    for (const range of this.#table.ranges(prefix)) {
+      for (let rest: KeyRange | undefined = range; rest !== undefined; ) {
+        const from: KeyRange = rest
+        const page = await this.#attempt('keys', undefined, () => this.#table.page(from))
+        yield* page.keys
+        rest = page.next
+      }
+    }
+  }
+
+  stats(): Promise<BackendStats> {
+    return this.#attempt('stats', undefined, async () => {
+      await this.#whenReady()
+      return await this.#housekeeper.stats()
+    })
+  }
+
+  /**
+   * Removes every expired item and resolves to how many there were. Expired items are never served, and writes remove some
+   * of them as they go, so this is for tables that are seldom written to. Several processes may do it at once.
+   */
+  cleanupExpired(): Promise<number> {
+    return this.#attempt('cleanupExpired', undefined, async () => {
+      await this.#whenReady()
+      return await this.#housekeeper.removeExpired()
+    })
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  async #close(): Promise<void> {
+    // Whatever is under way runs on, and what it still needs is closed after it.
+    if (this.#underWay > 0) {
+      await new Promise<void>((resolve) => {
+        this.#whenIdle = resolve
+      })
+    }
+    await this.#housekeeper.settled()
+    await this.#session.close()
+  }
+
+  /** An item that nothing is left of leaves the key empty. */
+  async #put(item: Item, record: Record): Promise<void> {
     if (this.#isOver(item)) await this.#lanes.remove(item.key)
     else await this.#lanes.put(record)
   }
 
-  async setMany(items: readonly Item[]): Promise<void> {
-    this.#refuseWhenClosed('setMany')
-    // Every value is encoded before the first is sent, so that one that cannot be kept leaves all others alone. Of
-    // duplicates the last one wins.
-    const records = new Map(items.map((item) => [item.key, { item, record: this.#table.record(item) }]))
-    const all = [...records.values()]
-    await Promise.all(
-      all.map(({ item, record }) => (this.#isOver(item) ? this.#lanes.remove(item.key) : this.#lanes.put(record))),
-    )
-  }
-
-  async delete(key: string): Promise<boolean> {
-    this.#refuseWhenClosed('delete')
-    return await this.#lanes.remove(key)
-  }
-
-  async deleteMany(keys: readonly string[]): Promise<number> {
-    this.#refuseWhenClosed('deleteMany')
-    const removed = await Promise.all([...new Set(keys)].map((key) => this.#lanes.remove(key)))
-    return removed.filter((wasLive) => wasLive).length
-  }
-
-  async clear(prefix = ''): Promise<void> {
-    this.#refuseWhenClosed('clear')
-    await this.#whenReady()
-    for (const range of this.#table.ranges(prefix)) {
-      // In steps, so that neither locks nor the time of one statement grow with the table. Items are met in the order of
-      // their keys, and those that were there before are all met.
-      for (let rest: typeof range | undefined = range; rest !== undefined; ) rest = await this.#table.clear(rest)
-    }
-  }
-
-  async swap(key: string, expected: string | undefined, next: Item | undefined): Promise<boolean> {
-    this.#refuseWhenClosed('swap')
-    const record = next === undefined || this.#isOver(next) ? undefined : this.#table.record(next)
+  async #swap(key: string, expected: string | undefined, next: Item | undefined): Promise<boolean> {
+    const made = next === undefined ? undefined : this.#table.record(next)
+    const record = next === undefined || this.#isOver(next) ? undefined : made
     if (expected !== undefined) {
       return await (record === undefined
         ? this.#lanes.removeVersion(key, expected)
@@ -129,89 +228,6 @@ export class PostgresBackend implements CacheBackend {
     return record === undefined || (await this.#table.replaceDamaged(record, row))
   }
 
-  async increment(key: string, delta: number, expiresAt?: number): Promise<number> {
-    this.#refuseWhenClosed('increment')
-    if (this.#table.isSealed) return await this.#incrementSealed(key, delta, expiresAt)
-    const sum = await this.#lanes.increment(key, delta, expiresAt)
-    return sum ?? (await this.#incrementAlone(key, delta, expiresAt))
-  }
-
-  async *keys(prefix = ''): AsyncGenerator<string, void, undefined> {
-    this.#refuseWhenClosed('keys')
-    await this.#whenReady()
-    for (const range of this.#table.ranges(prefix)) {
-      for (let rest: typeof range | undefined = range; rest !== undefined; ) {
-        this.#refuseWhenClosed('keys')
-        const page = await this.#table.page(rest)
-        yield* page.keys
-        rest = page.next
-      }
-    }
-  }
-
-  async stats(): Promise<BackendStats> {
-    this.#refuseWhenClosed('stats')
-    await this.#whenReady()
-    return await this.#housekeeper.stats()
-  }
-
-  /**
-   * Removes every expired item and resolves to how many there were. Expired items are never served, and writes remove some
-   * of them as they go, so this is for tables that are seldom written to. Several processes may do it at once.
-   */
-  async cleanupExpired(): Promise<number> {
-    this.#refuseWhenClosed('cleanupExpired')
-    await this.#whenReady()
-    return await this.#housekeeper.removeExpired()
-  }
-
-  close(): Promise<void> {
-    this.#closing ??= this.#close()
-    return this.#closing
-  }
-
-  async #close(): Promise<void> {
-    await this.#lanes.settled()
-    await this.#housekeeper.settled()
-    await this.#session.close()
-  }
-
-  /** The server, when it refuses a step, does not say why; looks for the reason, and tries again where there is none left. */
-  async #incrementAlone(key: string, delta: number, expiresAt: number | undefined): Promise<number> {
-    for (;;) {
-      const record = this.#table.record(this.#counter(key, delta, expiresAt))
-      const row = await this.#table.raw(key)
-      // What cannot be read counts as absent.
-      const isDamaged = row !== undefined && !this.#table.isSound(key, row)
-      if (isDamaged && (await this.#table.replaceDamaged(record, row))) return delta
-      if (isDamaged) continue
-      const sum = (await this.#table.increment([record])).get(record.stored.id)
-      if (sum !== undefined) return sum
-      if (row === undefined) continue
-      if (row[2] === null || row[2] === undefined) throw notANumber(key)
-      if (!Number.isSafeInteger(Number(row[2]) + delta)) throw outOfRange(key)
-    }
-  }
-
-  /** The server cannot read what is encrypted: a loop of compare-and-set. */
-  async #incrementSealed(key: string, delta: number, expiresAt: number | undefined): Promise<number> {
-    for (;;) {
-      const item = await this.#lanes.get(key)
-      const isCounter = item !== undefined && item.value !== undefined
-      if (isCounter && !Number.isSafeInteger(item.value)) throw notANumber(key)
-      const sum = isCounter ? (item.value as number) + delta : delta
-      if (!Number.isSafeInteger(sum)) throw outOfRange(key)
-      const next = isCounter ? { ...item, value: sum, version: createVersion() } : this.#counter(key, sum, expiresAt)
-      if (await this.swap(key, item?.version, next)) return sum
-    }
-  }
-
-  #counter(key: string, value: number, expiresAt: number | undefined): Item {
-    const item = { key, value, version: createVersion(), createdAt: this.#table.now() }
-    return expiresAt === undefined ? item : { ...item, expiresAt }
-  }
-
-  /** Whether nothing is left of the item's life. */
   #isOver(item: Item): boolean {
     return item.expiresAt !== undefined && item.expiresAt <= this.#table.now()
   }
@@ -229,27 +245,21 @@ export class PostgresBackend implements CacheBackend {
     }
   }
 
-  #refuseWhenClosed(operation: string): void {
-    if (this.#closing !== undefined) throw closedError(operation)
+  /** One operation: refused when closed, waited for by `close`, its failure named after it. */
+  async #attempt<Result>(operation: string, key: string | undefined, work: () => Promise<Result>): Promise<Result> {
+    if (this.#closing !== undefined) throw closedError(operation, key)
+    this.#underWay += 1
+    try {
+      return await work()
+    } catch (error) {
+      throw named(error, operation, key)
+    } finally {
+      this.#underWay -= 1
+      if (this.#underWay === 0) this.#whenIdle?.()
+    }
   }
 
   #tell(error: CacheError): void {
     if (this.#hub.active) this.#hub.emit({ type: 'error', error })
   }
-}
-
-function notANumber(key: string): CacheError {
-  return new CacheError('NOT_A_NUMBER', 'increment: the value is not a whole number', {
-    operation: 'increment',
-    backend: 'postgres',
-    key,
-  })
-}
-
-function outOfRange(key: string): CacheError {
-  return new CacheError('OUT_OF_RANGE', 'increment: the sum is not an exact whole number (2^53 - 1 at most)', {
-    operation: 'increment',
-    backend: 'postgres',
-    key,
-  })
 }

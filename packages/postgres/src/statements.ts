@@ -15,6 +15,8 @@ export interface Statements {
   readonly replace: Statement
   readonly remove: Statement
   readonly removeVersions: Statement
+  readonly hold: Statement
+  readonly release: Statement
   readonly increment: Statement
   readonly clear: Statement
   readonly keys: Statement
@@ -107,19 +109,25 @@ export function statementsFor(table: string, isRoot: boolean): Statements {
         placeholder = r.placeholder, expires_at = ${now} + r.life * interval '1 millisecond', written_at = ${now}
       from r join locked l on l.key = r.key where t.key = r.key and t.version = r.expected and ${live} returning t.key`),
 
-    // Resolves each row that was removed to whether a live value was there.
+    // Returns each row that was removed, and whether a live value was there.
     remove: statement(`with locked as (
         select t.key from ${table} t where t.key = any ((select $3::text[])::text[]) and ${lockTimeout('$2')}
         order by t.key for update
       )
       delete from ${table} t using locked l where t.key = l.key
-      returning coalesce(t.long_key, t.key), ${live} and not t.placeholder`),
+      returning t.key, coalesce(t.long_key, t.key), ${live} and not t.placeholder`),
 
     removeVersions: statement(`with locked as (
         select t.key, e.expected from ${table} t join unnest($3::text[], $4::text[]) as e (key, expected) on e.key = t.key
         where ${lockTimeout('$2')} order by t.key for update of t
       )
       delete from ${table} t using locked l where t.key = l.key and t.version = l.expected and ${live} returning t.key`),
+
+    // A row that is made and removed in one transaction: until it ends, whoever wants to store under that key waits.
+    hold: statement(`insert into ${table} as t (key, version, value)
+      select k.key, 'held', '' from unnest($1::text[]) as k (key) order by k.key collate "C"
+      on conflict (key) do nothing returning t.key`),
+    release: statement(`delete from ${table} t where t.key = any ((select $1::text[])::text[])`),
 
     // What counts as absent starts from 0 with its own deadline; a row that is refused is not returned.
     increment: statement(`insert into ${table} as t (${rowColumns}) ${newRows}

@@ -18,6 +18,8 @@ export interface TableOptions {
   readonly lockTimeout: string | null
   /** Milliseconds per statement, unless the call says otherwise. */
   readonly timeout: number
+  /** Whether a removal keeps others from storing under its keys until the transaction ends, also where nothing was. */
+  readonly holds: boolean
   readonly onDamaged: (error: CacheError) => void
 }
 
@@ -117,10 +119,35 @@ export class Table {
 
   /** Resolves to the whole encoded keys at which a live value was. */
   async remove(keys: readonly StoredKey[], timeout?: number): Promise<Set<string>> {
+    const removed = await this.#remove(keys, timeout)
+    if (this.#options.holds) await this.#hold(keys, removed, timeout)
+    return new Set(removed.filter((row) => row[2] === 't').map((row) => row[1] as string))
+  }
+
+  async #remove(keys: readonly StoredKey[], timeout: number | undefined): Promise<Row[]> {
     const { statements, lockTimeout } = this.#options
     const values = [this.#instant(), lockTimeout, textArray(keys.map(({ id }) => id))]
-    const rows = await this.#run(statements.remove, values, 'delete', timeout)
-    return new Set(rows.filter((row) => row[1] === 't').map(keyOfRow))
+    return await this.#run(statements.remove, values, 'delete', timeout)
+  }
+
+  /**
+   * Keeps others from storing under the keys until the transaction ends. A row that was removed does so by itself; where
+   * none was, a load could otherwise begin before the commit, read the application's old data, and store them after it.
+   */
+  async #hold(keys: readonly StoredKey[], removed: readonly Row[], timeout: number | undefined): Promise<void> {
+    const held = new Set(removed.map((row) => row[0] as string))
+    const { statements } = this.#options
+    for (;;) {
+      const free = keys.filter(({ id }) => !held.has(id))
+      if (free.length === 0) return
+      const rows = await this.#run(statements.hold, [textArray(free.map(({ id }) => id))], 'delete', timeout)
+      const made = rows.map((row) => row[0] as string)
+      if (made.length > 0) await this.#run(statements.release, [textArray(made)], 'delete', timeout)
+      for (const id of made) held.add(id)
+      // The rest was stored by others in between: that, too, is from before the commit.
+      const rest = free.filter(({ id }) => !held.has(id))
+      if (rest.length > 0) for (const row of await this.#remove(rest, timeout)) held.add(row[0] as string)
+    }
   }
 
   /** Adds each record's number. Resolves to the sums by id; a key that is refused is not among them, nor a damaged one. */

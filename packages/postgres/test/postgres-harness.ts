@@ -91,6 +91,8 @@ export function postgresHarness({ name, url, options, withClock, restart }: Post
         }),
     break: () => proxy?.cut(),
     heal: () => proxy?.heal(),
+    freeze: () => proxy?.swallowReplies(),
+    thaw: () => proxy?.heal(),
     failureBound: 1500,
     without: {
       reopen: 'another run restarts the server',

@@ -1,0 +1,42 @@
+import type { BusMessage } from '@cache/core/backend'
+
+/** Announcements as JSON, which keeps any string, lone surrogates too. The first member tells the version of this form. */
+export function encodeBusMessage(message: BusMessage): string {
+  return JSON.stringify({ v: 1, ...message })
+}
+
+/** The announcement, or `undefined` for text that is none, or one of a later version. */
+export function decodeBusMessage(text: string): BusMessage | undefined {
+  const parsed = parse(text)
+  if (parsed === undefined || parsed.v !== 1) return undefined
+  const { kind, source, keys, versions, prefix } = parsed
+  if (typeof source !== 'string') return undefined
+  switch (kind) {
+    case 'set':
+      return isTexts(keys) && isTexts(versions) && keys.length === versions.length
+        ? { kind, source, keys, versions }
+        : undefined
+    case 'delete':
+      return isTexts(keys) ? { kind, source, keys } : undefined
+    case 'clear':
+      return typeof prefix === 'string' ? { kind, source, prefix } : undefined
+    case 'foreign':
+      if (keys === undefined) return { kind, source }
+      return isTexts(keys) ? { kind, source, keys } : undefined
+    default:
+      return undefined
+  }
+}
+
+function parse(text: string): Record<string, unknown> | undefined {
+  try {
+    const value: unknown = JSON.parse(text)
+    return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : undefined
+  } catch {
+    return undefined
+  }
+}
+
+function isTexts(value: unknown): value is string[] {
+  return Array.isArray(value) && value.every((entry) => typeof entry === 'string')
+}

@@ -1,0 +1,60 @@
+import { CacheError, type CacheErrorCode, createVersion, type Item } from '@cache/core/backend'
+import type { Table } from './table.ts'
+
+/** Counts where the server by itself does not: when it refused a step, and when it cannot read the values. */
+export class Counting {
+  readonly #table: Table
+
+  constructor(table: Table) {
+    this.#table = table
+  }
+
+  /** The server, when it refuses a step, does not say why; looks for the reason, and tries again where there is none left. */
+  async alone(key: string, delta: number, expiresAt: number | undefined): Promise<number> {
+    for (;;) {
+      const record = this.#table.record(this.#counter(key, delta, expiresAt))
+      const row = await this.#table.raw(key)
+      // What cannot be read counts as absent.
+      const isDamaged = row !== undefined && !this.#table.isSound(key, row)
+      if (isDamaged && (await this.#table.replaceDamaged(record, row))) return delta
+      if (isDamaged) continue
+      const sum = (await this.#table.increment([record])).get(record.stored.id)
+      if (sum !== undefined) return sum
+      if (row === undefined) continue
+      if (row[2] === null || row[2] === undefined) throw refusal('NOT_A_NUMBER')
+      if (!Number.isSafeInteger(Number(row[2]) + delta)) throw refusal('OUT_OF_RANGE')
+    }
+  }
+
+  /** Of what is encrypted the server cannot make a sum: a loop of compare-and-set. */
+  async sealed(
+    key: string,
+    delta: number,
+    expiresAt: number | undefined,
+    swap: (expected: string | undefined, next: Item) => Promise<boolean>,
+  ): Promise<number> {
+    for (;;) {
+      const [item] = await this.#table.get([key])
+      const isCounter = item !== undefined && item.value !== undefined
+      if (isCounter && !Number.isSafeInteger(item.value)) throw refusal('NOT_A_NUMBER')
+      const sum = isCounter ? (item.value as number) + delta : delta
+      if (!Number.isSafeInteger(sum)) throw refusal('OUT_OF_RANGE')
+      const next = isCounter ? { ...item, value: sum, version: createVersion() } : this.#counter(key, sum, expiresAt)
+      if (await swap(item?.version, next)) return sum
+    }
+  }
+
+  #counter(key: string, value: number, expiresAt: number | undefined): Item {
+    const item = { key, value, version: createVersion(), createdAt: this.#table.now() }
+    return expiresAt === undefined ? item : { ...item, expiresAt }
+  }
+}
+
+const reasons: Readonly<Partial<Record<CacheErrorCode, string>>> = {
+  NOT_A_NUMBER: 'The value is not a whole number',
+  OUT_OF_RANGE: 'The sum would not be an exact whole number (2^53 - 1 at most)',
+}
+
+function refusal(code: 'NOT_A_NUMBER' | 'OUT_OF_RANGE'): CacheError {
+  return new CacheError(code, reasons[code] as string)
+}

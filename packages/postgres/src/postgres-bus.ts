@@ -1,0 +1,66 @@
+import { type Bus, type BusListener, type BusMessage, CacheError, createVersion } from '@cache/core/backend'
+import { postgresError } from './errors.ts'
+import { openListener } from './listen-source.ts'
+import { toPayloads } from './notification.ts'
+import { Notifier } from './notifier.ts'
+import { openSession } from './open-session.ts'
+import { type PostgresBusOptions, resolveBusOptions } from './options.ts'
+import type { Session } from './session.ts'
+import { Subscription } from './subscription.ts'
+
+/**
+ * Announcements of changes over LISTEN and NOTIFY.
+ *
+ * Needs a URL that leads to the server itself: a pooler in transaction mode accepts LISTEN and delivers nothing, which
+ * `subscribe` finds out by a test notification. Delivery is best effort, as NOTIFY's is: who was not connected never hears
+ * of it, and is told so by `disconnected`.
+ */
+export class PostgresBus implements Bus {
+  readonly name: string = 'postgres'
+  /** Tells the parts of this bus's long messages from those of others. */
+  readonly #sender: string = createVersion()
+  readonly #session: Session
+  readonly #notifier: Notifier
+  readonly #subscription: Subscription
+  #closing: Promise<void> | undefined
+
+  /** Connects with the first message. Throws `INVALID_ARGUMENT`. */
+  constructor(options: PostgresBusOptions) {
+    const { connections, channel, heartbeat } = resolveBusOptions(options)
+    // A failure of the publisher reaches whoever publishes.
+    this.#session = openSession({ ...connections, maxConnections: 1 }, () => {})
+    this.#notifier = new Notifier({ session: this.#session, channel, timeout: connections.timeout })
+    const source = { connections, channel, heartbeat, session: this.#session }
+    this.#subscription = new Subscription((events) => openListener(source, events))
+  }
+
+  async publish(message: BusMessage): Promise<void> {
+    await this.#attempt('publish', () => this.#notifier.send(toPayloads(message, this.#sender)))
+  }
+
+  async subscribe(listener: BusListener): Promise<() => Promise<void>> {
+    return await this.#attempt('subscribe', () => this.#subscription.add(listener))
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  async #close(): Promise<void> {
+    await this.#subscription.stop()
+    await this.#notifier.settled()
+    await this.#session.close()
+  }
+
+  async #attempt<Result>(operation: string, work: () => Promise<Result>): Promise<Result> {
+    if (this.#closing !== undefined) {
+      throw new CacheError('CLOSED', 'The bus was closed', { operation, backend: this.name })
+    }
+    try {
+      return await work()
+    } catch (error) {
+      throw postgresError(error, operation)
+    }
+  }
+}
