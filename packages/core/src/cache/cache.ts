@@ -25,6 +25,7 @@ import { type LockHandle, type LockOptions, Locks } from './locks.ts'
 import { runAsync } from './operation.ts'
 import { type RateLimitOptions, type RateLimitResult, RateLimits } from './rate-limits.ts'
 import { Reads } from './reads.ts'
+import type { Recorder } from './recorder.ts'
 import { Scope } from './scope.ts'
 import type { Reader } from './store.ts'
 import { getsAreTraced, traceGet, traceWrite } from './tracing.ts'
@@ -57,7 +58,9 @@ export class Cache<Value = unknown> {
   readonly #loading: Loading
   readonly #locks: Locks
   readonly #rateLimits: RateLimits
-  readonly #reader: Reader | undefined
+  #reader: Reader | undefined
+  readonly #recorder: Recorder
+  readonly #listeners: Listeners
   /** Whether keys reach the backend as they are: no namespace, no `transformKey`. */
   readonly #plainKeys: boolean
   /** Whether no option of the cache renews fresh values. */
@@ -70,6 +73,8 @@ export class Cache<Value = unknown> {
     this.#scope = parent ?? openScope(options)
     this.#context = this.#scope.context
     this.#events = parent === undefined ? new BackendEvents(this.#scope) : undefined
+    this.#recorder = this.#context.recorder
+    this.#listeners = this.#context.listeners
     this.#reads = new Reads(this.#scope)
     this.#writes = new Writes(this.#scope)
     this.#conditional = new ConditionalWrites(this.#scope)
@@ -84,13 +89,11 @@ export class Cache<Value = unknown> {
 
   /** Resolves to the value, or to `undefined` when there is none, it expired, or one of its tags was invalidated. */
   get<T extends Value = Value>(key: string, options?: ReadOptions): Promise<T | undefined> {
-    const { recorder } = this.#context
-    recorder.gets += 1
-    // One in 64 takes the way that is timed; the first included.
-    if (options === undefined && (recorder.gets & 63) !== 1) {
+    // One in 64 takes the way that is timed, because reading the clock costs more than a hit in memory.
+    if (options === undefined && (this.#recorder.hits & 63) !== 0) {
       const item = this.#readily(key)
       if (item !== undefined) {
-        this.#scope.countHit(key, false)
+        this.#countHit(key)
         return Promise.resolve(item.value as T)
       }
     }
@@ -132,7 +135,7 @@ export class Cache<Value = unknown> {
     const item = typeof loader === 'function' ? this.#readily(key) : undefined
     if (item !== undefined) {
       if (options === undefined ? this.#neverRenews : this.#asksNothing(options)) {
-        this.#scope.countHit(key, false)
+        this.#countHit(key)
         return Promise.resolve(item.value as T)
       }
       if (this.#renewedBehind(key, loader, options ?? {}, item)) return Promise.resolve(item.value as T)
@@ -318,6 +321,7 @@ export class Cache<Value = unknown> {
 
   async #closeScope(): Promise<void> {
     this.#scope.closed = true
+    this.#reader = undefined
   }
 
   async #close(events: BackendEvents): Promise<void> {
@@ -329,6 +333,11 @@ export class Cache<Value = unknown> {
     events.close()
     context.share.caches -= 1
     if (context.share.caches === 0) await (context.backend as CacheBackend).close?.()
+  }
+
+  #countHit(key: string): void {
+    this.#recorder.hits += 1
+    if (this.#listeners.hit) this.#scope.tell('hit', { key, stale: false })
   }
 
   /** A fresh item of valid tags, where one can be had without waiting. The path of every hit: it allocates nothing. */
@@ -379,8 +388,8 @@ export class Cache<Value = unknown> {
 
   async #get(key: string, options: ReadOptions = {}): Promise<unknown> {
     const { failure, stale } = this.#readOptions(options, 'get')
-    const { recorder } = this.#context
-    if ((recorder.gets & 63) !== 1) return await runAsync(this.#reads.get(key, 'get', failure, stale))
+    const recorder = this.#recorder
+    if ((recorder.hits & 63) !== 0) return await runAsync(this.#reads.get(key, 'get', failure, stale))
     const started = performance.now()
     const value = await runAsync(this.#reads.get(key, 'get', failure, stale))
     recorder.timedGets += 1

@@ -59,7 +59,7 @@ export class Context {
       readerOf(local ? (store as SyncCacheBackend) : backend) ?? (local ? (store as SyncCacheBackend) : undefined)
     this.share = shareOf(backend)
     this.settings = settings
-    this.tags = new TagRecords(store, this.share, settings.clock, settings.tagTtl)
+    this.tags = new TagRecords(store, this.share, settings.clock, settings.tagTtl, local)
   }
 
   now(): number {

@@ -11,8 +11,6 @@ export class Recorder {
   loadFailures = 0
   errors = 0
   loadTime = 0
-  /** Counts every `get`, to time one in 64: reading the clock costs more than a hit in memory. */
-  gets = 0
   timedGets = 0
   getTime = 0
 

@@ -21,6 +21,7 @@ import { isFresh } from './lifetime.ts'
 import { runSync } from './operation.ts'
 import { type RateLimitOptions, type RateLimitResult, RateLimits } from './rate-limits.ts'
 import { Reads } from './reads.ts'
+import type { Recorder } from './recorder.ts'
 import { Scope } from './scope.ts'
 import type { Reader } from './store.ts'
 import { loadSync } from './sync-loading.ts'
@@ -44,7 +45,9 @@ export class SyncCache<Value = unknown> {
   readonly #writes: Writes
   readonly #conditional: ConditionalWrites
   readonly #rateLimits: RateLimits
-  readonly #reader: Reader
+  #reader: Reader | undefined
+  readonly #recorder: Recorder
+  readonly #listeners: Listeners
   readonly #plainKeys: boolean
   readonly #events: BackendEvents | undefined
 
@@ -53,21 +56,21 @@ export class SyncCache<Value = unknown> {
     this.#scope = parent ?? openScope(options)
     this.#context = this.#scope.context
     this.#events = parent === undefined ? new BackendEvents(this.#scope) : undefined
+    this.#recorder = this.#context.recorder
+    this.#listeners = this.#context.listeners
     this.#reads = new Reads(this.#scope)
     this.#writes = new Writes(this.#scope)
     this.#conditional = new ConditionalWrites(this.#scope)
     this.#rateLimits = new RateLimits(this.#scope)
-    this.#reader = this.#context.reader as Reader
+    this.#reader = this.#context.reader
     this.#plainKeys = this.#scope.path === '' && this.#context.settings.transformKey === undefined
   }
 
   get<T extends Value = Value>(key: string, options?: ReadOptions): T | undefined {
-    const { recorder } = this.#context
-    recorder.gets += 1
-    if (options === undefined && (recorder.gets & 63) !== 1) {
+    if (options === undefined && (this.#recorder.hits & 63) !== 0) {
       const item = this.#readily(key)
       if (item !== undefined) {
-        this.#scope.countHit(key, false)
+        this.#countHit(key)
         return item.value as T
       }
     }
@@ -95,7 +98,7 @@ export class SyncCache<Value = unknown> {
   getOrSet<T extends Value = Value>(key: string, loader: () => T | undefined, options?: WriteOptions): T {
     const item = typeof loader === 'function' ? this.#readily(key) : undefined
     if (item !== undefined) {
-      this.#scope.countHit(key, false)
+      this.#countHit(key)
       return item.value as T
     }
     checkFunction(loader, 'loader', 'getOrSet')
@@ -214,6 +217,7 @@ export class SyncCache<Value = unknown> {
   close(): void {
     if (this.#scope.closed) return
     this.#scope.closed = true
+    this.#reader = undefined
     if (this.#events === undefined) return
     const context = this.#context
     context.closed = true
@@ -227,13 +231,19 @@ export class SyncCache<Value = unknown> {
     this.close()
   }
 
+  #countHit(key: string): void {
+    this.#recorder.hits += 1
+    if (this.#listeners.hit) this.#scope.tell('hit', { key, stale: false })
+  }
+
   #readily(key: string): Item | undefined {
-    if (typeof key !== 'string' || this.#context.closed || this.#scope.closed) return undefined
+    const reader = this.#reader
+    if (reader === undefined || typeof key !== 'string' || this.#context.closed) return undefined
     let item: Item | undefined
     try {
-      item = this.#reader.get(this.#plainKeys && key.charCodeAt(0) !== 64 ? key : this.#scope.stored(key, 'get'))
+      item = reader.get(this.#plainKeys && key.charCodeAt(0) !== 64 ? key : this.#scope.stored(key, 'get'))
       if (item === undefined || item.value === undefined) return undefined
-      if (item.tags !== undefined && !this.#context.tags.validNow(item.tags, this.#reader)) return undefined
+      if (item.tags !== undefined && !this.#context.tags.validNow(item.tags, reader)) return undefined
     } catch {
       // The other way meets the same failure, and tells it.
       return undefined
@@ -244,8 +254,8 @@ export class SyncCache<Value = unknown> {
 
   #get(key: string, options: ReadOptions = {}): unknown {
     const { failure, stale } = this.#readOptions(options, 'get')
-    const { recorder } = this.#context
-    if ((recorder.gets & 63) !== 1) return runSync(this.#reads.get(key, 'get', failure, stale))
+    const recorder = this.#recorder
+    if ((recorder.hits & 63) !== 0) return runSync(this.#reads.get(key, 'get', failure, stale))
     const started = performance.now()
     const value = runSync(this.#reads.get(key, 'get', failure, stale))
     recorder.timedGets += 1

@@ -29,6 +29,6 @@ export interface Stats {
   readonly hitRate: number
   /** Milliseconds, mean over all loads; 0 before the first. */
   readonly averageLoadTime: number
-  /** Milliseconds, mean over a sample of one `get` in 64, the first included; 0 before the first. */
+  /** Milliseconds, mean over a sample of `get`s (about one in 64, the first included); 0 before the first. */
   readonly averageGetTime: number
 }
