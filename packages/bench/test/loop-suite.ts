@@ -14,7 +14,7 @@ export const suite: Suite = {
   open: async () => ({ shared: { step: 1 } }),
   candidates: [
     { name: 'sync', measure: (_, { shared }) => measureSync(() => (shared as { step: number }).step, loop) },
-    { name: 'async', rows: ['count'], measure: () => measureAsync(async () => 1, loop) },
+    { name: 'async', rows: ['count'], measure: () => measureAsync(async () => 1, Number, loop) },
     { name: 'idle', measure: () => ({ value: 1, work: 0 }) },
     { name: 'uneven', rows: ['count'], measure: () => measureSync(() => Math.random(), loop) },
     { name: 'throwing', rows: ['count'], measure: () => Promise.reject(new Error('no server')) },
