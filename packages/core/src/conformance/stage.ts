@@ -87,10 +87,9 @@ export class Stage {
       return
     }
     await backend.set(this.item(canary, 'sings', { expiresAt: instant + 20 }))
-    await this.until(
-      async () => (await backend.get(canary)) === undefined && Date.now() >= instant,
-      `an item with expiresAt ${instant} to expire`,
-    )
+    const over = async (): Promise<boolean> => (await backend.get(canary)) === undefined && Date.now() >= instant
+    const bound = this.patience + Math.max(0, instant - Date.now())
+    await this.until(over, `an item with expiresAt ${instant} to expire`, bound)
   }
 
   /** Whether the deadline surely lies ahead still. Without a clock of its own the machine may have been slow. */

@@ -51,6 +51,20 @@ describe('the suite catches every broken backend', () => {
     })
   }
 
+  // What only a clock that is moved can show: a deadline met to the millisecond, ten years.
+  const toTheMillisecond = [
+    'drops items without a deadline after a year',
+    'serves an item at the very instant of its deadline',
+    'keeps deadlines in whole seconds, rounded down',
+  ]
+  for (const { rule: id, does, realTime } of collection) {
+    if (!/^2\.|^7\.4|^8\.2/.test(id) || toTheMillisecond.includes(does) || !realTime) continue
+    it(`rule ${id} catches in real time, without a clock of its own, a backend that ${does}`, async () => {
+      const outcome = await runRule(ruleOf(id), realTime())
+      assert.equal(outcome.status, 'failed')
+    })
+  }
+
   for (const rule of rules) {
     it(`rule ${rule.id} passes on an honest backend`, async () => {
       const outcome = await runRule(rule, honest(rule))

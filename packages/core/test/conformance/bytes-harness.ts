@@ -1,12 +1,21 @@
-import { createMovableClock, type Harness } from '../../src/conformance/index.ts'
+import { type Clock, systemClock } from '../../src/backend-kit/index.ts'
+import { createMovableClock, type Harness, type MovableClock } from '../../src/conformance/index.ts'
 import { ByteStore } from './byte-store.ts'
 import { BytesBackend, type BytesBackendOptions } from './bytes-backend.ts'
 
 type Backend = new (options: BytesBackendOptions) => BytesBackend
 
+/** The same by the machine's clock, as a store has it that judges lifetimes by a clock of its own. */
+export function realTimeHarness(Kind: Backend = BytesBackend): Harness {
+  const { clock: _, ...rest } = bytesHarness(Kind, systemClock)
+  return { ...rest, name: 'bytes in real time', patience: 2000 }
+}
+
 /** A harness that lacks nothing, over the reference backend of bytes or one that was made from it. */
-export function bytesHarness(Kind: Backend = BytesBackend): Required<Omit<Harness, 'dispose'>> {
-  const clock = createMovableClock()
+export function bytesHarness(
+  Kind: Backend = BytesBackend,
+  clock: Clock = createMovableClock(),
+): Required<Omit<Harness, 'dispose'>> {
   let store = new ByteStore()
   const open = (rest: Partial<BytesBackendOptions> = {}): BytesBackend => new Kind({ store, clock, ...rest })
   const openEmpty = (rest: Partial<BytesBackendOptions> = {}): BytesBackend => {
@@ -21,7 +30,7 @@ export function bytesHarness(Kind: Backend = BytesBackend): Required<Omit<Harnes
     seed: 14,
     failureBound: 500,
     patience: 500,
-    clock,
+    clock: clock as MovableClock,
     open: () => openEmpty(),
     openSecond: () => open(),
     openOther: () => open({ prefix: 'other:' }),

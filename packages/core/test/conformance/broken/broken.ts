@@ -7,4 +7,6 @@ export interface Broken {
   /** What it does wrong: a verb with its object, without a subject. */
   readonly does: string
   readonly harness: () => Harness
+  /** The same by the machine's clock, where the backend takes one. */
+  readonly realTime?: () => Harness
 }

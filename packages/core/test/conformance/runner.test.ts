@@ -1,0 +1,163 @@
+import assert from 'node:assert/strict'
+import * as nodeTest from 'node:test'
+import { describe, expect, it, vi } from 'vitest'
+import {
+  chapters,
+  conformance,
+  type Harness,
+  type It,
+  type Runner,
+  type RunningTest,
+} from '../../src/conformance/index.ts'
+import { BytesBackend } from './bytes-backend.ts'
+import { bytesHarness } from './bytes-harness.ts'
+import { mapHarness } from './map-harness.ts'
+
+const rules = chapters.flatMap((chapter) => chapter.rules)
+
+interface Declared {
+  readonly title: string
+  readonly skipped: boolean
+  run(running?: RunningTest): Promise<void>
+}
+
+/** A runner that only takes note of what is declared. */
+function declare(harness: Harness): Declared[] {
+  const declared: Declared[] = []
+  const note = (title: string, run: Declared['run']): number => declared.push({ title, skipped: false, run })
+  const noteSkipped = (title: string): number => declared.push({ title, skipped: true, run: async () => {} })
+  const own: It = Object.assign(note, { skip: noteSkipped })
+  conformance(harness, { describe: (_, body) => body(), it: own })
+  return declared
+}
+
+function one(declared: readonly Declared[], id: string): Declared {
+  const found = declared.find(({ title }) => title.startsWith(`${id} `))
+  assert(found)
+  return found
+}
+
+describe('the suite in a runner', () => {
+  it('declares one test for each rule, titled by number and promise', () => {
+    const declared = declare(bytesHarness())
+    assert.deepEqual(
+      declared.map(({ title }) => title),
+      rules.map((rule) => `${rule.id} ${rule.says}`),
+    )
+  })
+
+  it('fits the runner of Node as well as vitest', () => {
+    const runners: readonly Runner[] = [
+      { describe, it },
+      { describe: nodeTest.describe, it: nodeTest.it },
+    ]
+    assert.equal(runners.length, 2)
+  })
+
+  it('shows what the harness lacks as skipped before anything runs, with the reason', () => {
+    const { openOther: _, ...rest } = bytesHarness()
+    const { title, skipped } = one(declare(rest), '5.6')
+    assert(skipped)
+    assert(title.endsWith("(skipped: the harness has no 'openOther')"), title)
+    const { title: own } = one(declare({ ...rest, without: { openOther: 'there is one folder' } }), '5.6')
+    assert(own.endsWith('(skipped: there is one folder)'), own)
+  })
+
+  it('shows what the backend lacks as skipped while it runs, with the reason', async () => {
+    const reasons: string[] = []
+    await one(declare(bytesHarness()), '13.1').run({ skip: (reason) => reasons.push(reason) })
+    assert.deepEqual(reasons, ["the backend has no 'sync'"])
+  })
+
+  it('warns of what is skipped in a runner that cannot skip a running test', async () => {
+    const warn = vi.spyOn(console, 'warn').mockImplementation(() => {})
+    try {
+      await one(declare(bytesHarness()), '13.1').run()
+      expect(warn).toHaveBeenCalledOnce()
+      assert.match(String(warn.mock.calls[0]?.[0]), /^bytes: 13\.1 .*\(skipped: the backend has no 'sync'\)$/)
+    } finally {
+      warn.mockRestore()
+    }
+  })
+
+  it('rejects with what broke the promise', async () => {
+    class Forgetful extends BytesBackend {
+      override async set(): Promise<void> {}
+    }
+    const run = one(declare(bytesHarness(Forgetful)), '1.2').run()
+    await assert.rejects(run, { name: 'AssertionError', message: 'get("full") found nothing' })
+  })
+
+  it('closes every handle and cleans up after a rule that failed', async () => {
+    let open = 0
+    let disposed = 0
+    class Counted extends BytesBackend {
+      override async get(): Promise<undefined> {
+        return undefined
+      }
+      override async close(): Promise<void> {
+        open -= 1
+        await super.close()
+      }
+    }
+    const harness = bytesHarness(Counted)
+    const counted = {
+      ...harness,
+      open: () => {
+        open += 1
+        return harness.open()
+      },
+      openSecond: () => {
+        open += 1
+        return harness.openSecond()
+      },
+      dispose: () => {
+        assert.equal(open, 0)
+        disposed += 1
+      },
+    }
+    await assert.rejects(one(declare(counted), '11.1').run())
+    assert.equal(disposed, 1)
+  })
+
+  it('prints the seed of a random walk that fails, and the seed repeats the walk', async () => {
+    class LosesSome extends BytesBackend {
+      #writes = 0
+      override async set(item: Parameters<BytesBackend['set']>[0]): Promise<void> {
+        this.#writes += 1
+        if (this.#writes % 20 !== 0) await super.set(item)
+      }
+    }
+    const messages: string[] = []
+    for (const seed of [7, 7, 8]) {
+      const run = one(declare({ ...bytesHarness(LosesSome), seed }), '14.1').run()
+      const error: unknown = await run.then(() => undefined).catch((reason: unknown) => reason)
+      assert(error instanceof Error)
+      assert(error.message.includes(`repeat with CONFORMANCE_SEED=${seed}\n`), error.message)
+      // The versions are drawn anew for every run.
+      const trail = error.message.slice(error.message.indexOf('\nseed '))
+      messages.push(trail.replaceAll(/"version":"[^"]*"/g, '').replaceAll(/swap ("[^"]*") \S+/g, 'swap $1'))
+    }
+    assert.equal(messages[0], messages[1])
+    assert.notEqual(messages[1], messages[2])
+  })
+
+  it('takes the seed of the environment where the harness states none', async () => {
+    vi.stubEnv('CONFORMANCE_SEED', '4711')
+    try {
+      class Empty extends BytesBackend {
+        override async set(): Promise<void> {}
+      }
+      const { seed: _, ...harness } = bytesHarness(Empty)
+      await assert.rejects(one(declare(harness), '14.1').run(), /CONFORMANCE_SEED=4711/)
+    } finally {
+      vi.unstubAllEnvs()
+    }
+  })
+
+  it('says no to a wrapper that the harness cannot serve', async () => {
+    const { throughTwoHandles } = await import('../../src/conformance/index.ts')
+    const { openSecond: _, ...single } = mapHarness()
+    assert.throws(() => throughTwoHandles(single), /has no 'openSecond'/)
+  })
+})
