@@ -5,15 +5,16 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { conformance, createMovableClock } from '@cache/core/conformance'
-import { FileBackend } from '@cache/file'
-import { LayeredBackend } from '@cache/layered'
-import { MemoryBackend } from '@cache/memory'
-import { PostgresBackend } from '@cache/postgres'
-import { RedisBackend } from '@cache/redis'
+// Whole packages, so that a name that one of them lacks fails its own rules and not the others'.
+import * as filePackage from '@cache/file'
+import * as layeredPackage from '@cache/layered'
+import * as memoryPackage from '@cache/memory'
+import * as postgresPackage from '@cache/postgres'
+import * as redisPackage from '@cache/redis'
 
 const run = `packed-${process.versions.node}-${process.pid}`
 const clock = createMovableClock()
-const memory = (maxEntries = 1_000_000) => new MemoryBackend({ maxEntries, clock })
+const memory = (maxEntries = 1_000_000) => new memoryPackage.MemoryBackend({ maxEntries, clock })
 let stores = 0
 
 /** A harness for stores that many share: every rule gets a prefix of its own. */
@@ -46,10 +47,10 @@ function files() {
     clock,
     async open() {
       directory = await mkdtemp(join(tmpdir(), 'cache-packed-'))
-      return new FileBackend({ directory, clock })
+      return new filePackage.FileBackend({ directory, clock })
     },
-    openSecond: () => new FileBackend({ directory, clock }),
-    reopen: () => new FileBackend({ directory, clock }),
+    openSecond: () => new filePackage.FileBackend({ directory, clock }),
+    reopen: () => new filePackage.FileBackend({ directory, clock }),
     dispose: () => rm(directory, { recursive: true, force: true }),
   }
 }
@@ -60,11 +61,14 @@ const harnesses = [
     name: 'layered, packed',
     values: 'references',
     clock,
-    open: () => new LayeredBackend({ layers: [memory(), memory()], clock }),
+    open: () => new layeredPackage.LayeredBackend({ layers: [memory(), memory()], clock }),
   },
   files(),
-  prefixed('redis, packed', (prefix) => new RedisBackend({ url: process.env.REDIS_URL, prefix })),
-  prefixed('postgres, packed', (prefix) => new PostgresBackend({ url: process.env.POSTGRES_URL, prefix })),
+  prefixed('redis, packed', (prefix) => new redisPackage.RedisBackend({ url: process.env.REDIS_URL, prefix })),
+  prefixed(
+    'postgres, packed',
+    (prefix) => new postgresPackage.PostgresBackend({ url: process.env.POSTGRES_URL, prefix }),
+  ),
 ]
 
 for (const harness of harnesses) conformance(harness, { describe, it })
