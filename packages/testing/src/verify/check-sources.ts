@@ -22,3 +22,8 @@ function linesOf(output: string, name: string, task: string): string {
   const own = output.split('\n').filter((line) => line.startsWith(`${name}:${task}: `))
   return own.length > 0 ? own.join('\n') : output
 }
+
+/** The program that the README promises to newcomers ends well; it checks its own answers. */
+export async function checkQuickstart(tally: Tally): Promise<void> {
+  await tally.check('quickstart', () => runCommand(process.execPath, ['docs/examples/quickstart.ts'], { cwd: root }))
+}

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { checkInstalled } from './check-installed.ts'
 import { checkServers } from './check-servers.ts'
-import { checkLint, checkTask } from './check-sources.ts'
+import { checkLint, checkQuickstart, checkTask } from './check-sources.ts'
 import { checkTarballs, type Tarballs } from './check-tarballs.ts'
 import { checkTests } from './check-tests.ts'
 import { Tally } from './tally.ts'
@@ -36,6 +36,7 @@ try {
   await step('lint', () => checkLint(tally))
   await step('types', () => checkTask(tally, 'typecheck'))
   await step('tests', () => checkTests(tally))
+  await step('quickstart', () => checkQuickstart(tally))
   await step('build', () => checkTask(tally, 'build'))
   await step('packed packages', async () => {
     tarballs = await checkTarballs(tally, join(temporary, 'tarballs'))
