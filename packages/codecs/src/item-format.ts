@@ -154,11 +154,16 @@ export class ItemFormat {
     return payload
   }
 
+  #decodeValue(bytes: Buffer, start: number): unknown {
+    const value = this.codec === msgpackCodec ? unpackFrom(bytes, start) : this.codec.decode(bytes.subarray(start))
+    // It would pass for a placeholder.
+    if (value === undefined) throw new RangeError('its value is undefined')
+    return value
+  }
+
   /** The value whose payload begins at `start` and ends with `bytes`. */
   #value(kind: number, bytes: Buffer, start: number): unknown {
-    if (kind === this.codec.id) {
-      return this.codec === msgpackCodec ? unpackFrom(bytes, start) : this.codec.decode(bytes.subarray(start))
-    }
+    if (kind === this.codec.id) return this.#decodeValue(bytes, start)
     switch (kind) {
       case kinds.utf8:
         return readUtf8(bytes, start)
@@ -217,14 +222,13 @@ function readWholeNumber(bytes: Buffer, start: number): number {
 }
 
 function checkCodec(codec: Codec): Codec {
-  const allowed = 'a codec with id (1 to 47 or 64 to 255), name, encode and decode'
-  if (typeof codec !== 'object' || codec === null) throw invalidArgument('codec', codec, allowed, 'ItemFormat')
-  const { id, encode, decode } = codec
-  const reserved = Number.isInteger(id) && id >= kinds.wholeNumber && id <= kinds.utf16
-  if (typeof encode !== 'function' || typeof decode !== 'function') {
-    throw invalidArgument('codec', codec, allowed, 'ItemFormat')
+  const given: Partial<Codec> | null = codec
+  if (given === null || typeof given?.encode !== 'function' || typeof given.decode !== 'function') {
+    throw invalidArgument('codec', codec, 'an object with id, name, encode and decode', 'ItemFormat')
   }
-  if (reserved) throw invalidArgument('codec.id', id, '1 to 47 or 51 to 255', 'ItemFormat')
-  wholeNumber(id, 'codec.id', 'ItemFormat', 1, 255)
+  const id = wholeNumber(given.id, 'codec.id', 'ItemFormat', 1, 255)
+  if (id >= kinds.wholeNumber && id <= kinds.utf16) {
+    throw invalidArgument('codec.id', id, `something else than ${kinds.wholeNumber} to ${kinds.utf16}`, 'ItemFormat')
+  }
   return codec
 }

@@ -216,6 +216,14 @@ test('bytes of another format version, another codec or no frame at all are dama
   }
 })
 
+test('bytes whose value is undefined are damaged, and no placeholder', () => {
+  const format = new ItemFormat()
+  const bytes = format.encode({ ...base, value: [true] })
+  // MessagePack for undefined, one byte longer than what was there; the length of the payload stands in front of it.
+  const header = bytes.subarray(0, -3)
+  expect(codeOf(() => format.decode(base.key, Buffer.concat([header, Buffer.of(3, 0xd4, 0, 0)])))).toBe('DAMAGED')
+})
+
 test('a codec of the application is used for what it is needed, and its errors become codes', () => {
   const codec: Codec = {
     id: 200,
