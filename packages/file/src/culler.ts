@@ -1,0 +1,102 @@
+import type { BackendEvent, EventHub, EvictionReason } from '@cache/core/backend'
+import type { ItemIndex, Total } from './item-index.ts'
+import { keyOfText } from './key-text.ts'
+import type { EvictionPolicy } from './schema.ts'
+import type { Touches } from './touches.ts'
+
+export interface Limits {
+  readonly maxBytes: number
+  readonly maxEntries: number
+  readonly policy: EvictionPolicy
+}
+
+/** How many victims are looked up at a time. */
+const step = 32
+
+/** Removes expired items and, over a limit, those that the policy gives up: a few with every write, inside its transaction. */
+export class Culler {
+  readonly #limits: Limits
+  readonly #touches: Touches
+  readonly #hub: EventHub
+  /** What is told when the transaction is committed. */
+  #events: BackendEvent[] = []
+  #evicted = 0
+  #removedExpired = 0
+  evictions = 0
+  expired = 0
+
+  constructor(limits: Limits, touches: Touches, hub: EventHub) {
+    this.#limits = limits
+    this.#touches = touches
+    this.#hub = hub
+  }
+
+  isOver(total: Total): boolean {
+    return total.entries > this.#limits.maxEntries || total.bytes > this.#limits.maxBytes
+  }
+
+  /** Whether one item of that size could ever be kept. */
+  fits(bytes: number): boolean {
+    return bytes <= this.#limits.maxBytes
+  }
+
+  /** Removes up to `count` expired items; returns how many. */
+  removeExpired(index: ItemIndex, now: number, count: number): number {
+    const removed = index.removeExpired(now, count)
+    for (const { key, kind } of removed) {
+      if (kind === 0) continue
+      this.#removedExpired += 1
+      if (this.#hub.active) this.#events.push({ type: 'expire', key: keyOfText(key) })
+    }
+    return removed.length
+  }
+
+  /** Removes what the policy gives up until the limits hold or the deadline has passed; returns whether they hold. */
+  cull(index: ItemIndex, now: number, deadline: number): boolean {
+    if (!this.isOver(index.total())) return true
+    while (this.removeExpired(index, now, step) > 0) {
+      if (!this.isOver(index.total())) return true
+      if (performance.now() > deadline) return false
+    }
+    if (this.#limits.policy === 'none') return true
+    this.#touches.apply(index, true)
+    let { entries, bytes } = index.total()
+    for (;;) {
+      const victims = index.victims(now, step)
+      if (victims.length === 0) return true
+      for (const victim of victims) {
+        const reason = this.#reason(entries, bytes)
+        if (reason === undefined) return true
+        index.removeById(victim.id)
+        entries -= 1
+        bytes -= victim.bytes
+        this.noteEviction(victim.key, reason)
+      }
+      if (performance.now() > deadline) return this.#reason(entries, bytes) === undefined
+    }
+  }
+
+  noteEviction(text: string, reason: EvictionReason): void {
+    this.#evicted += 1
+    if (this.#hub.active) this.#events.push({ type: 'evict', key: keyOfText(text), reason })
+  }
+
+  committed(): void {
+    this.evictions += this.#evicted
+    this.expired += this.#removedExpired
+    const events = this.#events
+    this.rolledBack()
+    for (const event of events) this.#hub.emit(event)
+  }
+
+  rolledBack(): void {
+    this.#evicted = 0
+    this.#removedExpired = 0
+    if (this.#events.length > 0) this.#events = []
+  }
+
+  #reason(entries: number, bytes: number): EvictionReason | undefined {
+    if (entries > this.#limits.maxEntries) return 'entries'
+    return bytes > this.#limits.maxBytes ? 'bytes' : undefined
+  }
+}

@@ -1,0 +1,103 @@
+import { CacheError, type CacheErrorCode, cacheErrorCode } from '@cache/core/backend'
+
+/** What an error of SQLite or of the file system means for the work that met it. */
+export type FailureKind = 'busy' | 'full' | 'corrupt' | 'readOnly' | 'unavailable' | 'other'
+
+/** Primary result codes of SQLite (sqlite.org/rescode.html). */
+const kindOfCode: Readonly<Record<number, FailureKind>> = {
+  5: 'busy',
+  6: 'busy',
+  8: 'readOnly',
+  10: 'unavailable',
+  11: 'corrupt',
+  13: 'full',
+  14: 'unavailable',
+  15: 'busy',
+  26: 'corrupt',
+}
+
+const codeOfName: Readonly<Record<string, number>> = {
+  SQLITE_BUSY: 5,
+  SQLITE_LOCKED: 6,
+  SQLITE_READONLY: 8,
+  SQLITE_IOERR: 10,
+  SQLITE_CORRUPT: 11,
+  SQLITE_FULL: 13,
+  SQLITE_CANTOPEN: 14,
+  SQLITE_PROTOCOL: 15,
+  SQLITE_NOTADB: 26,
+}
+
+const kindOfErrno: Readonly<Record<string, FailureKind>> = {
+  ENOSPC: 'full',
+  EDQUOT: 'full',
+  EFBIG: 'full',
+  EROFS: 'readOnly',
+  EACCES: 'readOnly',
+  EPERM: 'readOnly',
+}
+
+const codeOfKind: Readonly<Record<FailureKind, CacheErrorCode>> = {
+  busy: 'TIMEOUT',
+  full: 'OUT_OF_MEMORY',
+  corrupt: 'DAMAGED',
+  readOnly: 'READ_ONLY',
+  unavailable: 'UNAVAILABLE',
+  other: 'BACKEND_FAILURE',
+}
+
+const wordsOfKind: Readonly<Record<FailureKind, string>> = {
+  busy: 'another process held the lock for too long',
+  full: 'the disk or its quota is full',
+  corrupt: 'the index is damaged',
+  readOnly: 'the directory cannot be written to',
+  unavailable: 'the directory cannot be reached',
+  other: 'unexpected failure',
+}
+
+interface SqliteError extends Error {
+  /** The extended result code, in errors of `node:sqlite`. */
+  readonly errcode?: number
+  /** `ERR_SQLITE_ERROR` in errors of `node:sqlite`, the name of the result code in those of better-sqlite3. */
+  readonly code?: string
+}
+
+export function failureKind(error: unknown): FailureKind {
+  const { errcode, code } = error as SqliteError
+  if (typeof errcode === 'number') return kindOfCode[errcode & 0xff] ?? 'other'
+  if (typeof code !== 'string') return 'other'
+  if (code.startsWith('SQLITE_')) {
+    const primary = code.split('_').slice(0, 2).join('_')
+    return kindOfCode[codeOfName[primary] ?? 0] ?? 'other'
+  }
+  if (code in kindOfErrno) return kindOfErrno[code] as FailureKind
+  return /^E[A-Z0-9]+$/.test(code) ? 'unavailable' : 'other'
+}
+
+/** The error as the protocol's: with a code of `CacheError`, and the operation, backend and key that it concerns. */
+export function fileError(error: unknown, operation: string, key?: string): CacheError {
+  if (cacheErrorCode(error) !== undefined) return named(error as CacheError, operation, key)
+  const kind = failureKind(error)
+  const reason = error instanceof Error ? error.message : String(error)
+  const details = { operation, backend: 'file', key, cause: error }
+  return new CacheError(codeOfKind[kind], `${operation}: ${wordsOfKind[kind]} (${reason})`, details)
+}
+
+/** Completes an error that was made where less was known. */
+function named(error: CacheError, operation: string, key: string | undefined): CacheError {
+  if (error.operation !== undefined && error.backend !== undefined && (key === undefined || error.key !== undefined)) {
+    return error
+  }
+  const details = {
+    operation: error.operation ?? operation,
+    backend: 'file',
+    key: error.key ?? key,
+    cause: error.cause,
+  }
+  return new CacheError(error.code, error.message, details)
+}
+
+/** Stored bytes that were read as a miss. */
+export function damaged(key: string, reason: string, cause?: unknown): CacheError {
+  return new CacheError('DAMAGED', `The stored item cannot be read: ${reason}`, { backend: 'file', key, cause })
+}

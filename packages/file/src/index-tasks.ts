@@ -1,0 +1,96 @@
+import { failureKind } from './errors.ts'
+import { salvage } from './salvage.ts'
+import type { EvictionPolicy } from './schema.ts'
+import { type Database, type Engine, openDatabase } from './sqlite.ts'
+
+/** Work on an index that takes too long for the thread of the event loop. Paths only, so that it can be sent to another thread. */
+export type IndexTask =
+  | { readonly kind: 'checkpoint'; readonly path: string; readonly engine: Engine | undefined; readonly wait: boolean }
+  | { readonly kind: 'inspect'; readonly path: string; readonly engine: Engine | undefined }
+  | {
+      readonly kind: 'salvage'
+      readonly path: string
+      readonly to: string
+      readonly policy: EvictionPolicy
+      readonly engine: Engine | undefined
+    }
+  | { readonly kind: 'close' }
+
+export interface IndexTaskResult {
+  /** What SQLite's integrity check complains of, or what was lost in a salvage. */
+  readonly problems: readonly string[]
+  /** Rows that a salvage saved. */
+  readonly saved: number
+}
+
+/** Freed pages from which on the index file is cut. */
+const freePagesWorthCutting = 1024
+/** Pages given back at a time: the write lock is held for as long as it takes. */
+const pagesPerCut = 256
+
+let open: { path: string; database: Database } | undefined
+
+/** Does the task in this thread. The connection is kept for the next task on the same index. */
+export async function doIndexTask(task: IndexTask): Promise<IndexTaskResult> {
+  switch (task.kind) {
+    case 'close':
+      closeIndex()
+      return { problems: [], saved: 0 }
+    case 'checkpoint':
+      checkpoint(await connection(task.path, task.engine), task.wait)
+      return { problems: [], saved: 0 }
+    case 'inspect':
+      return { problems: inspect(await connection(task.path, task.engine)), saved: 0 }
+    case 'salvage':
+      closeIndex()
+      return salvage(task.path, task.to, task.policy, task.engine)
+  }
+}
+
+async function connection(path: string, engine: Engine | undefined): Promise<Database> {
+  if (open?.path === path) return open.database
+  closeIndex()
+  const database = await openDatabase(path, engine)
+  // Here waiting blocks nobody.
+  database.exec('pragma busy_timeout = 5000; pragma wal_autocheckpoint = 0; pragma synchronous = normal')
+  open = { path, database }
+  return database
+}
+
+function closeIndex(): void {
+  const database = open?.database
+  open = undefined
+  try {
+    database?.close()
+  } catch {
+    // Its last checkpoint failed. The log stays, and the next who opens it goes on from there.
+  }
+}
+
+/**
+ * Moves the log into the database. A passive checkpoint takes no lock that a writer waits for, but under unbroken writing it
+ * never reaches the end of the log; `wait` makes the writers of all processes wait until it has.
+ */
+function checkpoint(database: Database, wait: boolean): void {
+  try {
+    database.exec(`pragma wal_checkpoint(${wait ? 'truncate' : 'passive'})`)
+    cut(database)
+  } catch (error) {
+    if (failureKind(error) !== 'busy') throw error
+  }
+}
+
+/** Gives the space of removed items back to the file system. */
+function cut(database: Database): void {
+  const { page_count } = database.prepare('pragma page_count').get() as { page_count: number }
+  for (let round = 0; round < 16; round++) {
+    const { freelist_count } = database.prepare('pragma freelist_count').get() as { freelist_count: number }
+    if (freelist_count < freePagesWorthCutting || freelist_count < page_count / 4) return
+    database.exec(`pragma incremental_vacuum(${pagesPerCut})`)
+  }
+}
+
+function inspect(database: Database): string[] {
+  const rows = database.prepare('pragma integrity_check(50)').all() as { integrity_check: string }[]
+  return rows.map((row) => row.integrity_check).filter((text) => text !== 'ok')
+}

@@ -1,0 +1,215 @@
+import type { TextRange } from './key-text.ts'
+import { type EvictionPolicy, policyOrder } from './schema.ts'
+import type { Database, SqlValue, Statement } from './sqlite.ts'
+
+/** A row of the table `item`, without what only SQL reads. */
+export interface Row {
+  readonly id: number
+  readonly version: string
+  readonly kind: number
+  readonly bytes: number
+  readonly expires_at: number | null
+  readonly streamed: number
+  readonly checksum: number
+  readonly file: string | null
+  readonly frame: Uint8Array | null
+}
+
+/** What is written of an item. */
+export interface NewRow {
+  readonly text: string
+  readonly version: string
+  readonly kind: number
+  readonly bytes: number
+  readonly storedAt: number
+  readonly expiresAt: number | undefined
+  readonly tags: readonly string[]
+  readonly streamed: boolean
+  readonly checksum: number
+  readonly file: string | undefined
+  readonly frame: Uint8Array | undefined
+}
+
+export interface Total {
+  readonly entries: number
+  readonly live: number
+  readonly bytes: number
+  readonly trash: number
+}
+
+/** What was removed: enough to tell whether it was a live value. */
+export interface Removed {
+  readonly key: string
+  readonly kind: number
+  readonly expires_at: number | null
+}
+
+export interface Victim {
+  readonly id: number
+  readonly key: string
+  readonly bytes: number
+}
+
+const columns = 'id, version, kind, bytes, expires_at, streamed, checksum, file, frame'
+
+/** The statements of the index, prepared when they are first used. Synchronous, like SQLite; `OperationQueue` decides when they run. */
+export class ItemIndex {
+  readonly database: Database
+  readonly #policy: EvictionPolicy
+  readonly #statements = new Map<string, Statement>()
+  readonly #get: Statement
+  readonly #put: Statement
+  readonly #total: Statement
+
+  constructor(database: Database, policy: EvictionPolicy) {
+    this.database = database
+    this.#policy = policy
+    this.#get = database.prepare(`select ${columns} from item where key = ?`)
+    this.#put = database.prepare(`
+      insert into item (key, version, kind, bytes, stored_at, used_at, expires_at, tagged, streamed, checksum, file, frame)
+      values (?1, ?2, ?3, ?4, ?5, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
+      on conflict (key) do update set version = ?2, kind = ?3, bytes = ?4, stored_at = ?5,
+        ${this.#usage()} expires_at = ?6, tagged = ?7, streamed = ?8, checksum = ?9, file = ?10, frame = ?11`)
+    this.#total = database.prepare('select entries, live, bytes, trash from total')
+  }
+
+  get(text: string): Row | undefined {
+    return this.#get.get(text) as Row | undefined
+  }
+
+  put(row: NewRow): void {
+    this.#put.run(
+      row.text,
+      row.version,
+      row.kind,
+      row.bytes,
+      row.storedAt,
+      row.expiresAt ?? null,
+      row.tags.length > 0 ? 1 : 0,
+      row.streamed ? 1 : 0,
+      row.checksum,
+      row.file ?? null,
+      row.frame ?? null,
+    )
+    if (row.tags.length > 0) this.#putTags(row.text, row.tags)
+  }
+
+  remove(text: string): Removed | undefined {
+    return this.one('delete from item where key = ? returning key, kind, expires_at', text) as Removed | undefined
+  }
+
+  removeById(id: number): void {
+    this.run('delete from item where id = ?', id)
+  }
+
+  /** At most `count` of the keys in the range, in order, after `after`. */
+  liveKeys(range: TextRange, after: string | undefined, now: number, count: number): string[] {
+    const upper = range.to === undefined ? '' : 'and key < ?3'
+    const lower = after === undefined ? 'key >= ?1' : 'key > ?1'
+    const sql = `select key from item where ${lower} ${upper} and kind > 0 and (expires_at is null or expires_at > ?2)
+      order by key limit ${count}`
+    const values = range.to === undefined ? [after ?? range.from, now] : [after ?? range.from, now, range.to]
+    return (this.all(sql, ...values) as { key: string }[]).map((row) => row.key)
+  }
+
+  /** Removes at most `count` items of the range whose id is at most `lastId`; returns how many. */
+  removeRange(range: TextRange, lastId: number, count: number): number {
+    const upper = range.to === undefined ? '' : 'and key < ?3'
+    // Not `select … limit` over the key alone: an item set after the clear began has a higher id and stays.
+    const sql = `delete from item where id in
+      (select id from item where key >= ?1 and id <= ?2 ${upper} order by key limit ${count})`
+    return range.to === undefined ? this.run(sql, range.from, lastId) : this.run(sql, range.from, lastId, range.to)
+  }
+
+  lastId(): number {
+    return (this.one('select coalesce(max(id), 0) as id from item') as { id: number }).id
+  }
+
+  removeExpired(now: number, count: number): readonly { readonly key: string; readonly kind: number }[] {
+    const sql = `delete from item where id in
+      (select id from item where expires_at <= ?1 order by expires_at limit ?2) returning key, kind`
+    return this.all(sql, now, count) as { key: string; kind: number }[]
+  }
+
+  /** Values that have expired and were not removed yet. */
+  expiredValues(now: number): number {
+    return (this.one('select count(*) as count from item where expires_at <= ? and kind > 0', now) as { count: number })
+      .count
+  }
+
+  /** Items that carry the tag, at most `count`. */
+  removeTagged(tag: string, now: number, count: number): { rows: number; live: number } {
+    const sql = `delete from item where id in (select id from item_tag where tag = ?1 limit ?2) returning kind, expires_at`
+    const removed = this.all(sql, tag, count) as { kind: number; expires_at: number | null }[]
+    const live = removed.filter((row) => row.kind > 0 && !(row.expires_at !== null && row.expires_at <= now))
+    return { rows: removed.length, live: live.length }
+  }
+
+  /** The next items that the policy gives up. Items stored at `now` are spared while there are others: they would be evicted unread. */
+  victims(now: number, count: number): readonly Victim[] {
+    const order = policyOrder[this.#policy]
+    const sql = (where: string): string =>
+      `select id, key, bytes from item where kind < 2 ${where} order by ${order} limit ${count}`
+    const older = this.all(sql('and stored_at < ?1'), now) as Victim[]
+    if (older.length > 0) return older
+    const any = this.all(sql('')) as Victim[]
+    // Records of the cache go last: without its tag's record an item is lost, without its own record only a tag is.
+    return any.length > 0 ? any : (this.all(`select id, key, bytes from item order by id limit ${count}`) as Victim[])
+  }
+
+  touch(id: number, at: number, times: number): void {
+    if (this.#policy === 'least-recently-used')
+      this.run('update item set used_at = max(used_at, ?) where id = ?', at, id)
+    else this.run('update item set uses = uses + ? where id = ?', times, id)
+  }
+
+  total(): Total {
+    return this.#total.get() as Total
+  }
+
+  trash(count: number): readonly string[] {
+    return (this.all('select file from trash limit ?', count) as { file: string }[]).map((row) => row.file)
+  }
+
+  forgetTrash(file: string): void {
+    this.run('delete from trash where file = ?', file)
+  }
+
+  /** Whether a row or the trash names the file. */
+  namesFile(file: string): boolean {
+    const sql = `select exists (select 1 from item where file = ?1) or exists (select 1 from message where file = ?1)
+      or exists (select 1 from trash where file = ?1) as named`
+    return (this.one(sql, file) as { named: number }).named === 1
+  }
+
+  run(sql: string, ...values: SqlValue[]): number {
+    return Number(this.#statement(sql).run(...values).changes)
+  }
+
+  one(sql: string, ...values: SqlValue[]): unknown {
+    return this.#statement(sql).get(...values)
+  }
+
+  all(sql: string, ...values: SqlValue[]): unknown[] {
+    return this.#statement(sql).all(...values)
+  }
+
+  /** What a new value leaves of the usage of the old one: it counts as used now, and its count goes on. */
+  #usage(): string {
+    return this.#policy === 'least-recently-used' ? 'used_at = ?5,' : ''
+  }
+
+  #putTags(text: string, tags: readonly string[]): void {
+    const { id } = this.one('select id from item where key = ?', text) as { id: number }
+    for (const tag of tags) this.run('insert or ignore into item_tag (id, tag) values (?, ?)', id, tag)
+  }
+
+  #statement(sql: string): Statement {
+    let statement = this.#statements.get(sql)
+    if (statement === undefined) {
+      statement = this.database.prepare(sql)
+      this.#statements.set(sql, statement)
+    }
+    return statement
+  }
+}

@@ -1,0 +1,123 @@
+import { CacheError, createVersion, type Item } from '@cache/core/backend'
+import type { ItemIndex, Row } from './item-index.ts'
+import type { ItemReader } from './item-reader.ts'
+import { keyText } from './key-text.ts'
+import type { Store } from './store.ts'
+import { isExpired, newRow, type StoredItem, storedItem } from './stored-item.ts'
+
+/** What the operations that change items do inside a transaction. */
+export class ItemWriter {
+  readonly #store: Store
+  readonly #reader: ItemReader
+
+  constructor(store: Store, reader: ItemReader) {
+    this.#store = store
+    this.#reader = reader
+  }
+
+  /** The item in its stored form. Throws `NOT_STORABLE`. */
+  encode(item: Item): StoredItem {
+    return storedItem(item, this.#store.settings.format.encode(item))
+  }
+
+  /** Puts the item in place; one that has expired or is larger than all that may be kept leaves the key empty. */
+  put(index: ItemIndex, stored: StoredItem, file: string | undefined, now: number): void {
+    const { item, text, bytes } = stored
+    if (item.expiresAt !== undefined && item.expiresAt <= now) {
+      index.remove(text)
+      this.discard(index, file)
+      return
+    }
+    if (!this.#store.culler.fits(bytes)) {
+      index.remove(text)
+      this.discard(index, file)
+      this.#store.culler.noteEviction(text, 'bytes')
+      return
+    }
+    this.checkRoom(index, text, bytes)
+    index.put(newRow(stored, now, file))
+  }
+
+  /** Whether a live value was there. */
+  remove(index: ItemIndex, key: string, now: number): boolean {
+    const removed = index.remove(keyText(key))
+    return removed !== undefined && removed.kind > 0 && !isExpired(removed, now)
+  }
+
+  /** `next` is put in place, or the item removed where there is none, if the live item has the version `expected`. */
+  swap(
+    index: ItemIndex,
+    key: string,
+    expected: string | undefined,
+    next: StoredItem | undefined,
+    file: string | undefined,
+    now: number,
+  ): boolean {
+    const text = keyText(key)
+    const row = index.get(text)
+    if (this.#liveVersion(key, row, expected, now) !== expected) return false
+    if (next !== undefined) this.put(index, next, file, now)
+    else if (row !== undefined) index.remove(text)
+    return true
+  }
+
+  /** Adds to a whole number; see `CacheBackend.increment`. */
+  increment(index: ItemIndex, key: string, delta: number, expiresAt: number | undefined, now: number): number {
+    const row = index.get(keyText(key))
+    const old = row === undefined || isExpired(row, now) ? undefined : this.#counter(key, row)
+    const sum = (old === undefined ? 0 : (old.value as number)) + delta
+    if (!Number.isSafeInteger(sum)) {
+      throw failure('OUT_OF_RANGE', key, `the sum ${sum} is not a whole number between ±(2^53 - 1)`)
+    }
+    const item: Item =
+      old === undefined
+        ? {
+            key,
+            value: sum,
+            version: createVersion(),
+            createdAt: now,
+            ...(expiresAt === undefined ? {} : { expiresAt }),
+          }
+        : { ...old, value: sum, version: createVersion() }
+    this.put(index, this.encode(item), undefined, now)
+    return sum
+  }
+
+  /** A value file that was written for nothing: unlinked after the commit. */
+  discard(index: ItemIndex, file: string | undefined): void {
+    if (file !== undefined) index.run('insert or ignore into trash (file) values (?)', file)
+  }
+
+  /** With the policy `none` a write beyond the limits is refused. */
+  checkRoom(index: ItemIndex, text: string, bytes: number): void {
+    const { policy, maxBytes, maxEntries } = this.#store.settings
+    if (policy !== 'none') return
+    const total = index.total()
+    const old = index.get(text)
+    const entries = total.entries + (old === undefined ? 1 : 0)
+    if (entries <= maxEntries && total.bytes + bytes - (old?.bytes ?? 0) <= maxBytes) return
+    throw new CacheError('OUT_OF_MEMORY', "The limit is reached, and the policy 'none' gives nothing up", {
+      backend: 'file',
+    })
+  }
+
+  /** The version that counts for `swap`. Only a condition on absence asks whether the value can still be read. */
+  #liveVersion(key: string, row: Row | undefined, expected: string | undefined, now: number): string | undefined {
+    if (row === undefined || isExpired(row, now)) return undefined
+    return expected === undefined && this.#reader.isDamaged(key, row) ? undefined : row.version
+  }
+
+  /** The item to count on from; `undefined` where counting starts from 0. */
+  #counter(key: string, row: Row): Item | undefined {
+    // Numbers are short: what lies in a file is none.
+    if (row.file !== null) throw failure('NOT_A_NUMBER', key, 'the value is not a whole number')
+    const item = this.#reader.inline(key, row)
+    if (item === undefined || item.value === undefined) return undefined
+    if (!Number.isSafeInteger(item.value)) throw failure('NOT_A_NUMBER', key, 'the value is not a whole number')
+    return item
+  }
+}
+
+function failure(code: 'NOT_A_NUMBER' | 'OUT_OF_RANGE', key: string, message: string): CacheError {
+  return new CacheError(code, `increment: ${message}`, { backend: 'file', operation: 'increment', key })
+}

@@ -1,0 +1,78 @@
+import { readdir, rename, unlink } from 'node:fs/promises'
+import { setTimeout as wait } from 'node:timers/promises'
+import { CacheError } from '@cache/core/backend'
+import { failureKind } from './errors.ts'
+import { type Database, openDatabase } from './sqlite.ts'
+import type { Store } from './store.ts'
+
+/** Replaces an index that SQLite calls damaged by a new one with everything that can still be read. */
+export class Rescue {
+  readonly #store: Store
+
+  constructor(store: Store) {
+    this.#store = store
+  }
+
+  /** Resolves when the index `broken` is not in use any more, whichever process replaced it. Reports what was saved. */
+  async replace(broken: string): Promise<void> {
+    const { directory } = this.#store
+    const lock = await this.#lock()
+    try {
+      // Another process may have been here first: then its index is the one to open.
+      if ((await directory.currentName()) !== broken) return
+      await this.#rebuild(broken)
+    } finally {
+      lock.close()
+    }
+  }
+
+  async #rebuild(broken: string): Promise<void> {
+    const { directory, checkpointer, settings } = this.#store
+    const fresh = directory.newIndexName()
+    await directory.makeIndexFile(fresh)
+    const { saved, problems } = await checkpointer.background.run({
+      kind: 'salvage',
+      path: directory.file(broken),
+      to: directory.file(fresh),
+      policy: settings.policy,
+      engine: settings.engine,
+    })
+    await directory.switchTo(fresh)
+    const aside = broken.replace(/^index/, 'broken')
+    await this.#removeEarlier()
+    for (const suffix of ['', '-wal']) {
+      await rename(directory.file(broken + suffix), directory.file(aside + suffix)).catch(() => undefined)
+    }
+    await unlink(directory.file(`${broken}-shm`)).catch(() => undefined)
+    const lost = problems.length === 0 ? '' : `; not read: ${problems.slice(0, 3).join('; ')}`
+    const message = `The index was damaged. ${saved} entries were moved to a new one; the old one is ${aside}${lost}`
+    this.#store.report(new CacheError('DAMAGED', message, { backend: 'file', operation: 'open' }), 'open')
+  }
+
+  /** One broken index is kept for whoever wants to know; more would fill the disk. */
+  async #removeEarlier(): Promise<void> {
+    const { directory, settings } = this.#store
+    for (const name of await readdir(directory.path)) {
+      if (name.startsWith(`${settings.filePrefix}broken-`))
+        await unlink(directory.file(name.slice(settings.filePrefix.length)))
+    }
+  }
+
+  /** One rescuer at a time. A lock of SQLite, because the operating system takes it back when its holder dies. */
+  async #lock(): Promise<Database> {
+    const { directory, settings } = this.#store
+    await directory.makeIndexFile('rescue.sqlite')
+    const start = performance.now()
+    for (;;) {
+      const database = await openDatabase(directory.file('rescue.sqlite'), settings.engine)
+      try {
+        database.exec('begin exclusive')
+        return database
+      } catch (error) {
+        database.close()
+        if (failureKind(error) !== 'busy' || performance.now() - start > settings.lockTimeout) throw error
+      }
+      await wait(5 + Math.random() * 20)
+    }
+  }
+}

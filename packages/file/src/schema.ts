@@ -1,0 +1,136 @@
+import type { Database } from './sqlite.ts'
+
+/** The layout that this version of the package writes, kept in SQLite's `user_version`. */
+export const schemaVersion = 1
+
+/** Which items go first when a limit is reached. */
+export type EvictionPolicy = 'least-recently-stored' | 'least-recently-used' | 'least-frequently-used' | 'none'
+
+/** Values of the column `kind`. A record is an item that the cache keeps for itself: a tag, a lock, a rate limit. */
+export const kinds = { placeholder: 0, value: 1, record: 2 } as const
+
+/**
+ * `frame` comes last, so that the columns before it are read without walking its overflow pages. Where it is null, the
+ * bytes are in the value file that `file` names. `checksum` covers the key and the frame wherever it is.
+ *
+ * `total` is kept by triggers, so that every process counts alike and a rolled back write was never counted. `trash` names
+ * value files that no row needs any more; they are unlinked after the commit that put them there, by whichever process
+ * comes first, and a crash in between forgets none.
+ */
+const layout = `
+create table item (
+  id integer primary key,
+  key text not null unique,
+  version text not null,
+  kind integer not null,
+  bytes integer not null,
+  stored_at integer not null,
+  used_at integer not null default 0,
+  uses integer not null default 0,
+  expires_at integer,
+  tagged integer not null default 0,
+  streamed integer not null default 0,
+  checksum integer not null,
+  file text,
+  frame blob
+);
+create index item_expires_at on item (expires_at) where expires_at is not null;
+create index item_file on item (file) where file is not null;
+
+create table item_tag (
+  id integer not null,
+  tag text not null,
+  primary key (id, tag)
+) without rowid;
+create index item_tag_tag on item_tag (tag, id);
+
+create table message (
+  id integer primary key autoincrement,
+  queue text not null,
+  position integer not null,
+  pushed_at integer not null,
+  expires_at integer,
+  leased_until integer not null default 0,
+  lease text,
+  attempts integer not null default 0,
+  bytes integer not null,
+  checksum integer not null,
+  file text,
+  frame blob
+);
+create index message_position on message (queue, position);
+create index message_file on message (file) where file is not null;
+
+create table trash (file text primary key) without rowid;
+create table total (entries integer not null, live integer not null, bytes integer not null, trash integer not null);
+insert into total values (0, 0, 0, 0);
+
+create trigger item_added after insert on item begin
+  update total set entries = entries + 1, live = live + (new.kind > 0), bytes = bytes + new.bytes;
+end;
+create trigger item_changed after update of bytes, kind on item
+when new.bytes <> old.bytes or (new.kind > 0) <> (old.kind > 0) begin
+  update total set live = live + (new.kind > 0) - (old.kind > 0), bytes = bytes + new.bytes - old.bytes;
+end;
+create trigger item_removed after delete on item begin
+  update total set entries = entries - 1, live = live - (old.kind > 0), bytes = bytes - old.bytes;
+end;
+create trigger item_file_replaced after update of file on item when old.file is not null and old.file is not new.file begin
+  insert or ignore into trash values (old.file);
+end;
+create trigger item_file_removed after delete on item when old.file is not null begin
+  insert or ignore into trash values (old.file);
+end;
+create trigger message_file_removed after delete on message when old.file is not null begin
+  insert or ignore into trash values (old.file);
+end;
+create trigger trash_added after insert on trash begin
+  update total set trash = trash + 1;
+end;
+create trigger trash_removed after delete on trash begin
+  update total set trash = trash - 1;
+end;
+create trigger item_tags_replaced after update of tagged on item when old.tagged = 1 begin
+  delete from item_tag where id = old.id;
+end;
+create trigger item_tags_removed after delete on item when old.tagged = 1 begin
+  delete from item_tag where id = old.id;
+end;
+`
+
+/** Each policy finds its victims by an index of its own, and no write pays for a policy that nobody uses. */
+const policyIndex: Readonly<Record<EvictionPolicy, string>> = {
+  'least-recently-stored': 'create index if not exists item_stored_at on item (stored_at) where kind < 2',
+  'least-recently-used': 'create index if not exists item_used_at on item (used_at) where kind < 2',
+  'least-frequently-used': 'create index if not exists item_uses on item (uses, stored_at) where kind < 2',
+  none: '',
+}
+
+/** The order in which a policy gives items up. */
+export const policyOrder: Readonly<Record<EvictionPolicy, string>> = {
+  'least-recently-stored': 'stored_at, id',
+  'least-recently-used': 'used_at, id',
+  'least-frequently-used': 'uses, stored_at, id',
+  none: 'id',
+}
+
+export function storedSchemaVersion(database: Database): number {
+  return (database.prepare('pragma user_version').get() as { user_version: number }).user_version
+}
+
+/** Makes what is missing. Runs inside a write transaction, so that of many processes that start at once one does it (RACES R37). */
+export function createSchema(database: Database, policy: EvictionPolicy): void {
+  if (storedSchemaVersion(database) === 0) {
+    database.exec(layout)
+    database.exec(`pragma user_version = ${schemaVersion}`)
+  }
+  if (policyIndex[policy] !== '') database.exec(policyIndex[policy])
+}
+
+/** Whether `createSchema` would change nothing. */
+export function hasSchema(database: Database, policy: EvictionPolicy): boolean {
+  if (storedSchemaVersion(database) !== schemaVersion) return false
+  const name = /item_\w+/.exec(policyIndex[policy])?.[0]
+  if (name === undefined) return true
+  return database.prepare(`select 1 from sqlite_schema where type = 'index' and name = ?`).get(name) !== undefined
+}

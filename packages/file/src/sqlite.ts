@@ -1,0 +1,90 @@
+import { CacheError } from '@cache/core/backend'
+
+/** What is bound to a statement, and what its rows hold. */
+export type SqlValue = null | number | string | Uint8Array
+
+export interface Statement {
+  run(...values: SqlValue[]): { readonly changes: number | bigint }
+  get(...values: SqlValue[]): unknown
+  all(...values: SqlValue[]): unknown[]
+}
+
+/** The part of `node:sqlite` and of better-sqlite3 that is the same in both, and all that this package uses. */
+export interface Database {
+  exec(sql: string): unknown
+  prepare(sql: string): Statement
+  close(): unknown
+}
+
+/** Which SQLite opens the index: that of the runtime, or the npm package of the same shape. */
+export type Engine = 'node:sqlite' | 'better-sqlite3'
+
+export interface OpenOptions {
+  readonly readOnly?: boolean
+}
+
+type Opener = (path: string, options: OpenOptions) => Database
+
+let found: Promise<Opener> | undefined
+
+/**
+ * Opens a database file. Without `engine`: the runtime's own SQLite, else better-sqlite3. Rejects with `UNSUPPORTED` where
+ * neither is there.
+ *
+ * One process must not open one index with both: each holds its own table of POSIX locks, and closing a file in one
+ * releases the locks of the other (sqlite.org/howtocorrupt.html, 2.2).
+ */
+export async function openDatabase(path: string, engine?: Engine, options: OpenOptions = {}): Promise<Database> {
+  const open = await (engine === undefined ? findOnce() : load(engine))
+  return open(path, options)
+}
+
+function findOnce(): Promise<Opener> {
+  found ??= find()
+  return found
+}
+
+async function find(): Promise<Opener> {
+  try {
+    return await load('node:sqlite')
+  } catch (missing) {
+    if (!isMissing(missing)) throw missing
+  }
+  return load('better-sqlite3')
+}
+
+async function load(engine: Engine): Promise<Opener> {
+  try {
+    return engine === 'node:sqlite' ? await loadNodeSqlite() : await loadBetterSqlite3()
+  } catch (cause) {
+    if (!isMissing(cause)) throw cause
+    const message = `No ${engine}: @cache/file needs Node 22.13 or later, or the optional package better-sqlite3 (this is Node ${process.versions.node})`
+    throw new CacheError('UNSUPPORTED', message, { backend: 'file', operation: 'open', cause })
+  }
+}
+
+async function loadNodeSqlite(): Promise<Opener> {
+  const { DatabaseSync } = await import('node:sqlite')
+  return (path, options) => new DatabaseSync(path, { readOnly: options.readOnly ?? false }) as Database
+}
+
+interface BetterSqlite3 {
+  new (path: string, options: { readonly: boolean; timeout: number }): Database
+}
+
+async function loadBetterSqlite3(): Promise<Opener> {
+  // Not a literal, so that neither the compiler nor a bundler asks for a package that is optional.
+  const name: string = 'better-sqlite3'
+  const module = (await import(name)) as { default: BetterSqlite3 }
+  return (path, options) => new module.default(path, { readonly: options.readOnly ?? false, timeout: 0 })
+}
+
+function isMissing(error: unknown): boolean {
+  const code = (error as NodeJS.ErrnoException | undefined)?.code
+  return (
+    code === 'ERR_UNKNOWN_BUILTIN_MODULE' ||
+    code === 'ERR_MODULE_NOT_FOUND' ||
+    code === 'MODULE_NOT_FOUND' ||
+    code === 'UNSUPPORTED'
+  )
+}

@@ -1,0 +1,257 @@
+import { CacheError, cacheErrorCode, type EventHub } from '@cache/core/backend'
+import { Checkpointer } from './checkpointer.ts'
+import { Culler } from './culler.ts'
+import { type FailureKind, failureKind, fileError } from './errors.ts'
+import { ItemIndex } from './item-index.ts'
+import { Janitor } from './janitor.ts'
+import { OperationQueue, type QueueOwner } from './operation-queue.ts'
+import type { Settings } from './options.ts'
+import { Rescue } from './rescue.ts'
+import { StoreDirectory } from './store-directory.ts'
+import { Touches } from './touches.ts'
+import { Trash } from './trash.ts'
+import { syncDirectory, ValueFiles } from './value-files.ts'
+import { Wal } from './wal.ts'
+
+/** One handle's connection to the directory: opens the index when it is needed, again when it was lost, and keeps its limits. */
+export class Store implements QueueOwner {
+  readonly settings: Settings
+  readonly directory: StoreDirectory
+  readonly values: ValueFiles
+  readonly queue: OperationQueue
+  readonly culler: Culler
+  readonly touches: Touches
+  readonly trash: Trash
+  readonly checkpointer: Checkpointer
+  readonly janitor: Janitor
+  readonly hub: EventHub
+  readonly #rescue: Rescue
+  #index: ItemIndex | undefined
+  #indexName = ''
+  #readOnly = false
+  #wal: Wal | undefined
+  #opening: Promise<ItemIndex> | undefined
+  #corrupt: string | undefined
+  /** Reads look whether the directory is still the one that was opened once in a turn of the event loop, writes every time. */
+  #looked = false
+  #warnedOf: string | undefined
+  #closed = false
+  #hasTrash = false
+  #touching = false
+  /** Something was committed since the log was last made safe. */
+  #dirty = false
+
+  constructor(settings: Settings, hub: EventHub) {
+    this.settings = settings
+    this.hub = hub
+    this.directory = new StoreDirectory(settings)
+    this.values = new ValueFiles(this.directory.valuesDir, settings)
+    this.touches = new Touches(settings.policy)
+    this.culler = new Culler(settings, this.touches, hub)
+    this.queue = new OperationQueue(this, settings.lockTimeout)
+    this.trash = new Trash(this)
+    this.checkpointer = new Checkpointer(this)
+    this.janitor = new Janitor(this)
+    this.#rescue = new Rescue(this)
+  }
+
+  now(): number {
+    return this.settings.clock.now()
+  }
+
+  get closed(): boolean {
+    return this.#closed
+  }
+
+  /** Path of the index in use; empty while none is open. */
+  get indexPath(): string {
+    return this.#index === undefined ? '' : this.directory.file(this.#indexName)
+  }
+
+  get wal(): Wal | undefined {
+    return this.#wal
+  }
+
+  opened(forWriting: boolean): ItemIndex | undefined {
+    if (this.#closed) throw new CacheError('CLOSED', 'The file backend was closed', { backend: 'file' })
+    if (this.#index === undefined) return undefined
+    if (forWriting || !this.#looked) {
+      this.#justLooked()
+      if (!this.directory.isCurrent()) {
+        const message = `${this.directory.path} was removed or replaced, and is opened anew`
+        this.report(new CacheError('UNAVAILABLE', message, { backend: 'file', operation: 'open' }), 'open')
+        this.#drop()
+        return undefined
+      }
+    }
+    if (forWriting && this.#readOnly) {
+      throw new CacheError('READ_ONLY', `${this.directory.path} cannot be written to`, { backend: 'file' })
+    }
+    return this.#index
+  }
+
+  /** Opens the index where it is not open: a value file is written before its row. */
+  async prepare(): Promise<void> {
+    if (this.opened(true) === undefined) await this.open()
+  }
+
+  open(): Promise<ItemIndex> {
+    this.#opening ??= this.#open().finally(() => {
+      this.#opening = undefined
+    })
+    return this.#opening
+  }
+
+  lost(kind: FailureKind, error: unknown): void {
+    if (kind === 'corrupt') {
+      this.#corrupt = this.#indexName
+      this.report(error, 'open')
+    }
+    this.#drop()
+  }
+
+  beforeCommit(index: ItemIndex, now: number, operations: number, deadline: number): void {
+    this.touches.apply(index, false)
+    // Twice as many as could have been added, so that what has expired shrinks under load too.
+    this.culler.removeExpired(index, now, 2 * operations + 2)
+    const total = index.total()
+    this.#hasTrash = total.trash > 0
+    if (this.culler.isOver(total) && !this.culler.cull(index, now, deadline)) this.#cullLater()
+  }
+
+  afterCommit(operations: number): Promise<void> | undefined {
+    this.culler.committed()
+    this.touches.committed()
+    if (this.#hasTrash) this.trash.empty()
+    this.#dirty = true
+    this.checkpointer.written(operations)
+    return this.settings.durability === 'full' ? this.#wal?.sync() : undefined
+  }
+
+  rolledBack(): void {
+    this.culler.rolledBack()
+    this.touches.rolledBack()
+  }
+
+  /** Makes everything that was acknowledged safe against a loss of power. */
+  async sync(): Promise<void> {
+    if (!this.#dirty || this.#wal === undefined) return
+    this.#dirty = false
+    await this.#wal.sync()
+  }
+
+  /** Tells the listeners of something that no caller is told of. */
+  report(error: unknown, operation: string): void {
+    if (this.hub.active && !this.#closed) this.hub.emit({ type: 'error', error: fileError(error, operation) })
+  }
+
+  /** Whether an index is open and still the directory's. What runs by itself must not make a removed directory again. */
+  get ready(): boolean {
+    return this.#index !== undefined && !this.#readOnly && this.directory.isCurrent()
+  }
+
+  /** Tells the policy of a read. */
+  noteRead(id: number, now: number): void {
+    this.touches.note(id, now)
+    if (!this.touches.full || this.#touching || this.#readOnly) return
+    this.#touching = true
+    this.queue
+      .write('touch', undefined, (index) => this.touches.apply(index, false))
+      .catch(() => undefined)
+      .finally(() => {
+        this.#touching = false
+      })
+  }
+
+  /** Lets what was asked for settle, then closes the index. */
+  async close(settled: Promise<unknown>): Promise<void> {
+    this.janitor.stop()
+    await settled
+    await this.queue.idle()
+    if (this.touches.size > 0 && this.#index !== undefined && !this.#readOnly) {
+      await this.queue.write('close', undefined, (index) => this.touches.apply(index, true)).catch(() => undefined)
+    }
+    await this.trash.idle()
+    await this.janitor.idle()
+    await this.queue.idle()
+    await this.#opening?.catch(() => undefined)
+    this.#closed = true
+    this.queue.abandon()
+    if (this.#dirty && this.#wal !== undefined) await this.#wal.sync().catch(() => undefined)
+    this.#closeIndex()
+    await this.checkpointer.close()
+  }
+
+  #justLooked(): void {
+    if (this.#looked) return
+    this.#looked = true
+    setImmediate(() => {
+      this.#looked = false
+    })
+  }
+
+  #cullLater(): void {
+    // An operation that writes nothing itself: `beforeCommit` goes on where it stopped.
+    setImmediate(() => {
+      if (!this.#closed) this.queue.write('cull', undefined, () => undefined).catch(() => undefined)
+    })
+  }
+
+  async #open(): Promise<ItemIndex> {
+    const start = performance.now()
+    for (;;) {
+      try {
+        return await this.#openOnce()
+      } catch (error) {
+        const waited = performance.now() - start
+        if (cacheErrorCode(error) !== undefined) throw error
+        if (failureKind(error) !== 'corrupt' || waited > this.settings.lockTimeout) throw fileError(error, 'open')
+        this.#corrupt = await this.directory.currentName()
+        this.report(error, 'open')
+      }
+    }
+  }
+
+  async #openOnce(): Promise<ItemIndex> {
+    const fileSystem = await this.directory.prepare()
+    this.#warn(fileSystem.kind === 'local' ? undefined : fileSystem.name)
+    if (this.#corrupt !== undefined) {
+      await this.#rescue.replace(this.#corrupt)
+      this.#corrupt = undefined
+    }
+    const { database, name, readOnly } = await this.directory.open()
+    const index = new ItemIndex(database, this.settings.policy)
+    if (this.settings.durability === 'full' && !readOnly) await syncDirectory(this.directory.path)
+    this.#index = index
+    this.#indexName = name
+    this.#readOnly = readOnly
+    this.#wal = new Wal(this.directory.file(name))
+    this.janitor.start()
+    return index
+  }
+
+  #warn(fileSystem: string | undefined): void {
+    if (fileSystem === undefined || this.#warnedOf === fileSystem || this.settings.networkFileSystem === 'allow') return
+    this.#warnedOf = fileSystem
+    const message = `${this.directory.path} is on ${fileSystem}, where the locks of SQLite may not work between machines`
+    this.report(new CacheError('UNSUPPORTED', message, { backend: 'file', operation: 'open' }), 'open')
+  }
+
+  /** Lets go of an index that is not the directory's any more, or that failed. The next operation opens what is there then. */
+  #drop(): void {
+    this.#closeIndex()
+    this.values.forget()
+    this.touches.forget()
+  }
+
+  #closeIndex(): void {
+    const index = this.#index
+    this.#index = undefined
+    this.#wal = undefined
+    try {
+      index?.database.close()
+    } catch (error) {
+      this.report(error, 'close')
+    }
+  }
+}

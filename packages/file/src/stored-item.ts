@@ -1,0 +1,54 @@
+import { crc32 } from 'node:zlib'
+import { type Item, isRecordKey } from '@cache/core/backend'
+import type { NewRow } from './item-index.ts'
+import { keyText } from './key-text.ts'
+import { kinds } from './schema.ts'
+
+/** What an item costs besides its key and its encoded value: its row and its entries in the indexes, as measured. */
+export const bytesPerItem = 128
+
+const noTags: readonly string[] = []
+
+/** An item on its way into the index. */
+export interface StoredItem {
+  readonly item: Item
+  readonly text: string
+  readonly frame: Uint8Array
+  readonly bytes: number
+}
+
+export function storedItem(item: Item, frame: Uint8Array): StoredItem {
+  const text = keyText(item.key)
+  return { item, text, frame, bytes: bytesPerItem + Buffer.byteLength(text) + frame.length }
+}
+
+/** Covers the key too, so that an index which points to another key's row is found out. */
+export function checksum(text: string, frame: Uint8Array): number {
+  return crc32(frame, crc32(text))
+}
+
+/** The row of an item; its frame is in the value file `file` where one is given. */
+export function newRow({ item, text, frame, bytes }: StoredItem, now: number, file: string | undefined): NewRow {
+  return {
+    text,
+    version: item.version,
+    kind: kindOf(item),
+    bytes,
+    storedAt: now,
+    expiresAt: item.expiresAt,
+    tags: item.tags === undefined ? noTags : Object.keys(item.tags),
+    streamed: false,
+    checksum: checksum(text, frame),
+    file,
+    frame: file === undefined ? frame : undefined,
+  }
+}
+
+export function kindOf(item: Item): number {
+  if (item.value === undefined) return kinds.placeholder
+  return isRecordKey(item.key) ? kinds.record : kinds.value
+}
+
+export function isExpired(row: { readonly expires_at: number | null }, now: number): boolean {
+  return row.expires_at !== null && row.expires_at <= now
+}
