@@ -209,7 +209,10 @@ export async function collect(keys: AsyncIterable<string>): Promise<string[]> {
 
 /** Short enough for a message. */
 export function show(given: unknown): string {
-  if (given instanceof Error) return `${given.name} ${cacheErrorCode(given) ?? ''}: ${given.message}`
+  if (given instanceof Error) {
+    const code = cacheErrorCode(given)
+    return `${given.name}${code === undefined ? '' : ` ${code}`}: ${given.message}`
+  }
   const text = typeof given === 'string' ? JSON.stringify(given) : String(given)
   return text.length > 80 ? `${text.slice(0, 77)}… (${text.length} characters)` : text
 }

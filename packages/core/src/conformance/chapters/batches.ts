@@ -15,8 +15,8 @@ const rules: readonly Rule[] = [
     async check(stage) {
       const items = ['a', 'b', 'c', 'd'].map((key) => stage.item(key, `value of ${key}`, { tags: { t: key }, cost: 2 }))
       for (const item of items) await stage.backend.set(item)
-      const order = ['missing', 'd', 'a', 'constructor', 'c', 'b', 'also missing']
-      const found = await stage.backend.getMany(order)
+      const order: readonly string[] = ['missing', 'd', 'a', 'constructor', 'c', 'b', 'also missing']
+      const found = await stage.backend.getMany(Object.freeze(order))
       assert.equal(found.length, order.length)
       for (const [n, key] of order.entries()) {
         const item = items.find((one) => one.key === key)
@@ -94,7 +94,7 @@ const rules: readonly Rule[] = [
       await stage.backend.set(stage.item('gone', 'old'))
       const expired = stage.item('gone', 'late', { expiresAt: now - 1 })
       const first = stage.item('twice', 'first', { tags: { t: 'first' }, expiresAt: now + 60_000 })
-      await stage.backend.setMany([first, ...items, expired, last])
+      await stage.backend.setMany(Object.freeze([first, ...items, expired, last]))
       for (const item of [...items, last]) await stage.holds(item)
       await stage.lacks('gone')
       // A duplicate whose last item has expired leaves nothing of the first.
@@ -112,7 +112,7 @@ const rules: readonly Rule[] = [
       const { backend } = stage
       for (const key of ['a', 'b', 'c', 'kept']) await backend.set(stage.item(key, 0))
       await backend.set(stage.placeholder('placeholder'))
-      assert.equal(await backend.deleteMany(['a', 'missing', 'b', 'a', 'placeholder']), 2)
+      assert.equal(await backend.deleteMany(Object.freeze(['b', 'missing', 'a', 'b', 'placeholder'])), 2)
       for (const key of ['a', 'b', 'placeholder']) await stage.lacks(key)
       assert.equal(await stage.count(['c', 'kept']), 2)
       assert.equal(await backend.deleteMany(['a', 'c']), 1)

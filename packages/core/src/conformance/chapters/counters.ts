@@ -72,6 +72,10 @@ const rules: readonly Rule[] = [
       assert.equal(await backend.increment('forever', 1, deadline), 6)
       assert.equal(await backend.increment('endless', 1), 1)
       assert.equal(await backend.increment('endless', 1, deadline), 2)
+      const far = stage.now() + 3_600_000
+      await Promise.all(Array.from({ length: 20 }, () => backend.increment('raced', 1, far)))
+      const ends = (await backend.get('raced'))?.expiresAt ?? 0
+      assert(Math.abs(ends - far) < 1000, `twenty increments at once made a counter that ends at ${ends}, not ${far}`)
       await stage.pass(deadline)
       await stage.lacks('created')
       await stage.lacks('set')
@@ -165,6 +169,18 @@ const rules: readonly Rule[] = [
       await stage.holds(next)
       await backend.increment('made', 1)
       assert.equal(await backend.swap('made', undefined, stage.item('made', 'late')), false, 'a counter is a live item')
+    },
+  }),
+
+  rule({
+    id: '7.9',
+    says: '`increment` of a missing key with an `expiresAt` that has passed resolves to `delta` and leaves no counter',
+    members: ['increment'],
+    async check(stage) {
+      for (const expiresAt of [stage.now() - 1, stage.now() - 3_600_000, 0]) {
+        assert.equal(await stage.backend.increment('k', 3, expiresAt), 3)
+        await stage.lacks('k')
+      }
     },
   }),
 ]

@@ -198,6 +198,7 @@ const rules: readonly Rule[] = [
     members: ['close'],
     async check(stage) {
       const { backend } = stage
+      assert(typeof backend.name === 'string' && backend.name !== '', 'a backend has a name')
       if (stage.harness.values === 'copies') {
         const item = stage.item('k', () => 1)
         await names(() => backend.set(item), 'set')

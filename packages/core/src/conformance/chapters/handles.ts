@@ -99,6 +99,9 @@ const rules: readonly Rule[] = [
       if (other.deleteMany) assert.equal(await other.deleteMany(['k']), 1)
       await other.clear()
       await stage.holds(item)
+      if ((await other.stats?.())?.items !== undefined) {
+        await stage.until(async () => (await other.stats?.())?.items === 0, 'the other to count no items')
+      }
       await stage.close(other)
       await stage.holds(item)
     },

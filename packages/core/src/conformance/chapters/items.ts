@@ -24,7 +24,8 @@ const rules: readonly Rule[] = [
       const full = stage.item('full', { name: 'Ada' }, everyMember(stage.now()))
       const least = { key: 'least', value: 'v', version: 'v1', createdAt: 0 }
       const odd = stage.item('odd', 'v', { version: '~!@#$%^&*()[]{}:;,.<>/?|', cost: 0, tags: {} })
-      for (const item of [full, least, odd]) await stage.backend.set(item)
+      // Frozen: an item belongs to the caller, and a backend does not write into it.
+      for (const item of [full, least, odd]) await stage.backend.set(Object.freeze(item))
       for (const item of [full, least, odd]) await stage.holds(item)
       for (const item of [full, least, odd]) await stage.holds(item)
     },

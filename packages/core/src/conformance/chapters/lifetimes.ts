@@ -99,6 +99,7 @@ const rules: readonly Rule[] = [
         versions.set(key, item.version)
         await backend.set(item)
       }
+      await backend.set(stage.placeholder('placeholder', { expiresAt: deadline }))
       await stage.pass(deadline)
       assert.equal(await backend.delete('delete'), false, 'delete')
       if (backend.swap) {
@@ -112,6 +113,13 @@ const rules: readonly Rule[] = [
         assert.equal(await backend.swap('swap', undefined, next), true, 'swap expecting undefined')
         await stage.holds(next)
         await backend.delete('swap')
+        // A load that never ends does not hold its key for ever (RACES R22).
+        assert.equal(
+          await backend.swap('placeholder', undefined, stage.item('placeholder', 1)),
+          true,
+          'swap over an expired placeholder',
+        )
+        await backend.delete('placeholder')
       }
       if (backend.increment) {
         assert.equal(await backend.increment('increment', 2), 2, 'increment')

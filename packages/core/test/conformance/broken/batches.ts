@@ -24,6 +24,17 @@ export const brokenBatches: readonly Broken[] = [
     },
   ),
   bytes(
+    '6.1',
+    'sorts the keys of a batch in place',
+    class extends BytesBackend {
+      override async getMany(keys: readonly string[]): Promise<(Item | undefined)[]> {
+        const order = [...keys]
+        const found = await super.getMany((keys as string[]).sort())
+        return order.map((key) => found[keys.indexOf(key)])
+      }
+    },
+  ),
+  bytes(
     '6.2',
     'answers a key that is asked for twice once',
     class extends BytesBackend {

@@ -89,6 +89,20 @@ export const brokenCounters: readonly Broken[] = [
     },
   ),
   bytes(
+    '7.4',
+    'sets the deadline in a second request that others can undo',
+    class extends BytesBackend {
+      override async increment(key: string, delta: number, expiresAt?: number): Promise<number> {
+        const sum = await super.increment(key, delta)
+        // Of many at once, the first one's second request meets the counter of the last.
+        const found = await this.get(key)
+        if (found && expiresAt !== undefined && sum === delta && found.value === sum)
+          await this.set({ ...found, expiresAt })
+        return sum
+      }
+    },
+  ),
+  bytes(
     '7.5',
     'counts on from text that looks like a number',
     class extends BytesBackend {
@@ -190,6 +204,16 @@ export const brokenCounters: readonly Broken[] = [
         const found = await super.get(key)
         this.#looks += 1
         return found?.createdAt === -1 ? { ...found, version: `look ${this.#looks}` } : found
+      }
+    },
+  ),
+  bytes(
+    '7.9',
+    'makes a counter without a deadline of one whose deadline has passed',
+    class extends BytesBackend {
+      override async increment(key: string, delta: number, expiresAt?: number): Promise<number> {
+        const passed = expiresAt !== undefined && expiresAt <= this.options.clock.now()
+        return super.increment(key, delta, passed ? undefined : expiresAt)
       }
     },
   ),

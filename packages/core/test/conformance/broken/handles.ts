@@ -58,6 +58,15 @@ export const brokenHandles: readonly Broken[] = [
     },
   ),
   bytes(
+    '11.3',
+    'counts the items of everybody as its own',
+    class extends BytesBackend {
+      override async stats(): Promise<BackendStats> {
+        return { ...(await super.stats()), items: await this.request('stats', (entries) => entries.size) }
+      }
+    },
+  ),
+  bytes(
     '11.4',
     'makes the table anew when somebody else is making it',
     class extends BytesBackend {

@@ -70,6 +70,15 @@ export const brokenItems: readonly Broken[] = [
     },
   ),
   bytes(
+    '1.2',
+    'writes into the item that it is given',
+    class extends AltersSets {
+      protected alter(item: Item): Item {
+        return Object.assign(item, { cost: item.cost ?? 0 })
+      }
+    },
+  ),
+  bytes(
     '1.3',
     'keeps the deadline of the item that it replaces',
     class extends AltersSets {

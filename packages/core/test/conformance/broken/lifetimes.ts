@@ -124,6 +124,15 @@ export const brokenLifetimes: readonly Broken[] = [
     },
   ),
   bytes(
+    '2.6',
+    'lets a placeholder hold its key for ever',
+    class extends BytesBackend {
+      protected override lives(item: Item): boolean {
+        return item.value === undefined || super.lives(item)
+      }
+    },
+  ),
+  bytes(
     '2.7',
     'removes an expired item in a second request, whatever is there by then',
     class extends BytesBackend {
