@@ -48,8 +48,11 @@ export class Items {
     )
   }
 
-  async setMany(items: readonly Item[]): Promise<void> {
-    const all = items.map((item) => this.writer.encode(item))
+  setMany(items: readonly Item[]): Promise<void> {
+    return this.#setMany(items.map((item) => this.writer.encode(item)))
+  }
+
+  async #setMany(all: readonly StoredItem[]): Promise<void> {
     if (this.order.active || all.some((stored) => this.#isLarge(stored))) {
       await Promise.all(all.map((stored) => this.#setOne(stored)))
       return
@@ -83,12 +86,16 @@ export class Items {
     return (await Promise.all(steps)).reduce((sum, live) => sum + live, 0)
   }
 
-  async swap(key: string, expected: string | undefined, next: Item | undefined): Promise<boolean> {
+  swap(key: string, expected: string | undefined, next: Item | undefined): Promise<boolean> {
     const stored = next === undefined ? undefined : this.writer.encode(next)
-    if (await this.#swap(key, expected, stored)) return true
+    return expected === undefined ? this.#swapAbsent(key, stored) : this.#swap(key, expected, stored)
+  }
+
+  async #swapAbsent(key: string, stored: StoredItem | undefined): Promise<boolean> {
+    if (await this.#swap(key, undefined, stored)) return true
     // An item whose file is damaged counts as absent, and only reading the file can tell.
-    if (expected !== undefined || !(await this.reader.findDamage(key))) return false
-    return this.#swap(key, expected, stored)
+    if (!(await this.reader.findDamage(key))) return false
+    return this.#swap(key, undefined, stored)
   }
 
   #swap(key: string, expected: string | undefined, stored: StoredItem | undefined): Promise<boolean> {
