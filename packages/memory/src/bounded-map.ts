@@ -35,40 +35,40 @@ export type { BoundedMapStats, DumpedEntry }
  * that there is no entry. A read allocates nothing.
  */
 export class BoundedMap<K, V> {
-  readonly #engine: Engine<K, V>
-  readonly #ttl: number
+  private readonly engine: Engine<K, V>
+  private readonly ttl: number
 
   /** Throws `INVALID_ARGUMENT` for an unknown option, a bad value, or when there is neither `maxEntries` nor `maxBytes`. */
   constructor(options: BoundedMapOptions<K, V>) {
     checkOptions(options, [...engineOptionNames, 'ttl', 'onEvict'], 'BoundedMap')
     const { onEvict } = options
     checkFunction(onEvict, 'onEvict', 'BoundedMap')
-    this.#engine = createEngine(
+    this.engine = createEngine(
       options,
       onEvict === undefined ? null : { tellsRemovals: true, tell: onEvict },
       'BoundedMap',
     )
-    this.#ttl = options.ttl === undefined ? Number.POSITIVE_INFINITY : lifetime(options.ttl, 'BoundedMap')
+    this.ttl = options.ttl === undefined ? Number.POSITIVE_INFINITY : lifetime(options.ttl, 'BoundedMap')
   }
 
   /** How many entries it holds, expired ones that were not yet reclaimed included. */
   get size(): number {
-    return this.#engine.slots.count
+    return this.engine.slots.count
   }
 
   /** The value, or `undefined` when there is none or it has expired. Counts as a use. */
   get(key: K): V | undefined {
-    return this.#engine.get(key)
+    return this.engine.get(key)
   }
 
   /** The value like `get`, but it neither counts as a use nor in the statistics. */
   peek(key: K): V | undefined {
-    return this.#engine.peek(key)
+    return this.engine.peek(key)
   }
 
   /** Whether a live entry is there. Does not count as a use. */
   has(key: K): boolean {
-    return this.#engine.find(key) >= 0
+    return this.engine.find(key) >= 0
   }
 
   /**
@@ -77,30 +77,29 @@ export class BoundedMap<K, V> {
    */
   set(key: K, value: V, options?: { readonly ttl?: Duration }): boolean {
     if (value === undefined) throw invalidArgument('value', value, 'anything but undefined', 'set')
-    const ttl = options?.ttl === undefined ? this.#ttl : lifetime(options.ttl, 'set')
-    const deadline = ttl === Number.POSITIVE_INFINITY ? ttl : this.#engine.clock.now() + ttl
-    return this.#engine.set(key, value, deadline)
+    const ttl = options?.ttl === undefined ? this.ttl : lifetime(options.ttl, 'set')
+    const deadline = ttl === Number.POSITIVE_INFINITY ? ttl : this.engine.clock.now() + ttl
+    return this.engine.set(key, value, deadline)
   }
 
   /** Removes the entry. Returns whether a live one was there. */
   delete(key: K): boolean {
-    return this.#engine.delete(key)
+    return this.engine.delete(key)
   }
 
   /** Removes every entry. Statistics stay. */
   clear(): void {
-    this.#engine.clear()
+    this.engine.clear()
   }
 
   /** The keys of live entries, in no particular order. The map may change meanwhile; an entry that stays throughout appears once. */
   *keys(): Generator<K> {
-    for (const slot of this.#engine.liveSlots()) yield this.#engine.slots.keyAt(slot)
+    for (const slot of this.engine.liveSlots()) yield this.engine.slots.keyAt(slot)
   }
 
   /** Key and value of live entries, as `keys`. */
   *entries(): Generator<[K, V]> {
-    for (const slot of this.#engine.liveSlots())
-      yield [this.#engine.slots.keyAt(slot), this.#engine.slots.valueAt(slot)]
+    for (const slot of this.engine.liveSlots()) yield [this.engine.slots.keyAt(slot), this.engine.slots.valueAt(slot)]
   }
 
   [Symbol.iterator](): Generator<[K, V]> {
@@ -109,25 +108,25 @@ export class BoundedMap<K, V> {
 
   /** Changes the limit of entries. A smaller one pushes entries out at once. Throws `INVALID_ARGUMENT` unless it is a whole number of 1 or more. */
   resize(maxEntries: number): void {
-    this.#engine.resize(wholeNumber(maxEntries, 'maxEntries', 'resize', 1))
+    this.engine.resize(wholeNumber(maxEntries, 'maxEntries', 'resize', 1))
   }
 
   /** Removes all entries that have expired. Not needed for correctness, nor usually for memory. Returns how many there were. */
   purgeExpired(): number {
-    return this.#engine.purgeExpired()
+    return this.engine.purgeExpired()
   }
 
   stats(): BoundedMapStats {
-    return engineStats(this.#engine)
+    return engineStats(this.engine)
   }
 
   /** All live entries, those that would be evicted first at the front, for `load` of another map after a restart. */
   dump(): DumpedEntry<K, V>[] {
-    return dumpEngine(this.#engine)
+    return dumpEngine(this.engine)
   }
 
   /** Stores what `dump` gave; what has expired meanwhile is left out. Returns how many entries were stored. */
   load(entries: Iterable<DumpedEntry<K, V>>): number {
-    return loadEngine(this.#engine, entries)
+    return loadEngine(this.engine, entries)
   }
 }

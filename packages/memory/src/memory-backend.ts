@@ -52,7 +52,7 @@ const known = [...engineOptionNames, 'isolation', 'onEvict', 'name']
 export class MemoryBackend implements CacheBackend {
   readonly name: string
   readonly sync: SyncMemoryBackend
-  readonly #engine: Engine<string, Item>
+  private readonly engine: Engine<string, Item>
 
   /** Throws `INVALID_ARGUMENT` for an unknown option, a bad value, or when there is neither `maxEntries` nor `maxBytes`. */
   constructor(options: MemoryBackendOptions) {
@@ -63,9 +63,9 @@ export class MemoryBackend implements CacheBackend {
     }
     this.name = options.name === undefined ? 'memory' : nonEmptyString(options.name, 'name', 'MemoryBackend')
     const hub = new EventHub()
-    this.#engine = createEngine<string, Item>(engineSettings(options), evictionTeller(hub, onEvict), 'MemoryBackend')
+    this.engine = createEngine<string, Item>(engineSettings(options), evictionTeller(hub, onEvict), 'MemoryBackend')
     const { isolate, reveal } = isolators(isolation, this.name)
-    this.sync = new SyncMemoryBackend(this.name, this.#engine, hub, isolate, reveal)
+    this.sync = new SyncMemoryBackend(this.name, this.engine, hub, isolate, reveal)
   }
 
   get(key: string): Promise<Item | undefined> {
@@ -126,17 +126,17 @@ export class MemoryBackend implements CacheBackend {
 
   /** Changes the limit of items. A smaller one pushes items out at once. Throws `INVALID_ARGUMENT` unless it is a whole number of 1 or more. */
   resize(maxEntries: number): void {
-    this.#engine.resize(wholeNumber(maxEntries, 'maxEntries', 'resize', 1))
+    this.engine.resize(wholeNumber(maxEntries, 'maxEntries', 'resize', 1))
   }
 
   /** All live items, those that would be evicted first at the front, for `load` after a restart. */
   dump(): DumpedEntry<string, Item>[] {
-    return dumpEngine(this.#engine)
+    return dumpEngine(this.engine)
   }
 
   /** Stores what `dump` gave; what has expired meanwhile is left out. Returns how many items were stored. */
   load(entries: Iterable<DumpedEntry<string, Item>>): number {
-    return loadEngine(this.#engine, entries)
+    return loadEngine(this.engine, entries)
   }
 }
 

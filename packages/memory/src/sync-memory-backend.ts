@@ -12,12 +12,12 @@ import type { Engine } from './engine/engine.ts'
 /** The synchronous members of a `MemoryBackend`, on the same data. Made by `MemoryBackend`, not by applications. */
 export class SyncMemoryBackend implements SyncCacheBackend {
   readonly name: string
-  readonly #engine: Engine<string, Item>
-  readonly #hub: EventHub
+  private readonly engine: Engine<string, Item>
+  private readonly hub: EventHub
   /** What is stored for the value of an item, and given for a stored one: the same, a copy, or the same but frozen. */
-  readonly #isolate: ((item: Item) => Item) | null
-  readonly #reveal: ((item: Item) => Item) | null
-  #closed = false
+  private readonly isolate: ((item: Item) => Item) | null
+  private readonly reveal: ((item: Item) => Item) | null
+  private closed = false
 
   constructor(
     name: string,
@@ -27,104 +27,104 @@ export class SyncMemoryBackend implements SyncCacheBackend {
     reveal: ((item: Item) => Item) | null,
   ) {
     this.name = name
-    this.#engine = engine
-    this.#hub = hub
-    this.#isolate = isolate
-    this.#reveal = reveal
+    this.engine = engine
+    this.hub = hub
+    this.isolate = isolate
+    this.reveal = reveal
   }
 
   get(key: string): Item | undefined {
-    if (this.#closed) throw this.#closedError('get', key)
-    const item = this.#engine.get(key)
-    return item === undefined || this.#reveal === null ? item : this.#reveal(item)
+    if (this.closed) throw this.closedError('get', key)
+    const item = this.engine.get(key)
+    return item === undefined || this.reveal === null ? item : this.reveal(item)
   }
 
   set(item: Item): void {
-    if (this.#closed) throw this.#closedError('set', item.key)
-    const stored = this.#isolate === null ? item : this.#isolate(item)
-    this.#engine.set(item.key, stored, item.expiresAt ?? Number.POSITIVE_INFINITY)
+    if (this.closed) throw this.closedError('set', item.key)
+    const stored = this.isolate === null ? item : this.isolate(item)
+    this.engine.set(item.key, stored, item.expiresAt ?? Number.POSITIVE_INFINITY)
   }
 
   delete(key: string): boolean {
-    if (this.#closed) throw this.#closedError('delete', key)
-    const item = this.#engine.peek(key)
+    if (this.closed) throw this.closedError('delete', key)
+    const item = this.engine.peek(key)
     if (item === undefined) return false
-    this.#engine.delete(key)
+    this.engine.delete(key)
     return item.value !== undefined
   }
 
   clear(prefix?: string): void {
-    if (this.#closed) throw this.#closedError('clear')
+    if (this.closed) throw this.closedError('clear')
     if (prefix === undefined || prefix === '') {
-      this.#engine.clear()
+      this.engine.clear()
       return
     }
-    const { slots } = this.#engine
-    for (const slot of this.#engine.liveSlots()) {
-      if (slots.keyAt(slot).startsWith(prefix)) this.#engine.clearSlot(slot)
+    const { slots } = this.engine
+    for (const slot of this.engine.liveSlots()) {
+      if (slots.keyAt(slot).startsWith(prefix)) this.engine.clearSlot(slot)
     }
   }
 
   getMany(keys: readonly string[]): (Item | undefined)[] {
-    if (this.#closed) throw this.#closedError('getMany')
+    if (this.closed) throw this.closedError('getMany')
     return keys.map((key) => this.get(key))
   }
 
   setMany(items: readonly Item[]): void {
-    if (this.#closed) throw this.#closedError('setMany')
-    const isolate = this.#isolate
+    if (this.closed) throw this.closedError('setMany')
+    const isolate = this.isolate
     // All copies are made before the first is stored: a value that cannot be kept leaves nothing torn.
     const stored = isolate === null ? items : items.map((item) => isolate(item))
-    for (const item of stored) this.#engine.set(item.key, item, item.expiresAt ?? Number.POSITIVE_INFINITY)
+    for (const item of stored) this.engine.set(item.key, item, item.expiresAt ?? Number.POSITIVE_INFINITY)
   }
 
   deleteMany(keys: readonly string[]): number {
-    if (this.#closed) throw this.#closedError('deleteMany')
+    if (this.closed) throw this.closedError('deleteMany')
     let removed = 0
     for (const key of keys) if (this.delete(key)) removed++
     return removed
   }
 
   swap(key: string, expected: string | undefined, next: Item | undefined): boolean {
-    if (this.#closed) throw this.#closedError('swap', key)
-    const stored = next === undefined || this.#isolate === null ? next : this.#isolate(next)
-    if (this.#engine.peek(key)?.version !== expected) return false
-    if (stored === undefined) this.#engine.delete(key)
-    else this.#engine.set(key, stored, stored.expiresAt ?? Number.POSITIVE_INFINITY)
+    if (this.closed) throw this.closedError('swap', key)
+    const stored = next === undefined || this.isolate === null ? next : this.isolate(next)
+    if (this.engine.peek(key)?.version !== expected) return false
+    if (stored === undefined) this.engine.delete(key)
+    else this.engine.set(key, stored, stored.expiresAt ?? Number.POSITIVE_INFINITY)
     return true
   }
 
   increment(key: string, delta: number, expiresAt?: number): number {
-    if (this.#closed) throw this.#closedError('increment', key)
-    const item = this.#engine.peek(key)
+    if (this.closed) throw this.closedError('increment', key)
+    const item = this.engine.peek(key)
     const current = item?.value ?? (item === undefined || item.value === undefined ? 0 : item.value)
     if (typeof current !== 'number' || !Number.isInteger(current)) {
-      throw this.#error('NOT_A_NUMBER', 'the value is not a whole number', 'increment', key)
+      throw this.error('NOT_A_NUMBER', 'the value is not a whole number', 'increment', key)
     }
     const sum = current + delta
-    if (!Number.isSafeInteger(sum)) throw this.#error('OUT_OF_RANGE', 'the sum is not exact', 'increment', key)
+    if (!Number.isSafeInteger(sum)) throw this.error('OUT_OF_RANGE', 'the sum is not exact', 'increment', key)
     const deadline = item === undefined || item.value === undefined ? expiresAt : item.expiresAt
-    const createdAt = this.#engine.clock.now()
+    const createdAt = this.engine.clock.now()
     const counted: Item =
       deadline === undefined
         ? { key, value: sum, version: createVersion(), createdAt }
         : { key, value: sum, version: createVersion(), createdAt, expiresAt: deadline }
-    this.#engine.set(key, counted, deadline ?? Number.POSITIVE_INFINITY)
+    this.engine.set(key, counted, deadline ?? Number.POSITIVE_INFINITY)
     return sum
   }
 
   *keys(prefix = ''): Generator<string> {
-    if (this.#closed) throw this.#closedError('keys')
-    const { slots } = this.#engine
-    for (const slot of this.#engine.liveSlots()) {
+    if (this.closed) throw this.closedError('keys')
+    const { slots } = this.engine
+    for (const slot of this.engine.liveSlots()) {
       const key = slots.keyAt(slot)
       if (slots.valueAt(slot).value !== undefined && key.startsWith(prefix)) yield key
     }
   }
 
   stats(): BackendStats {
-    if (this.#closed) throw this.#closedError('stats')
-    const engine = this.#engine
+    if (this.closed) throw this.closedError('stats')
+    const engine = this.engine
     return {
       items: engine.slots.count,
       ...(engine.slots.weights === null ? {} : { size: engine.bytes }),
@@ -134,21 +134,21 @@ export class SyncMemoryBackend implements SyncCacheBackend {
   }
 
   listen(listener: (event: BackendEvent) => void): () => void {
-    return this.#hub.listen(listener)
+    return this.hub.listen(listener)
   }
 
   /** Lets go of all items; every later call throws `CLOSED`. */
   close(): void {
-    if (this.#closed) return
-    this.#closed = true
-    this.#engine.clear()
+    if (this.closed) return
+    this.closed = true
+    this.engine.clear()
   }
 
-  #closedError(operation: string, key?: string): CacheError {
-    return this.#error('CLOSED', 'the backend was closed', operation, key)
+  private closedError(operation: string, key?: string): CacheError {
+    return this.error('CLOSED', 'the backend was closed', operation, key)
   }
 
-  #error(code: CacheError['code'], message: string, operation: string, key?: string): CacheError {
+  private error(code: CacheError['code'], message: string, operation: string, key?: string): CacheError {
     return new CacheError(code, `${operation}: ${message}`, { operation, backend: this.name, key })
   }
 }

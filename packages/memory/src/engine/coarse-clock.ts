@@ -11,47 +11,47 @@ const MOST_READS = 64
  * A timer of one millisecond runs only while answers come from memory, ends itself when the calls end, and keeps no process alive.
  */
 export class CoarseClock implements Clock {
-  #time = 0
-  #left = 0
-  #reads = 1
-  #used = false
-  #timer: ReturnType<typeof setInterval> | undefined
+  private time = 0
+  private left = 0
+  private reads = 1
+  private used = false
+  private timer: ReturnType<typeof setInterval> | undefined
 
   now(): number {
-    if (this.#left > 0) {
-      this.#left--
-      return this.#time
+    if (this.left > 0) {
+      this.left--
+      return this.time
     }
-    return this.#read()
+    return this.read()
   }
 
-  #read(): number {
+  private read(): number {
     const time = Date.now()
-    const passed = time - this.#time
-    if (passed === 0) this.#reads = Math.min(this.#reads * 2, MOST_READS)
-    else if (passed !== 1) this.#reads = 1
-    this.#time = time
-    this.#left = this.#reads - 1
-    this.#used = true
-    if (this.#left > 0 && this.#timer === undefined) this.#start()
+    const passed = time - this.time
+    if (passed === 0) this.reads = Math.min(this.reads * 2, MOST_READS)
+    else if (passed !== 1) this.reads = 1
+    this.time = time
+    this.left = this.reads - 1
+    this.used = true
+    if (this.left > 0 && this.timer === undefined) this.start()
     return time
   }
 
-  #start(): void {
-    this.#timer = setInterval(() => this.#tick(), 1)
+  private start(): void {
+    this.timer = setInterval(() => this.tick(), 1)
     // In a browser the timer is a number.
-    if (typeof this.#timer === 'object') this.#timer.unref()
+    if (typeof this.timer === 'object') this.timer.unref()
   }
 
-  #tick(): void {
-    this.#left = 0
-    if (this.#used) {
-      this.#used = false
+  private tick(): void {
+    this.left = 0
+    if (this.used) {
+      this.used = false
       return
     }
-    clearInterval(this.#timer)
-    this.#timer = undefined
-    this.#reads = 1
+    clearInterval(this.timer)
+    this.timer = undefined
+    this.reads = 1
   }
 }
 

@@ -47,29 +47,29 @@ export class Engine<K, V> {
   evictedForEntries = 0
   evictedForBytes = 0
   refused = 0
-  readonly #weigh: ((value: V, key: K) => number) | null
-  readonly #teller: EvictionTeller<K, V> | null
-  readonly #tellsRemovals: boolean
-  readonly #sweeper: Sweeper<K, V>
+  private readonly weigh: ((value: V, key: K) => number) | null
+  private readonly teller: EvictionTeller<K, V> | null
+  private readonly tellsRemovals: boolean
+  private readonly sweeper: Sweeper<K, V>
 
   constructor(options: EngineOptions<K, V>) {
     this.maxEntries = options.maxEntries
     this.maxBytes = options.maxBytes
     this.maxEntryBytes = options.maxEntryBytes
     this.clock = options.clock
-    this.#weigh = options.weigh
-    this.#teller = options.teller
-    this.#tellsRemovals = options.teller?.tellsRemovals ?? false
+    this.weigh = options.weigh
+    this.teller = options.teller
+    this.tellsRemovals = options.teller?.tellsRemovals ?? false
     this.slots = new Slots(options.weigh !== null)
     this.index = new KeyIndex(this.slots, options.random)
     this.policy = options.policy(this.slots)
     this.policy.limit(options.maxEntries, options.maxBytes)
-    this.#sweeper = new Sweeper(this, options.reclaimWhenIdle)
+    this.sweeper = new Sweeper(this, options.reclaimWhenIdle)
   }
 
   get(key: K): V | undefined {
     const slot = this.index.find(key, this.index.hash(key))
-    if (slot < 0 || (this.slots.deadlines !== null && this.#expireIfDue(slot))) {
+    if (slot < 0 || (this.slots.deadlines !== null && this.expireIfDue(slot))) {
       this.misses++
       return undefined
     }
@@ -87,36 +87,36 @@ export class Engine<K, V> {
   /** The slot of a live entry, or -1. */
   find(key: K): number {
     const slot = this.index.find(key, this.index.hash(key))
-    return slot < 0 || (this.slots.deadlines !== null && this.#expireIfDue(slot)) ? -1 : slot
+    return slot < 0 || (this.slots.deadlines !== null && this.expireIfDue(slot)) ? -1 : slot
   }
 
   /** Stores the entry until `deadline`. Returns false when it was not stored: expired already, or too heavy. */
   set(key: K, value: V, deadline: number): boolean {
-    const weight = this.#weigh === null ? 1 : checkedWeight(this.#weigh(value, key))
+    const weight = this.weigh === null ? 1 : checkedWeight(this.weigh(value, key))
     const hash = this.index.hash(key)
     const found = this.index.find(key, hash)
     const due = deadline !== Number.POSITIVE_INFINITY && deadline <= this.clock.now()
     if (found >= 0) {
       // The callback of the expiry may have set this very key: look again rather than insert it twice.
-      if (this.slots.deadlines !== null && this.#expireIfDue(found)) return this.set(key, value, deadline)
-      if (!due && weight <= this.maxEntryBytes) return this.#overwrite(found, value, weight, deadline)
-      this.#drop(found, 'replaced')
+      if (this.slots.deadlines !== null && this.expireIfDue(found)) return this.set(key, value, deadline)
+      if (!due && weight <= this.maxEntryBytes) return this.overwrite(found, value, weight, deadline)
+      this.drop(found, 'replaced')
     }
     if (due) return false
     if (weight > this.maxEntryBytes) {
       this.refused++
-      this.#teller?.tell(key, value, 'oversize')
+      this.teller?.tell(key, value, 'oversize')
       return false
     }
     this.sets++
-    if (this.slots.isFull()) this.#grow()
+    if (this.slots.isFull()) this.grow()
     const slot = this.slots.take(key, value, hash)
     this.bytes += weight
     if (this.slots.weights !== null) this.slots.weights[slot] = weight
-    this.#setDeadline(slot, deadline)
+    this.setDeadline(slot, deadline)
     this.index.insert(key, slot)
     this.policy.insert(slot)
-    this.#settle()
+    this.settle()
     return true
   }
 
@@ -124,30 +124,30 @@ export class Engine<K, V> {
     const slot = this.find(key)
     if (slot < 0) return false
     this.deletes++
-    this.#drop(slot, 'deleted')
+    this.drop(slot, 'deleted')
     return true
   }
 
   clear(): void {
-    if (this.#tellsRemovals) {
-      for (const slot of this.liveSlots()) this.#drop(slot, 'cleared')
+    if (this.tellsRemovals) {
+      for (const slot of this.liveSlots()) this.drop(slot, 'cleared')
     }
     this.slots.clear()
     this.index.clear()
     this.policy.clear()
-    this.#sweeper.clear()
+    this.sweeper.clear()
     this.bytes = 0
   }
 
   /** Removes the entry of a live slot because of a `clear` that spares others. */
   clearSlot(slot: number): void {
-    this.#drop(slot, 'cleared')
+    this.drop(slot, 'cleared')
   }
 
   resize(maxEntries: number): void {
     this.maxEntries = maxEntries
     this.policy.limit(maxEntries, this.maxBytes)
-    this.#settle()
+    this.settle()
     this.index.shrink(Math.min(this.maxEntries, this.slots.count))
   }
 
@@ -155,23 +155,23 @@ export class Engine<K, V> {
   *liveSlots(): Generator<number> {
     const slots = this.slots
     for (let slot = 0; slot < slots.high; slot++) {
-      if (slots.isLive(slot) && !(slots.deadlines !== null && this.#expireIfDue(slot))) yield slot
+      if (slots.isLive(slot) && !(slots.deadlines !== null && this.expireIfDue(slot))) yield slot
     }
   }
 
   /** Removes every expired entry. Returns how many. */
   purgeExpired(): number {
     const before = this.expired
-    if (this.slots.deadlines !== null) this.#sweeper.sweepAll()
+    if (this.slots.deadlines !== null) this.sweeper.sweepAll()
     return this.expired - before
   }
 
   expire(slot: number): void {
     this.expired++
-    this.#drop(slot, 'expired')
+    this.drop(slot, 'expired')
   }
 
-  #expireIfDue(slot: number): boolean {
+  private expireIfDue(slot: number): boolean {
     const deadline = (this.slots.deadlines as Float64Array)[slot] as number
     // Entries without a lifetime do not even read the clock.
     if (deadline === Number.POSITIVE_INFINITY || deadline > this.clock.now()) return false
@@ -179,13 +179,13 @@ export class Engine<K, V> {
     return true
   }
 
-  #overwrite(slot: number, value: V, weight: number, deadline: number): boolean {
+  private overwrite(slot: number, value: V, weight: number, deadline: number): boolean {
     const slots = this.slots
     this.sets++
     const key = slots.keyAt(slot)
     const replaced = slots.valueAt(slot)
     slots.setValue(slot, value)
-    this.#setDeadline(slot, deadline)
+    this.setDeadline(slot, deadline)
     const before = slots.weightAt(slot)
     if (slots.weights !== null && before !== weight) {
       slots.weights[slot] = weight
@@ -193,54 +193,54 @@ export class Engine<K, V> {
       this.policy.reweigh(slot, before)
     }
     this.policy.hit(slot)
-    if (this.#tellsRemovals) this.#teller?.tell(key, replaced, 'replaced')
-    this.#settle()
+    if (this.tellsRemovals) this.teller?.tell(key, replaced, 'replaced')
+    this.settle()
     return true
   }
 
-  #setDeadline(slot: number, deadline: number): void {
+  private setDeadline(slot: number, deadline: number): void {
     const slots = this.slots
     if (slots.deadlines === null) {
       if (deadline === Number.POSITIVE_INFINITY) return
       slots.openDeadlines()
     }
     ;(slots.deadlines as Float64Array)[slot] = deadline
-    if (deadline !== Number.POSITIVE_INFINITY) this.#sweeper.add(deadline)
+    if (deadline !== Number.POSITIVE_INFINITY) this.sweeper.add(deadline)
   }
 
   // A callback may call this cache again: every step leaves it whole, and the limits are read anew each time.
-  #settle(): void {
-    if (this.slots.deadlines !== null) this.#sweeper.step()
+  private settle(): void {
+    if (this.slots.deadlines !== null) this.sweeper.step()
     while (this.slots.count > this.maxEntries || this.bytes > this.maxBytes) {
       if (this.slots.count > this.maxEntries) {
         this.evictedForEntries++
-        this.#forget(this.policy.evict(), 'entries')
+        this.forget(this.policy.evict(), 'entries')
       } else {
         this.evictedForBytes++
-        this.#forget(this.policy.evict(), 'bytes')
+        this.forget(this.policy.evict(), 'bytes')
       }
     }
   }
 
-  #drop(slot: number, reason: EvictReason): void {
+  private drop(slot: number, reason: EvictReason): void {
     this.policy.remove(slot)
-    this.#forget(slot, reason)
+    this.forget(slot, reason)
   }
 
-  #forget(slot: number, reason: EvictReason): void {
+  private forget(slot: number, reason: EvictReason): void {
     const slots = this.slots
     const key = slots.keyAt(slot)
     const value = slots.valueAt(slot)
     this.index.remove(key, slot)
     this.bytes -= slots.weightAt(slot)
     slots.release(slot)
-    if (this.#teller === null) return
-    if (this.#tellsRemovals || (reason !== 'deleted' && reason !== 'cleared' && reason !== 'replaced')) {
-      this.#teller.tell(key, value, reason)
+    if (this.teller === null) return
+    if (this.tellsRemovals || (reason !== 'deleted' && reason !== 'cleared' && reason !== 'replaced')) {
+      this.teller.tell(key, value, reason)
     }
   }
 
-  #grow(): void {
+  private grow(): void {
     // One slot more than the limit: a new entry is in before the policy says who leaves.
     this.policy.grow(this.slots.grow(this.maxEntries + 1))
   }

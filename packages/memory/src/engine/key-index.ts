@@ -1,4 +1,4 @@
-import { hashNumber, hashString } from './hash.ts'
+import { KeyHasher } from './key-hasher.ts'
 import type { Slots } from './slots.ts'
 
 const SMALLEST = 16
@@ -14,6 +14,10 @@ const GONE = -1
 const MOST_FILLED = 0.6875
 /** A table up to this size moves at once: that takes some ten microseconds. */
 const SMALL = 1024
+/** Tables of these sizes learn their keys' pattern anew when they grow; larger ones only when keys collide. */
+const LEARN_FROM = 128
+const LEARN_UNTIL = 16_384
+const SAMPLE_SIZE = 256
 /** A run of filled cells longer than this does not happen by chance: the table gets a new seed. */
 const LONGEST_RUN = 4096
 
@@ -22,17 +26,16 @@ interface Table {
   readonly cells: Int32Array
   readonly mask: number
   readonly slotMask: number
-  /** Whether strings were hashed whole, and with which seed, when they were put here. */
-  readonly whole: boolean
-  readonly seed: number
+  /** How keys were hashed when they were put here. */
+  readonly hasher: KeyHasher
 }
 
 /**
  * Finds the slot of a key: linear probing over 32-bit cells, each with a piece of the hash beside the slot number.
  *
- * Cost is bounded whatever the keys are. Strings are hashed with a seed of this instance's own, long ones by a sample of their
- * characters. A look-up spends at most a fixed budget in the cells; a key that cannot be placed within it goes to a `Map`. When that
- * happens to many keys, the table moves to a fresh seed and whole strings; whoever still collides stays in the `Map`, which V8 seeds.
+ * Cost is bounded whatever the keys are. Strings are hashed with a seed of this instance's own, by those characters at which the keys
+ * differ (`KeyPattern`). A look-up spends at most a fixed budget in the cells; a key that cannot be placed within it goes to a `Map`. When keys
+ * collide, the table moves to a fresh seed and a better pattern, in the end to whole strings; whoever still collides stays in the `Map`, which V8 seeds.
  * Keys that are neither strings nor numbers always live in the `Map`.
  *
  * Growth moves a few cells at each insertion, so no call pays for a whole rehash.
@@ -41,31 +44,31 @@ export class KeyIndex<K, V> {
   cells: Int32Array
   mask: number
   slotMask: number
-  whole = false
-  seed: number
+  hasher: KeyHasher
   /** The table that is being left while entries move over; null otherwise. */
   old: Table | null = null
   /** Keys without a place in the cells; null until there is one. */
   overflow: Map<K, number> | null = null
-  #moved = 0
-  #crowded = false
-  #inCells = 0
-  #slots: Slots<K, V>
-  #random: () => number
+  private moved = 0
+  private crowded = false
+  /** Inserts, and other keys with the very same hash that they met, since the hasher or the table changed. */
+  private inserts = 0
+  private collisions = 0
+  private inCells = 0
+  private slots: Slots<K, V>
+  private random: () => number
 
   constructor(slots: Slots<K, V>, random: () => number) {
-    this.#slots = slots
-    this.#random = random
-    this.seed = randomWord(random)
+    this.slots = slots
+    this.random = random
+    this.hasher = new KeyHasher(randomWord(random))
     this.cells = new Int32Array(SMALLEST)
     this.mask = SMALLEST - 1
     this.slotMask = slotMaskFor(SMALLEST, 0)
   }
 
   hash(key: K): number {
-    if (typeof key === 'string') return hashString(key, this.seed, this.whole)
-    if (typeof key === 'number') return hashNumber(key, this.seed)
-    return 0
+    return this.hasher.hash(key)
   }
 
   /** The slot of the key, or -1. `hash` is `this.hash(key)`. */
@@ -79,7 +82,7 @@ export class KeyIndex<K, V> {
     while (cell !== 0 && budget > 0) {
       if (((cell ^ hash) & ~slotMask) === 0) {
         const slot = (cell & slotMask) - 1
-        if (this.#slots.keyAt(slot) === key) return slot
+        if (this.slots.keyAt(slot) === key) return slot
         budget -= MISMATCH
       }
       budget--
@@ -87,16 +90,17 @@ export class KeyIndex<K, V> {
       cell = cells[at] as number
     }
     if (this.old === null && this.overflow === null) return -1
-    return this.#findElsewhere(key, hash)
+    return this.findElsewhere(key, hash)
   }
 
   /** Adds a key that is not in the index; its hash stands in `slots.hashes` already. */
   insert(key: K, slot: number): void {
-    if (this.old !== null) this.#move(STEP)
-    else if (this.#inCells >= (this.mask + 1) * MOST_FILLED) this.#leave((this.mask + 1) * 2)
-    else if (slot >= this.slotMask) this.#leave(this.mask + 1)
-    else if (this.#isFlooded()) this.#reseed(key, slot)
-    this.#place(key, slot)
+    if (this.old !== null) this.move(STEP)
+    else if (this.inCells >= (this.mask + 1) * MOST_FILLED) this.growTable(key, slot)
+    else if (slot >= this.slotMask) this.leave(this.mask + 1, this.hasher)
+    else if (this.isFlooded()) this.reseed(key, slot)
+    this.inserts++
+    this.place(key, slot)
   }
 
   /** Takes out the key of a slot that is still filled. */
@@ -107,18 +111,18 @@ export class KeyIndex<K, V> {
       if (overflow.size === 0) this.overflow = null
       return
     }
-    const at = this.#cellOf(slot)
+    const at = this.cellOf(slot)
     if (at >= 0) {
-      this.#inCells--
-      this.#close(at)
-    } else this.#removeFromOld(key, slot)
+      this.inCells--
+      this.close(at)
+    } else this.removeFromOld(key, slot)
   }
 
   /** Makes the table fit `entries` again after the cache was made smaller. */
   shrink(entries: number): void {
     let size = SMALLEST
     while (size * MOST_FILLED <= entries) size *= 2
-    if (size * 2 <= this.mask + 1 && this.old === null) this.#leave(size)
+    if (size * 2 <= this.mask + 1 && this.old === null) this.leave(size, this.hasher)
   }
 
   clear(): void {
@@ -127,50 +131,54 @@ export class KeyIndex<K, V> {
     this.slotMask = slotMaskFor(SMALLEST, 0)
     this.old = null
     this.overflow = null
-    this.#inCells = 0
+    this.inCells = 0
   }
 
   // Every cell that this walk passes was counted when the key was placed, and deletions only shorten the walk (backward shift keeps
   // the order of entries), so the same budget that placed a key always finds it.
-  #place(key: K, slot: number): void {
+  private place(key: K, slot: number): void {
     const cells = this.cells
     const mask = this.mask
     const slotMask = this.slotMask
-    const hash = this.#slots.hashes[slot] as number
+    const hash = this.slots.hashes[slot] as number
     let budget = typeof key === 'string' || (typeof key === 'number' && !Number.isNaN(key)) ? BUDGET : 0
     let at = hash & mask
     while (budget > 0) {
       const cell = cells[at] as number
       if (cell === 0) {
         cells[at] = (hash & ~slotMask) | (slot + 1)
-        this.#inCells++
+        this.inCells++
         return
       }
-      budget -= ((cell ^ hash) & ~slotMask) === 0 ? MISMATCH + 1 : 1
+      budget--
+      if (((cell ^ hash) & ~slotMask) === 0) {
+        budget -= MISMATCH
+        if (this.slots.hashes[(cell & slotMask) - 1] === hash) this.collisions++
+      }
       at = (at + 1) & mask
     }
     if (this.overflow === null) this.overflow = new Map()
     this.overflow.set(key, slot)
   }
 
-  #findElsewhere(key: K, hash: number): number {
+  private findElsewhere(key: K, hash: number): number {
     const old = this.old
     if (old !== null) {
-      const oldHash = old.seed === this.seed ? hash : hashWith(key, old)
-      const at = this.#findInOld(key, oldHash, old)
+      const oldHash = old.hasher === this.hasher ? hash : old.hasher.hash(key)
+      const at = this.findInOld(key, oldHash, old)
       if (at >= 0) return ((old.cells[at] as number) & old.slotMask) - 1
     }
     return this.overflow?.get(key) ?? -1
   }
 
-  #findInOld(key: K, hash: number, old: Table): number {
+  private findInOld(key: K, hash: number, old: Table): number {
     const { cells, mask, slotMask } = old
     let at = hash & mask
     for (let budget = BUDGET; budget > 0; budget--) {
       const cell = cells[at] as number
       if (cell === 0) return -1
       if (cell !== GONE && ((cell ^ hash) & ~slotMask) === 0) {
-        if (this.#slots.keyAt((cell & slotMask) - 1) === key) return at
+        if (this.slots.keyAt((cell & slotMask) - 1) === key) return at
         budget -= MISMATCH
       }
       at = (at + 1) & mask
@@ -178,9 +186,9 @@ export class KeyIndex<K, V> {
     return -1
   }
 
-  #removeFromOld(key: K, slot: number): void {
+  private removeFromOld(key: K, slot: number): void {
     const old = this.old as Table
-    const oldHash = this.#slots.hashes[slot] as number
+    const oldHash = this.slots.hashes[slot] as number
     const { cells, mask, slotMask } = old
     for (let at = oldHash & mask; ; at = (at + 1) & mask) {
       const cell = cells[at] as number
@@ -193,10 +201,10 @@ export class KeyIndex<K, V> {
   }
 
   /** The cell of the current table that holds the slot, or -1. */
-  #cellOf(slot: number): number {
+  private cellOf(slot: number): number {
     const cells = this.cells
     const mask = this.mask
-    const hash = this.#slots.hashes[slot] as number
+    const hash = this.slots.hashes[slot] as number
     const wanted = (hash & ~this.slotMask) | (slot + 1)
     let at = hash & mask
     for (;;) {
@@ -208,11 +216,11 @@ export class KeyIndex<K, V> {
   }
 
   // Backward shift (Knuth, TAOCP 3, 6.4, algorithm R): no tombstones, so long-lived caches never slow down.
-  #close(hole: number): void {
+  private close(hole: number): void {
     const cells = this.cells
     const mask = this.mask
     const slotMask = this.slotMask
-    const hashes = this.#slots.hashes
+    const hashes = this.slots.hashes
     let free = hole
     let at = (hole + 1) & mask
     for (let cell = cells[at] as number; cell !== 0; cell = cells[at] as number) {
@@ -226,67 +234,81 @@ export class KeyIndex<K, V> {
       if (((at - free) & mask) > BUDGET) break
     }
     cells[free] = 0
-    if (((at - hole) & mask) > LONGEST_RUN) this.#crowded = true
+    if (((at - hole) & mask) > LONGEST_RUN) this.crowded = true
   }
 
-  // The sample does not tell these keys apart, or somebody knows the seed.
-  #isFlooded(): boolean {
-    if (this.#crowded) return true
-    return !this.whole && this.overflow !== null && this.overflow.size > 64 + (this.#inCells >> 6)
+  // The characters that are read do not tell these keys apart, or somebody knows the seed.
+  private isFlooded(): boolean {
+    return this.crowded || (!this.hasher.whole && this.collisions > 64 + (this.inserts >> 5))
   }
 
-  #leave(size: number, seed: number = this.seed): void {
-    if (this.old !== null) this.#move(Number.POSITIVE_INFINITY)
-    this.old = { cells: this.cells, mask: this.mask, slotMask: this.slotMask, whole: this.whole, seed: this.seed }
-    this.#moved = 0
-    this.#inCells = 0
-    this.#crowded = false
-    if (seed !== this.seed) this.whole = true
-    this.seed = seed
+  private growTable(key: K, slot: number): void {
+    const size = this.mask + 1
+    const learns = size >= LEARN_FROM && size <= LEARN_UNTIL && !this.hasher.whole
+    this.leave(size * 2, learns ? this.hasher.grown(this.inCells, this.sample()) : this.hasher)
+    this.slots.hashes[slot] = this.hash(key)
+  }
+
+  private reseed(key: K, slot: number): void {
+    let seed = this.hasher.seed
+    while (seed === this.hasher.seed) seed = randomWord(this.random)
+    const colliding = this.overflow
+    this.leave(this.mask + 1, this.hasher.improved(seed, this.slots.count, this.sample()))
+    this.slots.hashes[slot] = this.hash(key)
+    this.overflow = null
+    // There are few of them at this moment: they get another chance in the cells.
+    if (colliding !== null) for (const [other, at] of colliding) this.replace(other, at)
+  }
+
+  private replace(key: K, slot: number): void {
+    this.slots.hashes[slot] = this.hash(key)
+    this.place(key, slot)
+  }
+
+  /** Some string keys, from all over the slots. */
+  private sample(): string[] {
+    const { high } = this.slots
+    const keys: string[] = []
+    const step = Math.max(1, Math.floor(high / SAMPLE_SIZE))
+    for (let slot = 0; slot < high; slot += step) {
+      const key = this.slots.keyAt(slot)
+      if (typeof key === 'string' && this.slots.isLive(slot)) keys.push(key)
+    }
+    return keys
+  }
+
+  private leave(size: number, hasher: KeyHasher): void {
+    if (this.old !== null) this.move(Number.POSITIVE_INFINITY)
+    this.old = { cells: this.cells, mask: this.mask, slotMask: this.slotMask, hasher: this.hasher }
+    this.moved = 0
+    this.inCells = 0
+    this.crowded = false
+    this.collisions = 0
+    this.inserts = 0
+    this.hasher = hasher
     this.cells = new Int32Array(size)
     this.mask = size - 1
-    this.slotMask = slotMaskFor(size, this.#slots.capacity)
-    if (size <= SMALL) this.#move(Number.POSITIVE_INFINITY)
+    this.slotMask = slotMaskFor(size, this.slots.capacity)
+    if (size <= SMALL) this.move(Number.POSITIVE_INFINITY)
   }
 
-  #move(steps: number): void {
+  private move(steps: number): void {
     const old = this.old as Table
     const cells = old.cells
-    const end = Math.min(this.#moved + steps, cells.length)
-    for (let at = this.#moved; at < end; at++) {
+    const end = Math.min(this.moved + steps, cells.length)
+    for (let at = this.moved; at < end; at++) {
       const cell = cells[at] as number
       if (cell === 0 || cell === GONE) continue
       // A hole in the middle would end the walks of keys that lie behind it.
       cells[at] = GONE
       const slot = (cell & old.slotMask) - 1
-      const key = this.#slots.keyAt(slot)
-      if (old.seed !== this.seed) this.#slots.hashes[slot] = this.hash(key)
-      this.#place(key, slot)
+      const key = this.slots.keyAt(slot)
+      if (old.hasher !== this.hasher) this.slots.hashes[slot] = this.hash(key)
+      this.place(key, slot)
     }
-    this.#moved = end
+    this.moved = end
     if (end === cells.length) this.old = null
   }
-
-  #reseed(key: K, slot: number): void {
-    const colliding = this.overflow
-    let seed = this.seed
-    while (seed === this.seed) seed = randomWord(this.#random)
-    this.#leave(this.mask + 1, seed)
-    this.#slots.hashes[slot] = this.hash(key)
-    this.overflow = null
-    // There are few of them at this moment: they get another chance in the cells.
-    if (colliding !== null) for (const [other, at] of colliding) this.#replace(other, at)
-  }
-
-  #replace(key: K, slot: number): void {
-    this.#slots.hashes[slot] = this.hash(key)
-    this.#place(key, slot)
-  }
-}
-
-function hashWith(key: unknown, table: Table): number {
-  if (typeof key === 'string') return hashString(key, table.seed, table.whole)
-  return typeof key === 'number' ? hashNumber(key, table.seed) : 0
 }
 
 function slotMaskFor(size: number, capacity: number): number {

@@ -28,23 +28,23 @@ export class Slots<K, V> {
   high = 0
   /** Slots in use. */
   count = 0
-  #chunks: unknown[][] = []
-  #free = -1
+  private chunks: unknown[][] = []
+  private free = -1
 
   constructor(weighted: boolean) {
     this.weights = weighted ? new Float64Array(0) : null
   }
 
   keyAt(slot: number): K {
-    return (this.#chunks[slot >> CHUNK_SHIFT] as unknown[])[(slot & CHUNK_MASK) << 1] as K
+    return (this.chunks[slot >> CHUNK_SHIFT] as unknown[])[(slot & CHUNK_MASK) << 1] as K
   }
 
   valueAt(slot: number): V {
-    return (this.#chunks[slot >> CHUNK_SHIFT] as unknown[])[((slot & CHUNK_MASK) << 1) | 1] as V
+    return (this.chunks[slot >> CHUNK_SHIFT] as unknown[])[((slot & CHUNK_MASK) << 1) | 1] as V
   }
 
   setValue(slot: number, value: V): void {
-    ;(this.#chunks[slot >> CHUNK_SHIFT] as unknown[])[((slot & CHUNK_MASK) << 1) | 1] = value
+    ;(this.chunks[slot >> CHUNK_SHIFT] as unknown[])[((slot & CHUNK_MASK) << 1) | 1] = value
   }
 
   isLive(slot: number): boolean {
@@ -61,10 +61,10 @@ export class Slots<K, V> {
 
   /** Takes a free slot for the entry. The caller has made room: `isFull()` is false. */
   take(key: K, value: V, hash: number): number {
-    let slot = this.#free
-    if (slot >= 0) this.#free = this.hashes[slot] as number
-    else slot = this.#open()
-    const chunk = this.#chunks[slot >> CHUNK_SHIFT] as unknown[]
+    let slot = this.free
+    if (slot >= 0) this.free = this.hashes[slot] as number
+    else slot = this.openSlot()
+    const chunk = this.chunks[slot >> CHUNK_SHIFT] as unknown[]
     const at = (slot & CHUNK_MASK) << 1
     chunk[at] = key
     chunk[at | 1] = value
@@ -76,18 +76,18 @@ export class Slots<K, V> {
 
   /** Gives a slot back and lets go of its key and value. */
   release(slot: number): void {
-    const chunk = this.#chunks[slot >> CHUNK_SHIFT] as unknown[]
+    const chunk = this.chunks[slot >> CHUNK_SHIFT] as unknown[]
     const at = (slot & CHUNK_MASK) << 1
     chunk[at] = undefined
     chunk[at | 1] = undefined
     this.meta[slot] = (this.meta[slot] as number) & STICKY
-    this.hashes[slot] = this.#free
-    this.#free = slot
+    this.hashes[slot] = this.free
+    this.free = slot
     this.count--
   }
 
   isFull(): boolean {
-    return this.#free < 0 && this.high === this.capacity
+    return this.free < 0 && this.high === this.capacity
   }
 
   /** Grows to about twice the size, at most to `most` slots. Returns the new capacity. */
@@ -112,23 +112,23 @@ export class Slots<K, V> {
     this.hashes = new Int32Array(0)
     if (this.weights !== null) this.weights = new Float64Array(0)
     this.deadlines = null
-    this.#chunks = []
-    this.#free = -1
+    this.chunks = []
+    this.free = -1
     this.capacity = 0
     this.high = 0
     this.count = 0
   }
 
-  #open(): number {
+  private openSlot(): number {
     const slot = this.high++
-    const chunk = this.#chunks[slot >> CHUNK_SHIFT]
-    if (chunk === undefined || chunk.length <= (slot & CHUNK_MASK) << 1) this.#openChunk(slot)
+    const chunk = this.chunks[slot >> CHUNK_SHIFT]
+    if (chunk === undefined || chunk.length <= (slot & CHUNK_MASK) << 1) this.openChunk(slot)
     return slot
   }
 
   // A chunk is made when its first slot comes into use, and grows with the capacity only while it is the last one.
-  #openChunk(slot: number): void {
-    const chunks = this.#chunks
+  private openChunk(slot: number): void {
+    const chunks = this.chunks
     const at = slot >> CHUNK_SHIFT
     const wanted = Math.min(CHUNK_SLOTS, this.capacity - at * CHUNK_SLOTS)
     chunks[at] = enlargedChunk(chunks[at] ?? [], wanted)

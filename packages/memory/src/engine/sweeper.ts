@@ -14,81 +14,81 @@ const LONGEST_WAIT = 2 ** 31 - 1
  * every write more than this walk saves.
  */
 export class Sweeper<K, V> {
-  readonly #engine: Engine<K, V>
-  readonly #useTimer: boolean
+  private readonly engine: Engine<K, V>
+  private readonly useTimer: boolean
   /** No entry expires before this instant. */
-  #earliest = Number.POSITIVE_INFINITY
+  private earliest = Number.POSITIVE_INFINITY
   /** Where the walk stands; -1 when there is none. */
-  #hand = -1
+  private hand = -1
   /** The earliest deadline that the walk left behind. */
-  #earliestBehind = Number.POSITIVE_INFINITY
-  #timer: ReturnType<typeof setTimeout> | undefined
+  private earliestBehind = Number.POSITIVE_INFINITY
+  private timer: ReturnType<typeof setTimeout> | undefined
 
   constructor(engine: Engine<K, V>, useTimer: boolean) {
-    this.#engine = engine
-    this.#useTimer = useTimer
+    this.engine = engine
+    this.useTimer = useTimer
   }
 
   /** An entry with this deadline was set. */
   add(deadline: number): void {
-    if (deadline < this.#earliest) this.#earliest = deadline
-    if (deadline < this.#earliestBehind) this.#earliestBehind = deadline
-    if (this.#useTimer && this.#timer === undefined) this.#wait()
+    if (deadline < this.earliest) this.earliest = deadline
+    if (deadline < this.earliestBehind) this.earliestBehind = deadline
+    if (this.useTimer && this.timer === undefined) this.wait()
   }
 
   /** A small step of the walk, if one is due. */
   step(): void {
-    if (this.#hand >= 0 || this.#earliest <= this.#engine.clock.now()) this.#walk(SLOTS_PER_WRITE)
+    if (this.hand >= 0 || this.earliest <= this.engine.clock.now()) this.walk(SLOTS_PER_WRITE)
   }
 
   sweepAll(): void {
-    this.#hand = -1
-    this.#walk(Number.POSITIVE_INFINITY)
+    this.hand = -1
+    this.walk(Number.POSITIVE_INFINITY)
   }
 
   clear(): void {
-    this.#earliest = Number.POSITIVE_INFINITY
-    this.#hand = -1
-    clearTimeout(this.#timer)
-    this.#timer = undefined
+    this.earliest = Number.POSITIVE_INFINITY
+    this.hand = -1
+    clearTimeout(this.timer)
+    this.timer = undefined
   }
 
-  #walk(steps: number): void {
-    const { slots, clock } = this.#engine
-    if (this.#hand < 0) {
-      this.#hand = 0
-      this.#earliestBehind = Number.POSITIVE_INFINITY
+  private walk(steps: number): void {
+    const { slots, clock } = this.engine
+    if (this.hand < 0) {
+      this.hand = 0
+      this.earliestBehind = Number.POSITIVE_INFINITY
     }
     const now = clock.now()
     for (let left = steps; left > 0; left--) {
       // A callback of an expiry may have cleared the cache.
-      if (this.#hand < 0 || slots.deadlines === null) return
-      if (this.#hand >= slots.high) {
-        this.#hand = -1
-        this.#earliest = this.#earliestBehind
+      if (this.hand < 0 || slots.deadlines === null) return
+      if (this.hand >= slots.high) {
+        this.hand = -1
+        this.earliest = this.earliestBehind
         return
       }
-      const slot = this.#hand++
+      const slot = this.hand++
       if (!slots.isLive(slot)) continue
       const deadline = slots.deadlines[slot] as number
-      if (deadline <= now) this.#engine.expire(slot)
-      else if (deadline < this.#earliestBehind) this.#earliestBehind = deadline
+      if (deadline <= now) this.engine.expire(slot)
+      else if (deadline < this.earliestBehind) this.earliestBehind = deadline
     }
   }
 
-  #wait(): void {
-    const due = this.#earliest - this.#engine.clock.now()
-    const pause = this.#hand >= 0 ? PAUSE_BETWEEN_TURNS : Math.min(Math.max(due, SHORTEST_WAIT), LONGEST_WAIT)
+  private wait(): void {
+    const due = this.earliest - this.engine.clock.now()
+    const pause = this.hand >= 0 ? PAUSE_BETWEEN_TURNS : Math.min(Math.max(due, SHORTEST_WAIT), LONGEST_WAIT)
     // The timer must not keep a cache alive that the application has let go of.
     const self = new WeakRef(this)
-    this.#timer = setTimeout(() => self.deref()?.turn(), pause)
-    if (typeof this.#timer === 'object') this.#timer.unref()
+    this.timer = setTimeout(() => self.deref()?.turn(), pause)
+    if (typeof this.timer === 'object') this.timer.unref()
   }
 
   /** What the timer does. */
   turn(): void {
-    this.#timer = undefined
-    if (this.#hand >= 0 || this.#earliest <= this.#engine.clock.now()) this.#walk(SLOTS_PER_TURN)
-    if (this.#hand >= 0 || this.#earliest < Number.POSITIVE_INFINITY) this.#wait()
+    this.timer = undefined
+    if (this.hand >= 0 || this.earliest <= this.engine.clock.now()) this.walk(SLOTS_PER_TURN)
+    if (this.hand >= 0 || this.earliest < Number.POSITIVE_INFINITY) this.wait()
   }
 }

@@ -48,227 +48,223 @@ const MOST_VICTIMS = 64
  */
 export class AdaptivePolicy implements Policy {
   readonly name = 'adaptive'
-  readonly #slots: Slots<unknown, unknown>
-  readonly #random: () => number
-  readonly #ring: SlotRing
-  readonly #ghosts = new GhostTable()
-  #maxEntries = Number.POSITIVE_INFINITY
-  #maxBytes = Number.POSITIVE_INFINITY
-  #windowCount = 0
-  #windowWeight = 0
-  #mainWeight = 0
-  #newest = -1
-  #hand = 0
-  #share = FIRST_SHARE
-  #windowHits = 0
-  #mainHits = 0
-  #inserts = 0
-  #regrets = 0
+  private readonly slots: Slots<unknown, unknown>
+  private readonly random: () => number
+  private readonly ring: SlotRing
+  private readonly ghosts = new GhostTable()
+  private maxEntries = Number.POSITIVE_INFINITY
+  private maxBytes = Number.POSITIVE_INFINITY
+  private windowCount = 0
+  private windowWeight = 0
+  private mainWeight = 0
+  private newest = -1
+  private hand = 0
+  private portion = FIRST_SHARE
+  private windowHits = 0
+  private mainHits = 0
+  private inserts = 0
+  private regrets = 0
   /** Requests since frequencies were last halved, and where a halving under way stands; -1 for none. */
-  #requests = 0
-  #halving = -1
+  private requests = 0
+  private halving = -1
 
   constructor(slots: Slots<unknown, unknown>, random: () => number) {
-    this.#slots = slots
-    this.#random = random
-    this.#ring = new SlotRing(slots)
+    this.slots = slots
+    this.random = random
+    this.ring = new SlotRing(slots)
   }
 
   /** The part of the cache that goes to recency now, between 0 and 1. */
   get share(): number {
-    return this.#share
+    return this.portion
   }
 
   grow(capacity: number): void {
-    this.#ring.grow(capacity)
-    this.#ghosts.grow(capacity)
+    this.ring.grow(capacity)
+    this.ghosts.grow(capacity)
   }
 
   insert(slot: number): void {
-    const { meta, hashes } = this.#slots
+    const { meta, hashes } = this.slots
     let bits = WINDOW | 1
-    if (this.#ghosts.take(hashes[slot] as number)) {
-      const { frequency, rejected, recent } = this.#ghosts.found
+    if (this.ghosts.take(hashes[slot] as number)) {
+      const { frequency, rejected, recent } = this.ghosts.found
       bits = WINDOW | Math.min(FREQUENCY, frequency + 1)
-      if (rejected && recent) this.#regrets++
+      if (rejected && recent) this.regrets++
     }
     // A slot that inherits a dead place in the queue did not wait its turn there: it gets another round.
-    if (this.#ring.holds(slot)) bits |= VISITED
-    else this.#ring.push(slot)
+    if (this.ring.holds(slot)) bits |= VISITED
+    else this.ring.push(slot)
     meta[slot] = (meta[slot] as number) | bits
-    this.#windowCount++
-    this.#windowWeight += this.#slots.weightAt(slot)
-    this.#newest = slot
-    this.#inserts++
-    if (
-      this.#inserts + this.#windowHits + this.#mainHits >=
-      STEER_AFTER * Math.min(this.#slots.count, this.#maxEntries)
-    )
-      this.#steer()
-    if (this.#halving >= 0) this.#halve()
+    this.windowCount++
+    this.windowWeight += this.slots.weightAt(slot)
+    this.newest = slot
+    this.inserts++
+    if (this.inserts + this.windowHits + this.mainHits >= STEER_AFTER * Math.min(this.slots.count, this.maxEntries))
+      this.steer()
+    if (this.halving >= 0) this.halve()
     // While there is room, who leaves the window gets in without a contest.
-    if (!this.#isFull() && this.#isWindowOver(0)) this.#promote(this.#oldest())
+    if (!this.isFull() && this.isWindowOver(0)) this.promote(this.oldest())
   }
 
   hit(slot: number): void {
-    const meta = this.#slots.meta
+    const meta = this.slots.meta
     const bits = meta[slot] as number
     meta[slot] = ((bits & FREQUENCY) === FREQUENCY ? bits : bits + 1) | VISITED
-    if ((bits & WINDOW) !== 0) this.#windowHits++
-    else this.#mainHits++
+    if ((bits & WINDOW) !== 0) this.windowHits++
+    else this.mainHits++
   }
 
   reweigh(slot: number, before: number): void {
-    const change = this.#slots.weightAt(slot) - before
-    if (this.#isInWindow(slot)) this.#windowWeight += change
-    else this.#mainWeight += change
+    const change = this.slots.weightAt(slot) - before
+    if (this.isInWindow(slot)) this.windowWeight += change
+    else this.mainWeight += change
   }
 
   evict(): number {
-    const leaving = this.#choose()
-    const { meta, hashes } = this.#slots
+    const leaving = this.choose()
+    const { meta, hashes } = this.slots
     const bits = meta[leaving] as number
-    this.#ghosts.add(hashes[leaving] as number, bits & FREQUENCY, (bits & WINDOW) !== 0)
+    this.ghosts.add(hashes[leaving] as number, bits & FREQUENCY, (bits & WINDOW) !== 0)
     this.remove(leaving)
     return leaving
   }
 
   remove(slot: number): void {
-    if (this.#newest === slot) this.#newest = -1
-    if (this.#isInWindow(slot)) {
-      this.#windowCount--
-      this.#windowWeight -= this.#slots.weightAt(slot)
-    } else this.#mainWeight -= this.#slots.weightAt(slot)
+    if (this.newest === slot) this.newest = -1
+    if (this.isInWindow(slot)) {
+      this.windowCount--
+      this.windowWeight -= this.slots.weightAt(slot)
+    } else this.mainWeight -= this.slots.weightAt(slot)
   }
 
   clear(): void {
-    this.#ring.clear()
-    this.#ghosts.clear()
-    this.#windowCount = 0
-    this.#windowWeight = 0
-    this.#mainWeight = 0
-    this.#newest = -1
-    this.#hand = 0
-    this.#halving = -1
+    this.ring.clear()
+    this.ghosts.clear()
+    this.windowCount = 0
+    this.windowWeight = 0
+    this.mainWeight = 0
+    this.newest = -1
+    this.hand = 0
+    this.halving = -1
   }
 
   limit(maxEntries: number, maxBytes: number): void {
-    this.#maxEntries = maxEntries
-    this.#maxBytes = maxBytes
+    this.maxEntries = maxEntries
+    this.maxBytes = maxBytes
   }
 
   *order(): Generator<number> {
-    const { meta, high } = this.#slots
+    const { meta, high } = this.slots
     const main: number[] = []
     for (let slot = 0; slot < high; slot++) {
       if (((meta[slot] as number) & (LIVE | WINDOW)) === LIVE) main.push(slot)
     }
     main.sort((a, b) => this.uses(a) - this.uses(b))
     yield* main
-    for (const slot of this.#ring.slots()) if (this.#slots.isLive(slot) && this.#isInWindow(slot)) yield slot
+    for (const slot of this.ring.slots()) if (this.slots.isLive(slot) && this.isInWindow(slot)) yield slot
   }
 
   uses(slot: number): number {
-    return Math.max(0, ((this.#slots.meta[slot] as number) & FREQUENCY) - 1)
+    return Math.max(0, ((this.slots.meta[slot] as number) & FREQUENCY) - 1)
   }
 
   check(): void {
     const standing = new Set<number>()
-    for (const slot of this.#ring.slots()) {
+    for (const slot of this.ring.slots()) {
       if (standing.has(slot)) throw new Error(`slot ${slot} stands in the ring twice`)
       standing.add(slot)
     }
     let windowCount = 0
     let windowWeight = 0
     let mainWeight = 0
-    for (let slot = 0; slot < this.#slots.high; slot++) {
-      if (this.#ring.holds(slot) !== standing.has(slot))
-        throw new Error(`slot ${slot} is not where its sticky bit says`)
-      if (!this.#slots.isLive(slot)) continue
-      if (this.#isInWindow(slot)) {
+    for (let slot = 0; slot < this.slots.high; slot++) {
+      if (this.ring.holds(slot) !== standing.has(slot)) throw new Error(`slot ${slot} is not where its sticky bit says`)
+      if (!this.slots.isLive(slot)) continue
+      if (this.isInWindow(slot)) {
         windowCount++
-        windowWeight += this.#slots.weightAt(slot)
+        windowWeight += this.slots.weightAt(slot)
         if (!standing.has(slot)) throw new Error(`slot ${slot} is in the window but not in the ring`)
-      } else mainWeight += this.#slots.weightAt(slot)
+      } else mainWeight += this.slots.weightAt(slot)
     }
-    if (windowCount !== this.#windowCount)
-      throw new Error(`the window has ${windowCount} slots but counts ${this.#windowCount}`)
-    const error = Math.abs(windowWeight - this.#windowWeight) + Math.abs(mainWeight - this.#mainWeight)
+    if (windowCount !== this.windowCount)
+      throw new Error(`the window has ${windowCount} slots but counts ${this.windowCount}`)
+    const error = Math.abs(windowWeight - this.windowWeight) + Math.abs(mainWeight - this.mainWeight)
     if (error > 1e-6 * (1 + windowWeight + mainWeight))
       throw new Error('the weights of window and main part are not their sums')
   }
 
-  #isInWindow(slot: number): boolean {
-    return ((this.#slots.meta[slot] as number) & WINDOW) !== 0
+  private isInWindow(slot: number): boolean {
+    return ((this.slots.meta[slot] as number) & WINDOW) !== 0
   }
 
-  #isFull(): boolean {
-    return this.#slots.count > this.#maxEntries || this.#windowWeight + this.#mainWeight > this.#maxBytes
+  private isFull(): boolean {
+    return this.slots.count > this.maxEntries || this.windowWeight + this.mainWeight > this.maxBytes
   }
 
   /** Whether the window holds more than its share (and, where nothing is weighed, `spare` entries). The newest always has a place. */
-  #isWindowOver(spare: number): boolean {
-    if (this.#windowCount <= 1 + spare) return false
-    if (this.#slots.weights !== null) return this.#windowWeight > this.#share * (this.#windowWeight + this.#mainWeight)
-    return this.#windowCount - spare > this.#share * Math.min(this.#slots.count, this.#maxEntries)
+  private isWindowOver(spare: number): boolean {
+    if (this.windowCount <= 1 + spare) return false
+    if (this.slots.weights !== null) return this.windowWeight > this.portion * (this.windowWeight + this.mainWeight)
+    return this.windowCount - spare > this.portion * Math.min(this.slots.count, this.maxEntries)
   }
 
-  #choose(): number {
-    const candidate = this.#candidate()
-    const victim = this.#victim()
-    if (candidate < 0) return victim >= 0 ? victim : this.#oldest()
-    if (victim < 0 || !this.#admits(candidate, victim)) return candidate
-    this.#promote(candidate)
+  private choose(): number {
+    const candidate = this.candidate()
+    const victim = this.victim()
+    if (candidate < 0) return victim >= 0 ? victim : this.oldest()
+    if (victim < 0 || !this.admits(candidate, victim)) return candidate
+    this.promote(candidate)
     return victim
   }
 
   /** Who must be admitted or leave: a huge newcomer, else the oldest of a window that is over its share; -1 when the main part must give. */
-  #candidate(): number {
-    const newest = this.#newest
-    const total = this.#windowWeight + this.#mainWeight
-    if (newest >= 0 && this.#slots.weights !== null && this.#isInWindow(newest)) {
-      if (this.#slots.weightAt(newest) > Math.max(this.#share, HUGE_SHARE) * total) return newest
+  private candidate(): number {
+    const newest = this.newest
+    const total = this.windowWeight + this.mainWeight
+    if (newest >= 0 && this.slots.weights !== null && this.isInWindow(newest)) {
+      if (this.slots.weightAt(newest) > Math.max(this.portion, HUGE_SHARE) * total) return newest
     }
     // When the share has fallen, the window gives one more entry than it gets, until it fits.
-    if (this.#slots.weights === null && this.#isWindowOver(1)) this.#promote(this.#oldest())
-    return this.#isWindowOver(0) ? this.#oldest() : -1
+    if (this.slots.weights === null && this.isWindowOver(1)) this.promote(this.oldest())
+    return this.isWindowOver(0) ? this.oldest() : -1
   }
 
   /** Takes the next that leaves the window out of the ring; it still counts as being in the window. -1 when the window is empty. */
-  #oldest(): number {
-    const meta = this.#slots.meta
+  private oldest(): number {
+    const meta = this.slots.meta
     let spares = WINDOW_SPARES
-    while (this.#ring.length > 0) {
-      const slot = this.#ring.shift()
+    while (this.ring.length > 0) {
+      const slot = this.ring.shift()
       const bits = meta[slot] as number
       if ((bits & (LIVE | WINDOW)) !== (LIVE | WINDOW)) continue
       // The newcomer survives its own arrival: what was set can be read.
-      const isNewest = slot === this.#newest && this.#windowCount > 1
+      const isNewest = slot === this.newest && this.windowCount > 1
       if (!isNewest && ((bits & VISITED) === 0 || spares-- <= 0)) return slot
       meta[slot] = bits & ~VISITED
-      this.#ring.push(slot)
+      this.ring.push(slot)
     }
     return -1
   }
 
-  #promote(slot: number): void {
+  private promote(slot: number): void {
     if (slot < 0) return
-    const meta = this.#slots.meta
+    const meta = this.slots.meta
     meta[slot] = (meta[slot] as number) & ~(WINDOW | VISITED)
-    const weight = this.#slots.weightAt(slot)
-    this.#windowCount--
-    this.#windowWeight -= weight
-    this.#mainWeight += weight
+    const weight = this.slots.weightAt(slot)
+    this.windowCount--
+    this.windowWeight -= weight
+    this.mainWeight += weight
   }
 
   /** The entry of the main part that the hand points at, or -1 when there is none. */
-  #victim(): number {
-    const { meta, high, count } = this.#slots
-    if (count === this.#windowCount) return -1
+  private victim(): number {
+    const { meta, high, count } = this.slots
+    if (count === this.windowCount) return -1
     let spares = MAIN_SPARES
     for (;;) {
-      if (this.#hand >= high) this.#hand = 0
-      const slot = this.#hand++
+      if (this.hand >= high) this.hand = 0
+      const slot = this.hand++
       const bits = meta[slot] as number
       if ((bits & (LIVE | WINDOW)) !== LIVE) continue
       if ((bits & VISITED) === 0 || spares-- <= 0) return slot
@@ -277,53 +273,53 @@ export class AdaptivePolicy implements Policy {
   }
 
   /** Whether the candidate was used more often than every entry that would leave for it. */
-  #admits(candidate: number, victim: number): boolean {
-    const meta = this.#slots.meta
+  private admits(candidate: number, victim: number): boolean {
+    const meta = this.slots.meta
     const frequency = (meta[candidate] as number) & FREQUENCY
-    if (frequency <= ((meta[victim] as number) & FREQUENCY) + MARGIN) return frequency >= WARM && this.#random() < LUCK
-    if (this.#slots.weights === null) return true
-    let room = this.#slots.weightAt(candidate) - this.#slots.weightAt(victim)
-    let slot = this.#hand
+    if (frequency <= ((meta[victim] as number) & FREQUENCY) + MARGIN) return frequency >= WARM && this.random() < LUCK
+    if (this.slots.weights === null) return true
+    let room = this.slots.weightAt(candidate) - this.slots.weightAt(victim)
+    let slot = this.hand
     for (let looks = 0; room > 0; looks++, slot++) {
       if (looks === MOST_VICTIMS) return false
-      if (slot >= this.#slots.high) slot = 0
+      if (slot >= this.slots.high) slot = 0
       const bits = meta[slot] as number
       if ((bits & (LIVE | WINDOW)) !== LIVE || slot === victim) continue
       if (frequency <= (bits & FREQUENCY) + MARGIN) return false
-      room -= this.#slots.weightAt(slot)
+      room -= this.slots.weightAt(slot)
     }
     return true
   }
 
-  #steer(): void {
-    const count = this.#slots.count
-    const weighted = this.#slots.weights !== null
-    const window = Math.max(1, weighted ? this.#windowWeight : this.#windowCount)
-    const main = Math.max(1, weighted ? this.#mainWeight : count - this.#windowCount)
-    const windowDensity = (this.#windowHits + REGRET * this.#regrets + 0.5) / window
-    const mainDensity = (this.#mainHits + 0.5) / main
+  private steer(): void {
+    const count = this.slots.count
+    const weighted = this.slots.weights !== null
+    const window = Math.max(1, weighted ? this.windowWeight : this.windowCount)
+    const main = Math.max(1, weighted ? this.mainWeight : count - this.windowCount)
+    const windowDensity = (this.windowHits + REGRET * this.regrets + 0.5) / window
+    const mainDensity = (this.mainHits + 0.5) / main
     const step = Math.min(MOST_STEP, Math.max(1 / MOST_STEP, (windowDensity / mainDensity) ** STEER_POWER))
-    this.#share = Math.min(MOST_SHARE, Math.max(LEAST_SHARE, this.#share * step))
-    this.#requests += this.#windowHits + this.#mainHits + this.#inserts
-    this.#windowHits = 0
-    this.#mainHits = 0
-    this.#inserts = 0
-    this.#regrets = 0
-    if (this.#requests >= HALVE_AFTER * count) {
-      this.#requests = 0
-      this.#halving = 0
+    this.portion = Math.min(MOST_SHARE, Math.max(LEAST_SHARE, this.portion * step))
+    this.requests += this.windowHits + this.mainHits + this.inserts
+    this.windowHits = 0
+    this.mainHits = 0
+    this.inserts = 0
+    this.regrets = 0
+    if (this.requests >= HALVE_AFTER * count) {
+      this.requests = 0
+      this.halving = 0
     }
   }
 
   /** A step of the halving: all at once would pause a large cache for milliseconds. */
-  #halve(): void {
-    const { meta, high } = this.#slots
-    const end = this.#halving + HALVE_STEP
-    for (let slot = this.#halving; slot < Math.min(end, high); slot++) {
+  private halve(): void {
+    const { meta, high } = this.slots
+    const end = this.halving + HALVE_STEP
+    for (let slot = this.halving; slot < Math.min(end, high); slot++) {
       const bits = meta[slot] as number
       meta[slot] = (bits & ~FREQUENCY) | ((bits & FREQUENCY) >> 1)
     }
-    this.#ghosts.halve(this.#halving, end)
-    this.#halving = end >= high && end >= this.#ghosts.length ? -1 : end
+    this.ghosts.halve(this.halving, end)
+    this.halving = end >= high && end >= this.ghosts.length ? -1 : end
   }
 }

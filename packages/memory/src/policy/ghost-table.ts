@@ -21,31 +21,31 @@ export interface Ghost {
 export class GhostTable {
   /** The answer of the last `take`: one object for ever, so that an insert allocates nothing. */
   readonly found: Ghost = { frequency: 0, rejected: false, recent: false }
-  #cells: Uint16Array = new Uint16Array(CELLS)
-  #bucketMask = 0
+  private cells: Uint16Array = new Uint16Array(CELLS)
+  private bucketMask = 0
 
   get length(): number {
-    return this.#cells.length
+    return this.cells.length
   }
 
   /** Makes room for a cache of `entries`; what was remembered is forgotten when the table grows. */
   grow(entries: number): void {
     let buckets = 1
     while (buckets * CELLS < entries * CELLS_PER_ENTRY) buckets *= 2
-    if (buckets * CELLS <= this.#cells.length) return
-    this.#cells = new Uint16Array(buckets * CELLS)
-    this.#bucketMask = buckets - 1
+    if (buckets * CELLS <= this.cells.length) return
+    this.cells = new Uint16Array(buckets * CELLS)
+    this.bucketMask = buckets - 1
   }
 
   clear(): void {
-    this.#cells = new Uint16Array(CELLS)
-    this.#bucketMask = 0
+    this.cells = new Uint16Array(CELLS)
+    this.bucketMask = 0
   }
 
   /** Takes out what is remembered of the hash into `found`. Returns whether there was anything. */
   take(hash: number): boolean {
-    const cells = this.#cells
-    const first = (hash & this.#bucketMask) * CELLS
+    const cells = this.cells
+    const first = (hash & this.bucketMask) * CELLS
     const tag = (hash >>> 16) & TAG
     for (let at = first + CELLS - 1; at >= first; at--) {
       const cell = cells[at] as number
@@ -63,8 +63,8 @@ export class GhostTable {
 
   /** Remembers a key in place of the least frequent of its bucket, the oldest among equals. */
   add(hash: number, frequency: number, rejected: boolean): void {
-    const cells = this.#cells
-    const first = (hash & this.#bucketMask) * CELLS
+    const cells = this.cells
+    const first = (hash & this.bucketMask) * CELLS
     let least = first
     for (let at = first + 1; at < first + CELLS; at++) {
       if (((cells[at] as number) & FREQUENCY) < ((cells[least] as number) & FREQUENCY)) least = at
@@ -76,7 +76,7 @@ export class GhostTable {
 
   /** Halves the frequencies of the cells from `start` to `end`; those that come to nothing are forgotten. */
   halve(start: number, end: number): void {
-    const cells = this.#cells
+    const cells = this.cells
     const stop = Math.min(end, cells.length)
     for (let at = start; at < stop; at++) {
       const cell = cells[at] as number

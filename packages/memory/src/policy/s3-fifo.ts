@@ -17,123 +17,123 @@ const IN_MAIN = 4
  */
 export class S3FifoPolicy implements Policy {
   readonly name = 's3-fifo'
-  readonly #slots: Slots<unknown, unknown>
-  readonly #lists = new SlotLists(2)
-  readonly #ghosts = new GhostQueue()
-  #smallWeight = 0
-  #mainWeight = 0
+  private readonly slots: Slots<unknown, unknown>
+  private readonly lists = new SlotLists(2)
+  private readonly ghosts = new GhostQueue()
+  private smallWeight = 0
+  private mainWeight = 0
 
   constructor(slots: Slots<unknown, unknown>) {
-    this.#slots = slots
+    this.slots = slots
   }
 
   grow(capacity: number): void {
-    this.#lists.grow(capacity)
+    this.lists.grow(capacity)
   }
 
   insert(slot: number): void {
-    if (this.#ghosts.take(this.#slots.hashes[slot] as number)) this.#enterMain(slot)
+    if (this.ghosts.take(this.slots.hashes[slot] as number)) this.enterMain(slot)
     else {
-      this.#lists.push(SMALL, slot)
-      this.#smallWeight += this.#slots.weightAt(slot)
+      this.lists.push(SMALL, slot)
+      this.smallWeight += this.slots.weightAt(slot)
     }
   }
 
   hit(slot: number): void {
-    const meta = this.#slots.meta
+    const meta = this.slots.meta
     const bits = meta[slot] as number
     if ((bits & COUNT) < COUNT) meta[slot] = bits + 1
   }
 
   reweigh(slot: number, before: number): void {
-    const change = this.#slots.weightAt(slot) - before
-    if (this.#isInMain(slot)) this.#mainWeight += change
-    else this.#smallWeight += change
+    const change = this.slots.weightAt(slot) - before
+    if (this.isInMain(slot)) this.mainWeight += change
+    else this.smallWeight += change
   }
 
   evict(): number {
     for (;;) {
-      const total = this.#smallWeight + this.#mainWeight
-      const fromSmall = this.#lists.size(MAIN) === 0 || this.#smallWeight > total * SMALL_SHARE
-      const slot = fromSmall && this.#lists.size(SMALL) > 0 ? this.#passSmall() : this.#passMain()
+      const total = this.smallWeight + this.mainWeight
+      const fromSmall = this.lists.size(MAIN) === 0 || this.smallWeight > total * SMALL_SHARE
+      const slot = fromSmall && this.lists.size(SMALL) > 0 ? this.passSmall() : this.passMain()
       if (slot >= 0) return slot
     }
   }
 
   remove(slot: number): void {
-    const inMain = this.#isInMain(slot)
-    this.#lists.remove(inMain ? MAIN : SMALL, slot)
-    if (inMain) this.#mainWeight -= this.#slots.weightAt(slot)
-    else this.#smallWeight -= this.#slots.weightAt(slot)
+    const inMain = this.isInMain(slot)
+    this.lists.remove(inMain ? MAIN : SMALL, slot)
+    if (inMain) this.mainWeight -= this.slots.weightAt(slot)
+    else this.smallWeight -= this.slots.weightAt(slot)
   }
 
   clear(): void {
-    this.#lists.clear()
-    this.#ghosts.clear()
-    this.#smallWeight = 0
-    this.#mainWeight = 0
+    this.lists.clear()
+    this.ghosts.clear()
+    this.smallWeight = 0
+    this.mainWeight = 0
   }
 
   limit(): void {}
 
   *order(): Generator<number> {
-    yield* this.#lists.slots(SMALL)
-    yield* this.#lists.slots(MAIN)
+    yield* this.lists.slots(SMALL)
+    yield* this.lists.slots(MAIN)
   }
 
   uses(slot: number): number {
-    return (this.#slots.meta[slot] as number) & COUNT
+    return (this.slots.meta[slot] as number) & COUNT
   }
 
   check(): void {
-    this.#lists.check(SMALL)
-    this.#lists.check(MAIN)
+    this.lists.check(SMALL)
+    this.lists.check(MAIN)
     for (const list of [SMALL, MAIN]) {
       let weight = 0
-      for (const slot of this.#lists.slots(list)) {
-        weight += this.#slots.weightAt(slot)
-        if (this.#isInMain(slot) !== (list === MAIN)) throw new Error(`slot ${slot} is not where its bits say`)
+      for (const slot of this.lists.slots(list)) {
+        weight += this.slots.weightAt(slot)
+        if (this.isInMain(slot) !== (list === MAIN)) throw new Error(`slot ${slot} is not where its bits say`)
       }
-      const counted = list === MAIN ? this.#mainWeight : this.#smallWeight
+      const counted = list === MAIN ? this.mainWeight : this.smallWeight
       if (Math.abs(weight - counted) > 1e-6 * (1 + weight))
         throw new Error(`list ${list} weighs ${weight}, counted ${counted}`)
     }
   }
 
-  #isInMain(slot: number): boolean {
-    return ((this.#slots.meta[slot] as number) & IN_MAIN) !== 0
+  private isInMain(slot: number): boolean {
+    return ((this.slots.meta[slot] as number) & IN_MAIN) !== 0
   }
 
-  #enterMain(slot: number): void {
-    const meta = this.#slots.meta
+  private enterMain(slot: number): void {
+    const meta = this.slots.meta
     meta[slot] = ((meta[slot] as number) & ~COUNT) | IN_MAIN
-    this.#lists.push(MAIN, slot)
-    this.#mainWeight += this.#slots.weightAt(slot)
+    this.lists.push(MAIN, slot)
+    this.mainWeight += this.slots.weightAt(slot)
   }
 
   /** Moves the oldest of the small queue on, or lets it leave: then returns it, else -1. */
-  #passSmall(): number {
-    const slot = this.#lists.back(SMALL)
-    const count = (this.#slots.meta[slot] as number) & COUNT
+  private passSmall(): number {
+    const slot = this.lists.back(SMALL)
+    const count = (this.slots.meta[slot] as number) & COUNT
     this.remove(slot)
     if (count > 1) {
-      this.#enterMain(slot)
+      this.enterMain(slot)
       return -1
     }
-    this.#ghosts.add(this.#slots.hashes[slot] as number)
-    this.#ghosts.trim(this.#lists.size(MAIN) + 1)
+    this.ghosts.add(this.slots.hashes[slot] as number)
+    this.ghosts.trim(this.lists.size(MAIN) + 1)
     return slot
   }
 
-  #passMain(): number {
-    const slot = this.#lists.back(MAIN)
-    const meta = this.#slots.meta
+  private passMain(): number {
+    const slot = this.lists.back(MAIN)
+    const meta = this.slots.meta
     if (((meta[slot] as number) & COUNT) === 0) {
       this.remove(slot)
       return slot
     }
     meta[slot] = (meta[slot] as number) - 1
-    this.#lists.refresh(MAIN, slot)
+    this.lists.refresh(MAIN, slot)
     return -1
   }
 }

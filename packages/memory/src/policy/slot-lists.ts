@@ -4,78 +4,78 @@
  */
 export class SlotLists {
   /** Towards the front; -1 at the front. */
-  #newer: Int32Array = new Int32Array(0)
+  private newerOf: Int32Array = new Int32Array(0)
   /** Towards the back; -1 at the back. */
-  #older: Int32Array = new Int32Array(0)
-  readonly #front: Int32Array
-  readonly #back: Int32Array
-  readonly #size: Float64Array
+  private olderOf: Int32Array = new Int32Array(0)
+  private readonly fronts: Int32Array
+  private readonly backs: Int32Array
+  private readonly sizes: Float64Array
 
   constructor(lists: number) {
-    this.#front = new Int32Array(lists).fill(-1)
-    this.#back = new Int32Array(lists).fill(-1)
-    this.#size = new Float64Array(lists)
+    this.fronts = new Int32Array(lists).fill(-1)
+    this.backs = new Int32Array(lists).fill(-1)
+    this.sizes = new Float64Array(lists)
   }
 
   grow(capacity: number): void {
     const newer = new Int32Array(capacity)
     const older = new Int32Array(capacity)
-    newer.set(this.#newer)
-    older.set(this.#older)
-    this.#newer = newer
-    this.#older = older
+    newer.set(this.newerOf)
+    older.set(this.olderOf)
+    this.newerOf = newer
+    this.olderOf = older
   }
 
   clear(): void {
-    this.#newer = new Int32Array(0)
-    this.#older = new Int32Array(0)
-    this.#front.fill(-1)
-    this.#back.fill(-1)
-    this.#size.fill(0)
+    this.newerOf = new Int32Array(0)
+    this.olderOf = new Int32Array(0)
+    this.fronts.fill(-1)
+    this.backs.fill(-1)
+    this.sizes.fill(0)
   }
 
   /** The slot at the front, or -1. */
   front(list: number): number {
-    return this.#front[list] as number
+    return this.fronts[list] as number
   }
 
   /** The slot at the back, or -1. */
   back(list: number): number {
-    return this.#back[list] as number
+    return this.backs[list] as number
   }
 
   /** The next slot towards the front, or -1. */
   newer(slot: number): number {
-    return this.#newer[slot] as number
+    return this.newerOf[slot] as number
   }
 
   size(list: number): number {
-    return this.#size[list] as number
+    return this.sizes[list] as number
   }
 
   push(list: number, slot: number): void {
-    const front = this.#front[list] as number
-    this.#newer[slot] = -1
-    this.#older[slot] = front
-    if (front >= 0) this.#newer[front] = slot
-    else this.#back[list] = slot
-    this.#front[list] = slot
-    this.#size[list] = (this.#size[list] as number) + 1
+    const front = this.fronts[list] as number
+    this.newerOf[slot] = -1
+    this.olderOf[slot] = front
+    if (front >= 0) this.newerOf[front] = slot
+    else this.backs[list] = slot
+    this.fronts[list] = slot
+    this.sizes[list] = (this.sizes[list] as number) + 1
   }
 
   remove(list: number, slot: number): void {
-    const newer = this.#newer[slot] as number
-    const older = this.#older[slot] as number
-    if (newer >= 0) this.#older[newer] = older
-    else this.#front[list] = older
-    if (older >= 0) this.#newer[older] = newer
-    else this.#back[list] = newer
-    this.#size[list] = (this.#size[list] as number) - 1
+    const newer = this.newerOf[slot] as number
+    const older = this.olderOf[slot] as number
+    if (newer >= 0) this.olderOf[newer] = older
+    else this.fronts[list] = older
+    if (older >= 0) this.newerOf[older] = newer
+    else this.backs[list] = newer
+    this.sizes[list] = (this.sizes[list] as number) - 1
   }
 
   /** To the front of its own list. */
   refresh(list: number, slot: number): void {
-    if (this.#front[list] === slot) return
+    if (this.fronts[list] === slot) return
     this.remove(list, slot)
     this.push(list, slot)
   }
@@ -90,10 +90,10 @@ export class SlotLists {
     let count = 0
     let older = -1
     for (let slot = this.back(list); slot >= 0; slot = this.newer(slot)) {
-      if (this.#older[slot] !== older) throw new Error(`list ${list}: slot ${slot} has the wrong older neighbour`)
+      if (this.olderOf[slot] !== older) throw new Error(`list ${list}: slot ${slot} has the wrong older neighbour`)
       older = slot
       count++
-      if (count > this.#newer.length) throw new Error(`list ${list} has a ring`)
+      if (count > this.newerOf.length) throw new Error(`list ${list} has a ring`)
     }
     if (older !== this.front(list)) throw new Error(`list ${list} does not end at its front`)
     if (count !== this.size(list)) throw new Error(`list ${list} has ${count} slots but counts ${this.size(list)}`)

@@ -6,61 +6,61 @@ import { type Slots, STICKY } from '../engine/slots.ts'
  * The sticky bit of `slots.meta` says which slots stand here.
  */
 export class SlotRing {
-  readonly #slots: Slots<unknown, unknown>
-  #places: Int32Array = new Int32Array(0)
-  #first = 0
-  #length = 0
+  private readonly table: Slots<unknown, unknown>
+  private places: Int32Array = new Int32Array(0)
+  private first = 0
+  private count = 0
 
   constructor(slots: Slots<unknown, unknown>) {
-    this.#slots = slots
+    this.table = slots
   }
 
   /** Places, dead ones included. */
   get length(): number {
-    return this.#length
+    return this.count
   }
 
   grow(capacity: number): void {
     const places = new Int32Array(capacity)
-    const untilEnd = Math.min(this.#length, this.#places.length - this.#first)
-    places.set(this.#places.subarray(this.#first, this.#first + untilEnd))
-    places.set(this.#places.subarray(0, this.#length - untilEnd), untilEnd)
-    this.#places = places
-    this.#first = 0
+    const untilEnd = Math.min(this.count, this.places.length - this.first)
+    places.set(this.places.subarray(this.first, this.first + untilEnd))
+    places.set(this.places.subarray(0, this.count - untilEnd), untilEnd)
+    this.places = places
+    this.first = 0
   }
 
   clear(): void {
-    this.#places = new Int32Array(0)
-    this.#first = 0
-    this.#length = 0
+    this.places = new Int32Array(0)
+    this.first = 0
+    this.count = 0
   }
 
   holds(slot: number): boolean {
-    return ((this.#slots.meta[slot] as number) & STICKY) !== 0
+    return ((this.table.meta[slot] as number) & STICKY) !== 0
   }
 
   /** Puts a slot at the end that does not stand here. */
   push(slot: number): void {
-    let at = this.#first + this.#length
-    if (at >= this.#places.length) at -= this.#places.length
-    this.#places[at] = slot
-    this.#length++
-    const meta = this.#slots.meta
+    let at = this.first + this.count
+    if (at >= this.places.length) at -= this.places.length
+    this.places[at] = slot
+    this.count++
+    const meta = this.table.meta
     meta[slot] = (meta[slot] as number) | STICKY
   }
 
   /** Takes the slot at the front, dead or alive. */
   shift(): number {
-    const slot = this.#places[this.#first] as number
-    if (++this.#first === this.#places.length) this.#first = 0
-    this.#length--
-    const meta = this.#slots.meta
+    const slot = this.places[this.first] as number
+    if (++this.first === this.places.length) this.first = 0
+    this.count--
+    const meta = this.table.meta
     meta[slot] = (meta[slot] as number) & ~STICKY
     return slot
   }
 
   /** From the front to the end, dead places included. */
   *slots(): Generator<number> {
-    for (let i = 0; i < this.#length; i++) yield this.#places[(this.#first + i) % this.#places.length] as number
+    for (let i = 0; i < this.count; i++) yield this.places[(this.first + i) % this.places.length] as number
   }
 }

@@ -24,169 +24,167 @@ const MOST_VICTIMS = 64
  */
 export class WTinyLfuPolicy implements Policy {
   readonly name = 'w-tinylfu'
-  readonly #slots: Slots<unknown, unknown>
-  readonly #random: () => number
-  readonly #lists = new SlotLists(3)
-  readonly #weights = new Float64Array(3)
-  readonly #sketch = new FrequencySketch()
-  #maxEntries = Number.POSITIVE_INFINITY
-  #maxBytes = Number.POSITIVE_INFINITY
+  private readonly slots: Slots<unknown, unknown>
+  private readonly random: () => number
+  private readonly lists = new SlotLists(3)
+  private readonly weights = new Float64Array(3)
+  private readonly sketch = new FrequencySketch()
+  private maxEntries = Number.POSITIVE_INFINITY
+  private maxBytes = Number.POSITIVE_INFINITY
 
   constructor(slots: Slots<unknown, unknown>, random: () => number) {
-    this.#slots = slots
-    this.#random = random
+    this.slots = slots
+    this.random = random
   }
 
   grow(capacity: number): void {
-    this.#lists.grow(capacity)
-    this.#sketch.grow(capacity)
+    this.lists.grow(capacity)
+    this.sketch.grow(capacity)
   }
 
   insert(slot: number): void {
-    this.#sketch.add(this.#slots.hashes[slot] as number)
-    this.#push(WINDOW, slot)
+    this.sketch.add(this.slots.hashes[slot] as number)
+    this.push(WINDOW, slot)
     // While there is room, who leaves the window gets in without a contest.
-    if (!this.#isFull() && this.#isWindowOver(this.#total()) && this.#lists.size(WINDOW) > 1) {
-      this.#move(this.#lists.back(WINDOW), PROBATION)
+    if (!this.isFull() && this.isWindowOver(this.total()) && this.lists.size(WINDOW) > 1) {
+      this.move(this.lists.back(WINDOW), PROBATION)
     }
   }
 
   hit(slot: number): void {
-    this.#sketch.add(this.#slots.hashes[slot] as number)
-    const list = this.#listOf(slot)
+    this.sketch.add(this.slots.hashes[slot] as number)
+    const list = this.listOf(slot)
     if (list !== PROBATION) {
-      this.#lists.refresh(list, slot)
+      this.lists.refresh(list, slot)
       return
     }
-    this.#take(slot)
-    this.#push(PROTECTED, slot)
-    const main = (this.#weights[PROBATION] as number) + (this.#weights[PROTECTED] as number)
-    while ((this.#weights[PROTECTED] as number) > main * PROTECTED_SHARE && this.#lists.size(PROTECTED) > 1) {
-      this.#move(this.#lists.back(PROTECTED), PROBATION)
+    this.take(slot)
+    this.push(PROTECTED, slot)
+    const main = (this.weights[PROBATION] as number) + (this.weights[PROTECTED] as number)
+    while ((this.weights[PROTECTED] as number) > main * PROTECTED_SHARE && this.lists.size(PROTECTED) > 1) {
+      this.move(this.lists.back(PROTECTED), PROBATION)
     }
   }
 
   reweigh(slot: number, before: number): void {
-    const list = this.#listOf(slot)
-    this.#weights[list] = (this.#weights[list] as number) + this.#slots.weightAt(slot) - before
+    const list = this.listOf(slot)
+    this.weights[list] = (this.weights[list] as number) + this.slots.weightAt(slot) - before
   }
 
   evict(): number {
-    const candidate = this.#candidate()
-    const victim = this.#mainVictim()
-    if (candidate < 0) return this.#leave(victim >= 0 ? victim : this.#lists.back(WINDOW))
-    if (victim < 0 || !this.#admits(candidate)) return this.#leave(candidate)
-    this.#move(candidate, PROBATION)
-    return this.#leave(victim)
+    const candidate = this.candidate()
+    const victim = this.mainVictim()
+    if (candidate < 0) return this.leave(victim >= 0 ? victim : this.lists.back(WINDOW))
+    if (victim < 0 || !this.admits(candidate)) return this.leave(candidate)
+    this.move(candidate, PROBATION)
+    return this.leave(victim)
   }
 
   remove(slot: number): void {
-    this.#take(slot)
+    this.take(slot)
   }
 
   clear(): void {
-    this.#lists.clear()
-    this.#weights.fill(0)
-    this.#sketch.clear()
+    this.lists.clear()
+    this.weights.fill(0)
+    this.sketch.clear()
   }
 
   limit(maxEntries: number, maxBytes: number): void {
-    this.#maxEntries = maxEntries
-    this.#maxBytes = maxBytes
+    this.maxEntries = maxEntries
+    this.maxBytes = maxBytes
   }
 
   *order(): Generator<number> {
-    yield* this.#lists.slots(PROBATION)
-    yield* this.#lists.slots(WINDOW)
-    yield* this.#lists.slots(PROTECTED)
+    yield* this.lists.slots(PROBATION)
+    yield* this.lists.slots(WINDOW)
+    yield* this.lists.slots(PROTECTED)
   }
 
   uses(slot: number): number {
-    return Math.max(0, this.#sketch.frequency(this.#slots.hashes[slot] as number) - 1)
+    return Math.max(0, this.sketch.frequency(this.slots.hashes[slot] as number) - 1)
   }
 
   check(): void {
     for (const list of [WINDOW, PROBATION, PROTECTED]) {
-      this.#lists.check(list)
+      this.lists.check(list)
       let weight = 0
-      for (const slot of this.#lists.slots(list)) {
-        weight += this.#slots.weightAt(slot)
-        if (this.#listOf(slot) !== list) throw new Error(`slot ${slot} is not where its bits say`)
+      for (const slot of this.lists.slots(list)) {
+        weight += this.slots.weightAt(slot)
+        if (this.listOf(slot) !== list) throw new Error(`slot ${slot} is not where its bits say`)
       }
-      const counted = this.#weights[list] as number
+      const counted = this.weights[list] as number
       if (Math.abs(weight - counted) > 1e-6 * (1 + weight))
         throw new Error(`list ${list} weighs ${weight}, counted ${counted}`)
     }
   }
 
-  #listOf(slot: number): number {
-    return (this.#slots.meta[slot] as number) & LIST
+  private listOf(slot: number): number {
+    return (this.slots.meta[slot] as number) & LIST
   }
 
-  #total(): number {
-    return (
-      (this.#weights[WINDOW] as number) + (this.#weights[PROBATION] as number) + (this.#weights[PROTECTED] as number)
-    )
+  private total(): number {
+    return (this.weights[WINDOW] as number) + (this.weights[PROBATION] as number) + (this.weights[PROTECTED] as number)
   }
 
-  #isFull(): boolean {
-    return this.#slots.count > this.#maxEntries || this.#total() > this.#maxBytes
+  private isFull(): boolean {
+    return this.slots.count > this.maxEntries || this.total() > this.maxBytes
   }
 
-  #isWindowOver(total: number): boolean {
-    return (this.#weights[WINDOW] as number) > Math.max(total * WINDOW_SHARE, this.#slots.weights === null ? 1 : 0)
+  private isWindowOver(total: number): boolean {
+    return (this.weights[WINDOW] as number) > Math.max(total * WINDOW_SHARE, this.slots.weights === null ? 1 : 0)
   }
 
   /** Who must be admitted or leave: a huge newcomer, else the oldest of a window that is over its share; -1 when the main part must give. */
-  #candidate(): number {
-    const total = this.#total()
-    const newest = this.#lists.front(WINDOW)
-    if (newest >= 0 && this.#slots.weights !== null && this.#slots.weightAt(newest) > total * HUGE_SHARE) return newest
-    return this.#isWindowOver(total) && this.#lists.size(WINDOW) > 1 ? this.#lists.back(WINDOW) : -1
+  private candidate(): number {
+    const total = this.total()
+    const newest = this.lists.front(WINDOW)
+    if (newest >= 0 && this.slots.weights !== null && this.slots.weightAt(newest) > total * HUGE_SHARE) return newest
+    return this.isWindowOver(total) && this.lists.size(WINDOW) > 1 ? this.lists.back(WINDOW) : -1
   }
 
   /** The next to leave the main part, or -1. */
-  #mainVictim(): number {
-    return this.#lists.size(PROBATION) > 0 ? this.#lists.back(PROBATION) : this.#lists.back(PROTECTED)
+  private mainVictim(): number {
+    return this.lists.size(PROBATION) > 0 ? this.lists.back(PROBATION) : this.lists.back(PROTECTED)
   }
 
   /** Whether the candidate was seen more often than every entry that would leave for it. */
-  #admits(candidate: number): boolean {
-    const hashes = this.#slots.hashes
-    const frequency = this.#sketch.frequency(hashes[candidate] as number)
-    let room = this.#slots.weightAt(candidate)
-    let victim = this.#mainVictim()
+  private admits(candidate: number): boolean {
+    const hashes = this.slots.hashes
+    const frequency = this.sketch.frequency(hashes[candidate] as number)
+    let room = this.slots.weightAt(candidate)
+    let victim = this.mainVictim()
     for (let victims = 0; room > 0 && victim >= 0; victims++) {
       if (victims === MOST_VICTIMS) return false
-      if (frequency <= this.#sketch.frequency(hashes[victim] as number)) {
-        return frequency >= WARM && victims === 0 && this.#random() < 1 / 128
+      if (frequency <= this.sketch.frequency(hashes[victim] as number)) {
+        return frequency >= WARM && victims === 0 && this.random() < 1 / 128
       }
-      room -= this.#slots.weightAt(victim)
-      victim = this.#lists.newer(victim)
+      room -= this.slots.weightAt(victim)
+      victim = this.lists.newer(victim)
     }
     return true
   }
 
-  #push(list: number, slot: number): void {
-    const meta = this.#slots.meta
+  private push(list: number, slot: number): void {
+    const meta = this.slots.meta
     meta[slot] = ((meta[slot] as number) & ~LIST) | list
-    this.#lists.push(list, slot)
-    this.#weights[list] = (this.#weights[list] as number) + this.#slots.weightAt(slot)
+    this.lists.push(list, slot)
+    this.weights[list] = (this.weights[list] as number) + this.slots.weightAt(slot)
   }
 
-  #take(slot: number): void {
-    const list = this.#listOf(slot)
-    this.#lists.remove(list, slot)
-    this.#weights[list] = (this.#weights[list] as number) - this.#slots.weightAt(slot)
+  private take(slot: number): void {
+    const list = this.listOf(slot)
+    this.lists.remove(list, slot)
+    this.weights[list] = (this.weights[list] as number) - this.slots.weightAt(slot)
   }
 
-  #move(slot: number, list: number): void {
-    this.#take(slot)
-    this.#push(list, slot)
+  private move(slot: number, list: number): void {
+    this.take(slot)
+    this.push(list, slot)
   }
 
-  #leave(slot: number): number {
-    this.#take(slot)
+  private leave(slot: number): number {
+    this.take(slot)
     return slot
   }
 }
