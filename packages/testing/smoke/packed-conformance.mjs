@@ -40,18 +40,18 @@ function prefixed(name, make) {
 }
 
 function files() {
-  let directory = ''
+  let dir = ''
   return {
     name: 'file, packed',
     values: 'copies',
     clock,
     async open() {
-      directory = await mkdtemp(join(tmpdir(), 'cache-packed-'))
-      return new filePackage.FileBackend({ directory, clock })
+      dir = await mkdtemp(join(tmpdir(), 'cache-packed-'))
+      return new filePackage.FileBackend({ dir, clock })
     },
-    openSecond: () => new filePackage.FileBackend({ directory, clock }),
-    reopen: () => new filePackage.FileBackend({ directory, clock }),
-    dispose: () => rm(directory, { recursive: true, force: true }),
+    openSecond: () => new filePackage.FileBackend({ dir, clock }),
+    reopen: () => new filePackage.FileBackend({ dir, clock }),
+    dispose: () => rm(dir, { recursive: true, force: true }),
   }
 }
 

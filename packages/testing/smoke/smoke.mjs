@@ -50,7 +50,7 @@ const smokes = {
   },
   '@cache/file': async () => {
     const { FileBackend } = await import('@cache/file')
-    await useCache(new FileBackend({ directory: folder }))
+    await useCache(new FileBackend({ dir: folder }))
   },
   '@cache/layered': async () => {
     const { LayeredBackend } = await import('@cache/layered')
