@@ -1,13 +1,18 @@
 import { brokenBatches } from './batches.ts'
 import type { Broken } from './broken.ts'
 import { brokenClearing } from './clearing.ts'
-import { brokenCounters, brokenIterations } from './counters.ts'
-import { brokenByDamage, brokenByFailure } from './failing.ts'
-import { brokenHandles, brokenTelling } from './handles.ts'
+import { brokenCounters } from './counters.ts'
+import { brokenByDamage } from './damage.ts'
+import { brokenByFailure } from './failing.ts'
+import { brokenHandles } from './handles.ts'
 import { brokenItems } from './items.ts'
+import { brokenIterations } from './iterating.ts'
 import { brokenKeys } from './keys.ts'
-import { brokenLifetimes, brokenSwaps } from './lifetimes.ts'
-import { brokenPeeks, brokenSync, brokenWalks } from './walking.ts'
+import { brokenLifetimes } from './lifetimes.ts'
+import { brokenSwaps } from './swapping.ts'
+import { brokenPeeks, brokenSync } from './synchronous.ts'
+import { brokenTelling } from './telling.ts'
+import { brokenWalks } from './walking.ts'
 
 /** Every broken backend, in the order of the rules that catch them. */
 export const collection: readonly Broken[] = [
