@@ -90,7 +90,7 @@ export interface Harness {
   /** Why a member is absent, for the rules that are skipped for the lack of it. */
   readonly without?: Readonly<Partial<Record<Means, string>>>
 
-  /** Seed of the random walks. Default: the environment variable CONFORMANCE_SEED, else a new one for every run. */
+  /** Seed of the random walks. Default: a new one for every run. The environment variable CONFORMANCE_SEED goes before it. */
   readonly seed?: number
 
   /** Removes what `open` made. Called after every rule, when every handle is closed. */

@@ -130,6 +130,7 @@ describe('the suite in a runner', () => {
     }
     const messages: string[] = []
     for (const seed of [7, 7, 8]) {
+      vi.stubEnv('CONFORMANCE_SEED', '')
       const run = one(declare({ ...bytesHarness(LosesSome), seed }), '14.1').run()
       const error: unknown = await run.then(() => undefined).catch((reason: unknown) => reason)
       assert(error instanceof Error)
@@ -138,18 +139,18 @@ describe('the suite in a runner', () => {
       const trail = error.message.slice(error.message.indexOf('\nseed '))
       messages.push(trail.replaceAll(/"version":"[^"]*"/g, '').replaceAll(/swap ("[^"]*") \S+/g, 'swap $1'))
     }
+    vi.unstubAllEnvs()
     assert.equal(messages[0], messages[1])
     assert.notEqual(messages[1], messages[2])
   })
 
-  it('takes the seed of the environment where the harness states none', async () => {
+  it('takes the seed of the environment before that of the harness', async () => {
     vi.stubEnv('CONFORMANCE_SEED', '4711')
     try {
       class Empty extends BytesBackend {
         override async set(): Promise<void> {}
       }
-      const { seed: _, ...harness } = bytesHarness(Empty)
-      await assert.rejects(one(declare(harness), '14.1').run(), /CONFORMANCE_SEED=4711/)
+      await assert.rejects(one(declare({ ...bytesHarness(Empty), seed: 7 }), '14.1').run(), /CONFORMANCE_SEED=4711/)
     } finally {
       vi.unstubAllEnvs()
     }

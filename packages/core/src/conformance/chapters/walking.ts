@@ -89,5 +89,6 @@ async function openHandles(stage: Pick<Stage, 'backend' | 'harness' | 'opened'>)
 
 function seedOf(harness: Harness): number {
   const given = process.env.CONFORMANCE_SEED
-  return harness.seed ?? (given === undefined || given === '' ? Math.floor(Math.random() * 2 ** 31) : Number(given))
+  if (given !== undefined && given !== '') return Number(given)
+  return harness.seed ?? Math.floor(Math.random() * 2 ** 31)
 }
