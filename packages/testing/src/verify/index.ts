@@ -9,6 +9,9 @@ import { checkTarballs, type Tarballs } from './check-tarballs.ts'
 import { checkTests } from './check-tests.ts'
 import { Tally } from './tally.ts'
 
+/** Names of failures in the list at the end; each stands with its reason where it happened. */
+const mostNames = 50
+
 const tally = new Tally()
 const started = performance.now()
 const temporary = await mkdtemp(join(tmpdir(), 'cache-verify-'))
@@ -47,7 +50,9 @@ try {
 }
 
 if (tally.failed > 0) {
-  process.stdout.write(`\nFailed:\n${tally.failures.map(({ name }) => `  ${name}`).join('\n')}\n`)
+  const names = tally.failures.slice(0, mostNames).map(({ name }) => `  ${name}\n`)
+  const rest = tally.failed > names.length ? `  and ${tally.failed - names.length} more, see above\n` : ''
+  process.stdout.write(`\nFailed:\n${names.join('')}${rest}`)
   process.exitCode = 1
 }
 process.stdout.write(`\nin ${seconds(started)}\n${tally.passed} passed, ${tally.failed} failed\n`)
