@@ -46,5 +46,4 @@ it.each(['startRedis', 'startPostgres'] as const)(
     await waitUntil('the server and its children have ended', () => !pids.some(isAlive))
     await waitUntil('the folder is removed', () => !existsSync(directory))
   },
-  30_000,
 )
