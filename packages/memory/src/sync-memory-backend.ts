@@ -96,20 +96,19 @@ export class SyncMemoryBackend implements SyncCacheBackend {
 
   increment(key: string, delta: number, expiresAt?: number): number {
     if (this.closed) throw this.closedError('increment', key)
-    const item = this.engine.peek(key)
-    const current = item?.value ?? (item === undefined || item.value === undefined ? 0 : item.value)
+    const stored = this.engine.peek(key)
+    // A placeholder has no value to count from, nor anything else that a counter would keep.
+    const item = stored?.value === undefined ? undefined : stored
+    const current = item === undefined ? 0 : item.value
     if (typeof current !== 'number' || !Number.isInteger(current)) {
       throw this.error('NOT_A_NUMBER', 'the value is not a whole number', 'increment', key)
     }
     const sum = current + delta
     if (!Number.isSafeInteger(sum)) throw this.error('OUT_OF_RANGE', 'the sum is not exact', 'increment', key)
-    const deadline = item === undefined || item.value === undefined ? expiresAt : item.expiresAt
-    const createdAt = this.engine.clock.now()
+    const base = { key, value: sum, version: createVersion(), createdAt: this.engine.clock.now() }
     const counted: Item =
-      deadline === undefined
-        ? { key, value: sum, version: createVersion(), createdAt }
-        : { key, value: sum, version: createVersion(), createdAt, expiresAt: deadline }
-    this.engine.set(key, counted, deadline ?? Number.POSITIVE_INFINITY)
+      item !== undefined ? { ...item, ...base } : expiresAt === undefined ? base : { ...base, expiresAt }
+    this.engine.set(key, counted, counted.expiresAt ?? Number.POSITIVE_INFINITY)
     return sum
   }
 
