@@ -158,7 +158,6 @@ export class LayeredWriter {
   ): Promise<Answer> {
     if (!isTagRecord(key)) return far()
     const fence = this.#tags.fences.enter(key)
-    fence.epoch += 1
     const ticket = fence.epoch
     try {
       const answer = await far()
@@ -199,10 +198,9 @@ export class LayeredWriter {
       return await far()
     } catch (error) {
       // Queued before the near copies go: a read in between must not bring the old item back from the authority.
+      await all(changes.map(({ key, fence }) => this.#near.drop(fence, key)))
       this.#queue(keys, error)
       return undefined
-    } finally {
-      await all(changes.map(({ key, fence }) => this.#near.drop(fence, key)))
     }
   }
 
@@ -231,7 +229,6 @@ export class LayeredWriter {
 
   #begin(key: string): Change {
     const fence = this.#near.fences.enter(key)
-    fence.epoch += 1
     return { key, fence, ticket: fence.epoch }
   }
 

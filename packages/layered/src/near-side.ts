@@ -74,17 +74,18 @@ export class NearSide {
     }
   }
 
-  /** The authority holds `item` now, by the operation that entered at `ticket`. Every near layer gets a copy, farthest first. */
+  /** The authority holds `item` now, by the operation that began at the epoch `ticket`. Every near layer gets a copy, farthest first. */
   put(fence: Fence, ticket: number, item: Item): Soon<void> {
-    // Another write of this key ran beside this one: which of the two the authority took last is not known, so none is copied.
+    // Another write of this key ended, or was announced, while this one ran: which of the two the authority took last is not
+    // known, so neither is copied.
     const alone = fence.epoch === ticket
     fence.epoch += 1
     const epoch = fence.epoch
-    return this.#change(fence, item.key, () =>
-      alone && fence.epoch === epoch && item.value !== undefined
-        ? this.#each((layer) => layer.put(item))
-        : this.#each((layer) => layer.drop(item.key)),
-    )
+    return this.#change(fence, item.key, () => {
+      // The layers may have been busy with this key, and more may have been heard of it meanwhile.
+      const copied = alone && fence.epoch === epoch && item.value !== undefined
+      return this.#each((layer) => (copied ? layer.put(item) : layer.drop(item.key)))
+    })
   }
 
   /** The authority's item of this key is gone or unknown: nothing near may say otherwise. */
@@ -100,9 +101,8 @@ export class NearSide {
 
   /** Copies an item that was read at layer `from` into the nearer ones; `seen` are the versions they held when the read began. */
   promote(fence: Fence, epoch: number, item: Item, from: number, seen: readonly (string | undefined)[]): Soon<void> {
-    // RACES R6: a delete, set, clear or announcement since the read began.
-    if (fence.epoch !== epoch) return
     return this.#step(fence, item.key, () =>
+      // RACES R6: a delete, set, clear or announcement since the read began makes it bounce.
       fence.epoch === epoch
         ? this.#each((layer, index) => (index < from ? layer.offer(item, seen[index]) : true))
         : undefined,
@@ -125,8 +125,6 @@ export class NearSide {
     this.#clearing.add(clearing)
     return cleared.then((ok) => {
       this.#clearing.delete(clearing)
-      // Reads that met a farther near layer before it was cleared.
-      this.fences.bumpPrefix(prefix)
       if (!ok) this.restart()
     })
   }
@@ -134,7 +132,8 @@ export class NearSide {
   /** Somebody else changed this key at the authority, which holds `version` now, where that was told. */
   doubt(key: string, version?: string): void {
     this.fences.bump(key)
-    if (!this.#trusted) return
+    // A doubt that is there already may come from a later change than this message, which then must not take it back.
+    if (!this.#trusted || this.#doubts.has(key)) return
     const allSync = this.layers.every((layer) => layer.sync !== undefined)
     if (allSync && this.layers.every((layer) => agrees(layer.read(key) as Item | undefined, version))) return
     this.#addDoubt(key)

@@ -49,21 +49,45 @@ describe('promotion', () => {
     expect(near.sync.get('k')).toBe(undefined)
   })
 
-  it('R6: an old item that was read before the far delete and arrives between it and the near one is not promoted', async () => {
+  it('R6: an old item that was read while the far delete was on its way, and arrives after it, is not promoted', async () => {
     const rig = new Rig()
     const far = rig.far()
     const { cache, near } = await rig.node(far)
     await rig.store.set(rig.item('k', 'old'))
-    const remove = far.holdAfter('delete')
+    const remove = far.holdBefore('delete')
+    const deleting = cache.delete('k')
+    await remove.reached
     const read = far.holdAfter('get')
     const reading = cache.get('k')
     await read.reached
-    const deleting = cache.delete('k')
-    await remove.reached
     remove.open()
+    await deleting
     read.open()
-    await Promise.all([deleting, reading])
+    expect((await reading)?.value).toBe('old')
     expect(near.sync.get('k')).toBe(undefined)
+  })
+
+  it('R6: an old item that a middle layer still held while it was deleted there is not promoted', async () => {
+    const rig = new Rig()
+    const far = rig.far()
+    const [near, middle] = [rig.memory(), new GatedBackend(rig.memory(), 'middle')]
+    const cache = new LayeredBackend({ layers: [near, middle, far], clock: rig.clock })
+    for (const operation of ['delete', 'clear'] as const) {
+      await cache.set(rig.item('k', 'old'))
+      near.sync.delete('k')
+      const remove = middle.holdBefore(operation)
+      const changing = cache[operation]('k')
+      await remove.reached
+      // Before a delete there the middle layer still answers; while it is cleared it is not asked.
+      const read = operation === 'delete' ? middle.holdAfter('get') : far.holdAfter('get')
+      const reading = cache.get('k')
+      await read.reached
+      remove.open()
+      await changing
+      read.open()
+      await reading
+      expect(near.sync.get('k')).toBe(undefined)
+    }
   })
 
   it('R6: a near layer that takes its time never ends with an item that was deleted while it was written', async () => {
