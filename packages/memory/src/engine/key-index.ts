@@ -250,8 +250,9 @@ export class KeyIndex<K, V> {
   }
 
   private reseed(key: K, slot: number): void {
-    let seed = this.hasher.seed
-    while (seed === this.hasher.seed) seed = randomWord(this.random)
+    let seed = randomWord(this.random)
+    // Sources of randomness that are handed in may repeat themselves.
+    if (seed === this.hasher.seed) seed = ~seed
     const colliding = this.overflow
     this.leave(this.mask + 1, this.hasher.improved(seed, this.slots.count, this.sample()))
     this.slots.hashes[slot] = this.hash(key)

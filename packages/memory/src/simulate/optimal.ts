@@ -1,0 +1,98 @@
+import type { RequestLog } from './request-log.ts'
+
+const NEVER = 2 ** 31 - 1
+
+/**
+ * Hits of the policy that knows the future and lets the entry leave whose next use is furthest away: no policy that stores every
+ * miss has more. Laszlo Belady, "A Study of Replacement Algorithms for a Virtual-Storage Computer", IBM Systems Journal 5(2), 1966.
+ * With weights the rule is the same, but no longer the optimum, which cannot be computed in reasonable time.
+ */
+export function optimalHits(log: RequestLog, size: number, progress: (done: number) => void): number {
+  const { ids, weights } = log
+  const next = nextUses(log)
+  /** Next use of each key that is in the cache; -1 for the others. */
+  const held = new Int32Array(log.distinct).fill(-1)
+  const heldWeight = weights === null ? null : new Float64Array(log.distinct)
+  const furthest = new FurthestFirst()
+  let hits = 0
+  let used = 0
+  for (let i = 0; i < ids.length; i++) {
+    progress(i)
+    const id = ids[i] as number
+    const weight = weights === null ? 1 : (weights[i] as number)
+    if ((held[id] as number) >= 0) {
+      hits++
+      used -= heldWeight === null ? 1 : (heldWeight[id] as number)
+      held[id] = -1
+    }
+    if (weight > size) continue
+    while (used + weight > size) {
+      const [at, victim] = furthest.take()
+      // Entries of uses that are over are left in the heap, and recognized here.
+      if (held[victim] !== at) continue
+      held[victim] = -1
+      used -= heldWeight === null ? 1 : (heldWeight[victim] as number)
+    }
+    used += weight
+    held[id] = next[i] as number
+    if (heldWeight !== null) heldWeight[id] = weight
+    furthest.add(next[i] as number, id)
+  }
+  return hits
+}
+
+/** For each request, the index of the next one for the same key. */
+function nextUses(log: RequestLog): Int32Array {
+  const next = new Int32Array(log.ids.length)
+  const upcoming = new Int32Array(log.distinct).fill(NEVER)
+  for (let i = log.ids.length - 1; i >= 0; i--) {
+    const id = log.ids[i] as number
+    next[i] = upcoming[id] as number
+    upcoming[id] = i
+  }
+  return next
+}
+
+/** A binary heap of key ids, the one with the furthest next use on top. */
+class FurthestFirst {
+  private readonly uses: number[] = []
+  private readonly ids: number[] = []
+
+  add(use: number, id: number): void {
+    const { uses, ids } = this
+    let at = uses.length
+    uses.push(use)
+    ids.push(id)
+    while (at > 0) {
+      const parent = (at - 1) >> 1
+      if ((uses[parent] as number) >= use) break
+      uses[at] = uses[parent] as number
+      ids[at] = ids[parent] as number
+      at = parent
+    }
+    uses[at] = use
+    ids[at] = id
+  }
+
+  take(): [number, number] {
+    const { uses, ids } = this
+    const top: [number, number] = [uses[0] as number, ids[0] as number]
+    const use = uses.pop() as number
+    const id = ids.pop() as number
+    const length = uses.length
+    if (length === 0) return top
+    let at = 0
+    for (;;) {
+      let child = 2 * at + 1
+      if (child >= length) break
+      if (child + 1 < length && (uses[child + 1] as number) > (uses[child] as number)) child++
+      if ((uses[child] as number) <= use) break
+      uses[at] = uses[child] as number
+      ids[at] = ids[child] as number
+      at = child
+    }
+    uses[at] = use
+    ids[at] = id
+    return top
+  }
+}

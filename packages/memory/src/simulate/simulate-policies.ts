@@ -1,0 +1,114 @@
+import { checkOptions, invalidArgument, wholeNumber } from '@cache/core/backend'
+import { createEngine } from '../engine/create-engine.ts'
+import { policyNames } from '../policy/create-policy.ts'
+import type { PolicyName } from '../policy/policy.ts'
+import { optimalHits } from './optimal.ts'
+import { type RequestLog, readRequests } from './request-log.ts'
+
+/** A policy of a `BoundedMap`, or Belady's, which knows the future. */
+export type SimulatedPolicy = PolicyName | 'optimal'
+
+export interface SimulationOptions {
+  /** Default: all policies, and `optimal`. */
+  readonly policies?: readonly SimulatedPolicy[]
+  /** The limits to try: numbers of entries, or of bytes where `weights` are given. */
+  readonly sizes: readonly number[]
+  /** Bytes of each request, in the order of the keys. With them `optimal` is only near the optimum. Default: every entry counts 1. */
+  readonly weights?: Iterable<number>
+  /** Called about every 100,000 requests and at the end of each row. */
+  readonly onProgress?: (progress: SimulationProgress) => void
+  /** Where the lots of policies that draw them begin: the same seed gives the same rows. Default: 1. */
+  readonly seed?: number
+}
+
+export interface SimulationProgress {
+  readonly policy: SimulatedPolicy
+  readonly size: number
+  /** Requests done and to be done, over all rows. */
+  readonly done: number
+  readonly total: number
+}
+
+export interface SimulationRow {
+  readonly policy: SimulatedPolicy
+  readonly size: number
+  readonly requests: number
+  readonly hits: number
+  /** `hits / requests`, between 0 and 1; 0 without requests. */
+  readonly hitRatio: number
+}
+
+const known = ['policies', 'sizes', 'weights', 'onProgress', 'seed']
+const PROGRESS_MASK = 0x1ffff
+
+/**
+ * Replays a log of requests against each policy at each size, as a cache that stores every miss, and returns one row for each, in the
+ * order of `sizes` and then of `policies`. The keys are read once. Throws `INVALID_ARGUMENT` for a bad option, size, key or weight.
+ */
+export function simulatePolicies(keys: Iterable<string | number>, options: SimulationOptions): SimulationRow[] {
+  checkOptions(options, known, 'simulatePolicies')
+  const policies = options.policies ?? [...policyNames, 'optimal']
+  const sizes = [...options.sizes]
+  for (const size of sizes) wholeNumber(size, 'sizes', 'simulatePolicies', 1)
+  for (const policy of policies) checkPolicy(policy)
+  const seed = wholeNumber(options.seed ?? 1, 'seed', 'simulatePolicies', 0, 2 ** 32 - 1)
+  const log = readRequests(keys, options.weights)
+  const requests = log.ids.length
+  const total = requests * sizes.length * policies.length
+  const rows: SimulationRow[] = []
+  for (const size of sizes) {
+    for (const policy of policies) {
+      const before = rows.length * requests
+      const progress = (done: number): void => {
+        if ((done & PROGRESS_MASK) === 0 || done === requests) {
+          options.onProgress?.({ policy, size, done: before + done, total })
+        }
+      }
+      const hits =
+        policy === 'optimal' ? optimalHits(log, size, progress) : policyHits(log, policy, size, seed, progress)
+      progress(requests)
+      rows.push({ policy, size, requests, hits, hitRatio: requests === 0 ? 0 : hits / requests })
+    }
+  }
+  return rows
+}
+
+function checkPolicy(policy: SimulatedPolicy): void {
+  if (policy !== 'optimal' && !policyNames.includes(policy)) {
+    throw invalidArgument('policies', policy, `made of ${policyNames.join(', ')}, optimal`, 'simulatePolicies')
+  }
+}
+
+function policyHits(
+  log: RequestLog,
+  policy: PolicyName,
+  size: number,
+  seed: number,
+  progress: (done: number) => void,
+): number {
+  const { ids, weights } = log
+  let current = 0
+  const limits =
+    weights === null
+      ? { maxEntries: size }
+      : { maxBytes: size, maxEntryBytes: size, weigh: () => weights[current] as number }
+  const engine = createEngine<number, true>({ ...limits, policy, random: lots(seed) }, null, 'simulatePolicies')
+  for (let i = 0; i < ids.length; i++) {
+    progress(i)
+    current = i
+    const id = ids[i] as number
+    if (engine.get(id) === undefined) engine.set(id, true, Number.POSITIVE_INFINITY)
+  }
+  return engine.hits
+}
+
+/** Numbers from 0 to 1, the same for the same seed: mulberry32 (Tommy Ettinger, public domain). */
+function lots(seed: number): () => number {
+  let state = seed
+  return () => {
+    state = (state + 0x6d2b79f5) | 0
+    let t = Math.imul(state ^ (state >>> 15), 1 | state)
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t
+    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32
+  }
+}

@@ -1,0 +1,194 @@
+import { expect, it } from 'vitest'
+import { createEngine } from '../src/engine/create-engine.ts'
+import type { Engine } from '../src/engine/engine.ts'
+import { checkEngine } from './check-engine.ts'
+import { numbersFrom, testSeed } from './random.ts'
+
+const BLOCK = 0xcc9e2d51
+
+/** The inverse of an odd number modulo 2^32 (Newton's iteration). */
+function inverse(odd: number): number {
+  let x = odd
+  for (let i = 0; i < 5; i++) x = Math.imul(x, 2 - Math.imul(odd, x))
+  return x
+}
+
+function rotate(word: number): number {
+  return (word << 13) | (word >>> 19)
+}
+
+/** Four-character strings that all have one hash when strings are hashed whole with the seed: the last two characters make up for the first two. */
+function collidingKeys(count: number, seed: number): string[] {
+  const target = Math.imul(0x1234567, inverse(BLOCK))
+  return Array.from({ length: count }, (_, i) => {
+    const first = (i & 0xff) | ((i >> 8) << 16)
+    const state = Math.imul(rotate(seed ^ 4) ^ first, BLOCK)
+    const second = rotate(state) ^ target
+    return String.fromCharCode(first & 0xffff, first >>> 16, second & 0xffff, second >>> 16)
+  })
+}
+
+function engineWith(random: () => number, maxEntries: number): Engine<string | number, number> {
+  return createEngine<string | number, number>({ maxEntries, policy: 'fifo', random }, null, 'test')
+}
+
+/** How many keys are compared and cells are moved by the work, per operation: counted, because time depends on the machine. */
+function comparisons(engine: Engine<string | number, number>, operations: number, work: () => void): number {
+  const { slots } = engine
+  const keyAt = slots.keyAt.bind(slots)
+  let count = 0
+  slots.keyAt = (slot) => {
+    count++
+    return keyAt(slot)
+  }
+  work()
+  slots.keyAt = keyAt
+  return count / operations
+}
+
+function flood(engine: Engine<string | number, number>, keys: readonly (string | number)[]): number {
+  const each = comparisons(engine, keys.length * 4, () => {
+    for (const [i, key] of keys.entries()) engine.set(key, i, Number.POSITIVE_INFINITY)
+    for (const [i, key] of keys.entries()) expect(engine.get(key)).toBe(i)
+    for (const key of keys) expect(engine.get(`${key}, absent`)).toBe(undefined)
+    for (const key of keys.slice(0, keys.length / 2)) expect(engine.delete(key)).toBe(true)
+    for (const key of keys.slice(0, keys.length / 2)) expect(engine.get(key)).toBe(undefined)
+  })
+  expect(engine.slots.count).toBe(keys.length - Math.floor(keys.length / 2))
+  checkEngine(engine)
+  return each
+}
+
+const honest = Array.from({ length: 20_000 }, (_, i) => `user:${i}:profile`)
+
+it('an index compares about one key for each look-up of honest keys', () => {
+  expect(flood(engineWith(() => 0.25, 20_000), honest)).toBeLessThan(3)
+})
+
+it('keys that collide under a known seed cost a bounded number of comparisons', () => {
+  const random = (): number => 0.25
+  const seed = 2 ** 30
+  const keys = collidingKeys(20_000, seed)
+  expect(new Set(keys).size).toBe(20_000)
+  expect(flood(engineWith(random, 20_000), keys)).toBeLessThan(12)
+})
+
+it('keys that collide under every seed that will ever be drawn end in a Map, at a bounded cost', () => {
+  // The attacker knows the source of randomness itself, so it knows the seed that whole strings are hashed with in the end.
+  const seed = 2 ** 30
+  for (const known of [seed, ~seed]) {
+    const engine = engineWith(() => 0.25, 60_000)
+    // Long keys that differ only where no pattern looks drive the index to whole strings first.
+    const hidden = Array.from({ length: 2000 }, (_, i) => `${'a'.repeat(60)}${String(i).padStart(5, '0')}${'b'.repeat(60)}`)
+    for (const key of hidden) engine.set(key, 0, Number.POSITIVE_INFINITY)
+    expect(engine.index.hasher.whole).toBe(true)
+    for (const key of hidden) engine.delete(key)
+    const cost = flood(engine, collidingKeys(20_000, known))
+    expect(cost).toBeLessThan(24)
+    if (engine.index.hasher.seed === known) expect(engine.index.overflow?.size).toBeGreaterThan(9_000)
+  }
+})
+
+it('long keys that differ only in their middle are told apart at the cost of honest ones', () => {
+  const keys = Array.from({ length: 20_000 }, (_, i) => `${'a'.repeat(100)}${String(i).padStart(6, '0')}${'b'.repeat(100)}`)
+  expect(flood(engineWith(numbersFrom(7), 20_000), keys)).toBeLessThan(4)
+})
+
+it('keys that change their form after the pattern was learned are told apart again', () => {
+  const engine = engineWith(numbersFrom(7), 20_000)
+  for (let i = 0; i < 20_000; i++) engine.set(`user:${i}`, i, Number.POSITIVE_INFINITY)
+  const keys = Array.from({ length: 20_000 }, (_, i) => `session:${String(i * 7919).padStart(12, '0')}:00000000`)
+  expect(flood(engine, keys)).toBeLessThan(6)
+})
+
+it('runs of filled cells as nobody meets by chance give the table a new seed', () => {
+  const engine = engineWith(numbersFrom(3), 40_000)
+  const { index } = engine
+  for (let i = 0; i < 22_000; i++) engine.set(i, i, Number.POSITIVE_INFINITY)
+  const before = index.hasher.seed
+  // The attacker knows the seed: its numbers have their homes side by side.
+  const at = (home: number): number => unmix(home) ^ before
+  engine.clear()
+  for (let i = 0; i < 20_000; i++) engine.set(at(i >> 1), i, Number.POSITIVE_INFINITY)
+  for (let i = 0; i < 20_000; i += 2) engine.delete(at(i >> 1))
+  for (let i = 0; i < 20_000; i++) engine.set(-1 - i, i, Number.POSITIVE_INFINITY)
+  checkEngine(engine)
+})
+
+/** The inverse of the finalizer of MurmurHash3. */
+function unmix(hash: number): number {
+  let h = hash
+  h ^= h >>> 16
+  h = Math.imul(h, inverse(0xc2b2ae35))
+  h ^= (h >>> 13) ^ (h >>> 26)
+  h = Math.imul(h, inverse(0x85ebca6b))
+  return h ^ (h >>> 16)
+}
+
+it('a growing index moves a few cells at each insertion, never the whole table', () => {
+  const engine = engineWith(numbersFrom(5), 300_000)
+  const index = engine.index as unknown as { place(key: unknown, slot: number): void }
+  const place = index.place.bind(index)
+  let placed = 0
+  index.place = (key, slot) => {
+    placed++
+    place(key, slot)
+  }
+  let most = 0
+  for (let i = 0; i < 300_000; i++) {
+    placed = 0
+    engine.set(`key:${i}`, i, Number.POSITIVE_INFINITY)
+    if (engine.slots.count > 2000) most = Math.max(most, placed)
+  }
+  expect(most).toBeLessThan(12)
+  checkEngine(engine)
+})
+
+it('keys of every kind are found as in a Map', () => {
+  const object = {}
+  const symbol = Symbol('s')
+  const keys: unknown[] = ['', '0', 0, -0, 1, -1, 0.5, 2 ** 31, 2 ** 53, -1e300, Number.NaN, Number.POSITIVE_INFINITY, 10n, true, null, undefined, object, symbol]
+  const engine = createEngine<unknown, number>({ maxEntries: 100, policy: 'lru' }, null, 'test')
+  const model = new Map<unknown, number>()
+  for (const [i, key] of keys.entries()) {
+    engine.set(key, i, Number.POSITIVE_INFINITY)
+    model.set(key, i)
+  }
+  for (const key of [...keys, {}, 2, '1']) expect(engine.get(key)).toBe(model.get(key))
+  expect(engine.slots.count).toBe(model.size)
+  for (const key of keys) expect(engine.delete(key)).toBe(model.delete(key))
+})
+
+it('an index agrees with a Map in a random walk that grows, shrinks and floods it', () => {
+  const random = numbersFrom(testSeed('index'))
+  const engine = engineWith(random, 5000)
+  const model = new Map<string | number, number>()
+  const bad = collidingKeys(3000, 1)
+  for (let step = 0; step < 60_000; step++) {
+    const i = Math.floor(random() * 3000)
+    const key = step < 20_000 ? `key:${i}` : step < 40_000 ? (bad[i] as string) : i * 0.5
+    if (random() < 0.6 && model.size < 5000) {
+      engine.set(key, step, Number.POSITIVE_INFINITY)
+      model.set(key, step)
+    } else expect(engine.delete(key)).toBe(model.delete(key))
+    if (step % 20_000 === 19_999) {
+      checkEngine(engine)
+      for (const old of [...model.keys()].slice(0, 2500)) {
+        expect(engine.delete(old)).toBe(true)
+        model.delete(old)
+      }
+    }
+  }
+  for (const [key, value] of model) expect(engine.get(key)).toBe(value)
+  expect(engine.slots.count).toBe(model.size)
+})
+
+it('more than 2^24 entries are held, where a Map throws', { timeout: 120_000 }, () => {
+  const entries = 2 ** 24 + 200_000
+  const engine = createEngine<number, number>({ maxEntries: entries, policy: 'fifo' }, null, 'test')
+  for (let i = 0; i < entries + 10; i++) engine.set(i, i, Number.POSITIVE_INFINITY)
+  expect(engine.slots.count).toBe(entries)
+  expect(engine.get(9)).toBe(undefined)
+  for (const key of [10, 2 ** 24 - 1, 2 ** 24, 2 ** 24 + 1, entries + 9]) expect(engine.get(key)).toBe(key)
+  for (let key = 10; key < entries; key += 9973) expect(engine.get(key)).toBe(key)
+})
