@@ -198,9 +198,10 @@ export class LayeredWriter {
       return await far()
     } catch (error) {
       // Queued before the near copies go: a read in between must not bring the old item back from the authority.
-      await all(changes.map(({ key, fence }) => this.#near.drop(fence, key)))
       this.#queue(keys, error)
       return undefined
+    } finally {
+      await all(changes.map(({ key, fence }) => this.#near.drop(fence, key)))
     }
   }
 
