@@ -4,7 +4,7 @@ import { knownError } from './errors.ts'
 import { openClient, type RedisClient } from './open-client.ts'
 import type { ResolvedConnectionOptions } from './options.ts'
 import { type ScriptCall, ScriptCommand } from './script.ts'
-import { type Argument, SingleSendCommand } from './single-send-command.ts'
+import { type Argument, type SendOptions, SingleSendCommand } from './single-send-command.ts'
 import { within } from './within.ts'
 
 /** Replies by which a server says that it did not carry a command out, and that ioredis' Cluster sends again. */
@@ -43,8 +43,8 @@ export class Connection {
   }
 
   /** Sends a command; on a Cluster to the node of its first key. */
-  send(name: string, args: readonly Argument[], onWrite?: (args: unknown[]) => void): Promise<unknown> {
-    return this.#dispatch(new SingleSendCommand(name, args, onWrite), this.client)
+  send(name: string, args: readonly Argument[], options?: SendOptions): Promise<unknown> {
+    return this.#dispatch(new SingleSendCommand(name, args, options), this.client)
   }
 
   /** Sends a command to one of the `masters`. */
@@ -102,6 +102,7 @@ export class Connection {
     promise.then(settled, settled)
     if (!to.isCluster) to.sendCommand(command)
     else sendToCluster(to as Cluster, command)
+    command.handedOver()
     return promise
   }
 

@@ -7,23 +7,36 @@ import type { StoredItems } from './stored-items.ts'
 import type { StoredKeys } from './stored-keys.ts'
 import { TickReads, type WaitingRead } from './tick-reads.ts'
 
+export interface ItemReaderParts {
+  readonly connection: Connection
+  readonly keys: StoredKeys
+  readonly items: StoredItems
+}
+
 /** Reads items: those of one tick together. */
 export class ItemReader {
   readonly #connection: Connection
   readonly #keys: StoredKeys
   readonly #items: StoredItems
+  /** What `get` rejects with. */
+  readonly #failure: (error: unknown, key: string) => CacheError
   /** Told of what was read as a miss and should not have been one. */
   readonly #tell: (error: CacheError) => void
-  readonly #tick: TickReads = new TickReads((reads) => this.#send(reads))
+  readonly #tick: TickReads = new TickReads((reads, atOnce) => this.#send(reads, atOnce))
 
-  constructor(connection: Connection, keys: StoredKeys, items: StoredItems, tell: (error: CacheError) => void) {
+  constructor(
+    { connection, keys, items }: ItemReaderParts,
+    failure: (error: unknown, key: string) => CacheError,
+    tell: (error: CacheError) => void,
+  ) {
+    this.#failure = failure
     this.#connection = connection
     this.#keys = keys
     this.#items = items
     this.#tell = tell
   }
 
-  /** Answers after the next `flush`. Rejects with the client's own errors. */
+  /** Answers after the next `flush`, or before when many wait. Other methods reject with the client's own errors. */
   get(key: string): Promise<Item | undefined> {
     return this.#tick.add(key)
   }
@@ -55,29 +68,37 @@ export class ItemReader {
     return this.#items.isCounter(bytes) ? await this.#counter(key) : this.#decode(key, bytes)
   }
 
-  #send(reads: WaitingRead[]): void {
+  #send(reads: WaitingRead[], atOnce: boolean): void {
     // Keys of a Cluster lie in slots of their own, which one command must not mix.
     if (reads.length === 1 || this.#connection.isCluster) {
       for (const read of reads) this.#sendOne(read)
       return
     }
     const keys = reads.map((read) => this.#keys.stored(read.key))
-    this.#connection.send('mget', keys).then(
+    this.#connection.send('mget', keys, { atOnce }).then(
       (reply) => this.#answerAll(reads, reply as (Buffer | null)[]),
       (error: unknown) => {
-        for (const read of reads) reject(read, error)
+        this.#tick.answered(reads.length)
+        for (const read of reads) this.#reject(read, error)
       },
     )
   }
 
   #sendOne(read: WaitingRead): void {
     this.#fetchOne(read.key).then(
-      (bytes) => this.#answer(read, bytes),
-      (error: unknown) => reject(read, error),
+      (bytes) => {
+        this.#tick.answered(1)
+        this.#answer(read, bytes)
+      },
+      (error: unknown) => {
+        this.#tick.answered(1)
+        this.#reject(read, error)
+      },
     )
   }
 
   #answerAll(reads: readonly WaitingRead[], reply: readonly (Buffer | null)[]): void {
+    this.#tick.answered(reads.length)
     let bytes = 0
     for (let index = 0; index < reads.length; index++) {
       const found = reply[index] ?? null
@@ -91,8 +112,18 @@ export class ItemReader {
   #answer(first: WaitingRead, bytes: Buffer | null): void {
     for (let read: WaitingRead | undefined = first; read !== undefined; read = read.next) {
       if (bytes === null) read.resolve(undefined)
-      else if (this.#items.isCounter(bytes)) this.#counter(read.key).then(read.resolve, read.reject)
+      else if (this.#items.isCounter(bytes)) this.#answerCounter(read)
       else read.resolve(this.#decode(read.key, bytes))
+    }
+  }
+
+  #answerCounter(read: WaitingRead): void {
+    this.#counter(read.key).then(read.resolve, (error: unknown) => read.reject(this.#failure(error, read.key)))
+  }
+
+  #reject(first: WaitingRead, error: unknown): void {
+    for (let read: WaitingRead | undefined = first; read !== undefined; read = read.next) {
+      read.reject(this.#failure(error, read.key))
     }
   }
 
@@ -145,8 +176,4 @@ export class ItemReader {
       return undefined
     }
   }
-}
-
-function reject(first: WaitingRead, error: unknown): void {
-  for (let read: WaitingRead | undefined = first; read !== undefined; read = read.next) read.reject(error)
 }

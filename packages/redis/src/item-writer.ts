@@ -19,7 +19,7 @@ export class ItemWriter {
   readonly #keys: StoredKeys
   readonly #items: StoredItems
   readonly #reader: ItemReader
-  readonly #tick: TickWrites = new TickWrites((writes) => this.#send(writes))
+  readonly #tick: TickWrites = new TickWrites((writes, atOnce) => this.#send(writes, atOnce))
 
   constructor(connection: Connection, keys: StoredKeys, items: StoredItems, reader: ItemReader) {
     this.#connection = connection
@@ -132,20 +132,23 @@ export class ItemWriter {
       await this.#connection.send('unlink', [stored])
       return
     }
-    await this.#connection.send('set', [stored, bytes, 'PX', life], (args) => {
+    const onWrite = (args: unknown[]): void => {
       // SET takes no lifetime of 0: the least there is.
       args[3] = String(Math.max(1, this.#items.remaining(expiresAt)))
-    })
+    }
+    await this.#connection.send('set', [stored, bytes, 'PX', life], { onWrite })
   }
 
-  #send(waiting: readonly WaitingWrite[]): void {
+  #send(waiting: readonly WaitingWrite[], atOnce: boolean): void {
     const [only] = waiting
     if (only !== undefined && waiting.length === 1) {
-      this.#store(only).then(only.resolve, only.reject)
+      const done = this.#store(only).finally(() => this.#tick.answered(1))
+      done.then(only.resolve, only.reject)
       return
     }
-    this.#runSet(waiting).then(
+    this.#runSet(waiting, atOnce).then(
       (failures) => {
+        this.#tick.answered(waiting.length)
         for (const [index, write] of waiting.entries()) {
           const failure = failures.get(index)
           if (failure === undefined) write.resolve()
@@ -153,18 +156,19 @@ export class ItemWriter {
         }
       },
       (error: unknown) => {
+        this.#tick.answered(waiting.length)
         for (const write of waiting) write.reject(error)
       },
     )
   }
 
   async #storeAll(batch: readonly Write[]): Promise<void> {
-    const [failure] = (await this.#runSet(batch)).values()
+    const [failure] = (await this.#runSet(batch, false)).values()
     if (failure !== undefined) throw failure
   }
 
   /** The failures by position; rejects when all failed. */
-  async #runSet(batch: readonly Write[]): Promise<Map<number, Error>> {
+  async #runSet(batch: readonly Write[], atOnce: boolean): Promise<Map<number, Error>> {
     const keys: (string | Buffer)[] = []
     const args: (string | Buffer)[] = []
     for (const { key, bytes, expiresAt } of batch) {
@@ -176,7 +180,8 @@ export class ItemWriter {
         if (expiresAt !== undefined) written[beforeKeys + keys.length + 2 * index + 1] = this.#life(expiresAt)
       }
     }
-    const reply = (await this.#connection.run({ script: setScript, keys, args, onWrite })) as (number | Buffer)[]
+    const call = { script: setScript, keys, args, onWrite, atOnce }
+    const reply = (await this.#connection.run(call)) as (number | Buffer)[]
     const failures = new Map<number, Error>()
     for (let index = 0; index < reply.length; index += 2) {
       failures.set(Number(reply[index]), new Error(String(reply[index + 1])))

@@ -51,21 +51,18 @@ export class RedisBackend implements CacheBackend {
       if (this.#events.active) this.#events.emit({ type: 'error', error })
     }
     this.#connection = new Connection(connection, (error) => tell(redisError(error, 'connect')))
-    this.#reader = new ItemReader(this.#connection, keys, items, tell)
+    const failure = (error: unknown, key: string): CacheError => this.#failure(error, 'get', key)
+    this.#reader = new ItemReader({ connection: this.#connection, keys, items }, failure, tell)
     this.#writer = new ItemWriter(this.#connection, keys, items, this.#reader)
     this.#scan = new KeyScan(this.#connection, keys)
     this.listen = this.#events.listen
     if (!items.sealed) this.increment = (key, delta, expiresAt) => this.#increment(key, delta, expiresAt)
   }
 
-  async get(key: string): Promise<Item | undefined> {
-    if (this.#closing !== undefined) throw this.#closed('get', key)
+  get(key: string): Promise<Item | undefined> {
+    if (this.#closing !== undefined) return Promise.reject(this.#closed('get', key))
     this.#schedule()
-    try {
-      return await this.#reader.get(key)
-    } catch (error) {
-      throw this.#failure(error, 'get', key)
-    }
+    return this.#reader.get(key)
   }
 
   async getMany(keys: readonly string[]): Promise<(Item | undefined)[]> {

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { Socket } from 'node:net'
-import { type Argument, SingleSendCommand } from './single-send-command.ts'
+import { type Argument, type SendOptions, SingleSendCommand } from './single-send-command.ts'
 
 /** A Lua script, carried out by Redis as one step that nothing else comes between. */
 export class Script {
@@ -13,11 +13,10 @@ export class Script {
   }
 }
 
-export interface ScriptCall {
+export interface ScriptCall extends SendOptions {
   readonly script: Script
   readonly keys: readonly Argument[]
   readonly args: readonly Argument[]
-  readonly onWrite?: (args: unknown[]) => void
 }
 
 /** Scripts that each connection has sent in full. */
@@ -32,13 +31,14 @@ export class ScriptCommand extends SingleSendCommand {
   readonly #inFull: boolean
 
   /** `onWrite` sees the hash, the number of keys, the keys and the arguments. */
-  constructor({ script, keys, args, onWrite }: ScriptCall, inFull = false) {
-    super('evalsha', [script.sha, keys.length, ...keys, ...args], onWrite)
+  constructor(call: ScriptCall, inFull = false) {
+    const { script, keys, args } = call
+    super('evalsha', [script.sha, keys.length, ...keys, ...args], call)
     this.#script = script
     this.#inFull = inFull
   }
 
-  protected override bytesFor(socket: Socket): string | Buffer {
+  protected override prepareFor(socket: Socket): void {
     let known = sent.get(socket)
     if (known === undefined) {
       known = new Set()
@@ -48,6 +48,5 @@ export class ScriptCommand extends SingleSendCommand {
     known.add(this.#script)
     this.name = isKnown ? 'evalsha' : 'eval'
     this.args[0] = isKnown ? this.#script.sha : this.#script.text
-    return super.bytesFor(socket)
   }
 }

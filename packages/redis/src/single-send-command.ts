@@ -1,7 +1,15 @@
 import type { Socket } from 'node:net'
 import { Command } from 'ioredis'
+import { writeCommand } from './write-command.ts'
 
 export type Argument = string | Buffer | number
+
+export interface SendOptions {
+  /** Brings arguments up to date that depend on when they are written, such as what is left of a lifetime. */
+  readonly onWrite?: (args: unknown[]) => void
+  /** Leaves without waiting for the other commands of the tick. Default false. */
+  readonly atOnce?: boolean
+}
 
 /** What is written in the place of a command that must not be: its reply settles nothing. */
 const nothing = '*1\r\n$4\r\nPING\r\n'
@@ -22,17 +30,21 @@ export class SingleSendCommand extends Command {
   receivedBefore = 0
   /** By `performance.now()`. */
   deadline = 0
-  /** Brings arguments up to date that depend on when they are written, such as what is left of a lifetime. */
-  readonly #onWrite: ((args: unknown[]) => void) | undefined
+  readonly #options: SendOptions
 
-  constructor(name: string, args: readonly Argument[], onWrite?: (args: unknown[]) => void) {
+  constructor(name: string, args: readonly Argument[], options: SendOptions = {}) {
     // Without an encoding, replies are bytes.
     super(name, args as Argument[], { replyEncoding: null })
-    this.#onWrite = onWrite
+    this.#options = options
   }
 
   get wasWritten(): boolean {
     return this.socket !== undefined
+  }
+
+  /** To be called once it was handed to the client. */
+  handedOver(): void {
+    if (this.#options.atOnce === true) this.socket?.uncork()
   }
 
   /** Allows it to be written once more: a reply said that it was not carried out (a redirection of a Cluster node). */
@@ -50,13 +62,13 @@ export class SingleSendCommand extends Command {
     this.socket = connection
     this.receivedBefore = connection.bytesRead
     holdForTick(connection)
-    this.#onWrite?.(this.args)
-    return this.bytesFor(connection)
+    this.#options.onWrite?.(this.args)
+    this.prepareFor(connection)
+    return writeCommand(this.name, this.args)
   }
 
-  protected bytesFor(socket: Socket): string | Buffer {
-    return super.toWritable(socket)
-  }
+  /** Called with the connection just before it is written there. */
+  protected prepareFor(_socket: Socket): void {}
 }
 
 function holdForTick(socket: Socket): void {

@@ -1,4 +1,5 @@
 import type { Item } from '@cache/core/backend'
+import { earlyBatch } from './early-batch.ts'
 
 /** Keys in one command at most: beyond that nothing is gained, and the server would be busy too long. */
 const mostKeys = 512
@@ -19,38 +20,39 @@ export interface WaitingRead {
  * client exceeds that of a key many times over.
  */
 export class TickReads {
-  readonly #send: (reads: WaitingRead[]) => void
-  #waiting = new Map<string, WaitingRead>()
+  readonly #send: (reads: WaitingRead[], atOnce: boolean) => void
+  #reads: WaitingRead[] = []
+  #byKey = new Map<string, WaitingRead>()
+  /** Keys that were sent and not answered. */
+  #sent = 0
   #averageBytes = 256
 
-  constructor(send: (reads: WaitingRead[]) => void) {
+  constructor(send: (reads: WaitingRead[], atOnce: boolean) => void) {
     this.#send = send
-  }
-
-  get size(): number {
-    return this.#waiting.size
   }
 
   add(key: string): Promise<Item | undefined> {
     return new Promise((resolve, reject) => {
-      const first = this.#waiting.get(key)
       const read: WaitingRead = { key, resolve, reject, next: undefined }
-      if (first === undefined) this.#waiting.set(key, read)
-      else {
+      const first = this.#byKey.get(key)
+      if (first !== undefined) {
         read.next = first.next
         first.next = read
+        return
       }
+      this.#byKey.set(key, read)
+      if (this.#reads.push(read) >= earlyBatch(this.#sent + this.#reads.length)) this.#flush(true)
     })
   }
 
+  /** Sends what waits. */
   flush(): void {
-    if (this.#waiting.size === 0) return
-    const reads = [...this.#waiting.values()]
-    this.#waiting = new Map()
-    const most = this.mostKeys
-    for (let start = 0; start < reads.length; start += most) {
-      this.#send(reads.length <= most ? reads : reads.slice(start, start + most))
-    }
+    if (this.#reads.length > 0) this.#flush(false)
+  }
+
+  /** To be called with the number of keys once their command has settled. */
+  answered(keys: number): void {
+    this.#sent -= keys
   }
 
   /** How many keys one command may ask for. */
@@ -61,5 +63,16 @@ export class TickReads {
   /** Learns from a reply how large values are. */
   learn(bytes: number, values: number): void {
     if (values > 0) this.#averageBytes += (bytes / values - this.#averageBytes) / 8
+  }
+
+  #flush(atOnce: boolean): void {
+    const reads = this.#reads
+    this.#reads = []
+    this.#byKey = new Map()
+    this.#sent += reads.length
+    const most = this.mostKeys
+    for (let start = 0; start < reads.length; start += most) {
+      this.#send(reads.length <= most ? reads : reads.slice(start, start + most), atOnce)
+    }
   }
 }

@@ -1,3 +1,5 @@
+import { earlyBatch } from './early-batch.ts'
+
 /** Items in one script at most: the server does nothing else meanwhile. */
 export const mostGathered: number = 256
 /** Larger values gain nothing from being gathered, and would be copied twice in the server. */
@@ -18,24 +20,35 @@ export interface WaitingWrite extends Write {
 
 /** Gathers what is to be stored in one tick, in order, for one script that gives each item its own lifetime. */
 export class TickWrites {
-  readonly #send: (writes: WaitingWrite[]) => void
+  readonly #send: (writes: WaitingWrite[], atOnce: boolean) => void
   #waiting: WaitingWrite[] = []
+  /** Items that were sent and not answered. */
+  #sent = 0
 
-  constructor(send: (writes: WaitingWrite[]) => void) {
+  constructor(send: (writes: WaitingWrite[], atOnce: boolean) => void) {
     this.#send = send
   }
 
   add({ key, bytes, expiresAt }: Write): Promise<void> {
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ key, bytes, expiresAt, resolve, reject })
-      if (this.#waiting.length >= mostGathered) this.flush()
+      const waiting = this.#waiting.push({ key, bytes, expiresAt, resolve, reject })
+      if (waiting >= Math.min(mostGathered, earlyBatch(this.#sent + waiting))) this.#flush(true)
     })
   }
 
   flush(): void {
-    if (this.#waiting.length === 0) return
+    if (this.#waiting.length > 0) this.#flush(false)
+  }
+
+  /** To be called with the number of items once their command has settled. */
+  answered(items: number): void {
+    this.#sent -= items
+  }
+
+  #flush(atOnce: boolean): void {
     const writes = this.#waiting
     this.#waiting = []
-    this.#send(writes)
+    this.#sent += writes.length
+    this.#send(writes, atOnce)
   }
 }

@@ -1,0 +1,42 @@
+import { Cluster, Redis, type RedisOptions } from 'ioredis'
+import { afterEach } from 'vitest'
+import { RedisBackend, type RedisBackendOptions } from '../src/index.ts'
+
+const ends: (() => unknown)[] = []
+let count = 0
+
+afterEach(async () => {
+  for (const end of ends.splice(0).reverse()) await end()
+})
+
+/** Ends with the test, in the opposite order of the beginnings. */
+export function endLater<Ending extends { stop(): unknown } | { close(): unknown } | { disconnect(): unknown }>(
+  made: Ending,
+): Ending {
+  if ('stop' in made) ends.push(() => made.stop())
+  else if ('close' in made) ends.push(() => made.close())
+  else ends.push(() => made.disconnect())
+  return made
+}
+
+export function openBackend(options: RedisBackendOptions): RedisBackend {
+  return endLater(new RedisBackend(options))
+}
+
+/** A plain client, for looking behind the back of the backend. */
+export function openRedis(url: string, options: RedisOptions = {}): Redis {
+  const client = endLater(new Redis(url, options as RedisOptions & { replyMapping: 'legacy' }))
+  client.on('error', () => {})
+  return client
+}
+
+export function openCluster(nodes: { host: string; port: number }[]): Cluster {
+  const client = endLater(new Cluster(nodes))
+  client.on('error', () => {})
+  return client
+}
+
+/** A prefix that nobody has used. */
+export function ownPrefix(): string {
+  return `test:${process.pid}:${++count}:`
+}
