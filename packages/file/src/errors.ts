@@ -13,6 +13,9 @@ const kindOfCode: Readonly<Record<number, FailureKind>> = {
   13: 'full',
   14: 'unavailable',
   15: 'busy',
+  // No statement of this package breaks a constraint or a type: what is stored is not what was written.
+  19: 'corrupt',
+  20: 'corrupt',
   26: 'corrupt',
 }
 
@@ -25,6 +28,8 @@ const codeOfName: Readonly<Record<string, number>> = {
   SQLITE_FULL: 13,
   SQLITE_CANTOPEN: 14,
   SQLITE_PROTOCOL: 15,
+  SQLITE_CONSTRAINT: 19,
+  SQLITE_MISMATCH: 20,
   SQLITE_NOTADB: 26,
 }
 
@@ -62,8 +67,13 @@ interface SqliteError extends Error {
   readonly code?: string
 }
 
+/** SQLite's words for a schema that is not the one which was created: its text is damaged. */
+const damagedSchema =
+  /^(no such|malformed|near "|unrecognized token|ambiguous|incomplete input|table .* has|unknown|duplicate)/
+
 export function failureKind(error: unknown): FailureKind {
-  const { errcode, code } = error as SqliteError
+  const { errcode, code, message } = error as SqliteError
+  if (errcode === 1 || code === 'SQLITE_ERROR') return damagedSchema.test(message) ? 'corrupt' : 'other'
   if (typeof errcode === 'number') return kindOfCode[errcode & 0xff] ?? 'other'
   if (typeof code !== 'string') return 'other'
   if (code.startsWith('SQLITE_')) {
@@ -72,6 +82,11 @@ export function failureKind(error: unknown): FailureKind {
   }
   if (code in kindOfErrno) return kindOfErrno[code] as FailureKind
   return /^E[A-Z0-9]+$/.test(code) ? 'unavailable' : 'other'
+}
+
+/** What SQLite would say had it looked: a row holds what cannot have been written. */
+export function corruptIndex(reason: string): Error {
+  return Object.assign(new Error(reason), { errcode: 11 })
 }
 
 /** The error as the protocol's: with a code of `CacheError`, and the operation, backend and key that it concerns. */

@@ -1,3 +1,4 @@
+import { corruptIndex } from './errors.ts'
 import type { TextRange } from './key-text.ts'
 import { type EvictionPolicy, policyOrder } from './schema.ts'
 import type { Database, SqlValue, Statement } from './sqlite.ts'
@@ -109,16 +110,23 @@ export class ItemIndex {
     const sql = `select key from item where ${lower} ${upper} and kind > 0 and (expires_at is null or expires_at > ?2)
       order by key limit ${count}`
     const values = range.to === undefined ? [after ?? range.from, now] : [after ?? range.from, now, range.to]
-    return (this.all(sql, ...values) as { key: string }[]).map((row) => row.key)
+    const texts = withTexts(this.all(sql, ...values) as { key: string }[]).map((row) => row.key)
+    if (texts.length === count) advanced(after, texts.at(-1))
+    return texts
   }
 
-  /** Removes at most `count` items of the range whose id is at most `lastId`; returns how many. */
-  removeRange(range: TextRange, lastId: number, count: number): number {
-    const upper = range.to === undefined ? '' : 'and key < ?3'
-    // Not `select … limit` over the key alone: an item set after the clear began has a higher id and stays.
-    const sql = `delete from item where id in
-      (select id from item where key >= ?1 and id <= ?2 ${upper} order by key limit ${count})`
-    return range.to === undefined ? this.run(sql, range.from, lastId) : this.run(sql, range.from, lastId, range.to)
+  /**
+   * Removes at most `count` items of the range after the key `after` whose id is at most `lastId`: an item set after the
+   * clear began has a higher one and stays. Returns the last key it looked at, or `undefined` when it came to the end.
+   */
+  removeRange(range: TextRange, after: string | undefined, lastId: number, count: number): string | undefined {
+    const upper = range.to === undefined ? '' : 'and key < ?2'
+    const lower = after === undefined ? 'key >= ?1' : 'key > ?1'
+    const sql = `select id, key from item where ${lower} ${upper} order by key limit ${count}`
+    const values = range.to === undefined ? [after ?? range.from] : [after ?? range.from, range.to]
+    const rows = withTexts(this.all(sql, ...values) as { id: number; key: string }[])
+    for (const row of rows) if (row.id <= lastId) this.removeById(row.id)
+    return rows.length < count ? undefined : advanced(after, rows.at(-1)?.key)
   }
 
   lastId(): number {
@@ -128,7 +136,7 @@ export class ItemIndex {
   removeExpired(now: number, count: number): readonly { readonly key: string; readonly kind: number }[] {
     const sql = `delete from item where id in
       (select id from item where expires_at <= ?1 order by expires_at limit ?2) returning key, kind`
-    return this.all(sql, now, count) as { key: string; kind: number }[]
+    return withTexts(this.all(sql, now, count) as { key: string; kind: number }[])
   }
 
   /** Values that have expired and were not removed yet. */
@@ -150,11 +158,12 @@ export class ItemIndex {
     const order = policyOrder[this.#policy]
     const sql = (where: string): string =>
       `select id, key, bytes from item where kind < 2 ${where} order by ${order} limit ${count}`
-    const older = this.all(sql('and stored_at < ?1'), now) as Victim[]
+    const older = withTexts(this.all(sql('and stored_at < ?1'), now) as Victim[])
     if (older.length > 0) return older
-    const any = this.all(sql('')) as Victim[]
+    const any = withTexts(this.all(sql('')) as Victim[])
     // Records of the cache go last: without its tag's record an item is lost, without its own record only a tag is.
-    return any.length > 0 ? any : (this.all(`select id, key, bytes from item order by id limit ${count}`) as Victim[])
+    if (any.length > 0) return any
+    return withTexts(this.all(`select id, key, bytes from item order by id limit ${count}`) as Victim[])
   }
 
   touch(id: number, at: number, times: number): void {
@@ -212,4 +221,18 @@ export class ItemIndex {
     }
     return statement
   }
+}
+
+/** Rows whose keys go out to callers and listeners: damage may have made them something else than text. */
+function withTexts<Found extends { readonly key: string }>(rows: Found[]): Found[] {
+  for (const row of rows) if (typeof row.key !== 'string') throw corruptIndex('a key is not text')
+  return rows
+}
+
+/** The last key of a page. In an index whose order is damaged it may come before the one asked for, and paging would never end. */
+function advanced(after: string | undefined, last: string | undefined): string | undefined {
+  if (after !== undefined && last !== undefined && Buffer.compare(Buffer.from(last), Buffer.from(after)) <= 0) {
+    throw corruptIndex('the keys are not in order')
+  }
+  return last
 }

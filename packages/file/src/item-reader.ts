@@ -63,7 +63,7 @@ export class ItemReader {
       const again = await this.#store.queue.read('get', key, (index) => index.get(keyText(key)))
       if (again === undefined || isExpired(again, this.#store.now())) return undefined
       if (again.file === null) return this.inline(key, again)
-      if (again.file === file) return this.#lost(key, file, damaged(key, 'its value file is gone'))
+      if (again.file === file) return this.#lost(file, damaged(key, 'its value file is gone'))
       row = again
       file = again.file
     }
@@ -89,13 +89,13 @@ export class ItemReader {
       if (item === undefined) this.#remember(file)
       return item
     } catch (error) {
-      if (cacheErrorCode(error) === 'DAMAGED') return this.#lost(key, file, error as CacheError)
+      if (cacheErrorCode(error) === 'DAMAGED') return this.#lost(file, damaged(key, (error as Error).message, error))
       if (!fileFailures.includes((error as NodeJS.ErrnoException).code ?? '')) throw fileError(error, 'get', key)
-      return this.#lost(key, file, damaged(key, 'its value file cannot be read', error))
+      return this.#lost(file, damaged(key, 'its value file cannot be read', error))
     }
   }
 
-  #lost(_key: string, file: string, error: CacheError): undefined {
+  #lost(file: string, error: CacheError): undefined {
     this.#remember(file)
     this.report(error)
     return undefined

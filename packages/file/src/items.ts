@@ -120,9 +120,11 @@ export class Items {
     const { queue } = this.#store
     for (const range of prefixRanges(prefix)) {
       const last = await queue.write('clear', undefined, (index) => index.lastId())
-      const step = (): Promise<number> =>
-        queue.write('clear', undefined, (index) => index.removeRange(range, last, removalStep))
-      while ((await step()) === removalStep);
+      let after: string | undefined
+      do {
+        const from = after
+        after = await queue.write('clear', undefined, (index) => index.removeRange(range, from, last, removalStep))
+      } while (after !== undefined)
     }
   }
 

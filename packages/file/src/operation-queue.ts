@@ -10,6 +10,8 @@ export interface QueueOwner {
   open(): Promise<ItemIndex>
   /** The open index, or `undefined` when it must be opened (again). Cheap: asked before every turn. */
   opened(forWriting: boolean): ItemIndex | undefined
+  /** Why nothing can be written now, where that is so. */
+  readonly refusal: CacheError | undefined
   /** The index failed beyond one operation: `corrupt` calls for a new one, anything else for opening it again. */
   lost(kind: FailureKind, error: unknown): void
   /** Inside the transaction, after the operations: limits, expired items, buffered touches. */
@@ -107,6 +109,7 @@ export class OperationQueue {
       this.#open()
       return
     }
+    if (this.#writes > 0 && this.#owner.refusal !== undefined) this.#refuseWrites(this.#owner.refusal)
     if (this.#writes > 0) this.#writeTurn(index)
     else this.#readTurn(index, this.#takeAll())
     if (this.#pending.length > 0) this.#again()
@@ -324,6 +327,12 @@ export class OperationQueue {
     if (ahead.length === 0) return
     this.#putBackOnly(rest)
     this.#readTurn(index, ahead)
+  }
+
+  #refuseWrites(error: CacheError): void {
+    const writes = this.#pending.filter((operation) => operation.writes)
+    this.#putBackOnly(this.#pending.filter((operation) => !operation.writes))
+    for (const operation of writes) operation.fail(error)
   }
 
   #failAll(error: unknown): void {

@@ -95,8 +95,10 @@ function copyById(source: Database, target: Database, table: 'item' | 'message',
   target.exec('begin')
   for (;;) {
     const found = readNext(next, last + stride)
-    if (found instanceof Error) {
-      if (stride === 0) problems.push(`${table} after ${last}: ${found.message}`)
+    // A damaged page may answer with an id that was asked to be left behind: taken for a row, it would never end.
+    if (found instanceof Error || (found !== undefined && !(found.id > last + stride))) {
+      if (stride === 0)
+        problems.push(`${table} after ${last}: ${found instanceof Error ? found.message : 'out of order'}`)
       stride = stride === 0 ? 1 : stride * 2
       if (last === Number.MIN_SAFE_INTEGER) last = 0
       if (last + stride > end) break
@@ -124,6 +126,7 @@ function readNext(next: Statement, after: number): SalvagedRow | undefined | Err
 
 /** Damage may have put values of another type anywhere. */
 function acceptable(row: SalvagedRow): boolean {
+  if ('key' in row && (typeof row.key !== 'string' || typeof row.version !== 'string')) return false
   return Number.isSafeInteger(row.id) && typeof row.checksum === 'number' && typeof row.bytes === 'number'
 }
 

@@ -1,3 +1,4 @@
+import { CacheError } from '@cache/core/backend'
 import type { Database } from './sqlite.ts'
 
 /** The layout that this version of the package writes, kept in SQLite's `user_version`. */
@@ -129,7 +130,11 @@ export function createSchema(database: Database, policy: EvictionPolicy): void {
 
 /** Whether `createSchema` would change nothing. */
 export function hasSchema(database: Database, policy: EvictionPolicy): boolean {
-  if (storedSchemaVersion(database) !== schemaVersion) return false
+  const version = storedSchemaVersion(database)
+  if (version === 0) return false
+  // The version stands in the file's name too, so another one here is damage and no later version of this package.
+  if (version !== schemaVersion)
+    throw new CacheError('DAMAGED', `The index has version ${version}`, { backend: 'file' })
   const name = /item_\w+/.exec(policyIndex[policy])?.[0]
   if (name === undefined) return true
   return database.prepare(`select 1 from sqlite_schema where type = 'index' and name = ?`).get(name) !== undefined

@@ -1,3 +1,4 @@
+import { pathToFileURL } from 'node:url'
 import { CacheError } from '@cache/core/backend'
 
 /** What is bound to a statement, and what its rows hold. */
@@ -21,6 +22,8 @@ export type Engine = 'node:sqlite' | 'better-sqlite3'
 
 export interface OpenOptions {
   readonly readOnly?: boolean
+  /** Nobody can write to the file: no lock is taken, and no file is needed beside it. `node:sqlite` alone can do this, from Node 22.15 on. */
+  readonly immutable?: boolean
 }
 
 type Opener = (path: string, options: OpenOptions) => Database
@@ -65,7 +68,11 @@ async function load(engine: Engine): Promise<Opener> {
 
 async function loadNodeSqlite(): Promise<Opener> {
   const { DatabaseSync } = await import('node:sqlite')
-  return (path, options) => new DatabaseSync(path, { readOnly: options.readOnly ?? false }) as Database
+  return (path, { readOnly = false, immutable = false }) => {
+    const url = pathToFileURL(path)
+    url.searchParams.set('immutable', '1')
+    return new DatabaseSync(immutable ? url : path, { readOnly }) as Database
+  }
 }
 
 interface BetterSqlite3 {

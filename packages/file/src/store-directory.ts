@@ -10,7 +10,8 @@ import type { Settings } from './options.ts'
 import { createSchema, hasSchema, schemaVersion, storedSchemaVersion } from './schema.ts'
 import { type Database, openDatabase } from './sqlite.ts'
 
-const indexName = /^index-[0-9a-f]{8}\.sqlite$/
+/** The number is the version of the schema. */
+const indexName = /^index-(\d{1,6})-[0-9a-f]{8}\.sqlite$/
 
 /** An index that was opened. */
 export interface OpenedDatabase {
@@ -24,9 +25,9 @@ export interface OpenedDatabase {
  * Where everything lies in the directory:
  *
  *     current                the name of the index in use
- *     index-1f0c93ab.sqlite  the index, with the -wal and -shm files of SQLite beside it
+ *     index-1-1f0c93ab.sqlite  the index, with the -wal and -shm files of SQLite beside it
  *     values/3f/3f9a…        large values
- *     broken-1f0c93ab.sqlite the last index that was found damaged
+ *     broken-1-1f0c93ab.sqlite the last index that was found damaged
  *
  * An index never gets the name of an earlier one. A process that still holds a removed or replaced index deletes the
  * -wal file of that name when it closes; with one fixed name that would be the new index's
@@ -38,6 +39,8 @@ export class StoreDirectory {
   readonly path: string
   /** Inode and time of `current` when it was last read. */
   #seen = ''
+  /** Path of the log that must not appear while the index is read as immutable. */
+  #immutable = ''
 
   constructor(settings: Settings) {
     this.#settings = settings
@@ -59,7 +62,8 @@ export class StoreDirectory {
   /** Whether `current` is still the file that was read. A microsecond and a half, so it is asked before every write. */
   isCurrent(): boolean {
     try {
-      return stampOf(statSync(this.#current)) === this.#seen
+      if (stampOf(statSync(this.#current)) !== this.#seen) return false
+      return this.#immutable === '' || statSync(this.#immutable, { throwIfNoEntry: false }) === undefined
     } catch {
       return false
     }
@@ -85,7 +89,14 @@ export class StoreDirectory {
   /** Opens the current index, making what is missing. Waits for other processes that do the same (RACES R37). */
   async open(): Promise<OpenedDatabase> {
     const readOnly = !(await this.#writable())
+    this.#immutable = ''
     const name = readOnly ? await this.#readCurrent() : await this.#findOrMakeCurrent()
+    if (Number(indexName.exec(name ?? '')?.[1]) > schemaVersion) {
+      throw new CacheError('UNSUPPORTED', `A later version of @cache/file wrote ${this.path}`, {
+        backend: 'file',
+        operation: 'open',
+      })
+    }
     if (name === undefined) {
       throw new CacheError('READ_ONLY', `${this.path} cannot be written to, and no cache is there`, {
         backend: 'file',
@@ -106,7 +117,7 @@ export class StoreDirectory {
 
   /** A name that no index had before. */
   newIndexName(): string {
-    return `index-${randomBytes(4).toString('hex')}.sqlite`
+    return `index-${schemaVersion}-${randomBytes(4).toString('hex')}.sqlite`
   }
 
   /** The name of the index in use; `undefined` where there is none or the file says nothing readable. */
@@ -216,19 +227,39 @@ export class StoreDirectory {
   }
 
   async #openDatabase(name: string, readOnly: boolean): Promise<Database> {
+    return readOnly ? this.#openForReading(name) : this.#openForWriting(name)
+  }
+
+  async #openForWriting(name: string): Promise<Database> {
     const { engine, policy, lockTimeout } = this.#settings
-    const database = await openDatabase(this.file(name), engine, { readOnly })
+    const database = await openDatabase(this.file(name), engine)
     try {
       await retryWhileBusy(lockTimeout, () => database.exec(connectionPragmas))
-      if (readOnly) storedSchemaVersion(database)
-      else await retryWhileBusy(lockTimeout, () => prepareForWriting(database, policy))
-      const version = storedSchemaVersion(database)
-      if (version > schemaVersion) {
-        throw new CacheError('UNSUPPORTED', `A later version of @cache/file wrote ${this.file(name)}`, {
-          backend: 'file',
-          operation: 'open',
-        })
-      }
+      await retryWhileBusy(lockTimeout, () => prepareForWriting(database, policy))
+      return database
+    } catch (error) {
+      database.close()
+      throw error
+    }
+  }
+
+  /**
+   * A log can be read only with a -shm file beside it. Where the last writer closed and took both away, nothing is in the
+   * log, and the index is read as a file that nobody changes; when somebody does, `isCurrent` finds a log.
+   */
+  async #openForReading(name: string): Promise<Database> {
+    const path = this.file(name)
+    this.#immutable = await stat(`${path}-wal`).then(
+      () => '',
+      () => `${path}-wal`,
+    )
+    const database = await openDatabase(path, this.#settings.engine, {
+      readOnly: true,
+      immutable: this.#immutable !== '',
+    })
+    try {
+      database.exec('pragma busy_timeout = 0; pragma mmap_size = 0; pragma trusted_schema = off')
+      storedSchemaVersion(database)
       return database
     } catch (error) {
       database.close()
@@ -252,7 +283,6 @@ pragma recursive_triggers = on;
 
 function prepareForWriting(database: Database, policy: Settings['policy']): void {
   if (hasSchema(database, policy)) return
-  if (storedSchemaVersion(database) > schemaVersion) return
   // Has an effect only before anything is in the file.
   database.exec('pragma auto_vacuum = incremental')
   database.exec('pragma journal_mode = wal')

@@ -78,14 +78,11 @@ export class Store implements QueueOwner {
     if (forWriting || !this.#looked) {
       this.#justLooked()
       if (!this.directory.isCurrent()) {
-        const message = `${this.directory.path} was removed or replaced, and is opened anew`
-        this.report(new CacheError('UNAVAILABLE', message, { backend: 'file', operation: 'open' }), 'open')
+        // A reader of a directory that it may not write to has merely seen a writer come.
+        if (!this.#readOnly) this.#reportReplaced()
         this.#drop()
         return undefined
       }
-    }
-    if (forWriting && this.#readOnly) {
-      throw new CacheError('READ_ONLY', `${this.directory.path} cannot be written to`, { backend: 'file' })
     }
     return this.#index
   }
@@ -93,6 +90,12 @@ export class Store implements QueueOwner {
   /** Opens the index where it is not open: a value file is written before its row. */
   async prepare(): Promise<void> {
     if (this.opened(true) === undefined) await this.open()
+    if (this.refusal !== undefined) throw this.refusal
+  }
+
+  get refusal(): CacheError | undefined {
+    if (!this.#readOnly) return undefined
+    return new CacheError('READ_ONLY', `${this.directory.path} cannot be written to`, { backend: 'file' })
   }
 
   open(): Promise<ItemIndex> {
@@ -204,8 +207,10 @@ export class Store implements QueueOwner {
         return await this.#openOnce()
       } catch (error) {
         const waited = performance.now() - start
-        if (cacheErrorCode(error) !== undefined) throw error
-        if (failureKind(error) !== 'corrupt' || waited > this.settings.lockTimeout) throw fileError(error, 'open')
+        const code = cacheErrorCode(error)
+        if (code !== undefined && code !== 'DAMAGED') throw error
+        if ((code === undefined && failureKind(error) !== 'corrupt') || waited > this.settings.lockTimeout)
+          throw fileError(error, 'open')
         this.#corrupt = await this.directory.currentName()
         this.report(error, 'open')
       }
@@ -228,6 +233,11 @@ export class Store implements QueueOwner {
     this.#wal = new Wal(this.directory.file(name))
     this.janitor.start()
     return index
+  }
+
+  #reportReplaced(): void {
+    const message = `${this.directory.path} was removed or replaced, and is opened anew`
+    this.report(new CacheError('UNAVAILABLE', message, { backend: 'file', operation: 'open' }), 'open')
   }
 
   #warn(fileSystem: string | undefined): void {

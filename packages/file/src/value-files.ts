@@ -141,7 +141,7 @@ export class ValueFiles {
 
   async #shard(name: string): Promise<string> {
     // The name comes from the index, which anybody who may write to the directory may have changed.
-    if (!namePattern.test(name)) throw refused(`'${name.slice(0, 40)}' is not the name of a value file`)
+    if (!namePattern.test(name)) throw new CacheError('DAMAGED', 'The index names no value file', { backend: 'file' })
     const shard = join(this.dir, name.slice(0, 2))
     if (!this.#checked.has(shard)) {
       await this.#directory(this.dir)
