@@ -5,16 +5,19 @@ import type { Run, Session } from './session.ts'
 
 /**
  * Statements on one client of the application's, which it may have in a transaction. They run one after the other, between
- * the application's own; names are not used, because a failing one would end the transaction.
+ * the application's own.
  */
 export class ClientSession implements Session {
   readonly #client: ClientBase
   readonly #prepare: boolean
   #last: Promise<unknown> = Promise.resolve()
 
-  constructor(client: ClientBase, prepare: boolean) {
+  readonly lockTimeout: string | null
+
+  constructor(client: ClientBase, options: { readonly prepare: boolean; readonly lockTimeout: string | null }) {
     this.#client = client
-    this.#prepare = prepare
+    this.#prepare = options.prepare
+    this.lockTimeout = options.lockTimeout
   }
 
   readonly run: Run = (statement, values, operation, timeout) =>

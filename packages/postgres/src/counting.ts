@@ -21,8 +21,8 @@ export class Counting {
       const sum = (await this.#table.increment([record])).get(record.stored.id)
       if (sum !== undefined) return sum
       if (row === undefined) continue
-      if (row[2] === null || row[2] === undefined) throw refusal('NOT_A_NUMBER')
-      if (!Number.isSafeInteger(Number(row[2]) + delta)) throw refusal('OUT_OF_RANGE')
+      if (row[4] === null || row[4] === undefined) throw refusal('NOT_A_NUMBER')
+      if (!Number.isSafeInteger(Number(row[4]) + delta)) throw refusal('OUT_OF_RANGE')
     }
   }
 

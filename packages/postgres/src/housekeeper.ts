@@ -9,7 +9,7 @@ export interface HousekeeperOptions {
 }
 
 /** Rows written until the next step. */
-const rowsPerStep = 256
+const rowsPerStep = 1024
 /** Pages swept in a step: of small items they hold several times as many rows as are written meanwhile. */
 const pagesPerStep = 64
 const pagesPerCleanup = 512
@@ -153,7 +153,7 @@ export class Housekeeper {
   }
 
   #mostRows(): number {
-    return clamp(this.#options.maxEntries * (1 - roomFactor), rowsPerStep * 4)
+    return clamp(this.#options.maxEntries * (1 - roomFactor), rowsPerStep)
   }
 
   #mostBytes(): number {

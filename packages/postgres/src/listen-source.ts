@@ -92,7 +92,7 @@ async function within(timeout: number, heard: Promise<void>): Promise<void> {
 
 async function connect({ pool, config, connectTimeout, timeout }: ResolvedConnections): Promise<Listener> {
   if (pool === undefined) {
-    const Client = gracefulClient({ connectTimeout, settings: undefined })
+    const Client = gracefulClient({ connectTimeout })
     const client = new Client({ keepAlive: true, ...config })
     await client.connect()
     return { client, close: () => end(client) }

@@ -7,23 +7,25 @@ import type { Statement } from './statement.ts'
 
 export interface PoolSessionOptions {
   readonly pool: Pool
-  /** Whether `close` ends the pool. */
-  readonly owned: boolean
   readonly prepare: boolean
+  /** In milliseconds. */
+  readonly lockTimeout: number
   /** Hears of connections that were lost while nothing ran on them. */
   readonly onError: (error: Error) => void
 }
 
 type Release = (error?: Error) => void
 
-/** Statements on the connections of a pool, each on whichever is free. */
+/** Statements on the connections of the application's pool, each on whichever is free. */
 export class PoolSession implements Session {
   readonly #options: PoolSessionOptions
+  readonly lockTimeout: string
   #prepare: boolean
 
   constructor(options: PoolSessionOptions) {
     this.#options = options
     this.#prepare = options.prepare
+    this.lockTimeout = `${options.lockTimeout}ms`
     // Without a listener the loss of an idle connection would end the process.
     options.pool.on('error', options.onError)
   }
@@ -43,9 +45,8 @@ export class PoolSession implements Session {
   }
 
   async close(): Promise<void> {
-    const { pool, owned, onError } = this.#options
-    if (owned) await pool.end()
-    else pool.off('error', onError)
+    const { pool, onError } = this.#options
+    pool.off('error', onError)
   }
 
   async #query(

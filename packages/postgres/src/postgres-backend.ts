@@ -53,15 +53,15 @@ export class PostgresBackend implements CacheBackend {
     this.#session =
       transaction === undefined
         ? openSession(connections, (error) => this.#tell(postgresError(error, 'connection')))
-        : new ClientSession(transaction, false)
+        : // A limit for waiting would stay in force until the application's transaction ends; and a name that the session has
+          // lost would end it.
+          new ClientSession(transaction, { prepare: false, lockTimeout: null })
     this.#table = new Table({
-      run: this.#session.run,
+      session: this.#session,
       statements: statementsFor(quotedTable(schema), prefix === ''),
       keys: new StoredKeys(prefix),
       format: new ItemFormat(format),
       clock,
-      // The setting would stay until the application's transaction ends.
-      lockTimeout: transaction === undefined ? `${connections.lockTimeout}ms` : null,
       timeout: connections.timeout,
       holds: transaction !== undefined,
       onDamaged: (error) => this.#tell(error),

@@ -7,10 +7,25 @@ import type { Statement } from './statement.ts'
 /** Columns come as the text that the server sent: what needs a type is given one where the row is read. */
 const asText = { getTypeParser: () => (text: unknown) => text }
 
-type Callback = (error: Error | null | undefined, result: { readonly rows: Row[] }) => void
+export type Callback = (error: Error | null | undefined, result: { readonly rows: Row[] }) => void
 type CallbackQuery = (config: object, callback: Callback) => void
 
-/** Sends one statement and resolves to its rows; rejects with what `pg` throws, or with `TIMEOUT`. */
+/** Sends one statement, by its name where the session may prepare it. */
+export function sendQuery(
+  client: ClientBase,
+  { name, text }: Statement,
+  values: readonly Parameter[],
+  prepare: boolean,
+  callback: Callback,
+): void {
+  const config = prepare
+    ? { name, text, values, rowMode: 'array', types: asText }
+    : { text, values, rowMode: 'array', types: asText }
+  // The callback form, because the promise form of `pg` captures a second stack for every call.
+  ;(client.query as unknown as CallbackQuery).call(client, config, callback)
+}
+
+/** The same with a promise: resolves to the rows; rejects with what `pg` throws, or with `TIMEOUT`. */
 export function query(
   client: ClientBase,
   statement: Statement,
@@ -21,12 +36,7 @@ export function query(
 ): Promise<Row[]> {
   return new Promise((resolve, reject) => {
     const end = deadline(timeout, () => reject(timeoutError(operation, timeout)))
-    const { name, text } = statement
-    const config = prepare
-      ? { name, text, values, rowMode: 'array', types: asText }
-      : { text, values, rowMode: 'array', types: asText }
-    // The callback form, because the promise form of `pg` captures a second stack for every call.
-    ;(client.query as unknown as CallbackQuery).call(client, config, (error, result) => {
+    sendQuery(client, statement, values, prepare, (error, result) => {
       end()
       if (error) reject(error)
       else resolve(result.rows)

@@ -47,6 +47,20 @@ export function columnsOf(records: readonly Record[], now: number): Parameter[] 
   ]
 }
 
+/** The same for the statements that write a single row. */
+export function columnsOfOne(record: Record, now: number): Parameter[] {
+  const { stored, version, value, number, placeholder, expiresAt } = record
+  return [
+    stored.id,
+    stored.long,
+    version,
+    value,
+    number,
+    placeholder,
+    expiresAt === undefined ? null : life(expiresAt, now),
+  ]
+}
+
 /** The longest life that a timestamp of PostgreSQL can end, in milliseconds: 285,000 years. */
 const longestLife = 9e15
 
@@ -74,12 +88,13 @@ export function toItem(
   const bytes = bytesOf(row[1])
   try {
     const item = format.decode(key, bytes)
-    const number = row[2]
-    // SQL has counted in the column; the bytes keep what the counter began with.
-    if (number === null || number === undefined || !isClearNumber(bytes)) return item
+    const counter = row[2]
+    // SQL has counted in columns of its own; the bytes keep what the counter began with.
+    if (counter === null || counter === undefined || !isClearNumber(bytes)) return item
+    const [number, version] = counter.split(' ')
     const value = Number(number)
     if (!Number.isSafeInteger(value)) throw new CacheError('DAMAGED', `the number ${number} is not exact`, { key })
-    return { ...item, value, version: row[3] ?? item.version }
+    return { ...item, value, version: version ?? item.version }
   } catch (error) {
     damaged(error as CacheError)
     return undefined

@@ -11,9 +11,13 @@ export interface Statements {
   readonly getOne: Statement
   readonly getMany: Statement
   readonly put: Statement
+  readonly putOne: Statement
   readonly putIfAbsent: Statement
+  readonly putOneIfAbsent: Statement
   readonly replace: Statement
+  readonly replaceOne: Statement
   readonly remove: Statement
+  readonly removeOne: Statement
   readonly removeVersions: Statement
   readonly hold: Statement
   readonly release: Statement
@@ -48,6 +52,10 @@ const rows = `unnest($3::text[], $4::text[], $5::text[], $6::bytea[], $7::bigint
 const newRows = `select r.key, r.long_key, r.version, r.value, r.number, r.placeholder,
   ${now} + r.life * interval '1 millisecond', ${now}
   from ${rows} where ${lockTimeout('$2')} order by r.key collate "C"`
+
+/** The same for a single row, whose columns are plain parameters. */
+const newRow = `select $3::text, $4::text, $5::text, $6::bytea, $7::bigint, $8::boolean,
+  ${now} + $9::bigint * interval '1 millisecond', ${now} where ${lockTimeout('$2')}`
 
 const overwrite = `long_key = excluded.long_key, version = excluded.version, value = excluded.value,
   number = excluded.number, placeholder = excluded.placeholder, expires_at = excluded.expires_at,
@@ -85,7 +93,8 @@ function keys(table: string, isRoot: boolean): Statement {
  * leave out the keys of others.
  */
 export function statementsFor(table: string, isRoot: boolean): Statements {
-  const columns = 'coalesce(t.long_key, t.key), t.value, t.number, case when t.number is not null then t.version end'
+  // A counter's number and version in one column, which is null for all other items: columns cost.
+  const columns = "coalesce(t.long_key, t.key), t.value, t.number || ' ' || t.version"
   return {
     getOne: statement(`select ${columns} from ${table} t where t.key = $2 and ${live}`),
 
@@ -94,7 +103,14 @@ export function statementsFor(table: string, isRoot: boolean): Statements {
 
     put: statement(`insert into ${table} as t (${rowColumns}) ${newRows} on conflict (key) do update set ${overwrite}`),
 
+    putOne: statement(
+      `insert into ${table} as t (${rowColumns}) ${newRow} on conflict (key) do update set ${overwrite}`,
+    ),
+
     putIfAbsent: statement(`insert into ${table} as t (${rowColumns}) ${newRows}
+      on conflict (key) do update set ${overwrite} where ${absent} returning t.key`),
+
+    putOneIfAbsent: statement(`insert into ${table} as t (${rowColumns}) ${newRow}
       on conflict (key) do update set ${overwrite} where ${absent} returning t.key`),
 
     // A version stands for one item of one key, so nothing else needs to be compared. `$10` are the expected versions.
@@ -109,12 +125,20 @@ export function statementsFor(table: string, isRoot: boolean): Statements {
         placeholder = r.placeholder, expires_at = ${now} + r.life * interval '1 millisecond', written_at = ${now}
       from r join locked l on l.key = r.key where t.key = r.key and t.version = r.expected and ${live} returning t.key`),
 
+    replaceOne: statement(`update ${table} t set long_key = $4::text, version = $5::text, value = $6::bytea,
+        number = $7::bigint, placeholder = $8::boolean,
+        expires_at = ${now} + $9::bigint * interval '1 millisecond', written_at = ${now}
+      where t.key = $3::text and t.version = $10::text and ${live} and ${lockTimeout('$2')} returning t.key`),
+
     // Returns each row that was removed, and whether a live value was there.
     remove: statement(`with locked as (
         select t.key from ${table} t where t.key = any ((select $3::text[])::text[]) and ${lockTimeout('$2')}
         order by t.key for update
       )
       delete from ${table} t using locked l where t.key = l.key
+      returning t.key, coalesce(t.long_key, t.key), ${live} and not t.placeholder`),
+
+    removeOne: statement(`delete from ${table} t where t.key = $3::text and ${lockTimeout('$2')}
       returning t.key, coalesce(t.long_key, t.key), ${live} and not t.placeholder`),
 
     removeVersions: statement(`with locked as (
@@ -142,7 +166,7 @@ export function statementsFor(table: string, isRoot: boolean): Statements {
     clear: clear(table, isRoot),
     keys: keys(table, isRoot),
 
-    raw: statement(`select coalesce(t.long_key, t.key), t.value, t.number, t.version from ${table} t
+    raw: statement(`select ${columns}, t.version, t.number from ${table} t
       where t.key = $2 and ${live}`),
 
     // `$10` and `$11` are the version and the bytes that could not be read.

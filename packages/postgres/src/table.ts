@@ -1,21 +1,19 @@
 import type { ItemFormat } from '@cache/codecs'
 import type { CacheError, Clock, Item } from '@cache/core/backend'
 import { textArray } from './binary-array.ts'
-import { bytesOf, columnsOf, keyOfRow, type Record, toItem, toRecord } from './record.ts'
-import type { Parameter, Row, Run } from './session.ts'
+import { bytesOf, columnsOf, columnsOfOne, keyOfRow, type Record, toItem, toRecord } from './record.ts'
+import type { Parameter, Row, Session } from './session.ts'
 import type { Statement } from './statement.ts'
 import type { Statements } from './statements.ts'
 import type { KeyRange, StoredKey, StoredKeys } from './stored-key.ts'
 
 export interface TableOptions {
-  readonly run: Run
+  readonly session: Session
   readonly statements: Statements
   readonly keys: StoredKeys
   readonly format: ItemFormat
   /** Absent: the server's clock rules. */
   readonly clock: Clock | undefined
-  /** As PostgreSQL takes it, such as `'500ms'`; `null` leaves the session's own setting. */
-  readonly lockTimeout: string | null
   /** Milliseconds per statement, unless the call says otherwise. */
   readonly timeout: number
   /** Whether a removal keeps others from storing under its keys until the transaction ends, also where nothing was. */
@@ -93,17 +91,24 @@ export class Table {
 
   /** Writes records over whatever is there. Those that have expired must have been sorted out. */
   async put(records: readonly Record[], timeout?: number): Promise<void> {
-    await this.#write(this.#options.statements.put, records, [], 'set', timeout)
+    const { put, putOne } = this.#options.statements
+    await this.#write(records.length === 1 ? putOne : put, records, [], 'set', timeout)
   }
 
   /** Resolves to the ids of those that were written. */
   async putIfAbsent(records: readonly Record[], timeout?: number): Promise<Set<string>> {
-    return ids(await this.#write(this.#options.statements.putIfAbsent, records, [], 'swap', timeout))
+    const { putIfAbsent, putOneIfAbsent } = this.#options.statements
+    return ids(await this.#write(records.length === 1 ? putOneIfAbsent : putIfAbsent, records, [], 'swap', timeout))
   }
 
   /** Writes each record where its expected version is. Resolves to the ids of those that were written. */
   async replace(records: readonly Record[], expected: readonly string[], timeout?: number): Promise<Set<string>> {
-    return ids(await this.#write(this.#options.statements.replace, records, [textArray(expected)], 'swap', timeout))
+    const { replace, replaceOne } = this.#options.statements
+    return ids(
+      await (records.length === 1
+        ? this.#write(replaceOne, records, [expected[0] as string], 'swap', timeout)
+        : this.#write(replace, records, [textArray(expected)], 'swap', timeout)),
+    )
   }
 
   /** Removes each key where its expected version is. Resolves to the ids of those that were removed. */
@@ -112,8 +117,8 @@ export class Table {
     expected: readonly string[],
     timeout?: number,
   ): Promise<Set<string>> {
-    const { statements, lockTimeout } = this.#options
-    const values = [this.#instant(), lockTimeout, textArray(keys.map(({ id }) => id)), textArray(expected)]
+    const { statements, session } = this.#options
+    const values = [this.#instant(), session.lockTimeout, textArray(keys.map(({ id }) => id)), textArray(expected)]
     return ids(await this.#run(statements.removeVersions, values, 'swap', timeout))
   }
 
@@ -125,9 +130,12 @@ export class Table {
   }
 
   async #remove(keys: readonly StoredKey[], timeout: number | undefined): Promise<Row[]> {
-    const { statements, lockTimeout } = this.#options
-    const values = [this.#instant(), lockTimeout, textArray(keys.map(({ id }) => id))]
-    return await this.#run(statements.remove, values, 'delete', timeout)
+    const { statements, session } = this.#options
+    const [first] = keys
+    const isOne = keys.length === 1 && first !== undefined
+    const ids = isOne ? first.id : textArray(keys.map(({ id }) => id))
+    const statement = isOne ? statements.removeOne : statements.remove
+    return await this.#run(statement, [this.#instant(), session.lockTimeout, ids], 'delete', timeout)
   }
 
   /**
@@ -191,8 +199,8 @@ export class Table {
 
   /** Removes some rows of the range; resolves to the rest of it, `undefined` when it is empty. */
   async clear(range: KeyRange, timeout?: number): Promise<KeyRange | undefined> {
-    const { statements, lockTimeout } = this.#options
-    const values = [lockTimeout, rowsPerClear, ...parameters(range)]
+    const { statements, session } = this.#options
+    const values = [session.lockTimeout, rowsPerClear, ...parameters(range)]
     const [row] = await this.#run(statements.clear, values, 'clear', timeout)
     const last = row?.[1]
     return Number(row?.[0]) < rowsPerClear || typeof last !== 'string' ? undefined : after(range, last)
@@ -266,7 +274,12 @@ export class Table {
     operation: string,
     timeout?: number,
   ): Promise<Row[]> {
-    const values = [this.#instant(), this.#options.lockTimeout, ...columnsOf(records, this.now()), ...more]
+    const { session, statements } = this.#options
+    const { putOne, putOneIfAbsent, replaceOne } = statements
+    const [first] = records
+    const isForOne = statement === putOne || statement === putOneIfAbsent || statement === replaceOne
+    const columns = isForOne ? columnsOfOne(first as Record, this.now()) : columnsOf(records, this.now())
+    const values = [this.#instant(), session.lockTimeout, ...columns, ...more]
     return this.#run(statement, values, operation, timeout)
   }
 
@@ -276,7 +289,7 @@ export class Table {
     operation: string,
     timeout: number = this.#options.timeout,
   ): Promise<Row[]> {
-    return this.#options.run(statement, values, operation, timeout)
+    return this.#options.session.run(statement, values, operation, timeout)
   }
 }
 
