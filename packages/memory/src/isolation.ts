@@ -7,31 +7,35 @@ export const isolations: readonly Isolation[] = ['reference', 'clone', 'freeze']
 
 interface Isolators {
   /** Applied to an item before it is stored; null where it is stored as it is. */
-  readonly isolate: ((item: Item) => Item) | null
+  readonly isolate: ((item: Item, operation: string) => Item) | null
   /** Applied to a stored item before it is given; null where it is given as it is. */
-  readonly reveal: ((item: Item) => Item) | null
+  readonly reveal: ((item: Item, operation: string) => Item) | null
 }
 
 export function isolators(isolation: Isolation, backend: string): Isolators {
   if (isolation === 'reference') return { isolate: null, reveal: null }
-  if (isolation === 'freeze') return { isolate: (item) => frozenItem(item, backend), reveal: null }
-  return { isolate: (item) => clonedItem(item, backend), reveal: (item) => clonedItem(item, backend) }
+  if (isolation === 'freeze')
+    return { isolate: (item, operation) => frozenItem(item, backend, operation), reveal: null }
+  return {
+    isolate: (item, operation) => clonedItem(item, backend, operation),
+    reveal: (item, operation) => clonedItem(item, backend, operation),
+  }
 }
 
 function isPrimitive(value: unknown): boolean {
   return value === null || (typeof value !== 'object' && typeof value !== 'function' && typeof value !== 'symbol')
 }
 
-function clonedItem(item: Item, backend: string): Item {
+function clonedItem(item: Item, backend: string, operation: string): Item {
   if (isPrimitive(item.value)) return item
   try {
     return { ...item, value: structuredClone(item.value) }
   } catch (cause) {
-    throw notStorable('the value cannot be cloned', item, backend, cause)
+    throw notStorable('the value cannot be cloned', item, backend, operation, cause)
   }
 }
 
-function frozenItem(item: Item, backend: string): Item {
+function frozenItem(item: Item, backend: string, operation: string): Item {
   const pending: unknown[] = [item.value]
   const met = new Set<object>()
   while (pending.length > 0) {
@@ -45,7 +49,7 @@ function frozenItem(item: Item, backend: string): Item {
       part instanceof Set ||
       part instanceof Date
     ) {
-      throw notStorable('a buffer, map, set or date cannot be frozen', item, backend)
+      throw notStorable('a buffer, map, set or date cannot be frozen', item, backend, operation)
     }
     met.add(part)
     pending.push(...Object.values(part))
@@ -55,6 +59,6 @@ function frozenItem(item: Item, backend: string): Item {
   return item
 }
 
-function notStorable(why: string, item: Item, backend: string, cause?: unknown): CacheError {
-  return new CacheError('NOT_STORABLE', `set: ${why}`, { operation: 'set', backend, key: item.key, cause })
+function notStorable(why: string, item: Item, backend: string, operation: string, cause?: unknown): CacheError {
+  return new CacheError('NOT_STORABLE', `${operation}: ${why}`, { operation, backend, key: item.key, cause })
 }

@@ -15,16 +15,16 @@ export class SyncMemoryBackend implements SyncCacheBackend {
   private readonly engine: Engine<string, Item>
   private readonly hub: EventHub
   /** What is stored for the value of an item, and given for a stored one: the same, a copy, or the same but frozen. */
-  private readonly isolate: ((item: Item) => Item) | null
-  private readonly reveal: ((item: Item) => Item) | null
+  private readonly isolate: ((item: Item, operation: string) => Item) | null
+  private readonly reveal: ((item: Item, operation: string) => Item) | null
   private closed = false
 
   constructor(
     name: string,
     engine: Engine<string, Item>,
     hub: EventHub,
-    isolate: ((item: Item) => Item) | null,
-    reveal: ((item: Item) => Item) | null,
+    isolate: ((item: Item, operation: string) => Item) | null,
+    reveal: ((item: Item, operation: string) => Item) | null,
   ) {
     this.name = name
     this.engine = engine
@@ -36,12 +36,12 @@ export class SyncMemoryBackend implements SyncCacheBackend {
   get(key: string): Item | undefined {
     if (this.closed) throw this.closedError('get', key)
     const item = this.engine.get(key)
-    return item === undefined || this.reveal === null ? item : this.reveal(item)
+    return item === undefined || this.reveal === null ? item : this.reveal(item, 'get')
   }
 
   set(item: Item): void {
     if (this.closed) throw this.closedError('set', item.key)
-    const stored = this.isolate === null ? item : this.isolate(item)
+    const stored = this.isolate === null ? item : this.isolate(item, 'set')
     this.engine.set(item.key, stored, item.expiresAt ?? Number.POSITIVE_INFINITY)
   }
 
@@ -74,7 +74,7 @@ export class SyncMemoryBackend implements SyncCacheBackend {
     if (this.closed) throw this.closedError('setMany')
     const isolate = this.isolate
     // All copies are made before the first is stored: a value that cannot be kept leaves nothing torn.
-    const stored = isolate === null ? items : items.map((item) => isolate(item))
+    const stored = isolate === null ? items : items.map((item) => isolate(item, 'setMany'))
     for (const item of stored) this.engine.set(item.key, item, item.expiresAt ?? Number.POSITIVE_INFINITY)
   }
 
@@ -87,7 +87,7 @@ export class SyncMemoryBackend implements SyncCacheBackend {
 
   swap(key: string, expected: string | undefined, next: Item | undefined): boolean {
     if (this.closed) throw this.closedError('swap', key)
-    const stored = next === undefined || this.isolate === null ? next : this.isolate(next)
+    const stored = next === undefined || this.isolate === null ? next : this.isolate(next, 'swap')
     if (this.engine.peek(key)?.version !== expected) return false
     if (stored === undefined) this.engine.delete(key)
     else this.engine.set(key, stored, stored.expiresAt ?? Number.POSITIVE_INFINITY)

@@ -10,7 +10,8 @@ export function checkEngine<K, V>(engine: Engine<K, V>): void {
     count++
     bytes += slots.weightAt(slot)
     const key = slots.keyAt(slot)
-    if (index.find(key, index.hash(key)) !== slot) throw new Error(`the index does not find ${String(key)} in slot ${slot}`)
+    if (index.find(key, index.hash(key)) !== slot)
+      throw new Error(`the index does not find ${String(key)} in slot ${slot}`)
   }
   if (count !== slots.count) throw new Error(`${count} slots are live but ${slots.count} are counted`)
   if (bytes !== engine.bytes) throw new Error(`the entries weigh ${bytes} but ${engine.bytes} are counted`)

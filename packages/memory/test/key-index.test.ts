@@ -62,7 +62,12 @@ function flood(engine: Engine<string | number, number>, keys: readonly (string |
 const honest = Array.from({ length: 20_000 }, (_, i) => `user:${i}:profile`)
 
 it('an index compares about one key for each look-up of honest keys', () => {
-  expect(flood(engineWith(() => 0.25, 20_000), honest)).toBeLessThan(3)
+  expect(
+    flood(
+      engineWith(() => 0.25, 20_000),
+      honest,
+    ),
+  ).toBeLessThan(3)
 })
 
 it('keys that collide under a known seed cost a bounded number of comparisons', () => {
@@ -79,7 +84,10 @@ it('keys that collide under every seed that will ever be drawn end in a Map, at 
   for (const known of [seed, ~seed]) {
     const engine = engineWith(() => 0.25, 60_000)
     // Long keys that differ only where no pattern looks drive the index to whole strings first.
-    const hidden = Array.from({ length: 2000 }, (_, i) => `${'a'.repeat(60)}${String(i).padStart(5, '0')}${'b'.repeat(60)}`)
+    const hidden = Array.from(
+      { length: 2000 },
+      (_, i) => `${'a'.repeat(60)}${String(i).padStart(5, '0')}${'b'.repeat(60)}`,
+    )
     for (const key of hidden) engine.set(key, 0, Number.POSITIVE_INFINITY)
     expect(engine.index.hasher.whole).toBe(true)
     for (const key of hidden) engine.delete(key)
@@ -90,7 +98,10 @@ it('keys that collide under every seed that will ever be drawn end in a Map, at 
 })
 
 it('long keys that differ only in their middle are told apart at the cost of honest ones', () => {
-  const keys = Array.from({ length: 20_000 }, (_, i) => `${'a'.repeat(100)}${String(i).padStart(6, '0')}${'b'.repeat(100)}`)
+  const keys = Array.from(
+    { length: 20_000 },
+    (_, i) => `${'a'.repeat(100)}${String(i).padStart(6, '0')}${'b'.repeat(100)}`,
+  )
   expect(flood(engineWith(numbersFrom(7), 20_000), keys)).toBeLessThan(4)
 })
 
@@ -147,7 +158,26 @@ it('a growing index moves a few cells at each insertion, never the whole table',
 it('keys of every kind are found as in a Map', () => {
   const object = {}
   const symbol = Symbol('s')
-  const keys: unknown[] = ['', '0', 0, -0, 1, -1, 0.5, 2 ** 31, 2 ** 53, -1e300, Number.NaN, Number.POSITIVE_INFINITY, 10n, true, null, undefined, object, symbol]
+  const keys: unknown[] = [
+    '',
+    '0',
+    0,
+    -0,
+    1,
+    -1,
+    0.5,
+    2 ** 31,
+    2 ** 53,
+    -1e300,
+    Number.NaN,
+    Number.POSITIVE_INFINITY,
+    10n,
+    true,
+    null,
+    undefined,
+    object,
+    symbol,
+  ]
   const engine = createEngine<unknown, number>({ maxEntries: 100, policy: 'lru' }, null, 'test')
   const model = new Map<unknown, number>()
   for (const [i, key] of keys.entries()) {

@@ -65,8 +65,10 @@ function walk(policy: PolicyName, weighted: boolean, seed: number): void {
     } else engine.purgeExpired()
     checkEngine(engine)
     const held = new Set<string | number>()
-    for (let slot = 0; slot < engine.slots.high; slot++) if (engine.slots.isLive(slot)) held.add(engine.slots.keyAt(slot))
-    for (const known of held) expect(engine.slots.valueAt(engine.index.find(known, engine.index.hash(known)))).toBe(model.get(known)?.value)
+    for (let slot = 0; slot < engine.slots.high; slot++)
+      if (engine.slots.isLive(slot)) held.add(engine.slots.keyAt(slot))
+    for (const known of held)
+      expect(engine.slots.valueAt(engine.index.find(known, engine.index.hash(known)))).toBe(model.get(known)?.value)
     expect(held.size).toBe(model.size)
   }
   expect(told.entries).toBe(engine.evictedForEntries)

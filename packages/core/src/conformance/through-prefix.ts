@@ -33,9 +33,11 @@ export function throughPrefix(harness: Harness): Harness {
     name: `${harness.name}, through a prefix`,
     open: async () => {
       const backend = await harness.open()
-      bystanders = strangers.map((key) => ({ key, value: `of ${key}`, version: createVersion(), createdAt: 1 }))
-      for (const item of bystanders) await backend.set(item)
-      return guarded(prefixed(backend), backend, () => bystanders)
+      // A rule may open a second store: each view is checked against the bystanders of its own.
+      const own = strangers.map((key) => ({ key, value: `of ${key}`, version: createVersion(), createdAt: 1 }))
+      bystanders = own
+      for (const item of own) await backend.set(item)
+      return guarded(prefixed(backend), backend, () => own)
     },
     ...(harness.openSecond && { openSecond: () => view(harness.openSecond?.() as CacheBackend) }),
     ...(harness.openOther && { openOther: () => view(harness.openOther?.() as CacheBackend) }),

@@ -2,6 +2,8 @@ import type { Clock } from '@cache/core/backend'
 
 /** Reads of the clock that may be answered from memory while calls follow each other closely. */
 const MOST_READS = 64
+/** Reads in a row within one millisecond from which on calls are taken to follow each other closely. */
+const CLOSE_READS = 16
 
 /**
  * The wall clock, read at most once in 64 calls: `Date.now()` costs more than a look-up. Calls that come slowly read it each
@@ -14,6 +16,8 @@ export class CoarseClock implements Clock {
   private time = 0
   private left = 0
   private reads = 1
+  /** Reads in a row that found the same millisecond. */
+  private still = 0
   private used = false
   private timer: ReturnType<typeof setInterval> | undefined
 
@@ -28,8 +32,12 @@ export class CoarseClock implements Clock {
   private read(): number {
     const time = Date.now()
     const passed = time - this.time
-    if (passed === 0) this.reads = Math.min(this.reads * 2, MOST_READS)
-    else if (passed !== 1) this.reads = 1
+    if (passed === 0) {
+      if (++this.still >= CLOSE_READS) this.reads = Math.min(this.reads * 2, MOST_READS)
+    } else {
+      this.still = this.reads === 1 ? 0 : this.still
+      if (passed !== 1) this.slowDown()
+    }
     this.time = time
     this.left = this.reads - 1
     this.used = true
@@ -51,7 +59,12 @@ export class CoarseClock implements Clock {
     }
     clearInterval(this.timer)
     this.timer = undefined
+    this.slowDown()
+  }
+
+  private slowDown(): void {
     this.reads = 1
+    this.still = 0
   }
 }
 

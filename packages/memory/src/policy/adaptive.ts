@@ -267,6 +267,8 @@ export class AdaptivePolicy implements Policy {
       const slot = this.hand++
       const bits = meta[slot] as number
       if ((bits & (LIVE | WINDOW)) !== LIVE) continue
+      // A huge newcomer that was admitted is not its own victim.
+      if (slot === this.newest && count - this.windowCount > 1) continue
       if ((bits & VISITED) === 0 || spares-- <= 0) return slot
       meta[slot] = bits & ~VISITED
     }

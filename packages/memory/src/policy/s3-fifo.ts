@@ -22,6 +22,8 @@ export class S3FifoPolicy implements Policy {
   private readonly ghosts = new GhostQueue()
   private smallWeight = 0
   private mainWeight = 0
+  /** The last insert. The paper evicts before it inserts, so the newest neither counts nor leaves while there is another. */
+  private newest = -1
 
   constructor(slots: Slots<unknown, unknown>) {
     this.slots = slots
@@ -32,6 +34,7 @@ export class S3FifoPolicy implements Policy {
   }
 
   insert(slot: number): void {
+    this.newest = slot
     if (this.ghosts.take(this.slots.hashes[slot] as number)) this.enterMain(slot)
     else {
       this.lists.push(SMALL, slot)
@@ -53,14 +56,19 @@ export class S3FifoPolicy implements Policy {
 
   evict(): number {
     for (;;) {
-      const total = this.smallWeight + this.mainWeight
-      const fromSmall = this.lists.size(MAIN) === 0 || this.smallWeight > total * SMALL_SHARE
-      const slot = fromSmall && this.lists.size(SMALL) > 0 ? this.passSmall() : this.passMain()
+      const newest = this.newest >= 0 && !this.isInMain(this.newest) ? 1 : 0
+      const small = this.smallWeight - (newest === 1 ? this.slots.weightAt(this.newest) : 0)
+      const canPassSmall = this.lists.size(SMALL) > newest
+      const others = this.lists.size(MAIN) - (this.newest >= 0 && newest === 0 ? 1 : 0)
+      if (!canPassSmall && others === 0) return this.leaveAlone()
+      const passesSmall = canPassSmall && (others === 0 || small > (this.smallWeight + this.mainWeight) * SMALL_SHARE)
+      const slot = passesSmall ? this.passSmall() : this.passMain()
       if (slot >= 0) return slot
     }
   }
 
   remove(slot: number): void {
+    if (this.newest === slot) this.newest = -1
     const inMain = this.isInMain(slot)
     this.lists.remove(inMain ? MAIN : SMALL, slot)
     if (inMain) this.mainWeight -= this.slots.weightAt(slot)
@@ -72,6 +80,7 @@ export class S3FifoPolicy implements Policy {
     this.ghosts.clear()
     this.smallWeight = 0
     this.mainWeight = 0
+    this.newest = -1
   }
 
   limit(): void {}
@@ -111,6 +120,13 @@ export class S3FifoPolicy implements Policy {
     this.mainWeight += this.slots.weightAt(slot)
   }
 
+  /** The newest is the only one there is. */
+  private leaveAlone(): number {
+    const slot = this.newest
+    this.remove(slot)
+    return slot
+  }
+
   /** Moves the oldest of the small queue on, or lets it leave: then returns it, else -1. */
   private passSmall(): number {
     const slot = this.lists.back(SMALL)
@@ -128,6 +144,10 @@ export class S3FifoPolicy implements Policy {
   private passMain(): number {
     const slot = this.lists.back(MAIN)
     const meta = this.slots.meta
+    if (slot === this.newest) {
+      this.lists.refresh(MAIN, slot)
+      return -1
+    }
     if (((meta[slot] as number) & COUNT) === 0) {
       this.remove(slot)
       return slot

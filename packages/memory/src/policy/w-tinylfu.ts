@@ -29,6 +29,7 @@ export class WTinyLfuPolicy implements Policy {
   private readonly lists = new SlotLists(3)
   private readonly weights = new Float64Array(3)
   private readonly sketch = new FrequencySketch()
+  private newest = -1
   private maxEntries = Number.POSITIVE_INFINITY
   private maxBytes = Number.POSITIVE_INFINITY
 
@@ -45,6 +46,7 @@ export class WTinyLfuPolicy implements Policy {
   insert(slot: number): void {
     this.sketch.add(this.slots.hashes[slot] as number)
     this.push(WINDOW, slot)
+    this.newest = slot
     // While there is room, who leaves the window gets in without a contest.
     if (!this.isFull() && this.isWindowOver(this.total()) && this.lists.size(WINDOW) > 1) {
       this.move(this.lists.back(WINDOW), PROBATION)
@@ -81,6 +83,7 @@ export class WTinyLfuPolicy implements Policy {
   }
 
   remove(slot: number): void {
+    if (this.newest === slot) this.newest = -1
     this.take(slot)
   }
 
@@ -88,6 +91,7 @@ export class WTinyLfuPolicy implements Policy {
     this.lists.clear()
     this.weights.fill(0)
     this.sketch.clear()
+    this.newest = -1
   }
 
   limit(maxEntries: number, maxBytes: number): void {
@@ -143,9 +147,10 @@ export class WTinyLfuPolicy implements Policy {
     return this.isWindowOver(total) && this.lists.size(WINDOW) > 1 ? this.lists.back(WINDOW) : -1
   }
 
-  /** The next to leave the main part, or -1. */
+  /** The next to leave the main part, or -1. A huge newcomer that was admitted is not its own victim. */
   private mainVictim(): number {
-    return this.lists.size(PROBATION) > 0 ? this.lists.back(PROBATION) : this.lists.back(PROTECTED)
+    const slot = this.lists.back(PROBATION)
+    return slot < 0 || (slot === this.newest && this.lists.size(PROTECTED) > 0) ? this.lists.back(PROTECTED) : slot
   }
 
   /** Whether the candidate was seen more often than every entry that would leave for it. */
@@ -160,7 +165,9 @@ export class WTinyLfuPolicy implements Policy {
         return frequency >= WARM && victims === 0 && this.random() < 1 / 128
       }
       room -= this.slots.weightAt(victim)
+      const list = this.listOf(victim)
       victim = this.lists.newer(victim)
+      if (victim < 0 && list === PROBATION) victim = this.lists.back(PROTECTED)
     }
     return true
   }
@@ -184,7 +191,7 @@ export class WTinyLfuPolicy implements Policy {
   }
 
   private leave(slot: number): number {
-    this.take(slot)
+    this.remove(slot)
     return slot
   }
 }

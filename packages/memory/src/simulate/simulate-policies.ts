@@ -48,6 +48,9 @@ const PROGRESS_MASK = 0x1ffff
 export function simulatePolicies(keys: Iterable<string | number>, options: SimulationOptions): SimulationRow[] {
   checkOptions(options, known, 'simulatePolicies')
   const policies = options.policies ?? [...policyNames, 'optimal']
+  if (!isIterable(keys)) throw invalidArgument('keys', keys, 'an iterable of strings or numbers', 'simulatePolicies')
+  if (!isIterable(options.sizes))
+    throw invalidArgument('sizes', options.sizes, 'an array of whole numbers', 'simulatePolicies')
   const sizes = [...options.sizes]
   for (const size of sizes) wholeNumber(size, 'sizes', 'simulatePolicies', 1)
   for (const policy of policies) checkPolicy(policy)
@@ -71,6 +74,10 @@ export function simulatePolicies(keys: Iterable<string | number>, options: Simul
     }
   }
   return rows
+}
+
+function isIterable(given: unknown): boolean {
+  return typeof (given as Iterable<unknown> | null | undefined)?.[Symbol.iterator] === 'function'
 }
 
 function checkPolicy(policy: SimulatedPolicy): void {

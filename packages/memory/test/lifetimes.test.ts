@@ -1,0 +1,149 @@
+import { execFile } from 'node:child_process'
+import { promisify } from 'node:util'
+import { expect, it } from 'vitest'
+import { CoarseClock } from '../src/engine/coarse-clock.ts'
+import { BoundedMap, type EvictReason } from '../src/index.ts'
+
+const execute = promisify(execFile)
+
+function clockAt(start: number): { now(): number; time: number } {
+  return {
+    time: start,
+    now() {
+      return this.time
+    },
+  }
+}
+
+it('an entry is served until its lifetime ends and not from that millisecond on', () => {
+  const clock = clockAt(0)
+  const map = new BoundedMap<string, number>({ maxEntries: 10, clock })
+  map.set('a', 1, { ttl: 20 })
+  map.set('b', 2)
+  clock.time = 19
+  expect([map.get('a'), map.has('a'), map.peek('a')]).toEqual([1, true, 1])
+  clock.time = 20
+  expect([map.get('a'), map.has('a'), map.peek('a'), map.delete('a'), map.get('b')]).toEqual([
+    undefined,
+    false,
+    undefined,
+    false,
+    2,
+  ])
+  expect(map.stats()).toMatchObject({ hits: 2, misses: 1, expired: 1, deletes: 0, entries: 1 })
+})
+
+it('a clock that stands at 0 or below is a clock like any other', () => {
+  for (const start of [0, -5]) {
+    const clock = clockAt(start)
+    const map = new BoundedMap<string, number>({ maxEntries: 10, clock, ttl: 5 })
+    map.set('a', 1)
+    expect(map.get('a')).toBe(1)
+    clock.time = start + 5
+    expect(map.get('a')).toBe(undefined)
+  }
+})
+
+it('a set without a lifetime ends the lifetime that was there', () => {
+  const clock = clockAt(0)
+  const map = new BoundedMap<string, number>({ maxEntries: 10, clock })
+  map.set('a', 1, { ttl: 20 })
+  map.set('a', 2)
+  clock.time = 1e12
+  expect(map.get('a')).toBe(2)
+})
+
+it('an own lifetime goes before that of the map, and Infinity means never', () => {
+  const clock = clockAt(0)
+  const map = new BoundedMap<string, number>({ maxEntries: 10, clock, ttl: '1s' })
+  map.set('a', 1)
+  map.set('b', 2, { ttl: '2s' })
+  map.set('c', 3, { ttl: Number.POSITIVE_INFINITY })
+  map.set('d', 4, { ttl: '60d' })
+  clock.time = 1000
+  expect([map.get('a'), map.get('b'), map.get('c')]).toEqual([undefined, 2, 3])
+  clock.time = 60 * 86_400_000 - 1
+  expect([map.get('b'), map.get('c'), map.get('d')]).toEqual([undefined, 3, 4])
+})
+
+it('a lifetime ends inside one synchronous block too', () => {
+  const map = new BoundedMap<string, number>({ maxEntries: 10 })
+  map.set('a', 1, { ttl: 20 })
+  const end = Date.now() + 40
+  while (Date.now() < end);
+  expect(map.get('a')).toBe(undefined)
+})
+
+it('after a busy phase a stalled block serves an expired entry at most 63 times more', () => {
+  const map = new BoundedMap<string, number>({ maxEntries: 10 })
+  map.set('a', 1, { ttl: 50 })
+  for (let i = 0; i < 10_000; i++) map.get('a')
+  map.set('a', 1, { ttl: 50 })
+  const end = Date.now() + 100
+  while (Date.now() < end);
+  let served = 0
+  while (map.get('a') !== undefined) served++
+  expect(served).toBeLessThan(64)
+})
+
+it('the coarse clock never runs ahead of the wall clock and never goes back', () => {
+  const clock = new CoarseClock()
+  let last = 0
+  for (let i = 0; i < 100_000; i++) {
+    const time = clock.now()
+    expect(time >= last && time <= Date.now()).toBe(true)
+    last = time
+  }
+})
+
+it('writes reclaim what has expired, a few slots at a time', () => {
+  const clock = clockAt(0)
+  const reasons: EvictReason[] = []
+  const map = new BoundedMap<number, number>({
+    maxEntries: 10_000,
+    clock,
+    onEvict: (_key, _value, reason) => reasons.push(reason),
+  })
+  for (let i = 0; i < 1000; i++) map.set(i, i, { ttl: 10 })
+  for (let i = 1000; i < 2000; i++) map.set(i, i)
+  expect(map.size).toBe(2000)
+  clock.time = 10
+  let most = 0
+  for (let i = 2000; i < 2600; i++) {
+    const before = map.stats().expired
+    map.set(i, i)
+    most = Math.max(most, map.stats().expired - before)
+  }
+  expect(map.size).toBe(1600)
+  expect(map.stats()).toMatchObject({ expired: 1000, entries: 1600, evictions: { entries: 0, bytes: 0, oversize: 0 } })
+  expect(most).toBeLessThanOrEqual(4)
+  expect(new Set(reasons)).toEqual(new Set(['expired']))
+})
+
+it('purgeExpired removes all that has expired and says how many', () => {
+  const clock = clockAt(0)
+  const map = new BoundedMap<number, number>({ maxEntries: 100, clock })
+  for (let i = 0; i < 50; i++) map.set(i, i, { ttl: i + 1 })
+  clock.time = 20
+  expect([map.purgeExpired(), map.size, map.purgeExpired()]).toEqual([20, 30, 0])
+})
+
+it('expired entries are reclaimed while nobody uses the map, and the process may end before', {
+  timeout: 30_000,
+}, async () => {
+  const source = new URL('../src/index.ts', import.meta.url).href
+  const program = `
+    import { BoundedMap } from '${source}'
+    const map = new BoundedMap({ maxEntries: 100 })
+    for (let i = 0; i < 50; i++) map.set(i, i, { ttl: 5 })
+    map.set('late', 1, { ttl: '1h' })
+    if (process.argv[1] === 'wait') {
+      const poll = setInterval(() => { if (map.size === 1) { clearInterval(poll); console.log('reclaimed') } }, 20)
+      setTimeout(() => { clearInterval(poll); console.log('size', map.size) }, 20000).unref()
+    }`
+  const run = (...args: string[]): Promise<{ stdout: string }> =>
+    execute(process.execPath, ['--input-type=module-typescript', '-e', program, ...args], { timeout: 25_000 })
+  expect((await run('wait')).stdout).toBe('reclaimed\n')
+  // A timer of an hour that kept the process alive would run into the time limit.
+  expect((await run()).stdout).toBe('')
+})

@@ -1,0 +1,135 @@
+import type { BackendEvent, Item } from '@cache/core/backend'
+import { expect, it } from 'vitest'
+import { MemoryBackend } from '../src/index.ts'
+
+let versions = 0
+function item(key: string, value: unknown, more: Partial<Item> = {}): Item {
+  return { key, value, version: `v${versions++}`, createdAt: 0, ...more }
+}
+
+it('a memory backend gives the very item that was set, so that a hit allocates nothing', async () => {
+  const backend = new MemoryBackend({ maxEntries: 10 })
+  const stored = item('a', { x: 1 }, { tags: { t: '1' }, cost: 5 })
+  await backend.set(stored)
+  expect(backend.sync.get('a')).toBe(stored)
+  expect(await backend.get('a')).toBe(stored)
+})
+
+it('isolation clone keeps readers and writers apart', () => {
+  const { sync } = new MemoryBackend({ maxEntries: 10, isolation: 'clone' })
+  const value = { list: [1] }
+  sync.set(item('a', value))
+  value.list.push(2)
+  const read = sync.get('a')?.value as typeof value
+  expect(read).toEqual({ list: [1] })
+  read.list.push(3)
+  expect(sync.get('a')?.value).toEqual({ list: [1] })
+})
+
+it('isolation freeze keeps the value and forbids changing it', () => {
+  const { sync } = new MemoryBackend({ maxEntries: 10, isolation: 'freeze' })
+  const value = { deep: { list: [1] } }
+  sync.set(item('a', value))
+  expect(sync.get('a')?.value).toBe(value)
+  expect(() => value.deep.list.push(2)).toThrow(TypeError)
+  const date = { made: new Date(0), other: {} }
+  expect(() => sync.set(item('a', date))).toThrow(
+    expect.objectContaining({ code: 'NOT_STORABLE', key: 'a', backend: 'memory' }),
+  )
+  expect(Object.isFrozen(date.other)).toBe(false)
+  expect(sync.get('a')?.value).toBe(value)
+})
+
+it('isolation clone refuses what cannot be cloned, and setMany then stores none', () => {
+  const { sync } = new MemoryBackend({ maxEntries: 10, isolation: 'clone' })
+  expect(() => sync.set(item('a', () => 1))).toThrow(expect.objectContaining({ code: 'NOT_STORABLE' }))
+  expect(() => sync.setMany([item('b', 1), item('c', { f: () => 1 })])).toThrow(
+    expect.objectContaining({ code: 'NOT_STORABLE' }),
+  )
+  expect(sync.get('b')).toBe(undefined)
+})
+
+it('listeners hear of evictions and expiries, and only of those', () => {
+  let now = 0
+  const backend = new MemoryBackend({ maxEntries: 2, policy: 'lru', clock: { now: () => now } })
+  const events: BackendEvent[] = []
+  const stop = backend.listen((event) => events.push(event))
+  backend.sync.set(item('a', 1))
+  backend.sync.set(item('a', 2))
+  backend.sync.set(item('b', 1, { expiresAt: 5 }))
+  backend.sync.set(item('c', 1))
+  now = 5
+  backend.sync.get('b')
+  backend.sync.delete('c')
+  stop()
+  backend.sync.set(item('d', 1))
+  backend.sync.set(item('e', 1))
+  backend.sync.set(item('f', 1))
+  expect(events).toEqual([
+    { type: 'evict', key: 'a', reason: 'entries' },
+    { type: 'expire', key: 'b' },
+  ])
+  expect(backend.sync.stats()).toEqual({ items: 2, evictions: 2, expired: 1 })
+})
+
+it('maxBytes counts the cost that an item names, else an estimate', () => {
+  const { sync } = new MemoryBackend({ maxBytes: 10_000, policy: 'lru' })
+  sync.set(item('a', 1, { cost: 4000 }))
+  sync.set(item('b', 1, { cost: 4000 }))
+  expect(sync.stats().size).toBe(8000)
+  sync.set(item('c', 'x'.repeat(3000)))
+  expect([sync.get('a'), sync.get('b')?.key, sync.get('c')?.key]).toEqual([undefined, 'b', 'c'])
+  expect(sync.stats().size).toBeGreaterThan(7000)
+})
+
+it('a weigher of the application goes before the cost', () => {
+  const { sync } = new MemoryBackend({ maxBytes: 100, weigh: ({ value }) => value as number })
+  sync.set(item('a', 30, { cost: 1e6 }))
+  expect(sync.stats().size).toBe(30)
+})
+
+it('onEvict hears every item that leaves, with the reason', () => {
+  const told: string[] = []
+  const backend = new MemoryBackend({ maxEntries: 1, onEvict: ({ key }, reason) => told.push(`${key} ${reason}`) })
+  backend.sync.set(item('a', 1))
+  backend.sync.set(item('b', 1))
+  backend.sync.set(item('b', 2))
+  backend.sync.delete('b')
+  expect(told).toEqual(['a entries', 'b replaced', 'b deleted'])
+})
+
+it('a dump carries items over a restart, with their deadlines and versions', () => {
+  const before = new MemoryBackend({ maxEntries: 100, clock: { now: () => 0 } })
+  before.sync.set(item('a', 1, { expiresAt: 50 }))
+  before.sync.set(item('b', 2))
+  const dumped = structuredClone(before.dump())
+  const after = new MemoryBackend({ maxEntries: 100, clock: { now: () => 49 } })
+  expect(after.load(dumped)).toBe(2)
+  expect([after.sync.get('a'), after.sync.get('b')]).toEqual([before.sync.get('a'), before.sync.get('b')])
+  const later = new MemoryBackend({ maxEntries: 100, clock: { now: () => 50 } })
+  expect(later.load(dumped)).toBe(1)
+})
+
+it('resize holds the new limit', () => {
+  const backend = new MemoryBackend({ maxEntries: 100 })
+  for (let i = 0; i < 100; i++) backend.sync.set(item(`k${i}`, i))
+  backend.resize(10)
+  expect(backend.sync.stats()).toEqual({ items: 10, evictions: 90, expired: 0 })
+})
+
+it('bad options are refused by name', () => {
+  const bad: [string, unknown][] = [
+    ['maxEntries', {}],
+    ['isolation', { maxEntries: 1, isolation: 'copy' }],
+    ['onEvict', { maxEntries: 1, onEvict: 1 }],
+    ['weigh', { maxEntries: 1, weigh: 1 }],
+    ['name', { maxEntries: 1, name: '' }],
+    ['ttl', { maxEntries: 1, ttl: 5 }],
+    ['policy', { maxEntries: 1, policy: 'LRU' }],
+  ]
+  for (const [name, options] of bad) {
+    expect(() => new MemoryBackend(options as never)).toThrow(
+      expect.objectContaining({ code: 'INVALID_ARGUMENT', message: expect.stringContaining(name) }),
+    )
+  }
+})

@@ -1,0 +1,132 @@
+import { expect, it } from 'vitest'
+import { BoundedMap } from '../src/index.ts'
+import { policyNames } from '../src/policy/create-policy.ts'
+import { simulatePolicies } from '../src/simulate/index.ts'
+import { naiveFifo, naiveLfu, naiveLru, naiveSieve } from './naive-policies.ts'
+import { numbersFrom } from './random.ts'
+
+const random = numbersFrom(42)
+const skewed = Array.from({ length: 20_000 }, () => Math.floor(random() ** 3 * 400))
+
+for (const [policy, naive] of Object.entries({ fifo: naiveFifo, lru: naiveLru, lfu: naiveLfu, sieve: naiveSieve })) {
+  it(`${policy} has exactly the hits of its plainest form`, () => {
+    for (const size of [1, 2, 10, 100]) {
+      const [row] = simulatePolicies(skewed, { policies: [policy as 'lru'], sizes: [size] })
+      expect([size, row?.hits]).toEqual([size, naive(skewed, size)])
+    }
+  })
+}
+
+for (const policy of policyNames) {
+  it(`${policy} keeps what was just set, at every size`, () => {
+    for (const maxEntries of [1, 2, 3, 50]) {
+      const map = new BoundedMap<number, number>({ maxEntries, policy, random: numbersFrom(1) })
+      for (const key of skewed.slice(0, 3000)) {
+        if (map.get(key) === undefined) map.set(key, key)
+        expect(map.peek(key)).toBe(key)
+        expect(map.size).toBeLessThanOrEqual(maxEntries)
+      }
+    }
+  })
+
+  it(`${policy} does not let one huge entry push out everything`, () => {
+    const map = new BoundedMap<string, number>({
+      maxBytes: 1000,
+      weigh: (weight) => weight,
+      policy,
+      random: numbersFrom(1),
+    })
+    for (let i = 0; i < 100; i++) map.set(`small:${i}`, 10)
+    for (let round = 0; round < 3; round++) for (let i = 0; i < 100; i++) map.get(`small:${i}`)
+    expect(map.size).toBe(100)
+    expect(map.set('huge', 900)).toBe(false)
+    expect(map.size).toBe(100)
+    map.set('large', 450)
+    expect(map.size).toBeGreaterThan(50)
+    expect(map.stats().bytes).toBeLessThanOrEqual(1000)
+  })
+
+  it(`${policy} gives a dump that a new map loads with the same entries`, () => {
+    const map = new BoundedMap<number, number>({
+      maxEntries: 100,
+      policy,
+      random: numbersFrom(1),
+      clock: { now: () => 0 },
+    })
+    for (const key of skewed.slice(0, 5000))
+      if (map.get(key) === undefined) map.set(key, key * 2, key % 2 ? { ttl: 1000 } : {})
+    const dumped = structuredClone(map.dump())
+    const copy = new BoundedMap<number, number>({
+      maxEntries: 100,
+      policy,
+      random: numbersFrom(2),
+      clock: { now: () => 999 },
+    })
+    expect(copy.load(dumped)).toBe(100)
+    expect([...copy.entries()].sort()).toEqual([...map.entries()].sort())
+    const later = new BoundedMap<number, number>({
+      maxEntries: 100,
+      policy,
+      random: numbersFrom(2),
+      clock: { now: () => 1000 },
+    })
+    later.load(dumped)
+    expect([...later.keys()].every((key) => key % 2 === 0)).toBe(true)
+  })
+}
+
+for (const policy of ['w-tinylfu', 'adaptive'] as const) {
+  it(`${policy} lets a huge entry in only when it is asked for more often than what would leave`, () => {
+    const map = new BoundedMap<string, number>({ maxBytes: 1000, weigh: (weight) => weight, policy, random: () => 0.5 })
+    for (let i = 0; i < 100; i++) map.set(`small:${i}`, 10)
+    for (let i = 0; i < 100; i++) map.get(`small:${i}`)
+    map.set('large', 400)
+    expect([map.size, map.peek('large')]).toEqual([100, undefined])
+    for (let i = 0; i < 8; i++) map.set('large', 400)
+    expect(map.peek('large')).toBe(400)
+    expect(map.stats().bytes).toBeLessThanOrEqual(1000)
+  })
+}
+
+/** Traffic of many kinds, made here: recency, loops, drifting popularity, scans, phases. */
+function traffic(): Record<string, number[]> {
+  const draw = numbersFrom(7)
+  const skew = (n: number): number => Math.floor(n * draw() ** 4)
+  let fresh = 1e6
+  const recent = (i: number): number => (i % 3 === 0 ? fresh++ : fresh - 1 - Math.floor(draw() * 30))
+  const make = (length: number, key: (i: number) => number): number[] => Array.from({ length }, (_, i) => key(i))
+  return {
+    skewed: make(60_000, () => skew(10_000)),
+    drifting: make(60_000, (i) => skew(10_000) + Math.floor(i / 20)),
+    recency: make(60_000, recent),
+    loop: make(60_000, (i) => i % 1500),
+    'loop and skew': make(60_000, (i) => (i % 2 === 0 ? 1e5 + ((i >> 1) % 1200) : skew(5000))),
+    'scan and skew': make(60_000, (i) => (i % 5000 < 1500 ? 1e7 + i : skew(10_000))),
+    'one hit': make(60_000, (i) => (draw() < 0.6 ? 1e8 + i : skew(10_000))),
+    phases: make(120_000, (i) => [recent(i), 1e9 + (i % 1500), skew(10_000)][Math.floor(i / 40_000)] as number),
+  }
+}
+
+it('adaptive loses little to the best of all other policies, whatever the traffic', () => {
+  const losses: [string, number, number][] = []
+  for (const [name, keys] of Object.entries(traffic())) {
+    for (const size of [100, 400, 1000]) {
+      const rows = simulatePolicies(keys, { sizes: [size] })
+      const ratio = (policy: string): number =>
+        100 * (rows.find((row) => row.policy === policy)?.hitRatio ?? Number.NaN)
+      const others = rows.filter(({ policy }) => policy !== 'adaptive' && policy !== 'optimal')
+      const best = 100 * Math.max(...others.map(({ hitRatio }) => hitRatio))
+      expect(ratio('optimal')).toBeGreaterThanOrEqual(best)
+      expect(ratio('optimal')).toBeGreaterThanOrEqual(ratio('adaptive'))
+      losses.push([name, size, Math.max(0, best - ratio('adaptive'))])
+    }
+  }
+  const mean = losses.reduce((sum, [, , loss]) => sum + loss, 0) / losses.length
+  console.log(
+    losses.map(([name, size, loss]) => `${name} ${size}: ${loss.toFixed(2)}`).join(', '),
+    'mean',
+    mean.toFixed(2),
+  )
+  expect(mean).toBeLessThan(0.9)
+  for (const [name, size, loss] of losses) expect([name, size, loss < 7]).toEqual([name, size, true])
+})
