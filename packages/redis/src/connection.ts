@@ -97,6 +97,7 @@ export class Connection {
       command.reject(this.#lost)
       return promise
     }
+    if (this.#isOwn) this.#explain(command)
     const settled = (): void => this.#deadlines.settled(command)
     this.#deadlines.watch(command)
     promise.then(settled, settled)
@@ -104,6 +105,15 @@ export class Connection {
     else sendToCluster(to as Cluster, command)
     command.handedOver()
     return promise
+  }
+
+  /** ioredis fails what waited for a connection with a remark on its own options; the reason is why there was none. */
+  #explain(command: SingleSendCommand): void {
+    const fail = command.reject
+    command.reject = (error) => {
+      const isRemark = error.name === 'MaxRetriesPerRequestError' && this.#lastError !== undefined
+      fail(isRemark ? knownError('UNAVAILABLE', this.#lastError?.message ?? '') : error)
+    }
   }
 
   #expire(command: SingleSendCommand): void {

@@ -24,7 +24,9 @@ const replies: Readonly<Record<string, CacheErrorCode>> = {
   MOVED: 'UNAVAILABLE',
   ASK: 'UNAVAILABLE',
   BUSY: 'UNAVAILABLE',
-  UNBLOCKED: 'UNAVAILABLE',
+  // No connection comes about.
+  WRONGPASS: 'UNAVAILABLE',
+  NOAUTH: 'UNAVAILABLE',
 }
 
 /** How ioredis says that there is no connection: it has no codes for these. */

@@ -1,0 +1,252 @@
+import { cacheErrorCode, type Item } from '@cache/core/backend'
+import {
+  type RedisCluster,
+  startRedis,
+  startRedisCluster,
+  startRedisSentinel,
+  tcpProxy,
+  waitUntil,
+} from '@cache/testing'
+import { Command } from 'ioredis'
+import { describe, expect, it } from 'vitest'
+import type { RedisBackend } from '../src/index.ts'
+import { endLater, openBackend, openCluster, openRedis } from './ends.ts'
+
+function item(key: string, value: unknown, version = 'v1'): Item {
+  return { key, value, version, createdAt: 1 }
+}
+
+async function serves(backend: RedisBackend): Promise<void> {
+  await backend.set(item('k', { some: 'value' }))
+  expect(await backend.get('k')).toEqual(item('k', { some: 'value' }))
+  expect(await backend.increment?.('n', 2)).toBe(2)
+  expect(await backend.swap('k', 'v1', item('k', 'next', 'v2'))).toBe(true)
+  const keys: string[] = []
+  for await (const key of backend.keys()) keys.push(key)
+  expect(keys.sort()).toEqual(['k', 'n'])
+  await backend.clear()
+  expect(await backend.getMany(['k', 'n'])).toEqual([undefined, undefined])
+}
+
+function slotOf(key: string): number {
+  return new Command('get', [key]).getSlot()
+}
+
+describe('A server with TLS', () => {
+  it('serves whoever trusts its certificate, and is refused by whoever does not', async () => {
+    const server = endLater(await startRedis({ tls: true }))
+    const ca = server.certificate?.pem ?? ''
+    await serves(openBackend({ url: server.url, options: { tls: { ca } } }))
+    await serves(openBackend({ options: { host: server.host, port: server.port, tls: { ca } } }))
+    const distrustful = openBackend({ url: server.url })
+    const error: unknown = await distrustful.get('k').catch((reason: unknown) => reason)
+    expect(cacheErrorCode(error)).toBe('UNAVAILABLE')
+    expect(String(error)).toMatch(/certificate/)
+    const other = endLater(await startRedis({ tls: true }))
+    const wrong = other.certificate?.pem ?? ''
+    const mistaken = openBackend({ url: server.url, options: { tls: { ca: wrong } } })
+    await expect(mistaken.get('k')).rejects.toMatchObject({ code: 'UNAVAILABLE' })
+  })
+})
+
+describe('A server with users', () => {
+  it('serves a user who has no more rights than the README lists, and refuses others', async () => {
+    const rights = '~cache:* +@connection +get +mget +set +unlink +evalsha +eval +getrange +pttl +incrby +scan +dbsize +info'
+    const users = [`cache on >s3cret:/@ ${rights}`, 'reader on >only ~cache:* +@read +@connection +info']
+    const server = endLater(await startRedis({ password: 'default', users }))
+    const at = (user: string, password: string): string =>
+      `redis://${user}:${encodeURIComponent(password)}@${server.host}:${server.port}`
+    await serves(openBackend({ url: at('cache', 's3cret:/@') }))
+    await serves(
+      openBackend({ options: { host: server.host, port: server.port, username: 'cache', password: 's3cret:/@' } }),
+    )
+    const wrong = openBackend({ url: at('cache', 'wrong') })
+    const refusal: unknown = await wrong.get('k').catch((reason: unknown) => reason)
+    expect(cacheErrorCode(refusal)).toBe('UNAVAILABLE')
+    expect(String(refusal)).toMatch(/WRONGPASS/)
+    const reader = openBackend({ url: at('reader', 'only') })
+    expect(await reader.get('k')).toBe(undefined)
+    await expect(reader.set(item('k', 1))).rejects.toMatchObject({ code: 'BACKEND_FAILURE', operation: 'set' })
+  })
+})
+
+describe('A Unix socket', () => {
+  it('is a way to the server, also for a client of the application', async () => {
+    const server = endLater(await startRedis({ unixSocket: true }))
+    const path = server.unixSocket ?? ''
+    await serves(openBackend({ options: { path } }))
+    await serves(openBackend({ client: openRedis(path) }))
+  })
+})
+
+describe('A database by number', () => {
+  it('is another store, by URL and by options', async () => {
+    const server = endLater(await startRedis())
+    const first = openBackend({ url: server.url })
+    const second = openBackend({ url: `${server.url}/2` })
+    const same = openBackend({ url: server.url, options: { db: 2 } })
+    await first.set(item('k', 'in 0'))
+    await second.set(item('k', 'in 2'))
+    expect((await first.get('k'))?.value).toBe('in 0')
+    expect((await same.get('k'))?.value).toBe('in 2')
+    await second.clear()
+    expect((await first.get('k'))?.value).toBe('in 0')
+  })
+})
+
+/** Counts and writes until told to stop; remembers what was acknowledged. */
+class Load {
+  readonly written = new Map<string, number>()
+  readonly errors = new Map<string, number>()
+  longest = 0
+  wrong = 0
+  #stopped = false
+  readonly #workers: Promise<void>[]
+
+  constructor(backend: RedisBackend, workers: number) {
+    this.#workers = Array.from({ length: workers }, (_, worker) => this.#work(backend, worker))
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true
+    await Promise.all(this.#workers)
+  }
+
+  async #work(backend: RedisBackend, worker: number): Promise<void> {
+    for (let round = 1; !this.#stopped; round++) {
+      const key = `load ${worker}:${round % 50}`
+      await this.#timed(async () => {
+        await backend.set(item(key, { worker, round }, `${worker}-${round}`))
+        this.written.set(key, round)
+      })
+      await this.#timed(async () => {
+        const found = await backend.get(key)
+        if (found !== undefined && (found.value as { worker: number }).worker !== worker) this.wrong += 1
+      })
+    }
+  }
+
+  async #timed(call: () => Promise<void>): Promise<void> {
+    const start = performance.now()
+    try {
+      await call()
+    } catch (error) {
+      const code = cacheErrorCode(error) ?? String(error)
+      this.errors.set(code, (this.errors.get(code) ?? 0) + 1)
+      // A failure may come at once; the loop must not keep this process from anything else.
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+    this.longest = Math.max(this.longest, performance.now() - start)
+  }
+}
+
+describe('Sentinel', () => {
+  it('leads to the new master after a failover under load', { timeout: 60_000 }, async () => {
+    const sentinel = endLater(await startRedisSentinel({ replicas: 1 }))
+    const sentinels = sentinel.sentinels.map(({ host, port }) => ({ host, port }))
+    const backend = openBackend({ options: { sentinels, name: sentinel.name }, timeout: 1000 })
+    await serves(backend)
+    const load = new Load(backend, 10)
+    await waitUntil('load', () => load.written.size > 50)
+    const master = await sentinel.failOver()
+    const before = load.written.size
+    await waitUntil('writes on the new master', async () => {
+      await backend.set(item('after', 'failover'))
+      return (await openRedis(master.url).exists('cache:after')) === 1 && load.written.size >= before
+    })
+    await load.stop()
+    expect(load.wrong).toBe(0)
+    expect([...load.errors.keys()].filter((code) => code !== 'UNAVAILABLE' && code !== 'TIMEOUT')).toEqual([])
+    expect(load.longest).toBeLessThan(1500)
+    await backend.clear()
+    await serves(backend)
+  })
+})
+
+async function sixNodes(): Promise<{ cluster: RedisCluster; nodes: { host: string; port: number }[] }> {
+  const cluster = endLater(await startRedisCluster({ masters: 3, replicas: 1 }))
+  return { cluster, nodes: cluster.nodes.map(({ host, port }) => ({ host, port })) }
+}
+
+describe('Cluster', () => {
+  it('loses and mixes up nothing while a slot moves and a master dies under load', { timeout: 90_000 }, async () => {
+    const { cluster, nodes } = await sixNodes()
+    const backend = openBackend({ cluster: { nodes }, timeout: 1000 })
+    await serves(backend)
+    const load = new Load(backend, 10)
+    await waitUntil('load', () => load.written.size > 100)
+
+    const slot = slotOf('cache:load 0:1')
+    const from = await cluster.masterOf(slot)
+    const to = cluster.nodes.slice(0, 3).find((node) => node !== from)
+    if (to === undefined) throw new Error('the cluster has one master')
+    await cluster.moveSlot(slot, to)
+    await waitUntil('writes in the slot that moved', () => (load.written.get('load 0:1') ?? 0) > 0)
+    // A move costs redirections, and no failures.
+    expect([...load.errors]).toEqual([])
+
+    await cluster.failOver(slot)
+    await waitUntil('writes on the replica that took over', async () => {
+      await backend.set(item('load 0:1', { worker: 0 }))
+      return true
+    })
+    await load.stop()
+    expect(load.wrong).toBe(0)
+    expect([...load.errors.keys()].filter((code) => code !== 'UNAVAILABLE' && code !== 'TIMEOUT')).toEqual([])
+    expect(load.longest).toBeLessThan(1500)
+    await backend.clear()
+    await serves(backend)
+  })
+
+  it('is cleared and listed whole while a slot is on its way', { timeout: 60_000 }, async () => {
+    const { cluster, nodes } = await sixNodes()
+    const backend = openBackend({ cluster: { nodes } })
+    const names = Array.from({ length: 300 }, (_, index) => `k${index}`)
+    await backend.setMany(names.map((name) => item(name, name)))
+    const slot = slotOf('cache:k0')
+    const from = await cluster.masterOf(slot)
+    const to = cluster.nodes.slice(0, 3).find((node) => node !== from)
+    if (to === undefined) throw new Error('the cluster has one master')
+    // Half of a move: the slot's keys are on both sides, and stay there.
+    const [source, target] = [openRedis(from.url), openRedis(to.url)]
+    await target.cluster('SETSLOT', slot, 'IMPORTING', from.id)
+    await source.cluster('SETSLOT', slot, 'MIGRATING', to.id)
+    await source.migrate(to.host, to.port, 'cache:k0', 0, 5000)
+    const found: string[] = []
+    for await (const key of backend.keys()) found.push(key)
+    expect([...new Set(found)].sort()).toEqual([...names].sort())
+    expect((await backend.get('k0'))?.value).toBe('k0')
+    expect(await backend.getMany(['k0', 'k1'])).toEqual([item('k0', 'k0'), item('k1', 'k1')])
+    await backend.clear()
+    expect((await backend.getMany(names)).filter((one) => one !== undefined)).toEqual([])
+  })
+
+  it('takes a client of the application, which never counts twice when a reply is lost', {
+    timeout: 60_000,
+  }, async () => {
+    const { nodes } = await sixNodes()
+    const proxies = await Promise.all(nodes.map(({ host, port }) => tcpProxy(`redis://${host}:${port}`)))
+    for (const proxy of proxies) endLater(proxy)
+    const natMap = Object.fromEntries(
+      nodes.map(({ host, port }, index) => [`${host}:${port}`, { host, port: proxies[index]?.port ?? 0 }]),
+    )
+    // ioredis sends a command again when the connection of its node ends, unless it is kept from it.
+    const client = endLater(openCluster(nodes).duplicate([], { natMap }))
+    client.on('error', () => {})
+    const backend = openBackend({ client, timeout: 1000 })
+    await serves(backend)
+    const behind = openCluster(nodes)
+    for (let round = 1; round <= 3; round++) {
+      for (const proxy of proxies) proxy.swallowReplies()
+      const lost = proxies.reduce((sum, proxy) => sum + proxy.swallowed, 0)
+      const counting = backend.increment?.('n', 1).catch((error: unknown) => cacheErrorCode(error))
+      await waitUntil('the reply to be lost', () => proxies.reduce((sum, proxy) => sum + proxy.swallowed, 0) > lost)
+      for (const proxy of proxies) proxy.heal()
+      expect(await counting).toBe('UNAVAILABLE')
+      await waitUntil('the client to be back', async () => (await backend.get('n'))?.value === round)
+      expect(await behind.get('cache:n')).toBe(String(round))
+    }
+    await backend.close()
+    expect(await client.get('cache:n')).toBe('3')
+  })
+})
