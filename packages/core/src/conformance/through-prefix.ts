@@ -15,7 +15,6 @@ const strangers = ['', '@/', '@/ab*?x:', '@/a%_*?x\\:k', '@/aXYZ?[x]\\:k', 'k', 
  * it. After every rule they must all be there still.
  */
 export function throughPrefix(harness: Harness): Harness {
-  let bystanders: Item[] = []
   const view = async (opening: Awaitable<CacheBackend>): Promise<CacheBackend> => prefixed(await opening)
   const {
     openLimited,
@@ -35,9 +34,8 @@ export function throughPrefix(harness: Harness): Harness {
       const backend = await harness.open()
       // A rule may open a second store: each view is checked against the bystanders of its own.
       const own = strangers.map((key) => ({ key, value: `of ${key}`, version: createVersion(), createdAt: 1 }))
-      bystanders = own
       for (const item of own) await backend.set(item)
-      return guarded(prefixed(backend), backend, () => own)
+      return guarded(prefixed(backend), backend, own)
     },
     ...(harness.openSecond && { openSecond: () => view(harness.openSecond?.() as CacheBackend) }),
     ...(harness.openOther && { openOther: () => view(harness.openOther?.() as CacheBackend) }),
@@ -60,10 +58,10 @@ const whole = {
 }
 
 /** Before it closes the view, makes sure that nobody touched what lies outside of it. */
-function guarded(view: CacheBackend, backend: CacheBackend, bystanders: () => readonly Item[]): CacheBackend {
+function guarded(view: CacheBackend, backend: CacheBackend, bystanders: readonly Item[]): CacheBackend {
   let checked: Promise<void> | undefined
   const check = async (): Promise<void> => {
-    for (const item of bystanders()) assertItem(await backend.get(item.key), item)
+    for (const item of bystanders) assertItem(await backend.get(item.key), item)
   }
   return {
     ...view,
