@@ -1,4 +1,4 @@
-import { type BackendEvent, type BusMessage, type CacheBackend, EventHub, type Item } from '@cache/core/backend'
+import { type BackendEvent, type BusMessage, type CacheBackend, EventHub, isRecordKey, type Item } from '@cache/core/backend'
 import { Authority } from './authority.ts'
 import { BusLink } from './bus-link.ts'
 import { asCacheError, backendName, closedError } from './errors.ts'
@@ -64,9 +64,8 @@ export class LayeredBackend implements CacheBackend {
 
   /** A near copy, or a remembered tag record, that may be served as it is. Whoever reads it compares the item's tags. */
   peek(key: string): Item | undefined {
-    const item = this.#near.peek(key)
-    if (item !== undefined || key.charCodeAt(0) !== 64 || this.#closing !== undefined) return item
-    return this.#tags.peek(key)
+    // Records are never near: asking the near layer for them would cost a look-up for every tag of a hit.
+    return isRecordKey(key) ? this.#tags.peek(key) : this.#near.peek(key)
   }
 
   get(key: string): Promise<Item | undefined> {
