@@ -51,7 +51,8 @@ describe('A server with TLS', () => {
 
 describe('A server with users', () => {
   it('serves a user who has no more rights than the README lists, and refuses others', async () => {
-    const rights = '~cache:* +@connection +get +mget +set +unlink +evalsha +eval +getrange +pttl +incrby +scan +dbsize +info'
+    const rights =
+      '~cache:* +@connection +get +mget +set +unlink +evalsha +eval +getrange +pttl +incrby +scan +dbsize +info'
     const users = [`cache on >s3cret:/@ ${rights}`, 'reader on >only ~cache:* +@read +@connection +info']
     const server = endLater(await startRedis({ password: 'default', users }))
     const at = (user: string, password: string): string =>

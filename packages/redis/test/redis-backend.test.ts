@@ -1,0 +1,377 @@
+import { type BackendEvent, cacheErrorCode, type Item } from '@cache/core/backend'
+import { startRedis, waitUntil } from '@cache/testing'
+import type {} from '@cache/testing/redis-setup'
+import { describe, expect, inject, it } from 'vitest'
+import { RedisBackend, type RedisBackendOptions } from '../src/index.ts'
+import { endLater, openBackend, openRedis, ownPrefix } from './ends.ts'
+
+const url = inject('redisUrl')
+
+function item(key: string, value: unknown, rest: Partial<Item> = {}): Item {
+  return { key, value, version: 'v1', createdAt: 1, ...rest }
+}
+
+function open(options: Partial<RedisBackendOptions> = {}): { backend: RedisBackend; prefix: string; errors: Error[] } {
+  const prefix = ownPrefix()
+  const backend = openBackend({ url, prefix, ...options })
+  const errors: Error[] = []
+  backend.listen((event: BackendEvent) => {
+    if (event.type === 'error') errors.push(event.error)
+  })
+  return { backend, prefix, errors }
+}
+
+describe('Counters', () => {
+  it('are plain numbers of Redis with its own expiry, for redis-cli to read and write', async () => {
+    const { backend, prefix } = open()
+    const redis = openRedis(url)
+    expect(await backend.increment?.('n', 5, Date.now() + 60_000)).toBe(5)
+    expect(await redis.get(`${prefix}n`)).toBe('5')
+    const left = await redis.pttl(`${prefix}n`)
+    expect(left).toBeGreaterThan(59_000)
+    expect(left).toBeLessThanOrEqual(60_000)
+    expect(await redis.incr(`${prefix}n`)).toBe(6)
+    expect(await backend.get('n')).toMatchObject({ key: 'n', value: 6, version: '=6', createdAt: 0 })
+    await redis.set(`${prefix}foreign`, '-41')
+    expect(await backend.increment?.('foreign', -1)).toBe(-42)
+    expect(await redis.pttl(`${prefix}foreign`)).toBe(-1)
+  })
+
+  it('tell their deadline, in batches too, and forget it when they have none', async () => {
+    const { backend } = open()
+    const expiresAt = Date.now() + 60_000
+    await backend.increment?.('a', 1, expiresAt)
+    await backend.increment?.('b', 2)
+    const [a, b, again] = await backend.getMany(['a', 'b', 'a'])
+    expect(Math.abs((a?.expiresAt ?? 0) - expiresAt)).toBeLessThan(1000)
+    expect(b).toEqual({ key: 'b', value: 2, version: '=2', createdAt: 0 })
+    expect(again?.value).toBe(1)
+  })
+
+  it('that began as items with tags or a stale instant keep them, and change their version', async () => {
+    const { backend } = open()
+    const rest = {
+      tags: { t: 'version', ключ: 'x', 'lone \ud800': 'y' },
+      staleAt: 2,
+      cost: 1.5,
+      expiresAt: Date.now() + 60_000,
+    }
+    for (const [key, part] of Object.entries({
+      all: rest,
+      tags: { tags: rest.tags },
+      stale: { staleAt: -9e14 },
+      cost: { cost: 12345 },
+      old: { createdAt: -5, tags: { t: 'v' } },
+    })) {
+      await backend.set(item(key, 41, part))
+      expect(await backend.increment?.(key, 1)).toBe(42)
+      const found = await backend.get(key)
+      expect(found).toEqual({ ...item(key, 42, part), version: found?.version })
+      expect(found?.version).not.toBe('v1')
+      expect(await backend.swap(key, 'v1', undefined)).toBe(false)
+      expect(await backend.swap(key, found?.version, undefined)).toBe(true)
+    }
+  })
+
+  it('are counted by core where values are encrypted, because Redis cannot read them', () => {
+    const key = Buffer.alloc(32, 7)
+    const sealed = openBackend({ url, prefix: ownPrefix(), encryption: { keys: [key] } })
+    expect(sealed.increment).toBe(undefined)
+  })
+
+  it('beyond 2^53, as redis-cli may make them, are a miss, and refused by increment', async () => {
+    const { backend, prefix, errors } = open()
+    const redis = openRedis(url)
+    await redis.set(`${prefix}n`, '9007199254740993')
+    expect(await backend.get('n')).toBe(undefined)
+    expect(errors.map(cacheErrorCode)).toEqual(['DAMAGED'])
+    await expect(backend.increment?.('n', 1)).rejects.toMatchObject({ code: 'OUT_OF_RANGE' })
+    expect(await redis.get(`${prefix}n`)).toBe('9007199254740993')
+  })
+})
+
+describe('Foreign values under our keys', () => {
+  const foreign: Readonly<Record<string, (redis: ReturnType<typeof openRedis>, key: string) => Promise<unknown>>> = {
+    'a text': (redis, key) => redis.set(key, 'text'),
+    'an empty text': (redis, key) => redis.set(key, ''),
+    'a number with a sign': (redis, key) => redis.set(key, '+5'),
+    'a fraction': (redis, key) => redis.set(key, '1.5'),
+    'a number with a zero in front': (redis, key) => redis.set(key, '007'),
+    JSON: (redis, key) => redis.set(key, '{"value":1}'),
+    'the first byte of a frame': (redis, key) => redis.set(key, '\u0001'),
+    'a frame of nothing': (redis, key) => redis.set(key, Buffer.from([1, 48, 64, 2, 65])),
+    'a hash': (redis, key) => redis.hset(key, 'a', 1),
+    'a list': (redis, key) => redis.rpush(key, 'a'),
+    'a set': (redis, key) => redis.sadd(key, 'a'),
+    'a stream': (redis, key) => redis.xadd(key, '*', 'a', 'b'),
+  }
+
+  for (const [name, make] of Object.entries(foreign)) {
+    it(`are a miss with an error event, and give way to ours: ${name}`, async () => {
+      const { backend, prefix, errors } = open()
+      const redis = openRedis(url)
+      await make(redis, `${prefix}k`)
+      expect(await backend.get('k')).toBe(undefined)
+      expect(errors.map(cacheErrorCode)).toEqual(['DAMAGED'])
+      expect(errors[0]).toMatchObject({ key: 'k', operation: 'get', backend: 'redis' })
+      await backend.set(item('other', 1))
+      expect(await backend.getMany(['k', 'other'])).toEqual([undefined, item('other', 1)])
+      await expect(backend.increment?.('k', 1)).rejects.toMatchObject({ code: 'NOT_A_NUMBER' })
+      expect(await backend.swap('k', 'v1', undefined)).toBe(false)
+      expect(await backend.swap('k', undefined, item('k', 'ours'))).toBe(true)
+      expect(await backend.get('k')).toEqual(item('k', 'ours'))
+
+      await redis.del(`${prefix}k`)
+      await make(redis, `${prefix}k`)
+      await backend.set(item('k', 'set'))
+      expect(await backend.get('k')).toEqual(item('k', 'set'))
+
+      await redis.del(`${prefix}k`)
+      await make(redis, `${prefix}k`)
+      await backend.delete('k')
+      expect(await redis.exists(`${prefix}k`)).toBe(0)
+
+      await make(redis, `${prefix}k`)
+      await backend.clear()
+      expect(await redis.exists(`${prefix}k`)).toBe(0)
+    })
+  }
+})
+
+describe('The operations of one tick', () => {
+  it('take effect in the order of their calls, whatever is awaited', async () => {
+    const { backend } = open()
+    const results = await Promise.all([
+      backend.set(item('a', 1)),
+      backend.get('a'),
+      backend.delete('a'),
+      backend.set(item('b', 1)),
+      backend.set(item('b', 2, { version: 'v2' })),
+      backend.swap('b', 'v2', item('b', 3)),
+      backend.set(item('c', 'x'.repeat(10_000))),
+      backend.set(item('c', 'small')),
+      backend.set(item('d', 'small')),
+      backend.set(item('d', 'x'.repeat(10_000))),
+      backend.set(item('e', 1)),
+      backend.deleteMany(['e']),
+      backend.set(item('f', 1)),
+      backend.increment?.('f', 1),
+      backend.setMany([item('g', 1)]),
+      backend.set(item('g', 2)),
+    ])
+    expect(results[2]).toBe(true)
+    expect(results[5]).toBe(true)
+    expect(results[11]).toBe(1)
+    expect(results[13]).toBe(2)
+    const found = await backend.getMany(['a', 'b', 'c', 'd', 'e', 'f', 'g'])
+    expect(found.map((one) => one?.value)).toEqual([undefined, 3, 'small', 'x'.repeat(10_000), undefined, 2, 2])
+  })
+
+  it('ask Redis once for each key, with one command, and give each caller a value of its own', async () => {
+    const server = endLater(await startRedis())
+    const backend = openBackend({ url: server.url })
+    const redis = openRedis(server.url)
+    await backend.set(item('a', { list: [1] }))
+    await backend.set(item('b', { list: [2] }))
+    await redis.config('RESETSTAT')
+    const [first, second, third] = await Promise.all([backend.get('a'), backend.get('a'), backend.get('b')])
+    const stats = await redis.info('commandstats')
+    expect(stats).toMatch(/cmdstat_mget:calls=1,/)
+    expect(stats).not.toMatch(/cmdstat_get:/)
+    const list = (first?.value as { list: number[] } | undefined)?.list
+    list?.push(9)
+    expect(list).toEqual([1, 9])
+    expect(second?.value).toEqual({ list: [1] })
+    expect(third?.value).toEqual({ list: [2] })
+  })
+
+  it('store many items in one script, each with its own lifetime', async () => {
+    const server = endLater(await startRedis())
+    const backend = openBackend({ url: server.url })
+    const redis = openRedis(server.url)
+    await backend.set(item('warm', 1))
+    await redis.config('RESETSTAT')
+    const now = Date.now()
+    await Promise.all([
+      backend.set(item('forever', 1)),
+      backend.set(item('minute', 1, { expiresAt: now + 60_000 })),
+      backend.set(item('hour', 1, { expiresAt: now + 3_600_000 })),
+      backend.set(item('over', 1, { expiresAt: now - 1 })),
+    ])
+    const stats = await redis.info('commandstats')
+    expect(stats).toMatch(/cmdstat_eval(sha)?:calls=1,/)
+    expect(await redis.pttl('cache:forever')).toBe(-1)
+    expect(Math.round((await redis.pttl('cache:minute')) / 60_000)).toBe(1)
+    expect(Math.round((await redis.pttl('cache:hour')) / 3_600_000)).toBe(1)
+    expect(await redis.exists('cache:over')).toBe(0)
+  })
+
+  it('fail together and one by one as they should: a value that cannot be kept costs only itself', async () => {
+    const { backend } = open()
+    const outcomes = await Promise.allSettled([
+      backend.set(item('a', 1)),
+      backend.set(item('b', () => 1)),
+      backend.set(item('c', 3)),
+    ])
+    expect(outcomes.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled'])
+    expect((await backend.getMany(['a', 'b', 'c'])).map((one) => one?.value)).toEqual([1, undefined, 3])
+  })
+
+  it('come in any number: a thousand gets and sets at once', async () => {
+    const { backend } = open()
+    const keys = Array.from({ length: 1500 }, (_, index) => `k${index}`)
+    await Promise.all(keys.map((key, index) => backend.set(item(key, index))))
+    const found = await Promise.all(keys.map((key) => backend.get(key)))
+    expect(found.map((one) => one?.value)).toEqual(keys.map((_, index) => index))
+  })
+})
+
+describe('Prefixes and keys', () => {
+  it('clear their own keys and no one else’s, whatever characters they hold, in steps and without KEYS', async () => {
+    const server = endLater(await startRedis())
+    const redis = openRedis(server.url)
+    const prefixes = ['a*', 'a?', 'a[b]', 'a\\', 'a^', 'a{x}', 'a%', 'ä', 'a b', 'ab', '*']
+    const backends = prefixes.map((prefix) => openBackend({ url: server.url, prefix: `${prefix}|` }))
+    for (const backend of backends) await backend.setMany(['x', 'y*', 'yz'].map((key) => item(key, 1)))
+    await redis.set('a*', 'foreign')
+    for (const [index, backend] of backends.entries()) {
+      await backend.clear('y*')
+      expect((await backend.getMany(['x', 'y*', 'yz'])).map((one) => one?.value)).toEqual([1, undefined, 1])
+      await backend.clear()
+      for (const [other, rest] of backends.entries()) {
+        const left = (await rest.getMany(['x', 'yz'])).filter((one) => one !== undefined).length
+        expect([prefixes[other], left]).toEqual([prefixes[other], other <= index ? 0 : 2])
+      }
+    }
+    expect(await redis.keys('*')).toEqual(['a*'])
+    const stats = await redis.info('commandstats')
+    expect(stats).toMatch(/cmdstat_scan:/)
+    // The one call of KEYS is the line above.
+    expect(stats).toMatch(/cmdstat_keys:calls=1,/)
+  })
+
+  it('end in half a surrogate pair where a prefix is cut there', async () => {
+    const { backend } = open()
+    for (const key of ['😀1', '😁2', '\ud83d', '\ud83e3']) await backend.set(item(key, key))
+    const found: string[] = []
+    for await (const key of backend.keys('\ud83d')) found.push(key)
+    expect(found.sort()).toEqual(['\ud83d', '😀1', '😁2'].sort())
+    await backend.clear('\ud83d')
+    expect(await backend.getMany(['😀1', '😁2', '\ud83d'])).toEqual([undefined, undefined, undefined])
+    expect((await backend.get('\ud83e3'))?.value).toBe('\ud83e3')
+  })
+
+  it('are told from replacement characters: lone surrogates and U+FFFD stay distinct', async () => {
+    const { backend } = open()
+    const keys = ['\ufffd', '\ud800', '\udfff', '\ud800\ud800', '\udc00\ud800', 'a\ufffdb', 'a\ud800b', '\ud800\udc00']
+    for (const key of keys) await backend.set(item(key, key.length))
+    expect((await backend.getMany(keys)).map((one) => one?.key)).toEqual(keys)
+    const found: string[] = []
+    for await (const key of backend.keys()) found.push(key)
+    expect(found.sort()).toEqual([...keys].sort())
+  })
+})
+
+describe('Clocks', () => {
+  it('of two machines may disagree by an hour: what is left of a lifetime is counted by Redis alone (R16)', async () => {
+    const prefix = ownPrefix()
+    const skewed = (by: number): RedisBackend => openBackend({ url, prefix, clock: { now: () => Date.now() + by } })
+    const [early, late] = [skewed(-3_600_000), skewed(3_600_000)]
+    await early.set(item('k', 1, { expiresAt: Date.now() - 3_600_000 + 300 }))
+    expect((await late.get('k'))?.value).toBe(1)
+    await waitUntil('the end of the lifetime', async () => (await late.get('k')) === undefined)
+    expect(await early.get('k')).toBe(undefined)
+  })
+})
+
+describe('Scripts', () => {
+  it('survive SCRIPT FLUSH', async () => {
+    const server = endLater(await startRedis())
+    const backend = openBackend({ url: server.url })
+    expect(await backend.increment?.('n', 1)).toBe(1)
+    expect(await backend.delete('k')).toBe(false)
+    await openRedis(server.url).script('FLUSH')
+    expect(await backend.increment?.('n', 1)).toBe(2)
+    await backend.set(item('k', 1))
+    expect(await backend.swap('k', 'v1', item('k', 2))).toBe(true)
+    expect(await backend.delete('k')).toBe(true)
+  })
+})
+
+describe('Values', () => {
+  it('of ten megabytes come back whole, and do not hold up smaller ones in the same tick', async () => {
+    const { backend } = open({ timeout: 5000 })
+    const large = Buffer.alloc(10_000_000, 'ab')
+    await backend.set(item('large', large))
+    await backend.set(item('small', 1))
+    const [found, small] = await Promise.all([backend.get('large'), backend.get('small')])
+    expect(Buffer.compare(found?.value as Buffer, large)).toBe(0)
+    expect(small?.value).toBe(1)
+  })
+
+  it('that are compressed or encrypted come back, and are not to be read in Redis', async () => {
+    const key = Buffer.alloc(32, 7)
+    const secret = 'a secret that repeats, a secret that repeats, '.repeat(100)
+    const compressed = open({ compression: { algorithm: 'gzip' } })
+    await compressed.backend.set(item('k', secret))
+    expect((await compressed.backend.get('k'))?.value).toBe(secret)
+    const redis = openRedis(url)
+    expect(await redis.strlen(`${compressed.prefix}k`)).toBeLessThan(secret.length / 4)
+    const sealed = open({ encryption: { keys: [key] } })
+    await sealed.backend.set(item('k', secret))
+    expect((await sealed.backend.get('k'))?.value).toBe(secret)
+    expect(String(await redis.getBuffer(`${sealed.prefix}k`))).not.toContain('secret')
+    // A number that somebody else put there is not one of ours.
+    await redis.set(`${sealed.prefix}n`, '5')
+    expect(await sealed.backend.get('n')).toBe(undefined)
+    expect(await sealed.backend.swap('n', undefined, item('n', 6))).toBe(true)
+    expect((await sealed.backend.get('n'))?.value).toBe(6)
+  })
+})
+
+describe('stats', () => {
+  it('tells no number of items where counting them would cost too much', async () => {
+    const server = endLater(await startRedis())
+    const backend = openBackend({ url: server.url })
+    await backend.setMany(Array.from({ length: 10_001 }, (_, index) => item(`k${index}`, index)))
+    expect(await backend.stats()).toEqual({})
+    await backend.delete('k0')
+    expect(await backend.stats()).toEqual({ items: 10_000 })
+  })
+})
+
+describe('Options', () => {
+  const client = { sendCommand: () => {}, duplicate: () => {}, options: {} }
+  const refused: Readonly<Record<string, unknown>> = {
+    nothing: undefined,
+    'no place': {},
+    'two places': { url, client },
+    'a client with options': { client, options: { host: 'x' } },
+    'a URL of something else': { url: 'postgres://host' },
+    'an unknown option': { url, prefxi: 'typo' },
+    'a prefix that is no string': { url, prefix: 5 },
+    'a prefix with a lone surrogate': { url, prefix: '\ud800' },
+    'a timeout of nothing': { url, timeout: 0 },
+    'a timeout for ever': { url, timeout: Number.POSITIVE_INFINITY },
+    'an unreadable timeout': { url, timeout: '5 minutes' },
+    'a clock without now': { url, clock: {} },
+    'a Cluster without nodes': { cluster: { nodes: [] } },
+    'a client of something else': { client: { get: () => {} } },
+    'keyPrefix of ioredis': { options: { keyPrefix: 'x' } },
+    'a client with keyPrefix': { client: { ...client, options: { keyPrefix: 'x' } } },
+    'a codec that is none': { url, codec: {} },
+  }
+  for (const [name, options] of Object.entries(refused)) {
+    it(`refuse ${name} before anything is opened`, () => {
+      expect(() => new RedisBackend(options as RedisBackendOptions)).toThrow(
+        expect.objectContaining({ name: 'CacheError', code: 'INVALID_ARGUMENT' }),
+      )
+    })
+  }
+
+  it('keep the password of a URL out of the message', () => {
+    expect(() => new RedisBackend({ url: 'http://user:s3cret@host' })).toThrow(
+      expect.objectContaining({ message: expect.not.stringContaining('s3cret') }),
+    )
+  })
+})
