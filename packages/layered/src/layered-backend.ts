@@ -1,4 +1,11 @@
-import { type BackendEvent, type BusMessage, type CacheBackend, EventHub, isRecordKey, type Item } from '@cache/core/backend'
+import {
+  type BackendEvent,
+  type BusMessage,
+  type CacheBackend,
+  EventHub,
+  type Item,
+  isRecordKey,
+} from '@cache/core/backend'
 import { Authority } from './authority.ts'
 import { BusLink } from './bus-link.ts'
 import { asCacheError, backendName, closedError } from './errors.ts'

@@ -254,9 +254,10 @@ export class KeyIndex<K, V> {
     // Sources of randomness that are handed in may repeat themselves.
     if (seed === this.hasher.seed) seed = ~seed
     const colliding = this.overflow
+    // Before anything moves: a small table moves at once, and what finds no place in it goes to a new overflow map.
+    this.overflow = null
     this.leave(this.mask + 1, this.hasher.improved(seed, this.slots.count, this.sample()))
     this.slots.hashes[slot] = this.hash(key)
-    this.overflow = null
     // There are few of them at this moment: they get another chance in the cells.
     if (colliding !== null) for (const [other, at] of colliding) this.replace(other, at)
   }
