@@ -24,6 +24,12 @@ import { statementsFor } from './statements.ts'
 import { type KeyRange, StoredKeys } from './stored-key.ts'
 import { Table } from './table.ts'
 
+/** The application's transaction that a handle takes part in. */
+interface Transaction {
+  readonly client: ClientBase
+  readonly ready: () => Promise<void>
+}
+
 /**
  * A cache backend on a table of PostgreSQL.
  *
@@ -33,6 +39,7 @@ import { Table } from './table.ts'
 export class PostgresBackend implements CacheBackend {
   readonly name: string = 'postgres'
   readonly #given: PostgresBackendOptions
+  readonly #transaction: Transaction | undefined
   readonly #options: ResolvedOptions
   readonly #session: Session
   readonly #table: Table
@@ -46,8 +53,9 @@ export class PostgresBackend implements CacheBackend {
   #closing: Promise<void> | undefined
 
   /** Throws `INVALID_ARGUMENT`. Connects with the first call. `transaction` is for `within` alone. */
-  constructor(options: PostgresBackendOptions, transaction?: ClientBase) {
+  constructor(options: PostgresBackendOptions, transaction?: Transaction) {
     this.#given = options
+    this.#transaction = transaction
     this.#options = resolveOptions(options)
     const { connections, schema, prefix, clock, format, maxEntries, maxBytes } = this.#options
     this.#session =
@@ -55,7 +63,7 @@ export class PostgresBackend implements CacheBackend {
         ? openSession(connections, (error) => this.#tell(postgresError(error, 'connection')))
         : // A limit for waiting would stay in force until the application's transaction ends; and a name that the session has
           // lost would end it.
-          new ClientSession(transaction, { prepare: false, lockTimeout: null })
+          new ClientSession(transaction.client, { prepare: false, lockTimeout: null })
     this.#table = new Table({
       session: this.#session,
       statements: statementsFor(quotedTable(schema), prefix === ''),
@@ -81,8 +89,8 @@ export class PostgresBackend implements CacheBackend {
 
   /**
    * A handle on the same items whose statements run on `client`, in the transaction that it is in: they take effect with its
-   * commit, and not at all when it is rolled back. The table must be there. Hand it to a `Cache` with the same options, and
-   * delete what the transaction makes wrong:
+   * commit, and not at all when it is rolled back. Hand it to a `Cache` with the same options, and delete what the
+   * transaction makes wrong:
    *
    *     await client.query('begin')
    *     await client.query('update users set name = $1 where id = 42', ['Ada'])
@@ -95,7 +103,7 @@ export class PostgresBackend implements CacheBackend {
   within(client: ClientBase): PostgresBackend {
     if (this.#closing !== undefined) throw closedError('within')
     if (typeof client?.query !== 'function') throw invalidArgument('client', client, 'a client of pg', 'within')
-    return new PostgresBackend({ ...this.#given, migrate: false }, client)
+    return new PostgresBackend(this.#given, { client, ready: () => this.#whenReady() })
   }
 
   readonly listen = (listener: (event: BackendEvent) => void): (() => void) => this.#hub.listen(listener)
@@ -233,6 +241,8 @@ export class PostgresBackend implements CacheBackend {
   }
 
   async #whenReady(): Promise<void> {
+    // The table is made on a connection of its own: it must be there for others, too, whatever becomes of the transaction.
+    if (this.#transaction !== undefined) return await this.#transaction.ready()
     if (!this.#options.migrate) return
     const { schema, connections } = this.#options
     this.#ready ??= migrate(this.#session, schema, connections.timeout)

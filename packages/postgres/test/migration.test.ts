@@ -1,0 +1,159 @@
+import { execFile } from 'node:child_process'
+import { readFile } from 'node:fs/promises'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import { cacheErrorCode } from '@cache/core/backend'
+import type {} from '@cache/testing/postgres-setup'
+import pg from 'pg'
+import { afterAll, expect, inject, it } from 'vitest'
+import { migrationSql, PostgresBackend } from '../src/index.ts'
+import { item } from './items.ts'
+import { tableName } from './table-name.ts'
+
+const url = inject('postgresUrl')
+const admin = new pg.Pool({ connectionString: url, max: 2 })
+afterAll(() => admin.end())
+
+async function code(work: Promise<unknown>): Promise<string> {
+  return await work.then(
+    () => 'resolved',
+    (error) => `${cacheErrorCode(error)} ${error.message}`,
+  )
+}
+
+it('twenty processes start on an empty database at once, and each writes (RACES R37)', async () => {
+  const table = tableName()
+  const program = `
+    import { PostgresBackend } from ${JSON.stringify(new URL('../src/index.ts', import.meta.url).href)}
+    const backend = new PostgresBackend({ url: process.argv[1], schema: process.argv[2], table: 'cache', timeout: '30s', connectTimeout: '30s' })
+    await backend.set({ key: process.argv[3], value: 1, version: 'v' + process.argv[3], createdAt: 0 })
+    await backend.increment('sum', 1)
+    await backend.close()`
+  const run = promisify(execFile)
+  const starts = Array.from({ length: 20 }, (_, n) =>
+    run(process.execPath, ['--input-type=module', '-e', program, url, table, String(n)]),
+  )
+  await Promise.all(starts)
+  const backend = new PostgresBackend({ url, schema: table })
+  expect((await backend.get('sum'))?.value).toBe(20)
+  const found = await backend.getMany(Array.from({ length: 20 }, (_, n) => String(n)))
+  expect(found.map((one) => one?.value)).toEqual(Array(20).fill(1))
+  await backend.close()
+  await admin.query(`drop schema ${table} cascade`)
+}, 60_000)
+
+it('names are quoted: whatever they hold stays a name', async () => {
+  const schema = `schema "; drop table x; -- ${process.pid}`
+  const table = `it's a "table" \\ $1 %s`
+  const backend = new PostgresBackend({ url, schema, table })
+  const one = item('k', { a: 1 })
+  await backend.set(one)
+  expect(await backend.get('k')).toEqual(one)
+  expect(await backend.cleanupExpired()).toBe(0)
+  expect((await backend.stats()).items).toBe(1)
+  await backend.close()
+  const { rows } = await admin.query(
+    'select count(*)::int as n from information_schema.tables where table_schema = $1',
+    [schema],
+  )
+  expect(rows).toEqual([{ n: 1 }])
+  await admin.query(`drop schema ${pg.escapeIdentifier(schema)} cascade`)
+})
+
+it('the SQL runs by itself, twice, and a backend that does not migrate works on what it made', async () => {
+  const schema = tableName()
+  const sql = migrationSql({ schema, table: 'entries' })
+  await admin.query(sql)
+  await admin.query(sql)
+  const backend = new PostgresBackend({ url, schema, table: 'entries', migrate: false })
+  await backend.set(item('k', 1))
+  expect(await backend.increment('k', 2)).toBe(3)
+  await backend.close()
+  const migrating = new PostgresBackend({ url, schema, table: 'entries' })
+  expect((await migrating.get('k'))?.value).toBe(3)
+  await migrating.close()
+  await admin.query(`drop schema ${schema} cascade`)
+})
+
+it('migration.sql in the package is what migrationSql() gives', async () => {
+  const file = fileURLToPath(new URL('../migration.sql', import.meta.url))
+  expect(await readFile(file, 'utf8')).toBe(migrationSql())
+})
+
+it('a role with nothing but the four rights on the table can do everything', async () => {
+  const schema = tableName()
+  const role = `${schema}_role`
+  await admin.query(migrationSql({ schema }))
+  await admin.query(`create role ${role} login`)
+  await admin.query(`grant usage on schema ${schema} to ${role}`)
+  await admin.query(`grant select, insert, update, delete on ${schema}.cache to ${role}`)
+  for (const migrate of [true, false]) {
+    const own = new URL(url)
+    own.username = role
+    const backend = new PostgresBackend({ url: own.href, schema, migrate, maxEntries: 50 })
+    for (let n = 0; n < 60; n++) await backend.set(item(`k${n}`, n))
+    expect(await backend.swap('new', undefined, item('new', 1))).toBe(true)
+    expect(await backend.increment('n', 1)).toBe(1)
+    expect(await backend.delete('new')).toBe(true)
+    expect(await backend.cleanupExpired()).toBe(0)
+    expect((await backend.stats()).items).toBeGreaterThan(0)
+    await backend.clear()
+    await backend.close()
+  }
+  const own = new URL(url)
+  own.username = role
+  const elsewhere = new PostgresBackend({ url: own.href, schema, table: 'other' })
+  expect(await code(elsewhere.get('k'))).toMatch(/^BACKEND_FAILURE .*the role lacks a right/)
+  await elsewhere.close()
+  await admin.query(`drop schema ${schema} cascade`)
+  await admin.query(`drop role ${role}`)
+})
+
+it('without a table and without migrating, every call says what is missing', async () => {
+  const backend = new PostgresBackend({ url, table: tableName(), migrate: false })
+  expect(await code(backend.get('k'))).toMatch(/^BACKEND_FAILURE .*run the migration/)
+  await backend.close()
+})
+
+it('a table of a later version is left alone', async () => {
+  const table = tableName()
+  const backend = new PostgresBackend({ url, table })
+  await backend.set(item('k', 1))
+  await backend.close()
+  await admin.query(`comment on table ${table} is '@cache/postgres schema 2'`)
+  const older = new PostgresBackend({ url, table })
+  expect(await code(older.get('k'))).toMatch(/^BACKEND_FAILURE .*schema version 2, and this package knows 1/)
+  await older.close()
+  await admin.query(`drop table ${table}`)
+})
+
+it('`unlogged` makes the table so', async () => {
+  const kinds: unknown[] = []
+  for (const unlogged of [false, true]) {
+    const table = tableName()
+    const backend = new PostgresBackend({ url, table, unlogged })
+    await backend.set(item('k', 1))
+    await backend.close()
+    const { rows } = await admin.query('select relpersistence from pg_class where relname = $1', [table])
+    kinds.push(rows[0].relpersistence)
+    await admin.query(`drop table ${table}`)
+  }
+  expect(kinds).toEqual(['p', 'u'])
+})
+
+it('a migration that fails is tried again by the next call', async () => {
+  const schema = tableName()
+  await admin.query(`create schema ${schema}`)
+  const role = `${schema}_role`
+  await admin.query(`create role ${role} login`)
+  await admin.query(`grant usage on schema ${schema} to ${role}`)
+  const own = new URL(url)
+  own.username = role
+  const backend = new PostgresBackend({ url: own.href, schema })
+  expect(await code(backend.set(item('k', 1)))).toMatch(/^BACKEND_FAILURE/)
+  await admin.query(`grant create on schema ${schema} to ${role}`)
+  expect(await code(backend.set(item('k', 1)))).toBe('resolved')
+  await backend.close()
+  await admin.query(`drop schema ${schema} cascade`)
+  await admin.query(`drop role ${role}`)
+})

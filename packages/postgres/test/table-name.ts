@@ -1,0 +1,7 @@
+let count = 0
+
+/** A name for a table that no other test uses. */
+export function tableName(): string {
+  count += 1
+  return `test_${process.pid}_${count}`
+}
