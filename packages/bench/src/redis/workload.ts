@@ -1,0 +1,152 @@
+import type { CandidateContext, Measurement } from '../harness/suite.ts'
+
+export const operations = ['get', 'set', 'increment', 'getMany', 'setMany'] as const
+export type OperationName = (typeof operations)[number]
+
+/** The values by their names in the rows. Texts are what every candidate stores alike; the others go through its codec. */
+export const values: Readonly<Record<string, unknown>> = {
+  integer: 1_234_567,
+  'small object': {
+    id: 4711,
+    name: 'Ada Lovelace',
+    email: 'ada@example.org',
+    roles: ['admin', 'editor'],
+    active: true,
+  },
+  '200 B': 'x'.repeat(200),
+  '10 KB': 'x'.repeat(10_000),
+  '200 KB': 'x'.repeat(200_000),
+}
+
+/** One row: what is done, with which value, how many at once. */
+export interface Scenario {
+  readonly operation: OperationName
+  readonly value: string
+  readonly concurrency: number
+}
+
+export const batchSize = 100
+
+export function rowName({ operation, value, concurrency }: Scenario): string {
+  return `${operation}, ${operation === 'increment' ? '' : `${value}, `}${concurrency} at once`
+}
+
+/** What is measured. Every operation resolves to whether it did what it should; values are compared as far as that costs nothing. */
+export interface Contestant {
+  get?(key: string): Promise<unknown>
+  set?(key: string, value: unknown): Promise<unknown>
+  increment?(key: string): Promise<number>
+  getMany?(keys: readonly string[]): Promise<readonly unknown[]>
+  setMany?(entries: readonly (readonly [key: string, value: unknown])[]): Promise<unknown>
+  close(): unknown
+  /** What `get` resolves to for this value, where it is not the value. */
+  stored?(value: unknown): unknown
+}
+
+/** Few large values, so that the server's memory is not what is measured. */
+function keyCount(value: string): number {
+  return value === '200 KB' ? 100 : 1000
+}
+
+function sameValue(found: unknown, expected: unknown): boolean {
+  if (typeof expected === 'string') return typeof found === 'string' && found.length === expected.length
+  if (typeof expected === 'number') return found === expected
+  return (found as { id?: unknown } | null | undefined)?.id === (expected as { id: unknown }).id
+}
+
+/** Operations per second (keys, for the batches) by the wall clock, and whether every answer was right. */
+export async function measureScenario(
+  scenario: Scenario,
+  contestant: Contestant,
+  context: CandidateContext,
+): Promise<Measurement> {
+  const value = values[scenario.value]
+  const keys = Array.from({ length: keyCount(scenario.value) }, (_, index) => `key:${index}`)
+  const expected = contestant.stored === undefined ? value : contestant.stored(value)
+  if (scenario.operation === 'get' || scenario.operation === 'getMany') await fill(contestant, keys, value)
+  const run = operationOf(scenario.operation, contestant, keys, value, expected)
+  // Code that has just been compiled is not what anybody runs.
+  const warm = await runFor(context.quick ? 500 : 1000, scenario.concurrency, run)
+  const measured = await runFor(context.quick ? 300 : 1000, scenario.concurrency, run)
+  const isWhole = await check(scenario.operation, contestant, keys, expected, warm.calls + measured.calls)
+  const perCall = scenario.operation.endsWith('Many') ? batchSize : 1
+  const isRight = warm.wrong + measured.wrong === 0 && isWhole
+  return { value: (measured.calls * perCall * 1000) / measured.ms, work: isRight ? 1 : 0 }
+}
+
+async function fill(contestant: Contestant, keys: readonly string[], value: unknown): Promise<void> {
+  for (const key of keys) await contestant.set?.(key, value)
+}
+
+function operationOf(
+  operation: OperationName,
+  contestant: Contestant,
+  keys: readonly string[],
+  value: unknown,
+  expected: unknown,
+): (index: number) => Promise<boolean> {
+  const key = (index: number): string => keys[index % keys.length] as string
+  const batch = (index: number): string[] => Array.from({ length: batchSize }, (_, n) => key(index * batchSize + n))
+  switch (operation) {
+    case 'get':
+      return async (index) => sameValue(await contestant.get?.(key(index)), expected)
+    case 'set':
+      return async (index) => {
+        await contestant.set?.(key(index), value)
+        return true
+      }
+    case 'increment':
+      return async (index) => ((await contestant.increment?.(key(index))) ?? 0) > 0
+    case 'getMany':
+      return async (index) => {
+        const found = (await contestant.getMany?.(batch(index))) ?? []
+        return found.length === batchSize && found.every((one) => sameValue(one, expected))
+      }
+    case 'setMany':
+      return async (index) => {
+        await contestant.setMany?.(batch(index).map((one) => [one, value] as const))
+        return true
+      }
+  }
+}
+
+interface Run {
+  readonly calls: number
+  readonly wrong: number
+  readonly ms: number
+}
+
+/** So many callers, each of which calls again as soon as it has its answer. */
+async function runFor(ms: number, callers: number, call: (index: number) => Promise<boolean>): Promise<Run> {
+  const start = performance.now()
+  const end = start + ms
+  let calls = 0
+  let wrong = 0
+  const one = async (caller: number): Promise<void> => {
+    for (let index = caller * 7; performance.now() < end; index++) {
+      if (!(await call(index))) wrong += 1
+      calls += 1
+    }
+  }
+  await Promise.all(Array.from({ length: callers }, (_, caller) => one(caller)))
+  return { calls, wrong, ms: performance.now() - start }
+}
+
+/** What was written is there; what was counted adds up. */
+async function check(
+  operation: OperationName,
+  contestant: Contestant,
+  keys: readonly string[],
+  expected: unknown,
+  calls: number,
+): Promise<boolean> {
+  if (operation === 'increment') {
+    let sum = 0
+    // One more each tells where the counter stood.
+    for (const key of keys) sum += ((await contestant.increment?.(key)) ?? 0) - 1
+    return sum === calls
+  }
+  if (operation.startsWith('get')) return true
+  for (const key of keys.slice(0, 10)) if (!sameValue(await contestant.get?.(key), expected)) return false
+  return true
+}
