@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { CacheError } from '@cache/core/backend'
+import { CacheError, type SourceEvents } from '@cache/core/backend'
 import type pg from 'pg'
 import { deadline } from './deadline.ts'
 import { postgresError, timeoutError } from './errors.ts'
@@ -9,7 +9,6 @@ import type { ResolvedConnections } from './options.ts'
 import { query } from './query.ts'
 import type { Session } from './session.ts'
 import { quoteIdentifier, statement } from './statement.ts'
-import type { SourceEvents } from './subscription.ts'
 
 export interface ListenSourceOptions {
   readonly connections: ResolvedConnections
@@ -29,7 +28,7 @@ const ping = statement('select 1')
 /** The first character of a notification that only asks whether notifications arrive. */
 const testMark = 't'
 
-/** Listens to one channel on a connection of its own, which ends with the first trouble: `Subscription` opens the next. */
+/** Listens to one channel on a connection of its own, which ends with the first trouble: `BusSubscription` opens the next. */
 export async function openListener(options: ListenSourceOptions, events: SourceEvents): Promise<() => Promise<void>> {
   const { channel, connections } = options
   const { timeout } = connections
@@ -126,11 +125,19 @@ async function end(client: pg.Client): Promise<void> {
  */
 function startHeartbeat(client: pg.ClientBase, options: ListenSourceOptions, events: SourceEvents): () => void {
   const { heartbeat, connections } = options
+  let isAsking = false
   const timer = setInterval(() => {
-    query(client, ping, [], false, 'heartbeat', connections.timeout).catch(() => {
-      clearInterval(timer)
-      events.lost()
-    })
+    if (isAsking) return
+    isAsking = true
+    query(client, ping, [], false, 'heartbeat', connections.timeout).then(
+      () => {
+        isAsking = false
+      },
+      () => {
+        clearInterval(timer)
+        events.lost()
+      },
+    )
   }, heartbeat)
   timer.unref()
   return () => clearInterval(timer)

@@ -1,5 +1,5 @@
 import type { BusMessage } from '@cache/core/backend'
-import { decodeBusMessage, encodeBusMessage } from './bus-message.ts'
+import { decodeBusMessage, encodeBusMessage } from '@cache/core/backend'
 
 /**
  * How messages become the payloads of NOTIFY. A payload holds at most 7,999 bytes in the server's encoding, so everything

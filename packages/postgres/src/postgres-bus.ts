@@ -1,4 +1,11 @@
-import { type Bus, type BusListener, type BusMessage, CacheError, createVersion } from '@cache/core/backend'
+import {
+  type Bus,
+  type BusListener,
+  type BusMessage,
+  BusSubscription,
+  CacheError,
+  createVersion,
+} from '@cache/core/backend'
 import { postgresError } from './errors.ts'
 import { openListener } from './listen-source.ts'
 import { toPayloads } from './notification.ts'
@@ -6,7 +13,6 @@ import { Notifier } from './notifier.ts'
 import { openSession } from './open-session.ts'
 import { type PostgresBusOptions, resolveBusOptions } from './options.ts'
 import type { Session } from './session.ts'
-import { Subscription } from './subscription.ts'
 
 /**
  * Announcements of changes over LISTEN and NOTIFY.
@@ -21,7 +27,7 @@ export class PostgresBus implements Bus {
   readonly #sender: string = createVersion()
   readonly #session: Session
   readonly #notifier: Notifier
-  readonly #subscription: Subscription
+  readonly #subscription: BusSubscription
   #closing: Promise<void> | undefined
 
   /** Connects with the first message. Throws `INVALID_ARGUMENT`. */
@@ -31,7 +37,7 @@ export class PostgresBus implements Bus {
     this.#session = openSession({ ...connections, maxConnections: 1 }, () => {})
     this.#notifier = new Notifier({ session: this.#session, channel, timeout: connections.timeout })
     const source = { connections, channel, heartbeat, session: this.#session }
-    this.#subscription = new Subscription((events) => openListener(source, events))
+    this.#subscription = new BusSubscription((events) => openListener(source, events))
   }
 
   async publish(message: BusMessage): Promise<void> {

@@ -1,11 +1,9 @@
-import { CacheError } from '@cache/core/backend'
+import { CacheError, decodeBusMessage, type SourceEvents } from '@cache/core/backend'
 import { type Cluster, Command, type Redis, type RedisOptions } from 'ioredis'
-import { decodeBusMessage } from './bus-message.ts'
 import { Connection, nodeName } from './connection.ts'
 import { startHeartbeat } from './heartbeat.ts'
 import { openClient } from './open-client.ts'
 import type { ResolvedConnectionOptions } from './options.ts'
-import type { SourceEvents } from './subscription.ts'
 
 export interface ChannelSourceOptions {
   readonly connection: ResolvedConnectionOptions
@@ -17,7 +15,7 @@ export interface ChannelSourceOptions {
   readonly publisher: Connection
 }
 
-/** Listens to one channel on a connection of its own, which ends with the first trouble: `Subscription` opens the next. */
+/** Listens to one channel on a connection of its own, which ends with the first trouble: `BusSubscription` opens the next. */
 export async function openChannel(options: ChannelSourceOptions, events: SourceEvents): Promise<() => Promise<void>> {
   const { channel, sharded } = options
   const client = await subscriberClient(options)

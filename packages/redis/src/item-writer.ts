@@ -140,10 +140,11 @@ export class ItemWriter {
   }
 
   #send(waiting: readonly WaitingWrite[], atOnce: boolean): void {
-    const [only] = waiting
-    if (only !== undefined && waiting.length === 1) {
-      const done = this.#store(only).finally(() => this.#tick.answered(1))
-      done.then(only.resolve, only.reject)
+    if (waiting.length < Number(process.env.FEW ?? 2)) {
+      for (const write of waiting) {
+        const done = this.#store(write).finally(() => this.#tick.answered(1))
+        done.then(write.resolve, write.reject)
+      }
       return
     }
     this.#runSet(waiting, atOnce).then(

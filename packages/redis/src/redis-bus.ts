@@ -1,10 +1,15 @@
-import { type Bus, type BusListener, type BusMessage, CacheError } from '@cache/core/backend'
-import { encodeBusMessage } from './bus-message.ts'
+import {
+  type Bus,
+  type BusListener,
+  type BusMessage,
+  BusSubscription,
+  CacheError,
+  encodeBusMessage,
+} from '@cache/core/backend'
 import { openChannel } from './channel-source.ts'
 import { Connection } from './connection.ts'
 import { redisError } from './errors.ts'
 import { type RedisBusOptions, resolveBusOptions } from './options.ts'
-import { Subscription } from './subscription.ts'
 
 /**
  * Announcements of changes over Redis' publish and subscribe; on a Cluster over its sharded form, where a message stays on
@@ -18,7 +23,7 @@ export class RedisBus implements Bus {
   readonly #channel: string
   readonly #publish: 'publish' | 'spublish'
   readonly #publisher: Connection
-  readonly #subscription: Subscription
+  readonly #subscription: BusSubscription
   #closing: Promise<void> | undefined
 
   /** Connects with the first message. Throws `INVALID_ARGUMENT` for options that are unknown or out of range. */
@@ -30,7 +35,7 @@ export class RedisBus implements Bus {
     this.#channel = channel
     this.#publish = isSharded ? 'spublish' : 'publish'
     const source = { connection, channel, heartbeat, sharded: isSharded, publisher: this.#publisher }
-    this.#subscription = new Subscription((events) => openChannel(source, events))
+    this.#subscription = new BusSubscription((events) => openChannel(source, events))
   }
 
   async publish(message: BusMessage): Promise<void> {

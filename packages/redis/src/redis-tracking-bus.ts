@@ -1,9 +1,8 @@
-import { type Bus, type BusListener, type BusMessage, CacheError } from '@cache/core/backend'
+import { type Bus, type BusListener, type BusMessage, BusSubscription, CacheError } from '@cache/core/backend'
 import { Connection } from './connection.ts'
 import { redisError } from './errors.ts'
 import { type RedisTrackingBusOptions, resolveTrackingOptions } from './options.ts'
 import { StoredKeys } from './stored-keys.ts'
-import { Subscription } from './subscription.ts'
 import { openTracking } from './tracking-source.ts'
 
 /**
@@ -15,7 +14,7 @@ import { openTracking } from './tracking-source.ts'
 export class RedisTrackingBus implements Bus {
   readonly name: string = 'redis tracking'
   readonly #finder: Connection
-  readonly #subscription: Subscription
+  readonly #subscription: BusSubscription
   #closing: Promise<void> | undefined
 
   /** Connects with the first listener. Throws `INVALID_ARGUMENT` for options that are unknown or out of range. */
@@ -23,7 +22,7 @@ export class RedisTrackingBus implements Bus {
     const { connection, prefix, heartbeat } = resolveTrackingOptions(options)
     this.#finder = new Connection(connection, () => {})
     const source = { connection, heartbeat, keys: new StoredKeys(prefix), finder: this.#finder }
-    this.#subscription = new Subscription((events) => openTracking(source, events))
+    this.#subscription = new BusSubscription((events) => openTracking(source, events))
   }
 
   /** Nothing to do: Redis tells of the change itself, to everybody who listens. */

@@ -1,10 +1,10 @@
+import type { SourceEvents } from '@cache/core/backend'
 import type { Redis, RedisOptions } from 'ioredis'
 import { Connection, nodeName } from './connection.ts'
 import { startHeartbeat } from './heartbeat.ts'
 import { openClient } from './open-client.ts'
 import type { ResolvedConnectionOptions } from './options.ts'
 import type { StoredKeys } from './stored-keys.ts'
-import type { SourceEvents } from './subscription.ts'
 
 export interface TrackingSourceOptions {
   readonly connection: ResolvedConnectionOptions

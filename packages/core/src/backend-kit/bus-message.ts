@@ -1,4 +1,4 @@
-import type { BusMessage } from '@cache/core/backend'
+import type { BusMessage } from '../protocol/bus.ts'
 
 /** Announcements as JSON, which keeps any string, lone surrogates too. The first member tells the version of this form. */
 export function encodeBusMessage(message: BusMessage): string {

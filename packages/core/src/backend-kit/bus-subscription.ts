@@ -1,4 +1,4 @@
-import type { BusListener, BusMessage } from '@cache/core/backend'
+import type { BusListener, BusMessage } from '../protocol/bus.ts'
 
 /** What a source of messages tells. */
 export interface SourceEvents {
@@ -19,7 +19,7 @@ const longestPause = 1000
  * The listeners of a bus and the source that they share: opened for the first, closed after the last, opened anew whenever it
  * is lost. Listeners are told of both (RACES R14).
  */
-export class Subscription {
+export class BusSubscription {
   readonly #open: OpenSource
   readonly #listeners = new Set<BusListener>()
   #opening: Promise<void> | undefined
