@@ -11,15 +11,7 @@ export const samples: Readonly<Record<ValueKind, readonly unknown[]>> = {
   'lone surrogate': ['\ud800', 'a\udc00b', { '\ud800': 1 }, `${'x'.repeat(100)}\ud83d`],
   bigint: [0n, 5n, -5n, 2n ** 63n, -(2n ** 63n), 2n ** 64n - 1n],
   'large bigint': [2n ** 64n, -(2n ** 63n) - 1n, 2n ** 1000n],
-  date: [
-    new Date(0),
-    new Date(1),
-    new Date(-1),
-    new Date(1_700_000_000_123),
-    new Date(8.64e15),
-    new Date(-8.64e15),
-    new Date(Number.NaN),
-  ],
+  date: [new Date(0), new Date(1), new Date(-1), new Date(1_700_000_000_123), new Date(8.64e15), new Date(-8.64e15)],
   map: [
     new Map(),
     new Map<unknown, unknown>([
