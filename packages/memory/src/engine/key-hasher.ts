@@ -36,7 +36,11 @@ export class KeyHasher {
   private readonly b: number
   private readonly c: number
   private readonly d: number
-  private readonly more: KeyPattern | null
+  private readonly e: number
+  private readonly f: number
+  private readonly g: number
+  private readonly h: number
+  private readonly isLong: boolean
 
   constructor(seed: number, pattern: KeyPattern | null = null, whole = false, learnedAt = 0, strikes = 0) {
     this.seed = seed
@@ -49,7 +53,11 @@ export class KeyHasher {
     this.b = pattern?.[1] ?? first
     this.c = pattern?.[2] ?? first
     this.d = pattern?.[3] ?? first
-    this.more = pattern !== null && pattern.length > 4 ? pattern.slice(4) : null
+    this.e = pattern?.[4] ?? first
+    this.f = pattern?.[5] ?? first
+    this.g = pattern?.[6] ?? first
+    this.h = pattern?.[7] ?? first
+    this.isLong = pattern !== null && pattern.length > 4
   }
 
   /** Hash of a string or number; 0 for all other keys. `0` and `-0` are the same key, as in a `Map`. */
@@ -61,12 +69,13 @@ export class KeyHasher {
 
   /** A hasher for a table that has grown to `entries`, of which `sample` are some keys. This one, where nothing is to be gained. */
   grown(entries: number, sample: readonly string[]): KeyHasher {
-    return this.whole || sample.length === 0 ? this : this.learn(this.seed, entries, sample, this.strikes)
+    return this.whole || sample.length === 0 ? this : this.learn(this.seed, entries, sample, 0)
   }
 
   /** A hasher for keys that this one does not tell apart: a pattern learned anew, in the end whole strings, and always another seed. */
   improved(seed: number, entries: number, sample: readonly string[]): KeyHasher {
-    const strikes = entries >= this.learnedAt * 2 ? this.strikes : this.strikes + 1
+    // Among twice as many keys, other positions matter: that is no failure of the pattern.
+    const strikes = entries >= this.learnedAt * 2 ? 0 : this.strikes + 1
     if (this.whole || strikes > MOST_STRIKES || sample.length === 0) return new KeyHasher(seed, null, true)
     return this.learn(seed, entries, sample, strikes)
   }
@@ -89,19 +98,20 @@ export class KeyHasher {
     const high = (c >>> 0 < length ? key.charCodeAt(c) : 0) | ((d >>> 0 < length ? key.charCodeAt(d) : 0) << 16)
     let h = Math.imul(low ^ this.seed, BLOCK)
     h = Math.imul(((h << 13) | (h >>> 19)) ^ high ^ length, BLOCK)
-    return mix(this.more === null ? h : hashMore(key, h, this.more))
+    return mix(this.isLong ? this.hashMore(key, h) : h)
   }
-}
 
-function hashMore(key: string, start: number, positions: KeyPattern): number {
-  const length = key.length
-  let h = start
-  for (let i = 0; i < positions.length; i++) {
-    const position = positions[i] as number
-    const at = position + (length & (position >> 31))
-    h = Math.imul(((h << 13) | (h >>> 19)) ^ (at >>> 0 < length ? key.charCodeAt(at) : 0), BLOCK)
+  private hashMore(key: string, start: number): number {
+    const length = key.length
+    const e = this.e + (length & (this.e >> 31))
+    const f = this.f + (length & (this.f >> 31))
+    const g = this.g + (length & (this.g >> 31))
+    const h = this.h + (length & (this.h >> 31))
+    const low = (e >>> 0 < length ? key.charCodeAt(e) : 0) | ((f >>> 0 < length ? key.charCodeAt(f) : 0) << 16)
+    const high = (g >>> 0 < length ? key.charCodeAt(g) : 0) | ((h >>> 0 < length ? key.charCodeAt(h) : 0) << 16)
+    const mixed = Math.imul(((start << 13) | (start >>> 19)) ^ low, BLOCK)
+    return Math.imul(((mixed << 13) | (mixed >>> 19)) ^ high, BLOCK)
   }
-  return h
 }
 
 /** MurmurHash3's finalizer: every input bit reaches every output bit. */

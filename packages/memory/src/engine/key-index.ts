@@ -18,6 +18,8 @@ const SMALL = 1024
 const LEARN_FROM = 128
 const LEARN_UNTIL = 16_384
 const SAMPLE_SIZE = 256
+/** So many collisions, and one in 32 inserts, are no reason to move: small tables learn anew soon anyway. */
+const TOLERATED = 512
 /** A run of filled cells longer than this does not happen by chance: the table gets a new seed. */
 const LONGEST_RUN = 4096
 
@@ -166,7 +168,10 @@ export class KeyIndex<K, V> {
     if (old !== null) {
       const oldHash = old.hasher === this.hasher ? hash : old.hasher.hash(key)
       const at = this.findInOld(key, oldHash, old)
-      if (at >= 0) return ((old.cells[at] as number) & old.slotMask) - 1
+      const slot = at >= 0 ? ((old.cells[at] as number) & old.slotMask) - 1 : -1
+      // Reading alone also brings the move to its end.
+      this.move(STEP)
+      if (slot >= 0) return slot
     }
     return this.overflow?.get(key) ?? -1
   }
@@ -239,7 +244,7 @@ export class KeyIndex<K, V> {
 
   // The characters that are read do not tell these keys apart, or somebody knows the seed.
   private isFlooded(): boolean {
-    return this.crowded || (!this.hasher.whole && this.collisions > 64 + (this.inserts >> 5))
+    return this.crowded || (!this.hasher.whole && this.collisions > TOLERATED + (this.inserts >> 5))
   }
 
   private growTable(key: K, slot: number): void {
