@@ -73,7 +73,7 @@ function inspectObject(value: object, depth: number): void {
 function nameOf(value: object, prototype: unknown): string {
   return prototype === null
     ? 'an object without a prototype (copy it: { ...value })'
-    : `an instance of ${value.constructor?.name || 'a class'}`
+    : `an instance of ${value.constructor?.name || 'a class'} (store its data instead: { ...value })`
 }
 
 const keptBuiltIns: ReadonlySet<object> = new Set([
