@@ -7,10 +7,16 @@ import type { StoredItems } from './stored-items.ts'
 import type { StoredKeys } from './stored-keys.ts'
 import { TickReads, type WaitingRead } from './tick-reads.ts'
 
-export interface ItemReaderParts {
+export interface ItemReaderOptions {
   readonly connection: Connection
   readonly keys: StoredKeys
   readonly items: StoredItems
+  /** What `get` rejects with. */
+  readonly failure: (error: unknown, key: string) => CacheError
+  /** Told of what was read as a miss and should not have been one. */
+  readonly tell: (error: CacheError) => void
+  /** Called when enough reads wait; has to call `flush`. */
+  readonly early: () => void
 }
 
 /** Reads items: those of one tick together. */
@@ -18,22 +24,17 @@ export class ItemReader {
   readonly #connection: Connection
   readonly #keys: StoredKeys
   readonly #items: StoredItems
-  /** What `get` rejects with. */
   readonly #failure: (error: unknown, key: string) => CacheError
-  /** Told of what was read as a miss and should not have been one. */
   readonly #tell: (error: CacheError) => void
-  readonly #tick: TickReads = new TickReads((reads, atOnce) => this.#send(reads, atOnce))
+  readonly #tick: TickReads
 
-  constructor(
-    { connection, keys, items }: ItemReaderParts,
-    failure: (error: unknown, key: string) => CacheError,
-    tell: (error: CacheError) => void,
-  ) {
-    this.#failure = failure
+  constructor({ connection, keys, items, failure, tell, early }: ItemReaderOptions) {
     this.#connection = connection
     this.#keys = keys
     this.#items = items
+    this.#failure = failure
     this.#tell = tell
+    this.#tick = new TickReads((reads, atOnce) => this.#send(reads, atOnce), early)
   }
 
   /** Answers after the next `flush`, or before when many wait. Other methods reject with the client's own errors. */
@@ -41,9 +42,14 @@ export class ItemReader {
     return this.#tick.add(key)
   }
 
-  /** Sends what was asked for since the last time. */
-  flush(): void {
-    this.#tick.flush()
+  /** Sends what was asked for since the last time. `atOnce`: the tick goes on. */
+  flush(atOnce: boolean): void {
+    this.#tick.flush(atOnce)
+  }
+
+  /** To be called before anything is written. */
+  forget(): void {
+    this.#tick.forget()
   }
 
   async getMany(keys: readonly string[]): Promise<(Item | undefined)[]> {
@@ -71,7 +77,7 @@ export class ItemReader {
   #send(reads: WaitingRead[], atOnce: boolean): void {
     // Keys of a Cluster lie in slots of their own, which one command must not mix.
     if (reads.length === 1 || this.#connection.isCluster) {
-      for (const read of reads) this.#sendOne(read)
+      for (const read of reads) this.#sendOne(read, atOnce)
       return
     }
     const keys = reads.map((read) => this.#keys.stored(read.key))
@@ -84,15 +90,16 @@ export class ItemReader {
     )
   }
 
-  #sendOne(read: WaitingRead): void {
-    this.#fetchOne(read.key).then(
+  #sendOne(read: WaitingRead, atOnce: boolean): void {
+    this.#connection.send('get', [this.#keys.stored(read.key)], { atOnce }).then(
       (bytes) => {
         this.#tick.answered(1)
-        this.#answer(read, bytes)
+        this.#answer(read, bytes as Buffer | null)
       },
       (error: unknown) => {
         this.#tick.answered(1)
-        this.#reject(read, error)
+        if (this.#isForeign(error, read.key)) this.#answer(read, null)
+        else this.#reject(read, error)
       },
     )
   }
@@ -149,12 +156,17 @@ export class ItemReader {
     try {
       return (await this.#connection.send('get', [this.#keys.stored(key)])) as Buffer | null
     } catch (error) {
-      if (!(error instanceof Error) || !error.message.startsWith('WRONGTYPE')) throw error
-      this.#tell(
-        new CacheError('DAMAGED', 'The key holds another type of Redis', { operation: 'get', backend: 'redis', key }),
-      )
-      return null
+      if (this.#isForeign(error, key)) return null
+      throw error
     }
+  }
+
+  /** Whether the key holds another type of Redis, which is a miss and told. */
+  #isForeign(error: unknown, key: string): boolean {
+    if (!(error instanceof Error) || !error.message.startsWith('WRONGTYPE')) return false
+    const details = { operation: 'get', backend: 'redis', key }
+    this.#tell(new CacheError('DAMAGED', 'The key holds another type of Redis', details))
+    return true
   }
 
   /** Reads a counter once more, together with its lifetime: what is there now counts. */

@@ -4,6 +4,7 @@ import { knownError } from './errors.ts'
 import type { ItemReader } from './item-reader.ts'
 import { deleteScript, incrementScript, setScript, swapScript } from './scripts.ts'
 import { allOrFailure } from './settle.ts'
+import type { Argument, SendOptions } from './single-send-command.ts'
 import type { StoredItems } from './stored-items.ts'
 import type { StoredKeys } from './stored-keys.ts'
 import { largestGathered, mostGathered, TickWrites, type WaitingWrite, type Write } from './tick-writes.ts'
@@ -33,34 +34,41 @@ export class ItemWriter {
     this.#tick.flush()
   }
 
+  /** To be called before anything else is written: what was set before goes out first, and what is read after this does not share what was asked for before. */
+  begin(): void {
+    this.#reader.forget()
+    this.#tick.flush()
+  }
+
   /** Stores an item: a small one after the next `flush`, a large one now. Throws `NOT_STORABLE` at once. */
   set(item: Item): Promise<void> {
     const write = this.#write(item)
+    this.#reader.forget()
     if (this.#isGathered(write)) return this.#tick.add(write)
     this.#tick.flush()
-    return this.#store(write)
+    return this.#store(write, false)
   }
 
   async setMany(items: readonly Item[]): Promise<void> {
     // Everything is encoded before anything is written, so that a value that cannot be kept costs nothing else.
     const last = new Map<string, Write>()
     for (const item of items) last.set(item.key, this.#write(item))
-    this.#tick.flush()
+    this.begin()
     const writes = [...last.values()]
     const gathered = writes.filter((write) => this.#isGathered(write))
-    const commands = writes.filter((write) => !this.#isGathered(write)).map((write) => this.#store(write))
+    const commands = writes.filter((write) => !this.#isGathered(write)).map((write) => this.#store(write, false))
     for (const batch of slices(gathered, mostGathered)) commands.push(this.#storeAll(batch))
     await allOrFailure(commands)
   }
 
   async delete(key: string): Promise<boolean> {
-    this.#tick.flush()
+    this.begin()
     const keys = [this.#keys.stored(key)]
     return (await this.#connection.run({ script: deleteScript, keys, args: [] })) === 1
   }
 
   async deleteMany(keys: readonly string[]): Promise<number> {
-    this.#tick.flush()
+    this.begin()
     const stored = [...new Set(keys)].map((key) => this.#keys.stored(key))
     const counts = this.groups(stored).map((group) =>
       this.#connection.run({ script: deleteScript, keys: group, args: [] }),
@@ -72,7 +80,7 @@ export class ItemWriter {
 
   async swap(key: string, expected: string | undefined, next: Item | undefined): Promise<boolean> {
     const write = next === undefined ? undefined : this.#write(next)
-    this.#tick.flush()
+    this.begin()
     const outcome = await this.#swap(key, expected, write, '')
     if (outcome !== 2) return outcome === 1
     // Something is there. When it cannot be read it counts as absent, which only this side can tell.
@@ -83,7 +91,7 @@ export class ItemWriter {
 
   /** Rejects with an error that names `NOT_A_NUMBER` or `OUT_OF_RANGE`. */
   async increment(key: string, delta: number, expiresAt: number | undefined): Promise<number> {
-    this.#tick.flush()
+    this.begin()
     const args = [String(delta), this.#life(expiresAt), createVersion()]
     const keys = [this.#keys.stored(key)]
     const onWrite = this.#refresh(expiresAt, beforeKeys + 2)
@@ -121,30 +129,27 @@ export class ItemWriter {
     }
   }
 
-  async #store({ key, bytes, expiresAt }: Write): Promise<void> {
+  #store({ key, bytes, expiresAt }: Write, atOnce: boolean): Promise<void> {
     const stored = this.#keys.stored(key)
-    if (expiresAt === undefined) {
-      await this.#connection.send('set', [stored, bytes])
-      return
-    }
+    if (expiresAt === undefined) return this.#done('set', [stored, bytes], { atOnce })
     const life = this.#items.remaining(expiresAt)
-    if (life === 0) {
-      await this.#connection.send('unlink', [stored])
-      return
-    }
+    if (life === 0) return this.#done('unlink', [stored], { atOnce })
     const onWrite = (args: unknown[]): void => {
       // SET takes no lifetime of 0: the least there is.
       args[3] = String(Math.max(1, this.#items.remaining(expiresAt)))
     }
-    await this.#connection.send('set', [stored, bytes, 'PX', life], { onWrite })
+    return this.#done('set', [stored, bytes, 'PX', life], { onWrite, atOnce })
+  }
+
+  #done(name: string, args: readonly Argument[], options: SendOptions): Promise<void> {
+    return this.#connection.send(name, args, options) as Promise<void>
   }
 
   #send(waiting: readonly WaitingWrite[], atOnce: boolean): void {
-    if (waiting.length < Number(process.env.FEW ?? 2)) {
-      for (const write of waiting) {
-        const done = this.#store(write).finally(() => this.#tick.answered(1))
-        done.then(write.resolve, write.reject)
-      }
+    const [only] = waiting
+    if (only !== undefined && waiting.length === 1) {
+      const done = this.#store(only, atOnce).finally(() => this.#tick.answered(1))
+      done.then(only.resolve, only.reject)
       return
     }
     this.#runSet(waiting, atOnce).then(

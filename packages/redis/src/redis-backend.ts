@@ -38,7 +38,10 @@ export class RedisBackend implements CacheBackend {
   readonly #writer: ItemWriter
   readonly #scan: KeyScan
   readonly #events: EventHub = new EventHub()
-  readonly #flushTick = (): void => this.#flush()
+  readonly #endTick = (): void => {
+    this.#isScheduled = false
+    this.#flush(false)
+  }
   #isScheduled = false
   #closing: Promise<void> | undefined
 
@@ -51,8 +54,14 @@ export class RedisBackend implements CacheBackend {
       if (this.#events.active) this.#events.emit({ type: 'error', error })
     }
     this.#connection = new Connection(connection, (error) => tell(redisError(error, 'connect')))
-    const failure = (error: unknown, key: string): CacheError => this.#failure(error, 'get', key)
-    this.#reader = new ItemReader({ connection: this.#connection, keys, items }, failure, tell)
+    this.#reader = new ItemReader({
+      connection: this.#connection,
+      keys,
+      items,
+      failure: (error, key) => this.#failure(error, 'get', key),
+      tell,
+      early: () => this.#flush(true),
+    })
     this.#writer = new ItemWriter(this.#connection, keys, items, this.#reader)
     this.#scan = new KeyScan(this.#connection, keys)
     this.listen = this.#events.listen
@@ -102,7 +111,7 @@ export class RedisBackend implements CacheBackend {
   /** In steps of about a thousand keys, between which the server does other work. */
   async clear(prefix = ''): Promise<void> {
     await this.#attempt('clear', undefined, async () => {
-      this.#writer.flush()
+      this.#writer.begin()
       for await (const { stored } of this.#scan.pages(prefix)) {
         await allOrFailure(this.#writer.groups(stored).map((group) => this.#connection.send('unlink', group)))
         this.#refuseWhenClosed('clear')
@@ -144,7 +153,7 @@ export class RedisBackend implements CacheBackend {
   }
 
   async #close(): Promise<void> {
-    this.#flush()
+    this.#flush(false)
     await this.#connection.close()
   }
 
@@ -155,14 +164,13 @@ export class RedisBackend implements CacheBackend {
   #schedule(): void {
     if (this.#isScheduled) return
     this.#isScheduled = true
-    process.nextTick(this.#flushTick)
+    process.nextTick(this.#endTick)
   }
 
   /** What is set goes out first, so that a get never misses what was set before it in the same tick. */
-  #flush(): void {
-    this.#isScheduled = false
+  #flush(atOnce: boolean): void {
     this.#writer.flush()
-    this.#reader.flush()
+    this.#reader.flush(atOnce)
   }
 
   async #attempt<Result>(operation: string, key: string | undefined, work: () => Promise<Result>): Promise<Result> {

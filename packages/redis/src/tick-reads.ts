@@ -1,5 +1,5 @@
 import type { Item } from '@cache/core/backend'
-import { earlyBatch } from './early-batch.ts'
+import { Pace } from './pace.ts'
 
 /** Keys in one command at most: beyond that nothing is gained, and the server would be busy too long. */
 const mostKeys = 512
@@ -21,14 +21,17 @@ export interface WaitingRead {
  */
 export class TickReads {
   readonly #send: (reads: WaitingRead[], atOnce: boolean) => void
+  readonly #early: () => void
+  readonly #pace: Pace = new Pace()
   #reads: WaitingRead[] = []
+  /** By key, what was asked for in this tick, sent or not. */
   #byKey = new Map<string, WaitingRead>()
-  /** Keys that were sent and not answered. */
-  #sent = 0
   #averageBytes = 256
 
-  constructor(send: (reads: WaitingRead[], atOnce: boolean) => void) {
+  /** `early` is called when enough reads wait; it has to call `flush`. */
+  constructor(send: (reads: WaitingRead[], atOnce: boolean) => void, early: () => void) {
     this.#send = send
+    this.#early = early
   }
 
   add(key: string): Promise<Item | undefined> {
@@ -41,18 +44,31 @@ export class TickReads {
         return
       }
       this.#byKey.set(key, read)
-      if (this.#reads.push(read) >= earlyBatch(this.#sent + this.#reads.length)) this.#flush(true)
+      if (this.#pace.isEnough(this.#reads.push(read))) this.#early()
     })
   }
 
-  /** Sends what waits. */
-  flush(): void {
-    if (this.#reads.length > 0) this.#flush(false)
+  /** Something is about to be written: who reads from now on must not share what was asked for before. */
+  forget(): void {
+    if (this.#byKey.size > 0) this.#byKey = new Map()
+  }
+
+  /** Sends what waits. `atOnce`: the tick goes on. */
+  flush(atOnce: boolean): void {
+    if (!atOnce) this.forget()
+    const reads = this.#reads
+    if (reads.length === 0) return
+    this.#reads = []
+    this.#pace.sent(reads.length)
+    const most = this.mostKeys
+    for (let start = 0; start < reads.length; start += most) {
+      this.#send(reads.length <= most ? reads : reads.slice(start, start + most), atOnce)
+    }
   }
 
   /** To be called with the number of keys once their command has settled. */
   answered(keys: number): void {
-    this.#sent -= keys
+    this.#pace.answered(keys)
   }
 
   /** How many keys one command may ask for. */
@@ -63,16 +79,5 @@ export class TickReads {
   /** Learns from a reply how large values are. */
   learn(bytes: number, values: number): void {
     if (values > 0) this.#averageBytes += (bytes / values - this.#averageBytes) / 8
-  }
-
-  #flush(atOnce: boolean): void {
-    const reads = this.#reads
-    this.#reads = []
-    this.#byKey = new Map()
-    this.#sent += reads.length
-    const most = this.mostKeys
-    for (let start = 0; start < reads.length; start += most) {
-      this.#send(reads.length <= most ? reads : reads.slice(start, start + most), atOnce)
-    }
   }
 }

@@ -1,4 +1,4 @@
-import { earlyBatch } from './early-batch.ts'
+import { Pace } from './pace.ts'
 
 /** Items in one script at most: the server does nothing else meanwhile. */
 export const mostGathered: number = 256
@@ -21,9 +21,8 @@ export interface WaitingWrite extends Write {
 /** Gathers what is to be stored in one tick, in order, for one script that gives each item its own lifetime. */
 export class TickWrites {
   readonly #send: (writes: WaitingWrite[], atOnce: boolean) => void
+  readonly #pace: Pace = new Pace()
   #waiting: WaitingWrite[] = []
-  /** Items that were sent and not answered. */
-  #sent = 0
 
   constructor(send: (writes: WaitingWrite[], atOnce: boolean) => void) {
     this.#send = send
@@ -32,7 +31,7 @@ export class TickWrites {
   add({ key, bytes, expiresAt }: Write): Promise<void> {
     return new Promise((resolve, reject) => {
       const waiting = this.#waiting.push({ key, bytes, expiresAt, resolve, reject })
-      if (waiting >= Math.min(mostGathered, earlyBatch(this.#sent + waiting))) this.#flush(true)
+      if (waiting >= mostGathered || this.#pace.isEnough(waiting)) this.#flush(true)
     })
   }
 
@@ -42,13 +41,13 @@ export class TickWrites {
 
   /** To be called with the number of items once their command has settled. */
   answered(items: number): void {
-    this.#sent -= items
+    this.#pace.answered(items)
   }
 
   #flush(atOnce: boolean): void {
     const writes = this.#waiting
     this.#waiting = []
-    this.#sent += writes.length
+    this.#pace.sent(writes.length)
     this.#send(writes, atOnce)
   }
 }
