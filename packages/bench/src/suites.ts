@@ -3,5 +3,6 @@ import type { Suite } from './harness/suite.ts'
 /** Every suite by its name on the command line. Loaded only when it is asked for. */
 export const suites: Readonly<Record<string, () => Promise<{ readonly suite: Suite }>>> = {
   cost: () => import('./cost/suite.ts'),
+  memory: () => import('./memory/suite.ts'),
   redis: () => import('./redis/suite.ts'),
 }
