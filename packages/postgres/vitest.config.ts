@@ -5,5 +5,6 @@ export default defineConfig({
     globalSetup: ['@cache/testing/postgres-setup'],
     // Real servers are started and killed: two files at once are enough for a machine with two cores.
     maxWorkers: 2,
+    testTimeout: 20_000,
   },
 })

@@ -1,16 +1,16 @@
+import { lagOfBlock } from './deadline.ts'
+
 /** A wait that ends in time or is told that it did not. */
 export interface Deadline {
   /** By `performance.now()`. */
-  readonly due: number
+  due: number
   readonly late: () => void
 }
 
 /**
  * Many deadlines on one timer: a timer for each statement would cost as much as the statement's own bookkeeping.
  *
- * A timer may fire late because this process itself was busy, with the answer already in the socket's buffer. So two turns
- * of the event loop, in which sockets are read, come between the timer and `late`: a block of our own loop is not taken
- * for a dead server.
+ * As with `deadline`, a block of our own event loop is not taken for a dead server.
  */
 export class Deadlines {
   readonly #pending = new Set<Deadline>()
@@ -31,25 +31,29 @@ export class Deadlines {
   #arm(due: number, timeout: number): void {
     clearTimeout(this.#timer)
     this.#firesAt = due
-    this.#timer = setTimeout(this.#turn, Math.ceil(timeout), 2)
+    this.#timer = setTimeout(this.#fire, Math.ceil(timeout))
     // Who waits for an answer has a socket open; a timer that nobody needs any more keeps nothing alive.
     this.#timer.unref()
   }
 
-  readonly #turn = (rest: number): void => {
-    if (rest > 0) {
-      setImmediate(this.#turn, rest - 1)
-      return
-    }
+  readonly #fire = (): void => {
+    const lag = performance.now() - this.#firesAt
+    // What the loop was blocked for is given back.
+    if (lag > lagOfBlock) for (const deadline of this.#pending) deadline.due += lag
+    setImmediate(() => setImmediate(this.#tell))
+  }
+
+  readonly #tell = (): void => {
     this.#firesAt = Number.POSITIVE_INFINITY
     const now = performance.now()
+    let next = Number.POSITIVE_INFINITY
     for (const deadline of [...this.#pending]) {
       // A timer may fire a little before its time.
-      if (deadline.due > now + 1) continue
-      this.#pending.delete(deadline)
-      deadline.late()
+      if (deadline.due <= now + 1) {
+        this.#pending.delete(deadline)
+        deadline.late()
+      } else next = Math.min(next, deadline.due)
     }
-    const next = Math.min(...[...this.#pending].map(({ due }) => due))
-    if (next !== Number.POSITIVE_INFINITY && next < this.#firesAt) this.#arm(next, Math.max(1, next - now))
+    if (next < this.#firesAt) this.#arm(next, Math.max(1, next - now))
   }
 }

@@ -140,16 +140,30 @@ export class Housekeeper {
   }
 
   async #keepLimits(): Promise<void> {
-    const { maxEntries, maxBytes } = this.#options
-    const measure = await this.#measure(samplePages)
-    const overEntries = measure.rows > maxEntries ? measure.rows - Math.floor(maxEntries * roomFactor) : 0
-    const overBytes = measure.bytes > maxBytes ? measure.bytes - maxBytes * roomFactor : 0
-    const bytesPerRow = measure.rows === 0 ? 1 : measure.bytes / measure.rows
-    const over = Math.max(overEntries, Math.ceil(overBytes / bytesPerRow))
-    if (over > 0) await this.#evict(over, overEntries >= over ? 'entries' : 'bytes')
-    // Little room: the next look comes soon.
-    this.#rowsToLook = over > 0 ? this.#mostRows() : clamp(maxEntries - measure.rows, this.#mostRows())
-    this.#bytesToLook = over > 0 ? this.#mostBytes() : clamp(maxBytes - measure.bytes, this.#mostBytes())
+    const { maxEntries, maxBytes, table } = this.#options
+    const target = { rows: maxEntries * roomFactor, bytes: maxBytes * roomFactor }
+    const percent = await this.#percent(samplePages)
+    // Of a sample only the older part is taken; a table that is read whole gives up its very oldest.
+    const most = percent === 100 ? 5000 : 1000
+    let limits = { rows: maxEntries, bytes: maxBytes }
+    for (;;) {
+      const { rows, bytes, live, expired } = await table.evict(percent, limits, target, most)
+      const removed = live.length + expired.length
+      this.#tellExpired(expired)
+      this.#tellEvicted(live, rows > limits.rows ? 'entries' : 'bytes')
+      // Little room: the next look comes soon.
+      this.#rowsToLook = clamp(maxEntries - rows + removed, this.#mostRows())
+      this.#bytesToLook = removed > 0 ? this.#mostBytes() : clamp(maxBytes - bytes, this.#mostBytes())
+      if (removed === 0) return
+      // Having begun, it goes on to the target.
+      limits = target
+    }
+  }
+
+  #tellEvicted(keys: readonly string[], reason: EvictionReason): void {
+    const { hub } = this.#options
+    this.#evictions += keys.length
+    if (hub.active) for (const key of keys) hub.emit({ type: 'evict', key, reason })
   }
 
   #mostRows(): number {
@@ -158,21 +172,6 @@ export class Housekeeper {
 
   #mostBytes(): number {
     return clamp(this.#options.maxBytes * (1 - roomFactor), Number.POSITIVE_INFINITY)
-  }
-
-  async #evict(count: number, reason: EvictionReason): Promise<void> {
-    const { table, hub } = this.#options
-    for (let left = count; left > 0; ) {
-      const percent = await this.#percent(samplePages)
-      // Of a sample only the older part is taken; a table that is read whole gives up its very oldest.
-      const limit = percent === 100 ? Math.min(left, 5000) : Math.min(left, 1000)
-      const { live, expired } = await table.evict(percent, limit)
-      this.#tellExpired(expired)
-      this.#evictions += live.length
-      if (hub.active) for (const key of live) hub.emit({ type: 'evict', key, reason })
-      left -= live.length + expired.length
-      if (live.length + expired.length === 0) return
-    }
   }
 
   #tellExpired(keys: readonly string[]): void {

@@ -1,7 +1,7 @@
 import type { Pool, PoolClient } from 'pg'
 import { deadline } from './deadline.ts'
 import { postgresError, timeoutError } from './errors.ts'
-import { isServerError, isStatementLost, query } from './query.ts'
+import { isServerError, isStatementLost, query, sendQuery } from './query.ts'
 import type { Parameter, Row, Run, Session } from './session.ts'
 import type { Statement } from './statement.ts'
 
@@ -13,8 +13,6 @@ export interface PoolSessionOptions {
   /** Hears of connections that were lost while nothing ran on them. */
   readonly onError: (error: Error) => void
 }
-
-type Release = (error?: Error) => void
 
 /** Statements on the connections of the application's pool, each on whichever is free. */
 export class PoolSession implements Session {
@@ -30,11 +28,56 @@ export class PoolSession implements Session {
     options.pool.on('error', options.onError)
   }
 
-  readonly run: Run = async (statement, values, operation, timeout) => {
-    const since = performance.now()
-    const client = await this.#acquire(operation, timeout)
-    const left = Math.max(1, timeout - (performance.now() - since))
-    return await this.#using(client, operation, () => this.#query(client, statement, values, operation, left))
+  readonly run: Run = (statement, values, operation, timeout) =>
+    new Promise<Row[]>((resolve, reject) => {
+      let client: PoolClient | undefined
+      let isOver = false
+      const end = deadline(timeout, () => {
+        isOver = true
+        // The answer may still come and must not be taken for that of another statement.
+        if (client !== undefined) this.#giveBack(client, timeoutError(operation, timeout))
+        reject(timeoutError(operation, timeout))
+      })
+      const settle = (error: unknown, rows: Row[]): void => {
+        end()
+        if (isOver) return
+        isOver = true
+        if (client !== undefined) this.#giveBack(client, error)
+        if (error === undefined) resolve(rows)
+        else reject(postgresError(error, operation))
+      }
+      this.#options.pool.connect((error, found) => {
+        if (isOver) return found?.release()
+        if (error !== undefined || found === undefined) return settle(error ?? new Error('no client'), [])
+        client = found
+        // The pool listens to idle clients only; without a listener a lost connection would end the process.
+        client.on('error', ignore)
+        this.#send(client, statement, values, settle)
+        return undefined
+      })
+    })
+
+  #send(
+    client: PoolClient,
+    statement: Statement,
+    values: readonly Parameter[],
+    settle: (error: unknown, rows: Row[]) => void,
+  ): void {
+    const prepare = this.#prepare
+    sendQuery(client, statement, values, prepare, (error, result) => {
+      if (error === null || error === undefined) settle(undefined, result.rows)
+      else if (prepare && isStatementLost(error)) {
+        // Names are not kept on this way to the server. Without them it works, only slower.
+        this.#prepare = false
+        this.#send(client, statement, values, settle)
+      } else settle(error, [])
+    })
+  }
+
+  /** To the pool when it is sound, to be closed when it is not. */
+  #giveBack(client: PoolClient, error: unknown): void {
+    client.off('error', ignore)
+    client.release(error === undefined || isServerError(error) ? undefined : (error as Error))
   }
 
   async exclusive<Result>(work: (run: Run) => Promise<Result>, operation: string, timeout: number): Promise<Result> {
@@ -47,23 +90,6 @@ export class PoolSession implements Session {
   async close(): Promise<void> {
     const { pool, onError } = this.#options
     pool.off('error', onError)
-  }
-
-  async #query(
-    client: PoolClient,
-    statement: Statement,
-    values: readonly Parameter[],
-    operation: string,
-    timeout: number,
-  ): Promise<Row[]> {
-    try {
-      return await query(client, statement, values, this.#prepare, operation, timeout)
-    } catch (error) {
-      if (!this.#prepare || !isStatementLost(error)) throw error
-      // Names are not kept on this way to the server. Without them it works, only slower.
-      this.#prepare = false
-      return await query(client, statement, values, false, operation, timeout)
-    }
   }
 
   #acquire(operation: string, timeout: number): Promise<PoolClient> {
@@ -82,21 +108,14 @@ export class PoolSession implements Session {
     })
   }
 
-  /** Gives the client back afterwards: to the pool when it is sound, to be closed when it is not. */
   async #using<Result>(client: PoolClient, operation: string, work: () => Promise<Result>): Promise<Result> {
-    // The pool listens to idle clients only; without a listener a lost connection would end the process.
     client.on('error', ignore)
-    const release: Release = (error) => {
-      client.off('error', ignore)
-      client.release(error)
-    }
     try {
       const result = await work()
-      release()
+      this.#giveBack(client, undefined)
       return result
     } catch (error) {
-      // After a timeout, too: the answer may still come and must not be taken for that of another statement.
-      release(isServerError(error) ? undefined : (error as Error))
+      this.#giveBack(client, error)
       throw postgresError(error, operation)
     }
   }

@@ -178,7 +178,7 @@ export function statementsFor(table: string, isRoot: boolean): Statements {
     pages: statement(`select pg_relation_size(${quoteLiteral(table)}) / current_setting('block_size')::bigint`),
 
     // A sample of `$2` percent of the table's pages, read in their order; of 100 percent it is exact.
-    measure: statement(`select count(*), count(*) filter (where ${live} and not t.placeholder),
+    measure: statement(`select count(*) filter (where ${live} and not t.placeholder),
       coalesce(sum(octet_length(t.key) + octet_length(t.value) + coalesce(octet_length(t.long_key), 0)), 0)
       from ${table} t tablesample system ($2::real) where ${own(isRoot)}`),
 
@@ -188,10 +188,26 @@ export function statementsFor(table: string, isRoot: boolean): Statements {
         and t.expires_at <= ${now} and ${own(isRoot)} limit $2 for update skip locked
       )) returning coalesce(v.long_key, v.key)`),
 
-    // The oldest of a sample of `$5` percent of the pages, and before them what has expired.
-    evict: statement(`delete from ${table} v where v.ctid = any (array(
-        select t.ctid from ${table} t tablesample system ($5::real) where ${own(isRoot)}
-        order by ${live}, t.written_at limit $2 for update skip locked
-      )) returning coalesce(v.long_key, v.key), coalesce(v.expires_at > ${now}, true)`),
+    // Counts a sample of `$2` percent of the pages; where it comes to more than `$5` rows or `$6` bytes, removes the oldest
+    // of it, and before them what has expired, down to `$7` rows and `$8` bytes, but `$9` rows at most. One process at a
+    // time: several that found the same excess would each remove all of it.
+    evict: statement(`with sample as materialized (
+        select t.ctid as place, ${live} as live, t.written_at, octet_length(t.key) + octet_length(t.value) as bytes
+        from ${table} t tablesample system ($2::real) where ${own(isRoot)}
+        and (select pg_try_advisory_xact_lock(hashtext(${quoteLiteral(`${table} evict`)}), hashtext($3)))
+      ), total as (
+        select count(*) * 100 / $2::real as rows, coalesce(sum(bytes), 0) * 100 / $2::real as bytes from sample
+      ), excess as (
+        select least($9::float, greatest(
+          case when rows > $5::float then rows - $7::float else 0 end,
+          case when bytes > $6::float then ceil((bytes - $8::float) * rows / bytes) else 0 end))::bigint as rows from total
+      ), victims as (
+        select t.ctid as place from ${table} t where t.ctid = any (array(
+          select place from sample order by live, written_at limit (select rows from excess))) for update skip locked
+      ), gone as (
+        delete from ${table} t where t.ctid = any (array(select place from victims))
+        returning coalesce(t.long_key, t.key) as whole, ${live} as live
+      )
+      select total.rows, total.bytes, gone.whole, gone.live from total left join gone on true`),
   }
 }

@@ -29,15 +29,21 @@ export interface Page {
 
 /** What the rows of a backend come to, estimated where a sample was counted. */
 export interface Measure {
-  readonly rows: number
-  /** Those that are live and no placeholders. */
+  /** Live items, without placeholders. */
   readonly items: number
   /** Of keys and values. */
   readonly bytes: number
 }
 
-export interface Evicted {
+export interface Limits {
+  readonly rows: number
+  readonly bytes: number
+}
+
+/** What there was, and the keys that were removed from it. */
+export interface Eviction extends Limits {
   readonly live: readonly string[]
+  /** Those that had expired and only took room. */
   readonly expired: readonly string[]
 }
 
@@ -228,9 +234,8 @@ export class Table {
   async measure(percent: number): Promise<Measure> {
     const values = [this.#instant(), percent, ...this.#own()]
     const [row] = await this.#run(this.#options.statements.measure, values, 'stats')
-    const factor = 100 / percent
-    const [rows, items, bytes] = [0, 1, 2].map((column) => Math.round(Number(row?.[column]) * factor))
-    return { rows: rows as number, items: items as number, bytes: bytes as number }
+    const [items, bytes] = [0, 1].map((column) => Math.round((Number(row?.[column]) * 100) / percent))
+    return { items: items as number, bytes: bytes as number }
   }
 
   /** Removes expired rows of the pages from `first` on and before `end`, at most `limit`; resolves to their keys. */
@@ -240,13 +245,24 @@ export class Table {
     return rows.map((row) => this.#options.keys.decode(keyOfRow(row)))
   }
 
-  /** Removes the oldest rows of a sample of the pages; resolves to their keys, apart those that had expired. */
-  async evict(percent: number, limit: number): Promise<Evicted> {
-    const values = [this.#instant(), limit, ...this.#own(), percent]
-    const rows = await this.#run(this.#options.statements.evict, values, 'evict')
+  /** Counts a sample of the pages, and removes its oldest rows where it comes to more than `limits`. */
+  async evict(percent: number, limits: Limits, target: Limits, most: number): Promise<Eviction> {
+    const values = [
+      this.#instant(),
+      percent,
+      ...this.#own(),
+      limits.rows,
+      limits.bytes,
+      target.rows,
+      target.bytes,
+      most,
+    ].map((value) => (typeof value === 'number' && !Number.isFinite(value) ? 'Infinity' : value))
+    const found = await this.#run(this.#options.statements.evict, values, 'evict')
     const keysOf = (wasLive: string): string[] =>
-      rows.filter((row) => row[1] === wasLive).map((row) => this.#options.keys.decode(keyOfRow(row)))
-    return { live: keysOf('t'), expired: keysOf('f') }
+      found.filter((row) => row[3] === wasLive).map((row) => this.#options.keys.decode(row[2] as string))
+    const [live, expired] = [keysOf('t'), keysOf('f')]
+    const [rows, bytes] = [Number(found[0]?.[0]), Number(found[0]?.[1])]
+    return { rows, bytes, live, expired }
   }
 
   #own(): Parameter[] {

@@ -93,7 +93,7 @@ export function postgresHarness({ name, url, options, withClock, restart }: Post
     heal: () => proxy?.heal(),
     freeze: () => proxy?.swallowReplies(),
     thaw: () => proxy?.heal(),
-    failureBound: 1500,
+    failureBound: 3000,
     without: {
       reopen: 'another run restarts the server',
       clock: "lifetimes go by the server's clock; another run hands one in",
