@@ -1,1 +1,6 @@
-export {}
+export { failover } from './failover.ts'
+export { FailoverBackend } from './failover-backend.ts'
+export type { FailoverOptions } from './failover-options.ts'
+export type { CircuitStateName } from './guard.ts'
+export type { BreakerOptions, BulkheadOptions, ResilientOptions, RetryOptions } from './options.ts'
+export { ResilientBackend } from './resilient-backend.ts'

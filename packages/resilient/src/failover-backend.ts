@@ -1,0 +1,313 @@
+import {
+  type BackendEvent,
+  type BackendStats,
+  type CacheBackend,
+  CacheError,
+  cacheErrorCode,
+  EventHub,
+  type Item,
+} from '@cache/core/backend'
+import { type Change, ChangedKeys } from './changed-keys.ts'
+import { asCacheError, closedError } from './errors.ts'
+import { type FailoverOptions, type ResolvedFailoverOptions, resolveFailover } from './failover-options.ts'
+
+const name = 'failover'
+/** Nobody stores it: the answer says only that the primary answers. */
+const probeKey = '@!failover:probe'
+const keysPerDelete = 500
+
+/**
+ * The primary while it can be reached, else the secondary ("Redis if it is there, else memory").
+ *
+ * The secondary takes over with the call that found the primary unreachable (`UNAVAILABLE`, `TIMEOUT`, `CIRCUIT_OPEN`), and is
+ * empty then. While it serves, every changed key is remembered. When the primary answers again, what was changed is removed from
+ * it, because it may be old there; only then does it serve again, and the secondary is cleared. Nothing is carried over in either
+ * direction: a failover costs loads, never an old value. Counters, locks and rate limits begin anew at the secondary, in each
+ * process for itself.
+ *
+ * The secondary belongs to this backend: nothing else may use it.
+ */
+export class FailoverBackend implements CacheBackend {
+  readonly name: string = name
+  readonly swap?: (key: string, expected: string | undefined, next: Item | undefined) => Promise<boolean>
+  readonly increment?: (key: string, delta: number, expiresAt?: number) => Promise<number>
+  readonly keys?: (prefix?: string) => AsyncIterable<string>
+  readonly peek?: (key: string) => Item | undefined
+  readonly #options: ResolvedFailoverOptions
+  readonly #hub = new EventHub()
+  readonly #changed: ChangedKeys
+  readonly #inFlight = new Set<Promise<unknown>>()
+  /** Calls that the secondary is answering. */
+  readonly #atSecondary = new Set<Promise<unknown>>()
+  #active: 'primary' | 'secondary' = 'primary'
+  #failures = 0
+  /** The secondary is known to hold nothing. */
+  #empty = false
+  #nextProbe = 0
+  #takingOver: Promise<void> | undefined
+  #returning: Promise<void> | undefined
+  /** Calls wait here for the moment in which the primary takes over again. */
+  #gate: Promise<void> | undefined
+  #closing: Promise<void> | undefined
+
+  /** `[primary, secondary]`. Throws `INVALID_ARGUMENT` for anything else, unknown options and values that are not allowed. */
+  constructor(backends: readonly [CacheBackend, CacheBackend], options: FailoverOptions = {}) {
+    this.#options = resolveFailover(backends, options)
+    this.#changed = new ChangedKeys(this.#options.maxChanged)
+    const { primary, secondary } = this.#options
+    if (primary.swap && secondary.swap) {
+      this.swap = (key, expected, next) =>
+        this.#run('swap', key, async (backend) => (await backend.swap?.(key, expected, next)) ?? false, { keys: [key] })
+    }
+    if (primary.increment && secondary.increment) {
+      this.increment = (key, delta, expiresAt) =>
+        this.#run('increment', key, async (backend) => (await backend.increment?.(key, delta, expiresAt)) ?? 0, {
+          keys: [key],
+        })
+    }
+    if (primary.keys && secondary.keys) this.keys = (prefix) => this.#keys(prefix)
+    if (primary.peek) {
+      this.peek = (key) => (this.#active === 'primary' && this.#closing === undefined ? primary.peek?.(key) : undefined)
+    }
+  }
+
+  /** Which of the two serves now. */
+  get active(): 'primary' | 'secondary' {
+    return this.#active
+  }
+
+  get(key: string): Promise<Item | undefined> {
+    return this.#run('get', key, (backend) => backend.get(key))
+  }
+
+  getMany(keys: readonly string[]): Promise<(Item | undefined)[]> {
+    return this.#run('getMany', undefined, (backend) =>
+      backend.getMany === undefined ? Promise.all(keys.map((key) => backend.get(key))) : backend.getMany(keys),
+    )
+  }
+
+  set(item: Item): Promise<void> {
+    return this.#run('set', item.key, (backend) => backend.set(item), { keys: [item.key] })
+  }
+
+  setMany(items: readonly Item[]): Promise<void> {
+    const setAll = async (backend: CacheBackend): Promise<void> => {
+      if (backend.setMany !== undefined) return backend.setMany(items)
+      for (const item of items) await backend.set(item)
+    }
+    return this.#run('setMany', undefined, setAll, { keys: items.map(({ key }) => key) })
+  }
+
+  delete(key: string): Promise<boolean> {
+    return this.#run('delete', key, (backend) => backend.delete(key), { keys: [key] })
+  }
+
+  deleteMany(keys: readonly string[]): Promise<number> {
+    return this.#run('deleteMany', undefined, (backend) => deleteAll(backend, keys), { keys })
+  }
+
+  clear(prefix?: string): Promise<void> {
+    const clear = (backend: CacheBackend): Promise<void> =>
+      prefix === undefined ? backend.clear() : backend.clear(prefix)
+    return this.#run('clear', undefined, clear, { prefix: prefix ?? '' })
+  }
+
+  stats(): Promise<BackendStats> {
+    return this.#run('stats', undefined, async (backend) => (await backend.stats?.()) ?? {})
+  }
+
+  /**
+   * What both backends tell; an `error` with `UNAVAILABLE` when the secondary takes over; `recovery` with `started` at the first
+   * change there, `overflowed` when all of the primary has to be cleared for it, and `drained` when the primary serves again.
+   */
+  listen(listener: (event: BackendEvent) => void, types?: readonly BackendEvent['type'][]): () => void {
+    const { primary, secondary } = this.#options
+    const ends = [
+      this.#hub.listen(listener, types),
+      primary.listen?.(listener, types),
+      secondary.listen?.(listener, types),
+    ]
+    return () => {
+      for (const end of ends.splice(0)) end?.()
+    }
+  }
+
+  /** Waits for calls under way. The backends stay open, unless `closeBackends` is set. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  async #close(): Promise<void> {
+    await Promise.allSettled([...this.#inFlight, this.#returning])
+    if (!this.#options.closeBackends) return
+    await this.#options.primary.close?.()
+    await this.#options.secondary.close?.()
+  }
+
+  #run<Answer>(
+    operation: string,
+    key: string | undefined,
+    call: (backend: CacheBackend) => Promise<Answer>,
+    change?: Change,
+  ): Promise<Answer> {
+    if (this.#closing !== undefined) return Promise.reject(closedError({ operation, backend: name, key }))
+    return tracked(this.#inFlight, this.#answer(call, change))
+  }
+
+  async #answer<Answer>(call: (backend: CacheBackend) => Promise<Answer>, change: Change | undefined): Promise<Answer> {
+    for (;;) {
+      if (this.#gate !== undefined) await this.#gate
+      // Nothing may come between this look and the call: a change at the secondary must be remembered before the primary returns.
+      if (this.#serves('secondary')) return this.#answerBySecondary(call, change)
+      try {
+        const answer = await call(this.#options.primary)
+        this.#failures = 0
+        return answer
+      } catch (error) {
+        if (!isUnreachable(error)) throw error
+        await this.#takeOver(error)
+      }
+    }
+  }
+
+  #serves(backend: 'primary' | 'secondary'): boolean {
+    return this.#active === backend
+  }
+
+  #answerBySecondary<Answer>(
+    call: (backend: CacheBackend) => Promise<Answer>,
+    change: Change | undefined,
+  ): Promise<Answer> {
+    // Before the call, not after: the primary is old from the moment in which the secondary may have changed, and also where
+    // the primary did the change itself and only its answer was lost.
+    if (change !== undefined) this.#remember(change)
+    if (this.#options.clock.now() >= this.#nextProbe) this.#probe()
+    return tracked(this.#atSecondary, call(this.#options.secondary))
+  }
+
+  /** Resolves when the secondary serves; rejects with the primary's error when it does not, or not yet. */
+  async #takeOver(error: unknown): Promise<void> {
+    if (this.#serves('secondary')) return
+    this.#failures += 1
+    if (this.#failures < this.#options.failures) throw error
+    this.#takingOver ??= this.#empty ? Promise.resolve() : this.#options.secondary.clear()
+    try {
+      await this.#takingOver
+    } catch {
+      throw error
+    } finally {
+      this.#takingOver = undefined
+    }
+    // Another call of the same moment may have been here before.
+    if (this.#serves('secondary')) return
+    this.#active = 'secondary'
+    this.#empty = false
+    this.#nextProbe = this.#options.clock.now() + this.#options.probeEvery
+    this.#tellTakeOver(error)
+  }
+
+  #probe(): void {
+    if (this.#returning !== undefined || this.#closing !== undefined) return
+    this.#returning = this.#return()
+      .catch(() => {})
+      .finally(() => {
+        this.#returning = undefined
+        this.#nextProbe = this.#options.clock.now() + this.#options.probeEvery
+      })
+  }
+
+  /** Asks the primary; if it answers, removes what is old there and lets it serve. Rejects when it fails at any of this. */
+  async #return(): Promise<void> {
+    const { primary, secondary } = this.#options
+    await primary.get(probeKey)
+    // Most of it while the secondary goes on serving, the rest behind the gate.
+    await this.#removeOld()
+    let open = (): void => {}
+    this.#gate = new Promise((resolve) => {
+      open = resolve
+    })
+    try {
+      await Promise.allSettled([...this.#atSecondary])
+      await this.#removeOld()
+      this.#active = 'primary'
+      this.#failures = 0
+    } finally {
+      this.#gate = undefined
+      open()
+    }
+    if (this.#hub.wants('recovery')) this.#hub.emit({ type: 'recovery', state: 'drained', pending: 0 })
+    await secondary.clear()
+    this.#empty = this.#serves('primary')
+  }
+
+  async #removeOld(): Promise<void> {
+    const { primary } = this.#options
+    for (
+      let change = this.#changed.take(keysPerDelete);
+      change !== undefined;
+      change = this.#changed.take(keysPerDelete)
+    ) {
+      try {
+        if ('keys' in change) await deleteAll(primary, change.keys)
+        else await (change.prefix === '' ? primary.clear() : primary.clear(change.prefix))
+      } catch (error) {
+        this.#changed.add(change)
+        throw error
+      }
+    }
+  }
+
+  #remember(change: Change): void {
+    const first = this.#changed.size === 0
+    const overflowed = this.#changed.add(change)
+    if (!this.#hub.wants('recovery')) return
+    const pending = this.#changed.size
+    if (first && pending > 0) this.#hub.emit({ type: 'recovery', state: 'started', pending })
+    if (overflowed) this.#hub.emit({ type: 'recovery', state: 'overflowed', pending })
+  }
+
+  #tellTakeOver(cause: unknown): void {
+    if (!this.#hub.wants('error')) return
+    const details = { operation: 'failover', backend: name, cause }
+    const error = new CacheError('UNAVAILABLE', 'the primary cannot be reached: the secondary has taken over', details)
+    this.#hub.emit({ type: 'error', error })
+  }
+
+  async *#keys(prefix?: string): AsyncGenerator<string> {
+    if (this.#closing !== undefined) throw closedError({ operation: 'keys', backend: name })
+    if (this.#gate !== undefined) await this.#gate
+    if (this.#serves('primary')) {
+      try {
+        yield* this.#options.primary.keys?.(prefix) ?? []
+        return
+      } catch (error) {
+        if (!isUnreachable(error)) throw asCacheError(error, { operation: 'keys', backend: name })
+        await this.#takeOver(error)
+      }
+    }
+    yield* this.#options.secondary.keys?.(prefix) ?? []
+  }
+}
+
+/** The store cannot be reached. Other failures are answers. */
+function isUnreachable(error: unknown): boolean {
+  const code = cacheErrorCode(error)
+  return code === 'UNAVAILABLE' || code === 'TIMEOUT' || code === 'CIRCUIT_OPEN'
+}
+
+async function deleteAll(backend: CacheBackend, keys: readonly string[]): Promise<number> {
+  if (backend.deleteMany !== undefined) return backend.deleteMany(keys)
+  const removed = await Promise.all(keys.map((key) => backend.delete(key)))
+  return removed.filter(Boolean).length
+}
+
+/** Keeps the promise in the set while it is pending. */
+function tracked<Answer>(set: Set<Promise<unknown>>, running: Promise<Answer>): Promise<Answer> {
+  set.add(running)
+  const end = (): void => {
+    set.delete(running)
+  }
+  running.then(end, end)
+  return running
+}

@@ -1,0 +1,55 @@
+import {
+  type CacheBackend,
+  type Clock,
+  checkOptions,
+  type Duration,
+  invalidArgument,
+  milliseconds,
+  systemClock,
+  wholeNumber,
+} from '@cache/core/backend'
+import { checkBackend, checkBoolean } from './check-backend.ts'
+
+export interface FailoverOptions {
+  /** Failures of the primary in a row before the secondary takes over; those before reject. Default 1. */
+  readonly failures?: number
+  /** How often the primary is asked whether it is back, while there are calls. Default `'1s'`. */
+  readonly probeEvery?: Duration
+  /** Changed keys that are remembered for the primary's return; with more, the primary is cleared. Default 10,000. */
+  readonly maxChanged?: number
+  /** `close` also closes both backends. Default `false`: they belong to whoever made them. */
+  readonly closeBackends?: boolean
+  /** Default: the machine's clock. */
+  readonly clock?: Clock
+}
+
+export interface ResolvedFailoverOptions {
+  readonly primary: CacheBackend
+  readonly secondary: CacheBackend
+  readonly failures: number
+  readonly probeEvery: number
+  readonly maxChanged: number
+  readonly closeBackends: boolean
+  readonly clock: Clock
+}
+
+const operation = 'failover'
+const known = ['failures', 'probeEvery', 'maxChanged', 'closeBackends', 'clock']
+
+export function resolveFailover(backends: readonly unknown[], options: FailoverOptions): ResolvedFailoverOptions {
+  if (!Array.isArray(backends) || backends.length !== 2 || backends[0] === backends[1]) {
+    throw invalidArgument('backends', backends, 'an array of two different backends, [primary, secondary]', operation)
+  }
+  checkOptions(options, known, operation)
+  const { clock = systemClock } = options
+  if (typeof clock?.now !== 'function') throw invalidArgument('clock', clock, 'a clock, with now', operation)
+  return {
+    primary: checkBackend(backends[0], 'backends[0]', operation),
+    secondary: checkBackend(backends[1], 'backends[1]', operation),
+    failures: wholeNumber(options.failures ?? 1, 'failures', operation, 1),
+    probeEvery: milliseconds(options.probeEvery ?? '1s', 'probeEvery', operation),
+    maxChanged: wholeNumber(options.maxChanged ?? 10_000, 'maxChanged', operation),
+    closeBackends: checkBoolean(options.closeBackends ?? false, 'closeBackends', operation),
+    clock,
+  }
+}

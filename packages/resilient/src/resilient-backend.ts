@@ -1,0 +1,141 @@
+import {
+  type BackendEvent,
+  type BackendStats,
+  type CacheBackend,
+  CacheError,
+  EventHub,
+  type Item,
+} from '@cache/core/backend'
+import { type Call, closedError } from './errors.ts'
+import { type CircuitStateName, Guard, type Kind } from './guard.ts'
+import { type ResilientOptions, type ResolvedOptions, resolveOptions } from './options.ts'
+
+/**
+ * A backend around a backend, for stores that hang, blink or drown: each call has a time limit, calls that may be repeated are
+ * tried again, a store that keeps failing is left alone for a while, and only so many calls are under way at once. Built on
+ * cockatiel.
+ *
+ * Rejects with `TIMEOUT`, `CIRCUIT_OPEN`, `QUEUE_FULL`, or what the backend itself rejected with.
+ */
+export class ResilientBackend implements CacheBackend {
+  readonly name: string
+  readonly swap?: (key: string, expected: string | undefined, next: Item | undefined) => Promise<boolean>
+  readonly increment?: (key: string, delta: number, expiresAt?: number) => Promise<number>
+  readonly keys?: (prefix?: string) => AsyncIterable<string>
+  readonly stats?: () => Promise<BackendStats>
+  readonly peek?: (key: string) => Item | undefined
+  readonly getMany?: (keys: readonly string[]) => Promise<(Item | undefined)[]>
+  readonly setMany?: (items: readonly Item[]) => Promise<void>
+  readonly deleteMany?: (keys: readonly string[]) => Promise<number>
+  readonly #options: ResolvedOptions
+  readonly #backend: CacheBackend
+  readonly #guard: Guard
+  readonly #hub = new EventHub()
+  readonly #inFlight = new Set<Promise<unknown>>()
+  #closing: Promise<void> | undefined
+
+  /** Throws `INVALID_ARGUMENT` for unknown options and values that are not allowed. */
+  constructor(options: ResilientOptions) {
+    const resolved = resolveOptions(options)
+    const { backend } = resolved
+    this.#options = resolved
+    this.#backend = backend
+    this.name = backend.name
+    this.#guard = new Guard(resolved, (failure) => this.#opened(failure))
+    // Bound to the backend here, so that a capability is present exactly where the backend has it.
+    const { getMany, setMany, deleteMany, swap, increment, keys, stats, peek } = backend
+    if (getMany) this.getMany = (keys) => this.#run('read', 'getMany', undefined, () => getMany.call(backend, keys))
+    if (setMany) this.setMany = (items) => this.#run('write', 'setMany', undefined, () => setMany.call(backend, items))
+    if (deleteMany) {
+      this.deleteMany = (keys) => this.#run('write', 'deleteMany', undefined, () => deleteMany.call(backend, keys))
+    }
+    if (swap) {
+      this.swap = (key, expected, next) => this.#run('once', 'swap', key, () => swap.call(backend, key, expected, next))
+    }
+    if (increment) {
+      this.increment = (key, delta, expiresAt) =>
+        this.#run('once', 'increment', key, () => increment.call(backend, key, delta, expiresAt))
+    }
+    if (stats) this.stats = () => this.#run('read', 'stats', undefined, () => stats.call(backend))
+    if (peek) this.peek = (key) => (this.#closing === undefined ? peek.call(backend, key) : undefined)
+    if (keys) this.keys = (prefix) => this.#keys(keys.call(backend, prefix))
+  }
+
+  /** `open`: calls are refused. `halfOpen`: one call probes the store, others wait for its outcome. */
+  get circuit(): CircuitStateName {
+    return this.#guard.state
+  }
+
+  get(key: string): Promise<Item | undefined> {
+    return this.#run('read', 'get', key, () => this.#backend.get(key))
+  }
+
+  set(item: Item): Promise<void> {
+    return this.#run('write', 'set', item.key, () => this.#backend.set(item))
+  }
+
+  /** Resolves to what the last try met: `false` also where an earlier try removed the item and its answer was lost. */
+  delete(key: string): Promise<boolean> {
+    return this.#run('write', 'delete', key, () => this.#backend.delete(key))
+  }
+
+  clear(prefix?: string): Promise<void> {
+    const { clear } = this.#backend
+    return this.#run('write', 'clear', undefined, () =>
+      prefix === undefined ? clear.call(this.#backend) : clear.call(this.#backend, prefix),
+    )
+  }
+
+  /** What the backend tells, and an `error` with `CIRCUIT_OPEN` each time that the circuit opens. */
+  listen(listener: (event: BackendEvent) => void, types?: readonly BackendEvent['type'][]): () => void {
+    const ends = [this.#hub.listen(listener, types), this.#backend.listen?.(listener, types)]
+    return () => {
+      for (const end of ends.splice(0)) end?.()
+    }
+  }
+
+  /** Waits for calls under way, which their time limit bounds. The backend stays open, unless `closeBackend` is set. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  async #close(): Promise<void> {
+    await Promise.allSettled([...this.#inFlight])
+    if (this.#options.closeBackend) await this.#backend.close?.()
+  }
+
+  #run<Answer>(kind: Kind, operation: string, key: string | undefined, work: () => Promise<Answer>): Promise<Answer> {
+    const call: Call = { operation, backend: this.name, key }
+    if (this.#closing !== undefined) return Promise.reject(closedError(call))
+    const running = this.#guard.run(kind, call, work)
+    this.#inFlight.add(running)
+    const end = (): void => {
+      this.#inFlight.delete(running)
+    }
+    running.then(end, end)
+    return running
+  }
+
+  async *#keys(found: AsyncIterable<string>): AsyncGenerator<string> {
+    const steps = found[Symbol.asyncIterator]()
+    let ended = false
+    try {
+      for (;;) {
+        const step = await this.#run('once', 'keys', undefined, () => steps.next())
+        ended = step.done === true
+        if (step.done) return
+        yield step.value
+      }
+    } finally {
+      // Not waited for: after a step that timed out it would wait as long as that step does.
+      if (!ended) void Promise.resolve(steps.return?.()).catch(() => {})
+    }
+  }
+
+  #opened(failure: unknown): void {
+    if (!this.#hub.wants('error')) return
+    const details = { operation: 'circuit', backend: this.name, cause: failure }
+    this.#hub.emit({ type: 'error', error: new CacheError('CIRCUIT_OPEN', 'the circuit has opened', details) })
+  }
+}
