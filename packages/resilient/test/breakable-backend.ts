@@ -22,6 +22,8 @@ export class BreakableBackend implements CacheBackend {
   failure: CacheErrorCode | 'no CacheError' | undefined
   /** Calls do their work and then fail with it: their answer is lost. */
   lostAnswers: CacheErrorCode | undefined
+  /** Operations that fail though the others work. */
+  readonly failures: Set<string> = new Set()
   hangs = false
   readonly #held: Held[] = []
 
@@ -103,6 +105,7 @@ export class BreakableBackend implements CacheBackend {
     const operation = call.split(' ')[0] as string
     if (this.hangs) return new Promise(() => {})
     if (this.failure === 'no CacheError') throw new Error('the test broke the store')
+    if (this.failures.has(operation)) throw this.#error('UNAVAILABLE', operation)
     if (this.failure !== undefined) throw this.#error(this.failure, operation)
     const index = this.#held.findIndex((held) => held.operation === operation)
     if (index >= 0) {

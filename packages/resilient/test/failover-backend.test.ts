@@ -214,6 +214,34 @@ describe('failover', () => {
     expect(await keysOf(primary.inner)).toEqual([])
   })
 
+  it('a secondary that could not be emptied on the way back is emptied before it serves again', async () => {
+    const { primary, secondary, backend, item, probe } = rig()
+    for (const round of [1, 2, 3]) {
+      primary.failure = 'UNAVAILABLE'
+      expect(await backend.get('k'), `outage ${round}`).toBe(undefined)
+      const kept = item('k', `of outage ${round}`)
+      await backend.set(kept)
+      primary.failure = undefined
+      // The first way back succeeds in emptying it.
+      if (round > 1) secondary.failures.add('clear')
+      await probe()
+      expect(backend.active).toBe('primary')
+      expect(await secondary.inner.get('k')).toEqual(round > 1 ? kept : undefined)
+      secondary.failures.clear()
+    }
+  })
+
+  it('many changed keys are removed in batches', async () => {
+    const { primary, backend, item, probe } = rig()
+    primary.failure = 'UNAVAILABLE'
+    await backend.setMany(Array.from({ length: 1200 }, (_, n) => item(`k${n}`, n)))
+    primary.failure = undefined
+    primary.calls.splice(0)
+    await probe()
+    const batches = primary.calls.filter((call) => call.startsWith('deleteMany'))
+    expect(batches.map((call) => call.split(',').length)).toEqual([500, 500, 200])
+  })
+
   it('changes that come while the primary is put right are removed as well', async () => {
     const { primary, secondary, backend, item, probe } = rig()
     await backend.setMany([item('a', 'old'), item('b', 'old'), item('c', 'old')])
