@@ -2,8 +2,8 @@ import { invalidArgument } from '../protocol/argument.ts'
 
 /**
  * A string that is the same for equal arguments and different for all others: every value is written with its type and, where
- * its end is not plain, its length. Members of objects are sorted. Throws `INVALID_ARGUMENT` for what has no value of its own to
- * compare (functions, symbols, class instances): give a `key` function then.
+ * its end is not plain, its length. Members of objects, sets and maps are sorted. Throws `INVALID_ARGUMENT` for what has no value of its own to
+ * compare (functions, symbols, members named by symbols, class instances): give a `key` function then.
  */
 export function argumentKey(values: readonly unknown[], operation: string): string {
   return values.map((value) => encode(value, operation, [])).join(',')
@@ -34,12 +34,13 @@ function encodeObject(value: object, operation: string, above: readonly object[]
   const inner = (member: unknown): string => encode(member, operation, path)
   if (Array.isArray(value)) return `[${Array.from(value, inner).join(',')}]`
   if (value instanceof Date) return `d${value.getTime()}`
-  if (value instanceof Set) return `S[${[...value].map(inner).join(',')}]`
-  if (value instanceof Map) return `M[${[...value].map(([key, member]) => `${inner(key)}=${inner(member)}`).join(',')}]`
+  const pair = ([key, member]: readonly [unknown, unknown]): string => `${inner(key)}=${inner(member)}`
+  if (value instanceof Set) return `S[${[...value].map(inner).sort().join(',')}]`
+  if (value instanceof Map) return `M[${[...value].map(pair).sort().join(',')}]`
   const prototype: unknown = Object.getPrototypeOf(value)
   if (prototype !== Object.prototype && prototype !== null) throw refused(value, operation)
-  const members = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1))
-  return `{${members.map(([name, member]) => `${inner(name)}=${inner(member)}`).join(',')}}`
+  if (Object.getOwnPropertySymbols(value).length > 0) throw refused(value, operation)
+  return `{${Object.entries(value).map(pair).sort().join(',')}}`
 }
 
 function refused(value: unknown, operation: string): Error {

@@ -1,10 +1,10 @@
-import type { GetOrSetOptions } from './get-or-set-options.ts'
+import { checkGetOrSetOptions, type GetOrSetOptions } from './get-or-set-options.ts'
 import type { LoadContext } from './load-context.ts'
 import type { Loading } from './loading.ts'
-import { runAsync } from './operation.ts'
 import type { Found, Scope } from './scope.ts'
+import { loadedPairs } from './sync-loading.ts'
 import { checkFunction, checkKeys } from './write-options.ts'
-import { type Entries, pairsOf } from './writes.ts'
+import type { Entries } from './writes.ts'
 
 /** Makes the values of several keys at once. A key that is missing from the result is "not there" and not stored. */
 export type BatchLoader<Value> = (
@@ -26,13 +26,16 @@ export async function getOrSetMany(
   scope.assertOpen('getOrSetMany')
   checkKeys(keys, 'getOrSetMany')
   checkFunction(loader, 'loader', 'getOrSetMany')
+  const { readFailure } = checkGetOrSetOptions(options, scope.context.settings.load, 'getOrSetMany')
   const unique = [...new Set(keys)]
-  const failure = options.readFailure ?? scope.context.settings.load.readFailure
-  const looking = runAsync(scope.lookupMany(unique, 'getOrSetMany', failure))
+  const looking = scope.context.run(scope.lookupMany(unique, 'getOrSetMany', readFailure))
+  // Each key that waits for it rejects by itself; those that joined a load do not wait.
+  looking.catch(() => {})
   const batch = new Batch(unique, loader)
   const values = await Promise.all(
     unique.map((key, index) => {
       const found = looking.then((all) => all[index] as Found)
+      found.catch(() => {})
       return loading.getOrSet(key, (context) => batch.value(key, context), options, {
         found,
         decided: () => batch.decided(key),
@@ -56,12 +59,14 @@ class Batch {
     this.#undecided = new Set(keys)
     this.#loaded = new Promise<void>((resolve) => {
       this.#start = resolve
-    }).then(() => this.#load())
+    }).then(() => this.#load(this.#wanted))
     // Rejects for those who wait in `value`; without any, nothing is loaded.
     this.#loaded.catch(() => {})
   }
 
   async value(key: string, context: LoadContext): Promise<unknown> {
+    // Too late for the batch, having waited for another process' lease: a load of its own.
+    if (!this.#undecided.has(key)) return (await this.#load(new Map([[key, context]]))).get(key)
     this.#wanted.set(key, context)
     this.decided(key)
     return (await this.#loaded).get(key)
@@ -71,17 +76,24 @@ class Batch {
     if (this.#undecided.delete(key) && this.#undecided.size === 0) this.#start()
   }
 
-  async #load(): Promise<Map<string, unknown>> {
-    if (this.#wanted.size === 0) return new Map()
-    // One load for all: it stops only when nobody waits for any of its keys.
-    const controller = new AbortController()
-    let waiting = this.#wanted.size
-    for (const { signal } of this.#wanted.values()) {
-      signal.addEventListener('abort', () => {
-        waiting -= 1
-        if (waiting === 0) controller.abort(signal.reason)
-      })
-    }
-    return new Map(pairsOf(await this.#loader([...this.#wanted.keys()], { signal: controller.signal })))
+  async #load(wanted: ReadonlyMap<string, LoadContext>): Promise<Map<string, unknown>> {
+    if (wanted.size === 0) return new Map()
+    const { signal } = commonAbort([...wanted.values()].map((context) => context.signal))
+    return new Map(loadedPairs(await this.#loader([...wanted.keys()], { signal })))
   }
+}
+
+/** One load for all: it stops only when nobody waits for any of its keys (RACES R24). */
+function commonAbort(signals: readonly AbortSignal[]): AbortController {
+  const controller = new AbortController()
+  let waiting = signals.length
+  const leave = (reason: unknown): void => {
+    waiting -= 1
+    if (waiting === 0) controller.abort(reason)
+  }
+  for (const signal of signals) {
+    if (signal.aborted) leave(signal.reason)
+    else signal.addEventListener('abort', () => leave(signal.reason))
+  }
+  return controller
 }

@@ -1,4 +1,4 @@
-import { checkOptions, invalidArgument } from '../protocol/argument.ts'
+import { invalidArgument, nonEmptyString } from '../protocol/argument.ts'
 import type { CacheBackend, SyncCacheBackend } from '../protocol/backend.ts'
 import { type Clock, systemClock } from '../protocol/clock.ts'
 import { type Duration, milliseconds } from '../protocol/duration.ts'
@@ -54,12 +54,18 @@ export interface SyncCacheOptions extends Pick<LoadingOptions, 'retryAfter' | 'n
   readonly staleFor?: Duration
   /** Lifetime of a tag's record, renewed while it is used. A lost record makes its items misses. Default `'30d'`. */
   readonly tagTtl?: Duration
-  /** Changes each key before it is used, such as `hashLongKeys(200)`. `keys`, `item` and events then speak of the changed keys. Default: none. */
+  /** Changes each key before it is used, such as `hashLongKeys(200)`. `keys` and the events of the backend then speak of the changed keys. Default: none. */
   readonly transformKey?: (key: string) => string
   /** Source of the current instant and of timers. Default: the machine's. */
   readonly clock?: Clock
   /** Numbers from 0 up to, not including, 1. Default `Math.random`. */
   readonly random?: () => number
+}
+
+/** Options of `SyncCache`. */
+export interface SyncOptions extends SyncCacheOptions {
+  /** Where items are kept: a synchronous backend, or a backend with a synchronous side (`sync`), such as memory. */
+  readonly backend: CacheBackend | SyncCacheBackend
 }
 
 export interface CacheOptions<Value = unknown> extends SyncCacheOptions, LoadingOptions {
@@ -127,7 +133,7 @@ export const cacheOptionNames: readonly string[] = [
 ]
 export const syncCacheOptionNames: readonly string[] = syncOptionNames
 
-const loadDefaults: LoadSettings = {
+export const loadDefaults: LoadSettings = {
   timeout: 120_000,
   softTimeout: 0,
   refreshAhead: 1,
@@ -150,13 +156,24 @@ export function resolveSettings(options: SyncCacheOptions & LoadingOptions, oper
   if (options.random !== undefined && typeof options.random !== 'function') {
     throw invalidArgument('random', options.random, 'a function that returns a number from 0 up to 1', operation)
   }
+  if (given?.after !== undefined && typeof given.after !== 'function') {
+    throw invalidArgument('clock.after', given.after, 'a function, or absent', operation)
+  }
+  const tagTtl = duration(options.tagTtl, 'tagTtl', 30 * 86_400_000, operation)
+  if (tagTtl === 0)
+    throw invalidArgument(
+      'tagTtl',
+      options.tagTtl,
+      'more than 0: items of a tag without a record are misses',
+      operation,
+    )
   return {
     life: {
-      ttl: milliseconds(options.ttl ?? 300_000, 'ttl', operation),
-      staleFor: milliseconds(options.staleFor ?? 0, 'staleFor', operation),
+      ttl: duration(options.ttl, 'ttl', 300_000, operation),
+      staleFor: duration(options.staleFor, 'staleFor', 0, operation),
     },
     load: resolveLoading(options, loadDefaults, operation),
-    tagTtl: milliseconds(options.tagTtl ?? 30 * 86_400_000, 'tagTtl', operation),
+    tagTtl,
     transformKey: options.transformKey,
     clock: given === undefined ? systemClock : completeClock(given),
     random: options.random ?? Math.random,
@@ -165,7 +182,8 @@ export function resolveSettings(options: SyncCacheOptions & LoadingOptions, oper
 
 function completeClock(given: Clock): Required<Clock> {
   return {
-    now: () => given.now(),
+    // Instants are whole numbers, whatever a clock counts in.
+    now: () => Math.floor(given.now()),
     after: (ms, action, keepAlive) => (given.after ?? systemClock.after).call(given, ms, action, keepAlive),
   }
 }
@@ -234,6 +252,7 @@ export function namespaceSegments(given: unknown, operation: string): readonly s
   return segments
 }
 
-export function checkCacheOptions(options: unknown, names: readonly string[], operation: string): void {
-  checkOptions(options, names, operation)
+/** The argument of `namespace`. */
+export function namespaceName(given: unknown): string {
+  return nonEmptyString(given, 'name', 'namespace')
 }

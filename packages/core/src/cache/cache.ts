@@ -1,4 +1,4 @@
-import { checkOptions, invalidArgument } from '../protocol/argument.ts'
+import { invalidArgument } from '../protocol/argument.ts'
 import type { CacheBackend } from '../protocol/backend.ts'
 import type { Duration } from '../protocol/duration.ts'
 import type { Item } from '../protocol/item.ts'
@@ -6,24 +6,19 @@ import { itemKey } from '../protocol/keyspace.ts'
 import type { Stats } from '../protocol/stats.ts'
 import { BackendEvents } from './backend-events.ts'
 import { type BatchLoader, getOrSetMany } from './batch-loading.ts'
-import {
-  type CacheOptions,
-  cacheOptionNames,
-  checkBackend,
-  namespaceSegments,
-  readFailure,
-  resolveSettings,
-} from './cache-options.ts'
-import { ConditionalWrites } from './conditional-writes.ts'
-import { Context } from './context.ts'
+import { type CacheOptions, namespaceName } from './cache-options.ts'
+import { ConditionalWrites, type CountOptions } from './conditional-writes.ts'
+import type { Context } from './context.ts'
 import { type CacheEventName, type CacheEvents, Listeners } from './events.ts'
 import type { GetOrSetOptions } from './get-or-set-options.ts'
 import { isFresh } from './lifetime.ts'
 import type { Loader } from './load-context.ts'
 import { Loading } from './loading.ts'
 import { type LockHandle, type LockOptions, Locks } from './locks.ts'
-import { runAsync } from './operation.ts'
+import { openScope } from './open-scope.ts'
+import type { Operation } from './operation.ts'
 import { type RateLimitOptions, type RateLimitResult, RateLimits } from './rate-limits.ts'
+import { type ReadOptions, resolveReadOptions } from './read-options.ts'
 import { Reads } from './reads.ts'
 import type { Recorder } from './recorder.ts'
 import { Scope } from './scope.ts'
@@ -31,16 +26,7 @@ import type { Reader } from './store.ts'
 import { getsAreTraced, traceGet, traceWrite } from './tracing.ts'
 import { type WrapOptions, wrapFunction } from './wrap.ts'
 import { checkFunction, type WriteOptions } from './write-options.ts'
-import { openWriter } from './writer.ts'
 import { type Entries, Writes } from './writes.ts'
-
-/** Options of a single read. */
-export interface ReadOptions {
-  /** Serves a value that is past its `ttl` and within its `staleFor`. Default `false`. */
-  readonly stale?: boolean | undefined
-  /** What a failing backend means for this call. Default: the cache's `readFailure`. */
-  readonly readFailure?: 'miss' | 'reject' | undefined
-}
 
 /**
  * A cache over a backend: for applications. Every backend gets the whole feature set; what needs compare-and-set rejects with
@@ -102,26 +88,26 @@ export class Cache<Value = unknown> {
 
   /** Resolves to whether `get` would give a value. Counts neither as hit nor as miss. */
   has(key: string, options: ReadOptions = {}): Promise<boolean> {
-    return settle(() => runAsync(this.#reads.has(key, this.#readOptions(options, 'has').failure)))
+    return settle(() => this.#context.run(this.#reads.has(key, this.#readOptions(options, 'has').failure)))
   }
 
   /** Resolves to the values in the order of the keys, `undefined` where `get` would give it. */
   getMany<T extends Value = Value>(keys: readonly string[], options: ReadOptions = {}): Promise<(T | undefined)[]> {
     const run = (): Promise<unknown[]> => {
       const { failure, stale } = this.#readOptions(options, 'getMany')
-      return runAsync(this.#reads.getMany(keys, failure, stale))
+      return this.#context.run(this.#reads.getMany(keys, failure, stale))
     }
     return traceGet(undefined, 'getMany', () => settle(run)) as Promise<(T | undefined)[]>
   }
 
   /** Resolves to the whole item, fresh or stale, or to `undefined`. Counts neither as hit nor as miss; rejects when the backend fails. */
   item<T extends Value = Value>(key: string): Promise<Item<T> | undefined> {
-    return settle(() => runAsync(this.#reads.item(key))) as Promise<Item<T> | undefined>
+    return this.#context.run(this.#reads.item(key)) as Promise<Item<T> | undefined>
   }
 
   /** Resolves to the milliseconds for which the value is still fresh, `Infinity` when it does not expire, `undefined` when there is none. */
   ttl(key: string): Promise<number | undefined> {
-    return settle(() => runAsync(this.#reads.ttl(key)))
+    return this.#context.run(this.#reads.ttl(key))
   }
 
   /**
@@ -132,13 +118,14 @@ export class Cache<Value = unknown> {
    * `signal` aborts. Options are looked at when something has to be loaded.
    */
   getOrSet<T extends Value = Value>(key: string, loader: Loader<T>, options?: GetOrSetOptions): Promise<T> {
-    const item = typeof loader === 'function' ? this.#readily(key) : undefined
+    const item = typeof loader === 'function' && options !== null ? this.#readily(key) : undefined
     if (item !== undefined) {
       if (options === undefined ? this.#neverRenews : this.#asksNothing(options)) {
         this.#countHit(key)
         return Promise.resolve(item.value as T)
       }
-      if (this.#renewedBehind(key, loader, options ?? {}, item)) return Promise.resolve(item.value as T)
+      if (options?.forceRefresh !== true && options?.signal === undefined)
+        return settle(() => this.#renewedBehind(key, loader, options ?? {}, item)) as Promise<T>
     }
     return traceGet(key, 'getOrSet', () => this.#loading.getOrSet(key, loader, options)) as Promise<T>
   }
@@ -155,28 +142,27 @@ export class Cache<Value = unknown> {
 
   /** Stores a value, replacing what was there. `undefined` cannot be stored; `null` can. */
   set(key: string, value: Value, options?: WriteOptions): Promise<void> {
-    return traceWrite(key, 'set', () => runAsync(this.#writes.set(key, value, options)))
+    return this.#write(key, 'set', this.#writes.set(key, value, options))
   }
 
   /** Stores many values with the same options. When it rejects, some may have been stored. */
   setMany(entries: Entries<Value>, options?: WriteOptions): Promise<void> {
-    return traceWrite(undefined, 'setMany', () => runAsync(this.#writes.setMany(entries, options)))
+    return this.#write(undefined, 'setMany', this.#writes.setMany(entries, options))
   }
 
   /** Stores the value if there is none. Resolves to whether it did. */
   add(key: string, value: Value, options?: WriteOptions): Promise<boolean> {
-    return traceWrite(key, 'add', () => runAsync(this.#conditional.add(key, value, options)))
+    return this.#write(key, 'add', this.#conditional.add(key, value, options))
   }
 
   /** Stores the value if there is one already. Resolves to whether it did. */
   replace(key: string, value: Value, options?: WriteOptions): Promise<boolean> {
-    return traceWrite(key, 'replace', () => runAsync(this.#conditional.replace(key, value, options)))
+    return this.#write(key, 'replace', this.#conditional.replace(key, value, options))
   }
 
   /** Stores the value if the current one has this version (see `item`), or if there is none and `version` is `undefined`. Resolves to whether it did. */
   compareAndSet(key: string, version: string | undefined, value: Value, options?: WriteOptions): Promise<boolean> {
-    const run = (): Promise<boolean> => runAsync(this.#conditional.compareAndSet(key, version, value, options))
-    return traceWrite(key, 'compareAndSet', run)
+    return this.#write(key, 'compareAndSet', this.#conditional.compareAndSet(key, version, value, options))
   }
 
   /**
@@ -188,61 +174,58 @@ export class Cache<Value = unknown> {
     change: (current: T | undefined) => Promise<T | undefined> | T | undefined,
     options?: WriteOptions,
   ): Promise<T | undefined> {
-    const run = (): Promise<unknown> => {
-      checkFunction(change, 'change', 'update')
-      return runAsync(this.#conditional.update(key, change as (current: unknown) => unknown, options))
-    }
-    return traceWrite(key, 'update', () => settle(run)) as Promise<T | undefined>
+    const updating = this.#conditional.update(key, change as (current: unknown) => unknown, options)
+    return this.#write(key, 'update', updating) as Promise<T | undefined>
   }
 
   /** Adds to a whole number and resolves to the sum; a missing one counts from 0 and lives for `ttl` from its creation. */
-  increment(key: string, delta = 1, options: { readonly ttl?: Duration } = {}): Promise<number> {
+  increment(key: string, delta = 1, options: CountOptions = {}): Promise<number> {
     return this.#count(key, delta, options, 'increment')
   }
 
   /** Subtracts; see `increment`. */
-  decrement(key: string, delta = 1, options: { readonly ttl?: Duration } = {}): Promise<number> {
+  decrement(key: string, delta = 1, options: CountOptions = {}): Promise<number> {
     return this.#count(key, typeof delta === 'number' ? -delta : delta, options, 'decrement')
   }
 
   /** Gives a fresh value a new life from now on (the cache's `ttl` and `staleFor` by default). Resolves to whether there was one. */
   touch(key: string, options?: Pick<WriteOptions, 'ttl' | 'staleFor'>): Promise<boolean> {
-    return traceWrite(key, 'touch', () => runAsync(this.#conditional.touch(key, options, 'touch')))
+    return this.#write(key, 'touch', this.#conditional.touch(key, options, 'touch'))
   }
 
   /** Lets a fresh value end after `ttl`. Resolves to whether there was one. */
   expire(key: string, ttl: Duration): Promise<boolean> {
-    return traceWrite(key, 'expire', () => runAsync(this.#conditional.touch(key, { ttl }, 'expire')))
+    return this.#write(key, 'expire', this.#conditional.touch(key, { ttl }, 'expire'))
   }
 
   /** Removes the value and resolves to it: of many who take at once, one gets it. */
   take<T extends Value = Value>(key: string): Promise<T | undefined> {
-    return traceWrite(key, 'take', () => runAsync(this.#conditional.take(key))) as Promise<T | undefined>
+    return this.#write(key, 'take', this.#conditional.take(key)) as Promise<T | undefined>
   }
 
   /** Removes the value. Resolves to whether there was one; never resolves when the backend did not do it. */
   delete(key: string): Promise<boolean> {
-    return traceWrite(key, 'delete', () => runAsync(this.#writes.delete(key)))
+    return this.#write(key, 'delete', this.#writes.delete(key))
   }
 
   /** Removes many values. Resolves to how many there were. */
   deleteMany(keys: readonly string[]): Promise<number> {
-    return traceWrite(undefined, 'deleteMany', () => runAsync(this.#writes.deleteMany(keys)))
+    return this.#write(undefined, 'deleteMany', this.#writes.deleteMany(keys))
   }
 
   /** Makes every value invalid that has one of these tags, in this namespace. Costs the same whatever they guard. */
   deleteByTag(...tags: readonly string[]): Promise<void> {
-    return traceWrite(undefined, 'deleteByTag', () => runAsync(this.#writes.deleteByTag(tags)))
+    return this.#write(undefined, 'deleteByTag', this.#writes.deleteByTag(tags))
   }
 
   /** Removes every value of this namespace whose key starts with `prefix`, character by character. */
   deleteByPrefix(prefix: string): Promise<void> {
-    return traceWrite(undefined, 'deleteByPrefix', () => runAsync(this.#writes.deleteByPrefix(prefix)))
+    return this.#write(undefined, 'deleteByPrefix', this.#writes.deleteByPrefix(prefix))
   }
 
   /** Removes every value of this namespace and of those within it; without a namespace, everything that the backend holds. */
   clear(): Promise<void> {
-    return traceWrite(undefined, 'clear', () => runAsync(this.#writes.clear()))
+    return this.#write(undefined, 'clear', this.#writes.clear())
   }
 
   /** Iterates the keys of this namespace that start with `prefix`. Needs a backend with `keys`. */
@@ -264,7 +247,7 @@ export class Cache<Value = unknown> {
   /** A cache on the same backend whose keys and tags are apart from all others. Closing it closes nothing else. */
   namespace<T extends Value = Value>(name: string): Cache<T> {
     this.#scope.assertOpen('namespace')
-    const segments = [...this.#scope.segments, ...namespaceSegments(name, 'namespace')]
+    const segments = [...this.#scope.segments, namespaceName(name)]
     return new Cache<T>({} as CacheOptions<T>, new Scope(this.#context, segments, this.#scope.writer))
   }
 
@@ -278,7 +261,7 @@ export class Cache<Value = unknown> {
 
   /** Takes one call from a sliding window, if one is left; exact under concurrency. Needs a backend with `swap`. */
   rateLimit(key: string, options: RateLimitOptions): Promise<RateLimitResult> {
-    return this.#rateLimits.queued(key, () => runAsync(this.#rateLimits.take(key, options)))
+    return this.#rateLimits.take(key, options)
   }
 
   /** The function with its results cached, under keys made from its arguments without collisions. */
@@ -293,13 +276,13 @@ export class Cache<Value = unknown> {
   async stats(): Promise<Stats> {
     this.#scope.assertOpen('stats')
     const { store } = this.#context
-    return this.#context.recorder.snapshot(
-      await runAsync(this.#context.call('stats', undefined, () => store.stats?.() ?? {})),
-    )
+    const stats = this.#context.call('stats', undefined, () => store.stats?.() ?? {})
+    return this.#context.recorder.snapshot(await this.#context.run(stats))
   }
 
   /** Calls `listener` at every event of this name, of this cache and all its namespaces; returns the function that ends it. */
   on<Name extends CacheEventName>(name: Name, listener: (event: CacheEvents[Name]) => void): () => void {
+    this.#scope.assertOpen('on')
     if (!Listeners.isName(name)) throw invalidArgument('event', name, `one of ${Listeners.names.join(', ')}`, 'on')
     checkFunction(listener, 'listener', 'on')
     this.#context.onListener(name)
@@ -326,13 +309,31 @@ export class Cache<Value = unknown> {
 
   async #close(events: BackendEvents): Promise<void> {
     const context = this.#context
+    const { writer } = this.#scope
     context.closed = true
     for (const flight of context.running) context.share.flights.drop(flight)
-    await this.#scope.writer?.close()
+    for (const lease of context.leases) lease.close()
+    writer?.end()
     await context.settled()
-    events.close()
-    context.share.caches -= 1
-    if (context.share.caches === 0) await (context.backend as CacheBackend).close?.()
+    try {
+      await writer?.close()
+    } finally {
+      // Also when the database did not take what waits: the backend is not to stay open for it.
+      events.close()
+      await this.#leave()
+    }
+  }
+
+  /** The last cache on a backend closes it (RACES R36). */
+  async #leave(): Promise<void> {
+    const { share, backend } = this.#context
+    share.caches -= 1
+    if (share.caches > 0) return
+    try {
+      await (backend as CacheBackend).close?.()
+    } catch (error) {
+      throw this.#context.failed(error, 'close')
+    }
   }
 
   #countHit(key: string): void {
@@ -374,51 +375,38 @@ export class Cache<Value = unknown> {
     )
   }
 
-  /** Serves a fresh item to a call that may want it renewed; `false` where the call needs the way that waits. */
-  #renewedBehind(key: string, loader: Loader<unknown>, options: GetOrSetOptions, item: Item): boolean {
-    if (options.forceRefresh === true || options.signal !== undefined) return false
+  /** Serves a fresh item to a call that may want it renewed. */
+  #renewedBehind(key: string, loader: Loader<unknown>, options: GetOrSetOptions, item: Item): Promise<unknown> {
     const { load } = this.#context.settings
     const refreshAhead = options.refreshAhead ?? load.refreshAhead
     const earlyExpiry = options.earlyExpiry ?? load.earlyExpiry
     const reason = this.#loading.reasonToRenew(item, { refreshAhead, earlyExpiry })
     if (reason !== undefined) this.#loading.renewBehind(key, loader, options, item, reason)
     this.#scope.countHit(key, false)
-    return true
+    return Promise.resolve(item.value)
   }
 
   async #get(key: string, options: ReadOptions = {}): Promise<unknown> {
     const { failure, stale } = this.#readOptions(options, 'get')
     const recorder = this.#recorder
-    if ((recorder.hits & 63) !== 0) return await runAsync(this.#reads.get(key, 'get', failure, stale))
+    if ((recorder.hits & 63) !== 0) return await this.#context.run(this.#reads.get(key, 'get', failure, stale))
     const started = performance.now()
-    const value = await runAsync(this.#reads.get(key, 'get', failure, stale))
+    const value = await this.#context.run(this.#reads.get(key, 'get', failure, stale))
     recorder.timedGets += 1
     recorder.getTime += performance.now() - started
     return value
   }
 
-  #readOptions(options: ReadOptions, operation: string): { failure: 'miss' | 'reject'; stale: boolean } {
-    checkOptions(options, ['stale', 'readFailure'], operation)
-    const { stale } = options
-    if (stale !== undefined && typeof stale !== 'boolean')
-      throw invalidArgument('stale', stale, 'true or false', operation)
-    return {
-      failure: readFailure(options.readFailure, this.#context.settings.load.readFailure, operation),
-      stale: stale === true,
-    }
+  #count(key: string, delta: number, options: CountOptions, operation: 'increment' | 'decrement'): Promise<number> {
+    return this.#write(key, operation, this.#conditional.increment(key, delta, options, operation))
   }
 
-  #count(
-    key: string,
-    delta: number,
-    options: { readonly ttl?: Duration },
-    operation: 'increment' | 'decrement',
-  ): Promise<number> {
-    const run = (): Promise<number> => {
-      checkOptions(options, ['ttl'], operation)
-      return runAsync(this.#conditional.increment(key, delta, options.ttl, operation))
-    }
-    return traceWrite(key, operation, () => settle(run))
+  #write<T>(key: string | undefined, operation: string, writing: Operation<T>): Promise<T> {
+    return traceWrite(key, operation, () => this.#context.run(writing))
+  }
+
+  #readOptions(options: ReadOptions, operation: string): ReturnType<typeof resolveReadOptions> {
+    return resolveReadOptions(options, this.#context.settings.load.readFailure, operation)
   }
 }
 
@@ -429,16 +417,4 @@ function settle<T>(run: () => Promise<T>): Promise<T> {
   } catch (error) {
     return Promise.reject(error)
   }
-}
-
-function openScope(options: CacheOptions<never>): Scope {
-  checkOptions(options, cacheOptionNames, 'new Cache')
-  checkBackend(options.backend, 'new Cache')
-  const settings = resolveSettings(options, 'new Cache')
-  const segments = namespaceSegments(options.namespace, 'new Cache')
-  const { backend } = options
-  const context = new Context(backend, backend.sync ?? backend, backend.sync !== undefined, settings, segments)
-  const scope = new Scope(context, segments, openWriter(options, context))
-  context.share.caches += 1
-  return scope
 }

@@ -1,12 +1,21 @@
-import { invalidArgument } from '../protocol/argument.ts'
+import { checkOptions, invalidArgument } from '../protocol/argument.ts'
 import { CacheError } from '../protocol/cache-error.ts'
 import { type Duration, milliseconds } from '../protocol/duration.ts'
 import type { Item } from '../protocol/item.ts'
 import { createVersion } from '../protocol/version.ts'
-import { instants, isFresh, lifetime, renewed } from './lifetime.ts'
-import { answer, type Operation } from './operation.ts'
-import { type Scope, swapTries } from './scope.ts'
-import { checkValue, checkWriteOptions, type WriteOptions } from './write-options.ts'
+import { instants, isFresh, type Lifetime, lifetime, renewed } from './lifetime.ts'
+import { answer, isPromise, type Operation } from './operation.ts'
+import { type Found, type Scope, swapTries } from './scope.ts'
+import { checkFunction, checkWriteOptions, type WriteOptions } from './write-options.ts'
+
+/** Options of `increment` and `decrement`. */
+export interface CountOptions {
+  /** How long a counter lives from its creation. Default: the cache's `ttl`. */
+  readonly ttl?: Duration | undefined
+}
+
+/** What is to be stored instead of the fresh value, or of the usable one, which may be stale; `undefined`: nothing. */
+type Decide = (current: Item | undefined, usable: Item | undefined) => unknown
 
 /** What stores, counts or removes on a condition, by compare-and-set. */
 export class ConditionalWrites {
@@ -18,26 +27,16 @@ export class ConditionalWrites {
 
   /** Stores only where no value is. */
   *add(key: string, value: unknown, options: WriteOptions | undefined): Operation<boolean> {
-    const change = yield* this.#change(
-      key,
-      'add',
-      options,
-      (current) => (current === undefined ? value : undefined),
-      value,
-    )
-    return change !== undefined
+    this.#scope.checkValue(value, 'add')
+    const decide = (current: Item | undefined): unknown => (current === undefined ? value : undefined)
+    return (yield* this.#change(key, 'add', options, decide)) !== undefined
   }
 
   /** Stores only where a value is. */
   *replace(key: string, value: unknown, options: WriteOptions | undefined): Operation<boolean> {
-    const change = yield* this.#change(
-      key,
-      'replace',
-      options,
-      (current) => (current === undefined ? undefined : value),
-      value,
-    )
-    return change !== undefined
+    this.#scope.checkValue(value, 'replace')
+    const decide = (current: Item | undefined): unknown => (current === undefined ? undefined : value)
+    return (yield* this.#change(key, 'replace', options, decide)) !== undefined
   }
 
   *compareAndSet(
@@ -49,18 +48,16 @@ export class ConditionalWrites {
     if (version !== undefined && (typeof version !== 'string' || version === '')) {
       throw invalidArgument('version', version, 'the version of an item, or undefined for "not there"', 'compareAndSet')
     }
-    const change = yield* this.#change(
-      key,
-      'compareAndSet',
-      options,
-      (current) => (current?.version === version ? value : undefined),
-      value,
-    )
-    return change !== undefined
+    this.#scope.checkValue(value, 'compareAndSet')
+    // A stale item is "not there", and has a version nevertheless: `item` gives it.
+    const decide = (current: Item | undefined, usable: Item | undefined): unknown =>
+      (version === undefined ? current === undefined : usable?.version === version) ? value : undefined
+    return (yield* this.#change(key, 'compareAndSet', options, decide)) !== undefined
   }
 
   /** Stores what `change` makes of the current value; starts again when another was faster. */
   *update(key: string, change: (current: unknown) => unknown, options: WriteOptions | undefined): Operation<unknown> {
+    checkFunction(change, 'change', 'update')
     return yield* this.#change(key, 'update', options, (current) => change(current?.value))
   }
 
@@ -68,22 +65,28 @@ export class ConditionalWrites {
     this.#scope.assertOpen('take')
     const stored = this.#scope.stored(key, 'take')
     this.#scope.needsSwap('take')
-    if (this.#scope.writer !== undefined) yield* answer(this.#scope.writer.remove([this.#scope.writerKey(key)]))
-    this.#scope.context.share.flights.fence(stored)
+    return yield* this.#scope.inTurn([stored], this.#take(key, stored))
+  }
+
+  *#take(key: string, stored: string): Operation<unknown> {
+    const scope = this.#scope
+    if (scope.writer !== undefined) yield* answer(scope.writer.remove([scope.writerKey(key)]))
+    scope.context.share.flights.fence(stored)
     for (let tried = 0; tried < swapTries; tried += 1) {
-      const { raw, usable } = yield* this.#scope.lookup(stored, 'take')
-      if (usable === undefined || !isFresh(usable, this.#scope.context.now())) {
-        this.#scope.countMiss(key)
+      yield* scope.stepAside(tried)
+      const found = yield* scope.lookup(stored, 'take')
+      const current = this.#fresh(found)
+      if (current === undefined) {
+        scope.countMiss(key)
         return undefined
       }
-      if (yield* this.#scope.swap(stored, raw?.version, undefined, 'take')) {
-        this.#scope.context.share.flights.fence(stored)
-        this.#scope.countHit(key, false)
-        this.#scope.countDelete(key, true)
-        return usable.value
-      }
+      if (!(yield* scope.swap(stored, found.raw?.version, undefined, 'take'))) continue
+      scope.context.share.flights.fence(stored)
+      scope.countHit(key, false)
+      scope.countDelete(key, true)
+      return current.value
     }
-    throw this.#scope.conflict('take', key)
+    throw scope.conflict('take', key)
   }
 
   /** Gives the value a new life from now on; resolves to whether there was one. */
@@ -93,79 +96,130 @@ export class ConditionalWrites {
     checkWriteOptions(options, operation, ['ttl', 'staleFor'])
     const life = lifetime(options, this.#scope.context.settings.life, operation)
     this.#scope.needsSwap(operation)
+    return yield* this.#scope.inTurn([stored], this.#touch(key, stored, life, operation))
+  }
+
+  *#touch(key: string, stored: string, life: Lifetime, operation: string): Operation<boolean> {
     for (let tried = 0; tried < swapTries; tried += 1) {
-      const { usable } = yield* this.#scope.lookup(stored, operation)
-      const now = this.#scope.context.now()
-      if (usable === undefined || !isFresh(usable, now)) return false
-      if (yield* this.#scope.swap(stored, usable.version, renewed(usable, instants(life, now)), operation)) return true
+      yield* this.#scope.stepAside(tried)
+      const current = this.#fresh(yield* this.#scope.lookup(stored, operation))
+      if (current === undefined) return false
+      const again = renewed(current, instants(life, this.#scope.context.now()))
+      if (yield* this.#scope.swap(stored, current.version, again, operation)) return true
     }
     throw this.#scope.conflict(operation, key)
   }
 
-  *increment(key: string, delta: number, ttl: Duration | undefined, operation: string): Operation<number> {
+  *increment(key: string, delta: number, options: CountOptions, operation: string): Operation<number> {
     this.#scope.assertOpen(operation)
     const stored = this.#scope.stored(key, operation)
+    checkOptions(options, ['ttl'], operation)
+    const { ttl } = options
     if (!Number.isSafeInteger(delta))
       throw invalidArgument('delta', delta, 'a whole number between -(2^53 - 1) and 2^53 - 1', operation)
     const life = ttl === undefined ? this.#scope.context.settings.life.ttl : milliseconds(ttl, 'ttl', operation)
     if (life === 0)
       throw invalidArgument('ttl', ttl ?? life, 'more than 0: a counter that expires at once counts nothing', operation)
-    const expiresAt = life === Infinity ? undefined : this.#scope.context.now() + life
-    this.#scope.context.share.flights.fence(stored)
-    const sum = yield* this.#scope.context.guard(operation, key, this.#count(stored, delta, expiresAt, operation))
-    this.#scope.context.share.flights.fence(stored)
-    if (this.#scope.writer !== undefined) yield* this.#scope.write([{ key, value: sum }], [stored])
+    const { store } = this.#scope.context
+    if (store.increment === undefined) this.#scope.needsSwap(operation)
+    const counting = this.#increment(key, stored, delta, life, operation)
+    // A native counter needs no turn, unless the database is to see the sums in their order.
+    if (store.increment !== undefined && this.#scope.writer === undefined) return yield* counting
+    return yield* this.#scope.inTurn([stored], counting)
+  }
+
+  *#increment(key: string, stored: string, delta: number, life: number, operation: string): Operation<number> {
+    const scope = this.#scope
+    const { flights } = scope.context.share
+    const expiresAt = life === Infinity ? undefined : scope.context.now() + life
+    flights.fence(stored)
+    let sum: number
+    try {
+      sum = yield* scope.context.guard(operation, key, this.#count(stored, delta, expiresAt, operation))
+    } finally {
+      flights.fence(stored)
+    }
+    if (scope.writer !== undefined) yield* scope.write([{ key, value: sum }], [stored], operation)
     return sum
   }
 
   /** The loop behind every conditional write: read, decide, compare-and-set, and again when another was faster. */
-  *#change(
-    key: string,
-    operation: string,
-    options: WriteOptions | undefined,
-    decide: (current: Item | undefined) => unknown,
-    checked: unknown = null,
-  ): Operation<unknown> {
+  *#change(key: string, operation: string, options: WriteOptions | undefined, decide: Decide): Operation<unknown> {
     this.#scope.assertOpen(operation)
     const stored = this.#scope.stored(key, operation)
-    checkValue(checked, operation)
-    const life = this.#scope.life(options, operation)
+    const writing = { key, stored, operation, options, life: this.#scope.life(options, operation) }
     this.#scope.needsSwap(operation)
     for (let tried = 0; tried < swapTries; tried += 1) {
-      const { raw, usable } = yield* this.#scope.lookup(stored, operation)
-      const current = usable !== undefined && isFresh(usable, this.#scope.context.now()) ? usable : undefined
-      const value = yield* answer(decide(current))
-      if (value === undefined) return undefined
-      const tags = yield* this.#scope.capture(options?.tags, operation)
-      const item = this.#scope.makeItem(stored, value, life, tags, options?.cost)
-      if (!(yield* this.#scope.swap(stored, raw?.version, item, operation))) continue
-      this.#scope.context.share.flights.fence(stored)
-      this.#scope.countSet(key)
-      // After the condition held: the database must not get a value that lost its race.
-      if (this.#scope.writer !== undefined) yield* this.#scope.write([{ key, value }], [stored])
-      return value
+      yield* this.#scope.stepAside(tried)
+      const done = yield* this.#tryChange(writing, decide)
+      if (done !== undefined) return done.value
     }
     throw this.#scope.conflict(operation, key)
+  }
+
+  /** One try, in its turn; `undefined` where another was faster. */
+  *#tryChange(writing: ConditionalWrite, decide: Decide): Operation<{ readonly value: unknown } | undefined> {
+    const scope = this.#scope
+    let end = yield* scope.turn(writing.stored)
+    try {
+      const found = yield* scope.lookup(writing.stored, writing.operation)
+      const decided = decide(this.#fresh(found), found.usable)
+      let value = decided
+      if (isPromise(decided)) {
+        // Others have their turns while the application thinks: what it awaits may well be a change of the same key.
+        end()
+        value = yield* scope.context.aside(decided)
+        scope.assertOpen(writing.operation)
+        end = yield* scope.turn(writing.stored)
+      }
+      if (value === undefined) return { value }
+      return (yield* this.#put(writing, found.raw?.version, value)) ? { value } : undefined
+    } finally {
+      end()
+    }
+  }
+
+  *#put(writing: ConditionalWrite, expected: string | undefined, value: unknown): Operation<boolean> {
+    const scope = this.#scope
+    const { key, stored, operation, options, life } = writing
+    const tags = yield* scope.capture(options?.tags, operation)
+    const item = scope.makeItem(stored, value, life, tags, options?.cost)
+    if (!(yield* scope.swap(stored, expected, item, operation))) return false
+    scope.context.share.flights.fence(stored)
+    scope.countSet(key, item)
+    // After the condition held: the database must not get a value that lost its race.
+    if (scope.writer !== undefined) yield* scope.write([{ key, value }], [stored], operation)
+    return true
+  }
+
+  #fresh({ usable }: Found): Item | undefined {
+    return usable !== undefined && isFresh(usable, this.#scope.context.now()) ? usable : undefined
   }
 
   *#count(stored: string, delta: number, expiresAt: number | undefined, operation: string): Operation<number> {
     const { store } = this.#scope.context
     if (store.increment !== undefined) return yield* answer(store.increment(stored, delta, expiresAt))
-    this.#scope.needsSwap(operation)
     for (let tried = 0; tried < swapTries; tried += 1) {
+      yield* this.#scope.stepAside(tried)
       const item = yield* answer(store.get(stored))
       const sum = added(item?.value, delta, stored, operation)
       const base = { key: stored, value: sum, version: createVersion(), createdAt: this.#scope.context.now() }
-      const next: Item =
-        item === undefined || item.value === undefined
-          ? expiresAt === undefined
-            ? base
-            : { ...base, expiresAt }
-          : { ...item, ...base }
+      const created = expiresAt === undefined ? base : { ...base, expiresAt }
+      // An existing counter keeps its deadline, tags and cost; a placeholder is none.
+      const next: Item = item === undefined || item.value === undefined ? created : { ...item, ...base }
       if (yield* answer(store.swap?.(stored, item?.version, next) ?? false)) return sum
     }
     throw this.#scope.conflict(operation, stored)
   }
+}
+
+/** A conditional write with everything about it resolved. */
+interface ConditionalWrite {
+  readonly key: string
+  readonly stored: string
+  readonly operation: string
+  readonly options: WriteOptions | undefined
+  readonly life: Lifetime
 }
 
 /** The sum, or the errors that `increment` of a backend gives. */

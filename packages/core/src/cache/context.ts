@@ -4,7 +4,9 @@ import type { Settings } from './cache-options.ts'
 import { type CacheEventName, Listeners } from './events.ts'
 import { FailurePauses } from './failure-pauses.ts'
 import type { Flight } from './flights.ts'
-import { answer, type MaybePromise, type Operation } from './operation.ts'
+import { InFlight } from './in-flight.ts'
+import type { Lease } from './lease.ts'
+import { answer, type MaybePromise, type Operation, runAsync } from './operation.ts'
 import { Recorder } from './recorder.ts'
 import { type Share, shareOf } from './share.ts'
 import { type Reader, readerOf, type Store } from './store.ts'
@@ -13,7 +15,6 @@ import { TagRecords } from './tags.ts'
 /** The caller's mistakes and answers, not failures of the backend. */
 const callersCodes: ReadonlySet<CacheErrorCode> = new Set([
   'INVALID_ARGUMENT',
-  'CLOSED',
   'UNSUPPORTED',
   'NOT_STORABLE',
   'NOT_A_NUMBER',
@@ -28,6 +29,8 @@ export class Context {
   readonly store: Store
   /** Whether this process is the only writer and the store answers at once. */
   readonly local: boolean
+  /** Whether its callers get values and no promises. */
+  readonly synchronous: boolean
   readonly reader: Reader | undefined
   readonly share: Share
   readonly settings: Settings
@@ -39,7 +42,9 @@ export class Context {
   readonly pauses: FailurePauses = new FailurePauses()
   /** Flights that this cache started. */
   readonly running: Set<Flight> = new Set()
-  readonly #background = new Set<Promise<unknown>>()
+  /** Leases that this cache holds. */
+  readonly leases: Set<Lease> = new Set()
+  readonly #inFlight = new InFlight()
   closed = false
   /** Told the name of every event that somebody begins to listen to. */
   onListener: (name: CacheEventName) => void = () => {}
@@ -50,7 +55,9 @@ export class Context {
     local: boolean,
     settings: Settings,
     segments: readonly string[],
+    synchronous = false,
   ) {
+    this.synchronous = synchronous
     this.segments = segments
     this.backend = backend
     this.store = store
@@ -66,17 +73,31 @@ export class Context {
     return this.settings.clock.now()
   }
 
-  /** Work that nobody may be waiting for, and that `close` lets settle. */
-  track(work: Promise<unknown>): void {
-    const settled: Promise<unknown> = work.then(
-      () => this.#background.delete(settled),
-      () => this.#background.delete(settled),
-    )
-    this.#background.add(settled)
+  /** Runs an operation that `close` lets settle. */
+  run<T>(operation: Operation<T>): Promise<T> {
+    return runAsync(operation, this.#inFlight)
   }
 
-  async settled(): Promise<void> {
-    while (this.#background.size > 0) await Promise.all(this.#background)
+  /** Work that nobody may be waiting for, and that `close` lets settle. It does not reject. */
+  async track(work: Promise<unknown>): Promise<void> {
+    this.#inFlight.begin()
+    await work
+    this.#inFlight.end()
+  }
+
+  /** The answer of a function of the application within an operation: `close` does not wait for it. */
+  *aside<T>(work: Promise<T>): Operation<T> {
+    this.#inFlight.end()
+    try {
+      return yield* answer(work)
+    } finally {
+      this.#inFlight.begin()
+    }
+  }
+
+  /** Resolves when every operation that began has settled. */
+  settled(): Promise<void> {
+    return this.#inFlight.idle()
   }
 
   /** One call of the store, whose failure is counted, told, and thrown as a `CacheError`. */
@@ -109,19 +130,24 @@ export class Context {
             cause: error,
           })
         : (error as CacheError)
-    if (!callersCodes.has(failure.code)) this.report(failure)
+    if (this.#isFailure(failure)) this.report(failure)
     return failure
   }
 
   /** A failure that no caller is told of: counted and told whatever its code. */
   degraded(error: unknown, operation: string, key?: string): void {
     const failure = this.failed(error, operation, key)
-    if (callersCodes.has(failure.code)) this.report(failure)
+    if (!this.#isFailure(failure)) this.report(failure)
   }
 
   report(error: CacheError): void {
     this.recorder.errors += 1
     if (this.listeners.has('error')) this.listeners.emit('error', { error, namespace: this.segments })
+  }
+
+  /** A backend that was closed under an open cache has failed; after `close` it is the caller who is late. */
+  #isFailure({ code }: CacheError): boolean {
+    return code === 'CLOSED' ? !this.closed : !callersCodes.has(code)
   }
 
   unsupported(operation: string, needs: string): CacheError {

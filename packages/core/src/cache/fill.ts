@@ -3,9 +3,9 @@ import type { Item } from '../protocol/item.ts'
 import { createVersion } from '../protocol/version.ts'
 import type { LoadSettings } from './cache-options.ts'
 import type { Flight } from './flights.ts'
-import { instants, jittered, type Lifetime, renewed } from './lifetime.ts'
+import { hasLife, instants, jittered, type Lifetime, renewed } from './lifetime.ts'
 import { type LoadContext, notModified } from './load-context.ts'
-import { runAsync } from './operation.ts'
+import { answer, isPromise, type MaybePromise, type Operation, runAsync } from './operation.ts'
 import type { Scope } from './scope.ts'
 import { namespaceTagRecord, type TagVersions, tagRecord } from './tags.ts'
 import type { WriteOptions } from './write-options.ts'
@@ -19,6 +19,13 @@ export interface Fence {
   readonly tags: TagVersions
   /** Version of the namespace's tag record; `undefined` where the loader cannot name tags. */
   readonly namespaceVersion: string | undefined
+}
+
+/** How the result of a load is to be kept. */
+export interface Keeping {
+  readonly options: WriteOptions
+  readonly settings: LoadSettings
+  readonly life: Lifetime
 }
 
 /** Placeholders live longer than any load that may still store, and not for ever: their process may die. */
@@ -41,34 +48,40 @@ export class Fill {
    * nothing is stored a placeholder is put, so that a delete by any process shows. Resolves to the item instead, where
    * another process stored one in between.
    */
-  async raise(
-    flight: Flight,
-    raw: Item | undefined,
-    settings: LoadSettings,
-    namesTags: boolean,
-  ): Promise<Fence | Item> {
-    const [place, tags, namespaceVersion] = await Promise.all([
-      this.#place(flight.key, raw, settings),
-      flight.tags.length === 0 ? {} : runAsync(this.#scope.context.tags.capture(flight.tags)),
-      namesTags ? this.#namespaceVersion() : undefined,
-    ])
+  *raise(flight: Flight, raw: Item | undefined, settings: LoadSettings, namesTags: boolean): Operation<Fence | Item> {
+    const { local, store } = this.#scope.context
+    if (local || store.swap === undefined) {
+      // In one process the flight alone is the fence.
+      const tags = yield* this.#captured(flight)
+      const namespaceVersion = namesTags ? yield* this.#namespaceVersion() : undefined
+      return { expected: undefined, placed: false, tags, namespaceVersion }
+    }
+    // Together, for the sake of a store that is far away.
+    const [place, tags, namespaceVersion] = yield* answer(
+      Promise.all([
+        runAsync(this.#place(flight.key, raw, settings)),
+        runAsync(this.#captured(flight)),
+        namesTags ? runAsync(this.#namespaceVersion()) : undefined,
+      ]),
+    )
     return 'key' in place ? place : { ...place, tags, namespaceVersion }
   }
 
-  async #place(
+  *#captured(flight: Flight): Operation<TagVersions> {
+    return flight.tags.length === 0 ? {} : yield* this.#scope.context.tags.capture(flight.tags)
+  }
+
+  *#place(
     key: string,
     raw: Item | undefined,
     settings: LoadSettings,
-  ): Promise<{ expected: string | undefined; placed: boolean } | Item> {
-    const { store, local } = this.#scope.context
-    // In one process the flight alone is the fence.
-    if (store.swap === undefined || local) return { expected: undefined, placed: false }
+  ): Operation<{ readonly expected: string | undefined; readonly placed: boolean } | Item> {
     if (raw !== undefined) return { expected: raw.version, placed: false }
     const now = this.#scope.context.now()
     const life = Math.min(Math.max(2 * settings.timeout, shortestPlaceholder), longestPlaceholder)
     const placeholder = { key, value: undefined, version: createVersion(), createdAt: now, expiresAt: now + life }
-    if (await store.swap(key, undefined, placeholder)) return { expected: placeholder.version, placed: true }
-    const other = await store.get(key)
+    if (yield* this.#swap(key, undefined, placeholder)) return { expected: placeholder.version, placed: true }
+    const other = yield* answer(this.#scope.context.store.get(key))
     // Gone again: removed in between. The version of a placeholder that was never stored lets nothing in.
     if (other === undefined) return { expected: placeholder.version, placed: false }
     if (other.value === undefined || other.tags !== undefined || other.staleAt !== undefined)
@@ -76,99 +89,111 @@ export class Fill {
     return other
   }
 
-  async #namespaceVersion(): Promise<string | undefined> {
-    const record = namespaceTagRecord(this.#scope.path)
-    return (await runAsync(this.#scope.context.tags.capture([record])))[record]
+  *#swap(key: string, expected: string | undefined, next: Item | undefined): Operation<boolean> {
+    return yield* answer(this.#scope.context.store.swap?.(key, expected, next) ?? false)
   }
 
-  /** Stores a result, if nothing has changed since `fence` was raised; resolves to whether it did. */
-  async store(
-    flight: Flight,
-    fence: Fence,
-    value: unknown,
-    load: LoadContext,
-    options: WriteOptions | undefined,
-    settings: LoadSettings,
-    life: Lifetime,
-  ): Promise<boolean> {
-    const { context } = this.#scope
+  *#namespaceVersion(): Operation<string | undefined> {
+    const record = namespaceTagRecord(this.#scope.path)
+    return (yield* this.#scope.context.tags.capture([record]))[record]
+  }
+
+  /** Stores a result, if nothing has changed since `fence` was raised; answers whether it did. */
+  *store(flight: Flight, fence: Fence, value: unknown, load: LoadContext, keeping: Keeping): Operation<boolean> {
     try {
-      const tags = await this.#allTags(fence, load)
-      if (value === undefined || !load.store || tags === undefined) {
-        await this.withdraw(flight, fence)
+      const tags = yield* this.#allTags(fence, load, value)
+      if (!load.store || tags === undefined) {
+        yield* this.withdraw(flight, fence)
         return false
       }
-      return await this.#put(flight, fence, this.#item(flight, value, load, tags, options, settings, life))
+      if (value === undefined) {
+        yield* this.#remove(flight, fence, load)
+        return false
+      }
+      const item = this.#item(flight, value, load, tags, keeping)
+      return (yield* this.#put(flight, fence, item)) && hasLife(item)
     } catch (error) {
       // Told in any case: nobody else learns that what was loaded cannot be kept.
-      context.degraded(error, 'getOrSet', load.key)
+      this.#scope.context.degraded(error, 'getOrSet', load.key)
       return false
     }
   }
 
   /** Takes this load's own placeholder away. */
-  async withdraw(flight: Flight, fence: Fence): Promise<void> {
-    if (fence.placed && !this.#scope.context.closed)
-      await this.#scope.context.store.swap?.(flight.key, fence.expected, undefined)
+  *withdraw(flight: Flight, fence: Fence): Operation<void> {
+    if (fence.placed && !this.#scope.context.closed) yield* this.#swap(flight.key, fence.expected, undefined)
   }
 
   /**
    * The tags that were declared and those that the load named. For the latter the versions are captured now, which is only
    * right when no tag of the namespace changed since the load began: `undefined` otherwise.
    */
-  async #allTags(fence: Fence, load: LoadContext): Promise<TagVersions | undefined> {
-    if (load.tags === undefined || load.tags.length === 0) return fence.tags
+  *#allTags(fence: Fence, load: LoadContext, value: unknown): Operation<TagVersions | undefined> {
+    if (load.tags === undefined)
+      return value === notModified ? { ...this.#tagsOf(load.stale), ...fence.tags } : fence.tags
     const records = load.tags.map((tag) => tagRecord(this.#scope.path, tag)).filter((record) => !(record in fence.tags))
     if (records.length === 0) return fence.tags
-    const late = await runAsync(this.#scope.context.tags.capture(records))
+    const late = yield* this.#scope.context.tags.capture(records)
     // Last: an invalidation changes this record first, so that it shows either here or in what was captured above.
     const unchanged =
-      fence.namespaceVersion !== undefined && (await this.#namespaceVersion()) === fence.namespaceVersion
+      fence.namespaceVersion !== undefined && (yield* this.#namespaceVersion()) === fence.namespaceVersion
     return unchanged ? { ...fence.tags, ...late } : undefined
   }
 
-  async #put(flight: Flight, fence: Fence, item: Item): Promise<boolean> {
+  /**
+   * A value that is kept keeps its tags, and the versions that they had: one that was invalidated since stays invalid (R4).
+   */
+  #tagsOf(stale: Item | undefined): TagVersions {
+    const named = Object.entries(stale?.tags ?? {})
+    return Object.fromEntries(named.map(([tag, version]) => [tagRecord(this.#scope.path, tag), version]))
+  }
+
+  *#put(flight: Flight, fence: Fence, item: Item): Operation<boolean> {
     const { store, local } = this.#scope.context
-    // No await between this look and the write: in one process nothing can come between them.
-    if (flight.fenced) return false
-    if (store.swap !== undefined && !local) return await store.swap(item.key, fence.expected, item)
-    const storing = store.set(item)
-    if (storing === undefined) return true
-    flight.storing = storing
-    await storing
+    // Nothing is awaited between this look and the write: in one process nothing can come between them.
+    if (flight.fenced) {
+      yield* this.withdraw(flight, fence)
+      return false
+    }
+    if (store.swap !== undefined && !local) return yield* this.#swap(item.key, fence.expected, item)
+    yield* this.#unconditionally(flight, store.set(item))
     return true
   }
 
-  #item(
-    flight: Flight,
-    value: unknown,
-    load: LoadContext,
-    tags: TagVersions,
-    options: WriteOptions | undefined,
-    settings: LoadSettings,
-    life: Lifetime,
-  ): Item {
+  /** The source has none any more: the stale value that the load was to renew goes, on the same conditions as a result would come. */
+  *#remove(flight: Flight, fence: Fence, load: LoadContext): Operation<void> {
+    const { store, local } = this.#scope.context
+    if (load.stale === undefined || flight.fenced) yield* this.withdraw(flight, fence)
+    else if (store.swap !== undefined && !local) yield* this.#swap(flight.key, fence.expected, undefined)
+    else yield* this.#unconditionally(flight, store.delete(flight.key))
+  }
+
+  /** Whoever changes the key meanwhile waits for this write, which asks for no version (RACES R1, R5). */
+  *#unconditionally(flight: Flight, writing: MaybePromise<unknown>): Operation<void> {
+    if (!isPromise(writing)) return
+    flight.storing = writing
+    yield* answer(writing)
+  }
+
+  #item(flight: Flight, value: unknown, load: LoadContext, tags: TagVersions, keeping: Keeping): Item {
     const { context } = this.#scope
-    const chosen = this.#life(value, load, settings, life)
+    const { jitter } = keeping.settings
     const kept = Object.keys(tags).length === 0 ? undefined : tags
     if (value === notModified && load.stale !== undefined) {
       const { tags: _old, ...stale } = load.stale
-      const again = renewed(
-        { ...stale, key: flight.key },
-        instants(jittered(chosen, settings.jitter, context.settings.random), context.now()),
-      )
+      const now = context.now()
+      const life = jittered(this.#life(stale.value, load, keeping), jitter, context.settings.random)
+      // Made now: the source has just said so, and the share of its life that is over is counted from here.
+      const again = renewed({ ...stale, key: flight.key, createdAt: now }, instants(life, now))
       return kept === undefined ? again : { ...again, tags: kept }
     }
-    return this.#scope.makeItem(flight.key, value, chosen, kept, options?.cost, settings.jitter)
+    const life = this.#life(value, load, keeping)
+    return this.#scope.makeItem(flight.key, value, life, kept, keeping.options.cost, jitter)
   }
 
-  #life(value: unknown, load: LoadContext, settings: LoadSettings, life: Lifetime): Lifetime {
-    const ttl =
-      load.ttl !== undefined
-        ? milliseconds(load.ttl, 'ttl', 'getOrSet')
-        : value === null && settings.nullTtl !== undefined
-          ? settings.nullTtl
-          : life.ttl
+  #life(value: unknown, load: LoadContext, { settings, life }: Keeping): Lifetime {
+    const fallback = value === null && settings.nullTtl !== undefined ? settings.nullTtl : life.ttl
+    const ttl = load.ttl === undefined ? fallback : milliseconds(load.ttl, 'ttl', 'getOrSet')
     const staleFor = load.staleFor === undefined ? life.staleFor : milliseconds(load.staleFor, 'staleFor', 'getOrSet')
     return { ttl, staleFor }
   }

@@ -9,11 +9,15 @@ export class Flight {
   /** The tag records that the load declared; an invalidation of one of them fences the flight. */
   readonly tags: readonly string[]
   readonly startedAt: number
+  /** After this instant it no longer holds its key: twice the timeout of the call that began it (RACES R22). */
+  readonly heldUntil: number
   /**
    * Set by whatever makes the result old before it arrives: a delete, a clear, an explicit set, a tag invalidation. Those who
    * wait still get the value; it is not stored, and newcomers start a flight of their own (RACES R1, R2, R4, R5).
    */
   fenced = false
+  /** Everybody has left, or it held its key for too long: no load is started for it any more. */
+  aborted = false
   /** The look-up, shared while it is pending. */
   looked: Promise<unknown> | undefined
   /** What the look-up found that may be served while the load runs; newcomers look again for themselves where there is any. */
@@ -21,17 +25,18 @@ export class Flight {
   /** The load; resolves to its value. Absent until the look-up has said that one is needed. */
   load: Promise<unknown> | undefined
   /** The unconditional write of a result, on a backend without `swap`: whoever deletes waits for it first. */
-  storing: Promise<void> | undefined
+  storing: Promise<unknown> | undefined
   /** Callers that wait; when the last one aborts, so does the load (RACES R24). */
   waiting = 0
   /** Loads that nobody waits for are not aborted by callers who leave (RACES R23). */
   background = false
   #controller: AbortController | undefined
 
-  constructor(key: string, tags: readonly string[], startedAt: number) {
+  constructor(key: string, tags: readonly string[], startedAt: number, timeout: number) {
     this.key = key
     this.tags = tags
     this.startedAt = startedAt
+    this.heldUntil = startedAt + 2 * timeout
   }
 
   /** Made only when a loader asks for it. */
@@ -41,6 +46,7 @@ export class Flight {
   }
 
   abort(reason: unknown): void {
+    this.aborted = true
     this.#controller ??= new AbortController()
     this.#controller.abort(reason)
   }
@@ -81,7 +87,7 @@ export class Flights {
   /** The writes of results that are under way and that a delete has to wait for. Call before fencing. */
   storing(matches: (flight: Flight) => boolean): Promise<void> | undefined {
     if (this.#flights.size === 0) return undefined
-    const all: Promise<void>[] = []
+    const all: Promise<unknown>[] = []
     for (const flight of this.#flights.values()) {
       if (flight.storing !== undefined && matches(flight)) all.push(flight.storing)
     }

@@ -25,9 +25,13 @@ export function checkGetOrSetOptions(
   checkOptions(options, getOrSetOptionNames, operation)
   checkWriteOptions(options, operation, getOrSetOptionNames)
   const { signal, forceRefresh } = options
-  if (signal !== undefined && !(signal instanceof AbortSignal))
-    throw invalidArgument('signal', signal, 'an AbortSignal', operation)
+  checkSignal(signal, operation)
   if (forceRefresh !== undefined && typeof forceRefresh !== 'boolean')
     throw invalidArgument('forceRefresh', forceRefresh, 'true or false', operation)
   return resolveLoading(options, fallback, operation)
+}
+
+export function checkSignal(signal: unknown, operation: string): void {
+  if (signal !== undefined && !(signal instanceof AbortSignal))
+    throw invalidArgument('signal', signal, 'an AbortSignal', operation)
 }

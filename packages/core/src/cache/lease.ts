@@ -12,24 +12,41 @@ export class Lease {
   readonly #context: Context
   readonly #record: string
   readonly #ttl: number
-  #version: string
+  /** Versions that may stand in the record: the last that was confirmed, and those of renewals whose answer never came. */
+  #versions: string[]
   #held = true
-  #stopTimer: () => void = () => {}
+  /** What it protects is worth nothing once the cache closes: it is given back then, rather than lost. */
+  readonly #endsWithCache: boolean
+  #renewing: Promise<boolean> | undefined
+  #stopRenewing: () => void = () => {}
+  #stopDeadline: () => void = () => {}
 
-  private constructor(context: Context, record: string, ttl: number, version: string) {
+  private constructor(context: Context, ttl: number, item: Item, endsWithCache: boolean) {
     this.#context = context
-    this.#record = record
+    this.#endsWithCache = endsWithCache
+    this.#record = item.key
     this.#ttl = ttl
-    this.#version = version
-    this.#schedule()
+    this.#versions = [item.version]
+    context.leases.add(this)
+    this.#confirmed(item)
   }
 
   /** The lease, or `undefined` while another holds it. Rejects when the backend fails. */
-  static async acquire(context: Context, record: string, ttl: number): Promise<Lease | undefined> {
+  static async acquire(
+    context: Context,
+    record: string,
+    ttl: number,
+    endsWithCache: boolean,
+  ): Promise<Lease | undefined> {
     const item = leaseItem(context, record, ttl)
-    return (await context.store.swap?.(record, undefined, item)) === true
-      ? new Lease(context, record, ttl, item.version)
-      : undefined
+    try {
+      if ((await context.store.swap?.(record, undefined, item)) !== true) return undefined
+    } catch (error) {
+      // It may stand there all the same, and would keep everybody out for its whole life.
+      void context.track(giveBack(context, record, item.version).catch(() => {}))
+      throw error
+    }
+    return new Lease(context, ttl, item, endsWithCache)
   }
 
   get held(): boolean {
@@ -39,53 +56,91 @@ export class Lease {
   /** Gives the lease back. Resolves to `false` when it was lost before. */
   async release(): Promise<boolean> {
     if (!this.#held) return false
-    this.#held = false
-    this.#stopTimer()
-    return (await this.#context.store.swap?.(this.#record, this.#version, undefined)) === true
+    this.#end()
+    for (const version of this.#versions) if (await giveBack(this.#context, this.#record, version)) return true
+    return false
   }
 
-  /** Holds it for another life; resolves to whether it was still held. */
+  /** Holds it for another life; resolves to whether it was still held when this was called. */
   async renew(): Promise<boolean> {
+    // One at a time: a renewal has to know what the one before left.
+    while (this.#renewing !== undefined) await this.#renewing.catch(() => {})
     if (!this.#held) return false
-    const item = leaseItem(this.#context, this.#record, this.#ttl)
-    const renewed = await this.#context.store.swap?.(this.#record, this.#version, item)
-    if (renewed === true) this.#version = item.version
-    else this.#lose()
-    return this.#held
-  }
-
-  /** Renewed at a third of its life, so that two renewals may fail before it runs out. */
-  #schedule(): void {
-    if (this.#ttl === Infinity) return
-    const started = this.#context.now()
-    this.#stopTimer = this.#context.settings.clock.after(this.#ttl / 3, () => {
-      if (this.#held) void this.#renewInTime(started)
-    })
-  }
-
-  async #renewInTime(lastRenewed: number): Promise<void> {
+    this.#renewing = this.#renew()
     try {
-      if (await this.renew()) this.#schedule()
-    } catch (error) {
-      this.#context.failed(error, 'renew', this.#record)
-      // Unknown whether the write happened. What is certain: after a whole life without a confirmed renewal it is not ours.
-      if (this.#context.now() - lastRenewed >= this.#ttl) this.#lose()
-      else if (this.#held) this.#retry(lastRenewed)
+      return await this.#renewing
+    } finally {
+      this.#renewing = undefined
     }
   }
 
-  #retry(lastRenewed: number): void {
-    this.#stopTimer = this.#context.settings.clock.after(this.#ttl / 6, () => {
-      if (this.#held) void this.#renewInTime(lastRenewed)
-    })
+  async #renew(): Promise<boolean> {
+    const item = leaseItem(this.#context, this.#record, this.#ttl)
+    const known = [...this.#versions]
+    this.#versions.push(item.version)
+    for (const version of known) {
+      if ((await this.#context.store.swap?.(this.#record, version, item)) !== true) continue
+      // It stood there until this very moment: nobody else held it in between, whatever any clock says.
+      this.#versions = [item.version]
+      if (this.#held) this.#confirmed(item)
+      else await giveBack(this.#context, this.#record, item.version)
+      return this.#held
+    }
+    this.lose()
+    return false
   }
 
-  #lose(): void {
+  /** The cache is being closed, and nothing will be renewed any more. */
+  close(): void {
+    if (this.#endsWithCache) void this.#context.track(this.release().catch(() => {}))
+    else this.lose()
+  }
+
+  /** Stops renewing it, and tells its holder. */
+  lose(): void {
     if (!this.#held) return
-    this.#held = false
-    this.#stopTimer()
+    this.#end()
     this.onLost()
   }
+
+  /** Renewed at a third of its life, so that two renewals may fail before it runs out. */
+  #confirmed(item: Item): void {
+    this.#stopTimers()
+    if (this.#ttl === Infinity) return
+    const left = item.createdAt + this.#ttl - this.#context.now()
+    this.#renewAfter(this.#ttl / 3)
+    // A renewal that does not come back, or a process that was paused: after a whole life without a confirmation it is lost.
+    this.#stopDeadline = this.#context.settings.clock.after(Math.max(0, left), () => this.lose())
+  }
+
+  #renewAfter(ms: number): void {
+    this.#stopRenewing = this.#context.settings.clock.after(ms, () => void this.#renewInTime())
+  }
+
+  async #renewInTime(): Promise<void> {
+    try {
+      await this.renew()
+    } catch (error) {
+      // Unknown whether the write happened: the next try knows both versions.
+      this.#context.failed(error, 'renew', this.#record)
+      if (this.#held) this.#renewAfter(this.#ttl / 6)
+    }
+  }
+
+  #end(): void {
+    this.#held = false
+    this.#stopTimers()
+    this.#context.leases.delete(this)
+  }
+
+  #stopTimers(): void {
+    this.#stopRenewing()
+    this.#stopDeadline()
+  }
+}
+
+async function giveBack(context: Context, record: string, version: string): Promise<boolean> {
+  return (await context.store.swap?.(record, version, undefined)) === true
 }
 
 function leaseItem(context: Context, record: string, ttl: number): Item {

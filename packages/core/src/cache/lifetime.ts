@@ -1,4 +1,4 @@
-import { type Duration, milliseconds } from '../protocol/duration.ts'
+import { type Duration, longestDuration, milliseconds } from '../protocol/duration.ts'
 import type { Item } from '../protocol/item.ts'
 import { createVersion } from '../protocol/version.ts'
 
@@ -47,7 +47,8 @@ export function instants(life: Lifetime, now: number): Instants {
   if (life.ttl === 0) return { expiresAt: now }
   const end = now + life.ttl
   if (life.staleFor === 0) return { expiresAt: end }
-  return life.staleFor === Infinity ? { staleAt: end } : { staleAt: end, expiresAt: end + life.staleFor }
+  if (life.staleFor === Infinity) return { staleAt: end }
+  return { staleAt: end, expiresAt: Math.min(end + life.staleFor, now + longestDuration) }
 }
 
 /**
@@ -66,6 +67,11 @@ export function isAlive(item: Item, now: number): boolean {
 /** The instant from which on the item is no longer fresh. */
 export function freshUntil(item: Item): number {
   return item.staleAt ?? item.expiresAt ?? Infinity
+}
+
+/** Whether a new item has a life at all; with `ttl` 0 it has none, and storing it removes what was there. */
+export function hasLife(item: Item): boolean {
+  return isAlive(item, item.createdAt)
 }
 
 /** The same item with another life; a new version, as everything that is written. */

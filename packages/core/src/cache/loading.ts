@@ -1,44 +1,19 @@
 import { CacheError } from '../protocol/cache-error.ts'
 import type { Item } from '../protocol/item.ts'
-import { recordKey } from '../protocol/keyspace.ts'
 import type { LoadSettings } from './cache-options.ts'
 import type { Context } from './context.ts'
-import { type Fence, Fill } from './fill.ts'
 import { Flight } from './flights.ts'
 import { checkGetOrSetOptions, type GetOrSetOptions } from './get-or-set-options.ts'
-import { Lease } from './lease.ts'
-import { freshUntil, isAlive, isFresh, type Lifetime, lifetime } from './lifetime.ts'
-import { LoadContext, type Loader, notModified } from './load-context.ts'
+import { freshUntil, isAlive, isFresh, lifetime } from './lifetime.ts'
+import type { Loader } from './load-context.ts'
+import { type BatchPart, type Call, LoadRuns } from './load-runs.ts'
 import { runAsync } from './operation.ts'
 import type { Found, Scope } from './scope.ts'
 import { tagRecord } from './tags.ts'
-import { traceLoad } from './tracing.ts'
 import { aborted, type Patience, tooSlow, waitFor } from './waiting.ts'
 import { checkFunction } from './write-options.ts'
 
-/** One call of `getOrSet`, with everything about it resolved. */
-interface Call {
-  readonly key: string
-  readonly stored: string
-  readonly loader: Loader<unknown>
-  readonly options: GetOrSetOptions
-  readonly settings: LoadSettings
-  readonly life: Lifetime
-  readonly part: BatchPart | undefined
-}
-
-/** The place of a key in a batch. */
-export interface BatchPart {
-  /** The look-up that was made for the whole batch. */
-  readonly found: Promise<Found>
-  /** Called when it is known that this call starts no load; once more does no harm. */
-  readonly decided: () => void
-}
-
-/** A lease on a load lives this long without a sign of its owner. */
-const loadLeaseTtl = 10_000
-const firstPoll = 20
-const longestPoll = 250
+const nothing: Found = { raw: undefined, usable: undefined }
 
 /**
  * `getOrSet`: a look-up and, where it is needed, a load, both shared by all callers of a key. Stale values are served while a
@@ -47,12 +22,12 @@ const longestPoll = 250
 export class Loading {
   readonly #scope: Scope
   readonly #context: Context
-  readonly #fill: Fill
+  readonly #runs: LoadRuns
 
   constructor(scope: Scope) {
     this.#scope = scope
     this.#context = scope.context
-    this.#fill = new Fill(scope)
+    this.#runs = new LoadRuns(scope)
   }
 
   async getOrSet(
@@ -61,14 +36,7 @@ export class Loading {
     options: GetOrSetOptions = {},
     part?: BatchPart,
   ): Promise<unknown> {
-    const call = this.#checkedCall(key, loader, options, part)
-    const { flights } = this.#context.share
-    const running = flights.get(call.stored)
-    if (running !== undefined && !this.#outlived(running, call)) return await this.#follow(running, call)
-    // A load that never ends does not hold its key for ever (RACES R22).
-    if (running !== undefined)
-      this.#abandon(running, new CacheError('LOAD_TIMEOUT', 'getOrSet: the load took too long', { key }))
-    return await this.#lead(call)
+    return await this.#take(this.#checkedCall(key, loader, options, part))
   }
 
   /** Starts a load behind a value that is still fresh, unless one runs; for hits that were answered without waiting. */
@@ -80,7 +48,7 @@ export class Loading {
     reason: 'ahead' | 'early',
   ): void {
     const call = this.#checkedCall(key, loader, options)
-    if (this.#context.share.flights.get(call.stored) !== undefined) return
+    if (this.#context.share.flights.get(call.stored) !== undefined || this.#paused(call)) return
     const flight = this.#newFlight(call)
     this.#startBehind(flight, call, { raw: item, usable: item }, reason)
   }
@@ -107,13 +75,24 @@ export class Loading {
     checkFunction(loader, 'loader', 'getOrSet')
     const settings = checkGetOrSetOptions(options, this.#context.settings.load, 'getOrSet')
     const life = lifetime(options, this.#context.settings.life, 'getOrSet')
-    if (options.signal?.aborted === true) throw aborted(key, options.signal)
+    if (options.signal?.aborted === true) throw aborted(key, options.signal, 'getOrSet')
     return { key, stored, loader, options, settings, life, part }
+  }
+
+  async #take(call: Call): Promise<unknown> {
+    const running = this.#context.share.flights.get(call.stored)
+    if (running !== undefined && this.#context.now() <= running.heldUntil) return await this.#follow(running, call)
+    // A load that never ends does not hold its key for ever (RACES R22).
+    if (running !== undefined) {
+      const message = 'getOrSet: the load took too long'
+      this.#abandon(running, new CacheError('LOAD_TIMEOUT', message, { operation: 'getOrSet', key: call.key }))
+    }
+    return await this.#lead(call)
   }
 
   #newFlight(call: Call): Flight {
     const records = [...new Set(call.options.tags ?? [])].map((tag) => tagRecord(this.#scope.path, tag))
-    const flight = new Flight(call.stored, records, this.#context.now())
+    const flight = new Flight(call.stored, records, this.#context.now(), call.settings.timeout)
     this.#context.share.flights.add(flight)
     this.#context.running.add(flight)
     return flight
@@ -122,10 +101,6 @@ export class Loading {
   #end(flight: Flight): void {
     this.#context.share.flights.end(flight)
     this.#context.running.delete(flight)
-  }
-
-  #outlived(flight: Flight, call: Call): boolean {
-    return flight.load !== undefined && this.#context.now() - flight.startedAt > 2 * call.settings.timeout
   }
 
   #abandon(flight: Flight, reason: unknown): void {
@@ -143,51 +118,59 @@ export class Loading {
   async #follow(flight: Flight, call: Call): Promise<unknown> {
     call.part?.decided()
     if (flight.load === undefined) {
-      return await this.#serve(flight, call, await this.#patiently(flight, call, flight.looked as Promise<Found>))
+      const found = await this.#patiently(flight, call, flight.looked as Promise<Found>)
+      // The look-up was content with what it found; a forced refresh is not.
+      if (call.options.forceRefresh === true && flight.load === undefined && found !== tooSlow)
+        return await this.#take(call)
+      return await this.#serve(flight, call, found)
     }
-    // What was served behind may have been invalidated since: newcomers look for themselves, and share only the load.
-    const found =
-      flight.stale === undefined
-        ? { raw: undefined, usable: undefined }
-        : await runAsync(this.#scope.lookupOrMiss(call.stored, 'getOrSet', call.settings.readFailure))
+    // What was served behind may have been invalidated since: newcomers look for themselves, and share only the load. They
+    // count as waiting meanwhile, or the load would end when the others leave (RACES R24).
+    const looking = (): Promise<Found> =>
+      runAsync(this.#scope.lookupOrMiss(call.stored, 'getOrSet', call.settings.readFailure))
+    const found = flight.stale === undefined ? nothing : await this.#patiently(flight, call, looking())
     return await this.#serve(flight, call, found)
   }
 
   /** Looks the key up and starts a load where one is needed. Everything from the answer to the start happens at once. */
   async #look(flight: Flight, call: Call): Promise<Found> {
-    let found: Found
+    let found = nothing
     try {
       found = await (call.part?.found ??
         runAsync(this.#scope.lookupOrMiss(call.stored, 'getOrSet', call.settings.readFailure)))
-    } catch (error) {
-      this.#end(flight)
-      call.part?.decided()
-      throw error
-    }
-    const item = found.usable
-    const fresh = item !== undefined && isFresh(item, this.#context.now())
-    if (flight.waiting === 0 && flight.fenced) {
-      // All callers have left by their signals.
-      this.#end(flight)
-      call.part?.decided()
+      // Not where all callers have left by their signals.
+      if (!flight.aborted) this.#startWhereNeeded(flight, call, found)
       return found
+    } finally {
+      if (flight.load === undefined) {
+        this.#end(flight)
+        call.part?.decided()
+      }
     }
-    if (fresh && call.options.forceRefresh !== true) {
+  }
+
+  #startWhereNeeded(flight: Flight, call: Call, found: Found): void {
+    const item = found.usable
+    if (item === undefined || call.options.forceRefresh === true) this.#start(flight, call, found)
+    else if (this.#paused(call)) return
+    else if (!isFresh(item, this.#context.now())) this.#start(flight, call, found)
+    else {
       const reason = this.reasonToRenew(item, call.settings)
-      if (reason === undefined) this.#end(flight)
-      else this.#startBehind(flight, call, found, reason)
-    } else if (item !== undefined && !fresh && this.#context.pauses.paused(call.stored, this.#context.now())) {
-      this.#end(flight)
-    } else {
-      this.#start(flight, call, found)
+      if (reason !== undefined) this.#startBehind(flight, call, found, reason)
     }
-    if (flight.load === undefined) call.part?.decided()
-    return found
+  }
+
+  /** Whether a load of this key failed a moment ago. */
+  #paused(call: Call): boolean {
+    return this.#context.pauses.paused(call.stored, this.#context.now())
   }
 
   /** What one caller gets from what was found and the load that runs, counted as one hit or one miss. */
   async #serve(flight: Flight, call: Call, found: Found | typeof tooSlow): Promise<unknown> {
-    if (found === tooSlow) throw this.#timedOut(call)
+    if (found === tooSlow) {
+      this.#scope.countMiss(call.key)
+      throw this.#timedOut(call)
+    }
     const item = found.usable
     const { load } = flight
     const now = this.#context.now()
@@ -208,16 +191,14 @@ export class Loading {
 
   /** A stale value is at hand: the load has `softTimeout` to be faster, and may fail. */
   async #stalely(flight: Flight, call: Call, item: Item, load: Promise<unknown>): Promise<unknown> {
-    const ms =
-      call.options.forceRefresh === true
-        ? call.settings.timeout
-        : Math.min(call.settings.softTimeout, call.settings.timeout)
+    const { softTimeout, timeout } = call.settings
+    const ms = call.options.forceRefresh === true ? timeout : Math.min(softTimeout, timeout)
     if (ms === 0) {
       flight.background = true
       return this.#stale(call, item, 'refreshing')
     }
     try {
-      const value = await this.#patiently(flight, call, load, ms)
+      const value = await this.#fasterThan(flight, call, item, load, ms)
       if (value !== tooSlow) {
         this.#scope.countMiss(call.key)
         return value
@@ -229,8 +210,22 @@ export class Loading {
       }
       return this.#stale(call, item, 'loadFailed')
     }
-    flight.background = true
     return this.#stale(call, item, 'slow')
+  }
+
+  /** The load's value within `ms`, or within the whole timeout where the life of the stale value ends before. */
+  async #fasterThan(
+    flight: Flight,
+    call: Call,
+    item: Item,
+    load: Promise<unknown>,
+    ms: number,
+  ): Promise<unknown | typeof tooSlow> {
+    const value = await this.#patiently(flight, call, load, ms)
+    if (value !== tooSlow || isAlive(item, this.#context.now())) return value
+    const late = await this.#patiently(flight, call, load, call.settings.timeout - ms)
+    if (late === tooSlow) throw this.#timedOut(call)
+    return late
   }
 
   #hit(call: Call, item: Item): unknown {
@@ -278,122 +273,12 @@ export class Loading {
     flight.stale = found.usable
     if (found.usable !== undefined && this.#context.listeners.has('refresh'))
       this.#scope.tell('refresh', { key: call.key, reason })
-    const load = this.#load(flight, call, found).finally(() => {
+    const load = this.#runs.run(flight, call, found).finally(() => {
       this.#end(flight)
       call.part?.decided()
     })
     flight.load = load
     // Nobody may be waiting: a failure was told by an event, and must not end the process.
     load.catch(() => {})
-  }
-
-  async #load(flight: Flight, call: Call, found: Found): Promise<unknown> {
-    if (!call.settings.lock || this.#context.local || this.#context.store.swap === undefined)
-      return await this.#run(flight, call, found)
-    const lease = await this.#lease(call, found)
-    if (lease !== undefined && 'value' in lease) return lease.value
-    try {
-      return await this.#run(flight, call, lease === undefined ? found : await this.#lookAgain(call, found))
-    } finally {
-      await lease?.release().catch((error) => this.#context.degraded(error, 'getOrSet', call.key))
-    }
-  }
-
-  /**
-   * The lease on loading this key, or the item that its holder stored meanwhile, or `undefined` when the wait is over: a load
-   * without the lease is wasteful but right (RACES R19).
-   */
-  async #lease(call: Call, found: Found): Promise<Lease | Item | undefined> {
-    const record = recordKey('!', this.#scope.path, `load:${call.stored}`)
-    const until = this.#context.now() + call.settings.timeout
-    for (let pause = firstPoll; this.#context.now() < until; pause = Math.min(2 * pause, longestPoll)) {
-      try {
-        const lease = await Lease.acquire(this.#context, record, loadLeaseTtl)
-        if (lease !== undefined) return lease
-      } catch (error) {
-        this.#context.degraded(error, 'getOrSet', call.key)
-        return undefined
-      }
-      await new Promise<void>((resolve) => this.#context.settings.clock.after(pause, resolve))
-      const now = await this.#lookAgain(call, found)
-      if (this.#isNewer(now, found)) return now.usable
-    }
-    return undefined
-  }
-
-  async #lookAgain(call: Call, found: Found): Promise<Found> {
-    const again = await runAsync(this.#scope.lookupOrMiss(call.stored, 'getOrSet', 'miss'))
-    return again.raw === undefined ? { raw: undefined, usable: found.usable } : again
-  }
-
-  #isNewer(again: Found, found: Found): boolean {
-    return (
-      again.usable !== undefined &&
-      again.usable.version !== found.raw?.version &&
-      isFresh(again.usable, this.#context.now())
-    )
-  }
-
-  async #run(flight: Flight, call: Call, found: Found): Promise<unknown> {
-    const fence = await this.#raise(flight, call, found)
-    if (fence !== undefined && 'key' in fence) return fence.value
-    const context = new LoadContext(call.key, found.usable && this.#scope.published(found.usable, call.key), flight)
-    const started = this.#context.now()
-    let value: unknown
-    try {
-      value = await traceLoad(call.key, async () => this.#made(call, context))
-    } catch (error) {
-      this.#failed(call, flight, error, started)
-      if (fence !== undefined)
-        await this.#fill
-          .withdraw(flight, fence)
-          .catch((failure) => this.#context.degraded(failure, 'getOrSet', call.key))
-      throw error
-    }
-    const stored = fence !== undefined && (await this.#store(flight, fence, value, context, call))
-    this.#loaded(call, stored, started)
-    return value === notModified ? context.stale?.value : value
-  }
-
-  /** What the loader makes, unless a newer value still waits to be written to the database that the loader reads. */
-  #made(call: Call, context: LoadContext): unknown {
-    const queued = this.#scope.writer?.queued(this.#scope.writerKey(call.key))
-    if (queued === undefined) return call.loader(context)
-    return queued.deleted ? undefined : queued.value
-  }
-
-  #store(flight: Flight, fence: Fence, value: unknown, context: LoadContext, call: Call): Promise<boolean> {
-    const storing = this.#fill.store(flight, fence, value, context, call.options, call.settings, call.life)
-    this.#context.track(storing)
-    return storing
-  }
-
-  /** Nothing is stored without a fence: when the backend fails, the load still serves its callers. */
-  async #raise(flight: Flight, call: Call, found: Found): Promise<Fence | Item | undefined> {
-    try {
-      return await this.#fill.raise(flight, found.raw, call.settings, call.loader.length > 0)
-    } catch (error) {
-      this.#context.degraded(error, 'getOrSet', call.key)
-      return undefined
-    }
-  }
-
-  #failed(call: Call, flight: Flight, error: unknown, started: number): void {
-    const { recorder, listeners, pauses } = this.#context
-    recorder.loads += 1
-    recorder.loadFailures += 1
-    recorder.loadTime += this.#context.now() - started
-    if (flight.stale !== undefined) pauses.pause(call.stored, this.#context.now() + call.settings.retryAfter)
-    if (listeners.has('loadFailed')) this.#scope.tell('loadFailed', { key: call.key, error })
-  }
-
-  #loaded(call: Call, stored: boolean, started: number): void {
-    const { recorder, listeners } = this.#context
-    const ms = this.#context.now() - started
-    recorder.loads += 1
-    recorder.loadTime += ms
-    this.#context.pauses.resume(call.stored)
-    if (stored) this.#scope.countSet(call.key)
-    if (listeners.has('load')) this.#scope.tell('load', { key: call.key, ms, stored })
   }
 }

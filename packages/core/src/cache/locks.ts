@@ -4,8 +4,10 @@ import { type Duration, milliseconds } from '../protocol/duration.ts'
 import { recordKey } from '../protocol/keyspace.ts'
 import { createVersion } from '../protocol/version.ts'
 import type { Context } from './context.ts'
+import { checkSignal } from './get-or-set-options.ts'
 import { Lease } from './lease.ts'
-import type { Scope } from './scope.ts'
+import type { Operation } from './operation.ts'
+import { type Scope, swapTries } from './scope.ts'
 import { aborted } from './waiting.ts'
 import { checkFunction, checkKey } from './write-options.ts'
 
@@ -25,8 +27,14 @@ export interface LockHandle {
    * (Kleppmann, "How to do distributed locking", 2016).
    */
   readonly token: number
-  /** Aborted with `LOCK_LOST` when the lock ran out or was taken. */
+  /** Aborted with `LOCK_LOST` when the lock ran out or was taken, or its cache was closed. */
   readonly signal: AbortSignal
+}
+
+interface Wait {
+  readonly ttl: number
+  readonly wait: number
+  readonly signal: AbortSignal | undefined
 }
 
 const firstPoll = 10
@@ -47,22 +55,28 @@ export class Locks {
   async withLock<T>(key: string, work: (lock: LockHandle) => Promise<T> | T, options: LockOptions): Promise<T> {
     this.#scope.assertOpen('withLock')
     checkKey(key, 'withLock')
-    checkFunction(work, 'fn', 'withLock')
-    checkOptions(options, ['ttl', 'wait', 'signal'], 'withLock')
-    const ttl = milliseconds(options.ttl ?? 30_000, 'ttl', 'withLock')
-    if (ttl === 0) throw invalidArgument('ttl', options.ttl, 'more than 0', 'withLock')
-    const wait = milliseconds(options.wait ?? 10_000, 'wait', 'withLock')
+    checkFunction(work, 'work', 'withLock')
+    const wait = this.#checked(options)
     this.#scope.needsSwap('withLock')
-    const lease = await this.#acquire(key, ttl, wait, options.signal)
+    const lease = await this.#acquire(key, wait)
     return await this.#run(key, lease, work)
   }
 
-  async #acquire(key: string, ttl: number, wait: number, signal: AbortSignal | undefined): Promise<Lease> {
+  #checked(options: LockOptions): Wait {
+    checkOptions(options, ['ttl', 'wait', 'signal'], 'withLock')
+    const { ttl = 30_000, wait = 10_000, signal } = options
+    if (milliseconds(ttl, 'ttl', 'withLock') === 0) throw invalidArgument('ttl', ttl, 'more than 0', 'withLock')
+    checkSignal(signal, 'withLock')
+    return { ttl: milliseconds(ttl, 'ttl', 'withLock'), wait: milliseconds(wait, 'wait', 'withLock'), signal }
+  }
+
+  async #acquire(key: string, { ttl, wait, signal }: Wait): Promise<Lease> {
     const record = recordKey('!', this.#scope.path, `lock:${key}`)
     const until = this.#context.now() + wait
     for (let pause = firstPoll; ; pause = Math.min(2 * pause, longestPoll)) {
-      if (signal?.aborted === true) throw aborted(key, signal)
-      const lease = await Lease.acquire(this.#context, record, ttl).catch((error) => {
+      this.#scope.assertOpen('withLock')
+      if (signal?.aborted === true) throw aborted(key, signal, 'withLock')
+      const lease = await Lease.acquire(this.#context, record, ttl, false).catch((error) => {
         throw this.#context.failed(error, 'withLock', key)
       })
       if (lease !== undefined) return lease
@@ -81,6 +95,7 @@ export class Locks {
       }
       const stop = this.#context.settings.clock.after(ms, end, true)
       signal?.addEventListener('abort', end)
+      if (signal?.aborted === true) end()
     })
   }
 
@@ -88,9 +103,12 @@ export class Locks {
     const controller = new AbortController()
     lease.onLost = () => controller.abort(this.#lost(key))
     try {
-      const token = await this.#token(key)
+      const token = await this.#context.run(this.#token(key))
+      const held = await lease.renew().catch((error) => {
+        throw this.#context.failed(error, 'withLock', key)
+      })
       // The token was drawn under the lease only if it is still ours: a later holder may have drawn a smaller one meanwhile.
-      if (!(await lease.renew())) throw this.#lost(key)
+      if (!held) throw this.#lost(key)
       return await work({ token, signal: controller.signal })
     } finally {
       await lease.release().catch((error) => this.#context.degraded(error, 'withLock', key))
@@ -98,16 +116,17 @@ export class Locks {
   }
 
   /** The next number of the lock's counter. A new counter starts at the clock, above the tokens of one that was forgotten. */
-  async #token(key: string): Promise<number> {
-    const { store } = this.#context
+  *#token(key: string): Operation<number> {
     const record = recordKey('!', this.#scope.path, `token:${key}`)
-    for (;;) {
+    for (let tried = 0; tried < swapTries; tried += 1) {
+      yield* this.#scope.stepAside(tried)
+      const item = yield* this.#context.call('withLock', key, (store) => store.get(record))
       const now = this.#context.now()
-      const item = await store.get(record)
       const token = Math.max(now, ((item?.value as number | undefined) ?? 0) + 1)
       const next = { key: record, value: token, version: createVersion(), createdAt: now, expiresAt: now + tokenLife }
-      if ((await store.swap?.(record, item?.version, next)) === true) return token
+      if (yield* this.#scope.swap(record, item?.version, next, 'withLock')) return token
     }
+    throw this.#scope.conflict('withLock', key)
   }
 
   #busy(key: string, wait: number): CacheError {

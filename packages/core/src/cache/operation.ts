@@ -1,3 +1,5 @@
+import type { InFlight } from './in-flight.ts'
+
 /**
  * What a cache does, written once for stores that answer at once and for stores that answer later: a generator that yields
  * every answer of the store, a value or a promise, and gets the value back. `SyncCache` and `Cache` differ only in who runs it.
@@ -27,16 +29,26 @@ export function runSync<T>(operation: Operation<T>): T {
  * Runs an operation, waiting for each promise that it yields. As long as the store answers at once nothing else can run in
  * between, so that on a memory store every operation is atomic.
  */
-export function runAsync<T>(operation: Operation<T>): Promise<T> {
+export function runAsync<T>(operation: Operation<T>, inFlight?: InFlight): Promise<T> {
   try {
     let step = operation.next()
     while (!step.done) {
-      if (isPromise(step.value)) return runFrom(operation, step.value)
+      if (isPromise(step.value))
+        return inFlight === undefined ? runFrom(operation, step.value) : runCounted(operation, step.value, inFlight)
       step = operation.next(step.value)
     }
     return Promise.resolve(step.value)
   } catch (error) {
     return Promise.reject(error)
+  }
+}
+
+async function runCounted<T>(operation: Operation<T>, first: Promise<unknown>, inFlight: InFlight): Promise<T> {
+  inFlight.begin()
+  try {
+    return await runFrom(operation, first)
+  } finally {
+    inFlight.end()
   }
 }
 

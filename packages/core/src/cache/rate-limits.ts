@@ -3,7 +3,7 @@ import { type Duration, milliseconds } from '../protocol/duration.ts'
 import type { Item } from '../protocol/item.ts'
 import { recordKey } from '../protocol/keyspace.ts'
 import { createVersion } from '../protocol/version.ts'
-import type { Operation } from './operation.ts'
+import { type Operation, runAsync, runSync } from './operation.ts'
 import { type Scope, swapTries } from './scope.ts'
 import { checkKey } from './write-options.ts'
 
@@ -25,6 +25,17 @@ export interface RateLimitResult {
 /** What the record holds: when the current window began, the calls allowed in it and in the one before. */
 type Window = readonly [start: number, current: number, previous: number]
 
+interface Limit {
+  readonly limit: number
+  readonly window: number
+}
+
+/** A call that waits for its answer. */
+export interface WaitingCall extends Limit {
+  readonly resolve: (result: RateLimitResult) => void
+  readonly reject: (error: unknown) => void
+}
+
 /**
  * A sliding window counter: the calls allowed in the current fixed window and, by the share of it that still overlaps, in the
  * one before (as Cloudflare describes it in "How we built rate limiting capable of scaling to millions of domains", 2017).
@@ -32,26 +43,51 @@ type Window = readonly [start: number, current: number, previous: number]
  */
 export class RateLimits {
   readonly #scope: Scope
-  /** Calls of one process on one key queue up here, so that they do not fail each other's compare-and-set. */
-  readonly #queues = new Map<string, Promise<unknown>>()
 
   constructor(scope: Scope) {
     this.#scope = scope
   }
 
-  /** Runs one after the other with the calls for the same key in this process. */
-  queued(key: string, run: () => Promise<RateLimitResult>): Promise<RateLimitResult> {
-    const before = this.#queues.get(key)
-    const mine = before === undefined ? run() : before.then(run, run)
-    this.#queues.set(key, mine)
-    const leave = (): void => {
-      if (this.#queues.get(key) === mine) this.#queues.delete(key)
-    }
-    mine.then(leave, leave)
-    return mine
+  takeNow(key: string, options: RateLimitOptions): RateLimitResult {
+    const limit = this.#checked(key, options)
+    return runSync(this.#takeAll(this.#record(key), key, [limit]))[0] as RateLimitResult
   }
 
-  *take(key: string, options: RateLimitOptions): Operation<RateLimitResult> {
+  /** Calls of this process on one key that come while an earlier one is on its way go together, in one compare-and-set. */
+  async take(key: string, options: RateLimitOptions): Promise<RateLimitResult> {
+    const limit = this.#checked(key, options)
+    const record = this.#record(key)
+    const { context } = this.#scope
+    if (context.local) return (await runAsync(this.#takeAll(record, key, [limit])))[0] as RateLimitResult
+    const { limited } = context.share
+    const waiting = limited.get(record)
+    return await new Promise<RateLimitResult>((resolve, reject) => {
+      const call = { ...limit, resolve, reject }
+      if (waiting !== undefined) waiting.push(call)
+      else {
+        limited.set(record, [call])
+        void this.#serve(record, key)
+      }
+    })
+  }
+
+  async #serve(record: string, key: string): Promise<void> {
+    const { context } = this.#scope
+    const { limited } = context.share
+    const waiting = limited.get(record) ?? []
+    while (waiting.length > 0) {
+      const calls = waiting.splice(0)
+      try {
+        const results = await context.run(this.#takeAll(record, key, calls))
+        for (const [index, call] of calls.entries()) call.resolve(results[index] as RateLimitResult)
+      } catch (error) {
+        for (const call of calls) call.reject(error)
+      }
+    }
+    limited.delete(record)
+  }
+
+  #checked(key: string, options: RateLimitOptions): Limit {
     this.#scope.assertOpen('rateLimit')
     checkKey(key, 'rateLimit')
     checkOptions(options, ['limit', 'window'], 'rateLimit')
@@ -60,28 +96,49 @@ export class RateLimits {
     if (window === 0 || window === Infinity)
       throw invalidArgument('window', options.window, 'a length of time above 0 that ends', 'rateLimit')
     this.#scope.needsSwap('rateLimit')
-    const record = recordKey('~', this.#scope.path, key)
+    return { limit, window }
+  }
+
+  #record(key: string): string {
+    return recordKey('~', this.#scope.path, key)
+  }
+
+  *#takeAll(record: string, key: string, calls: readonly Limit[]): Operation<RateLimitResult[]> {
     for (let tried = 0; tried < swapTries; tried += 1) {
+      yield* this.#scope.stepAside(tried)
       const item = yield* this.#scope.context.call('rateLimit', key, (store) => store.get(record))
       const now = this.#scope.context.now()
-      const counted = roll(item?.value as Window | undefined, window, now)
-      const free = limit - counted[1] - weight(counted, window, now)
-      if (free < 1) return { allowed: false, remaining: 0, resetAt: nextFree(counted, limit, window) }
-      const taken: Window = [counted[0], counted[1] + 1, counted[2]]
-      const next: Item = {
-        key: record,
-        value: taken,
-        version: createVersion(),
-        createdAt: now,
-        expiresAt: counted[0] + 2 * window,
-      }
-      if (yield* this.#scope.swap(record, item?.version, next, 'rateLimit')) {
-        const remaining = Math.floor(free - 1)
-        return { allowed: true, remaining, resetAt: remaining > 0 ? now : nextFree(taken, limit, window) }
-      }
+      const { results, counted, expiresAt } = takeInTurn(item?.value as Window | undefined, calls, now)
+      // Whoever is refused changes nothing.
+      if (counted === undefined) return results
+      const next: Item = { key: record, value: counted, version: createVersion(), createdAt: now, expiresAt }
+      if (yield* this.#scope.swap(record, item?.version, next, 'rateLimit')) return results
     }
     throw this.#scope.conflict('rateLimit', key)
   }
+}
+
+/** The answers to calls that come one after the other, and the record after them; no record where none was allowed. */
+function takeInTurn(
+  before: Window | undefined,
+  calls: readonly Limit[],
+  now: number,
+): { results: RateLimitResult[]; counted: Window | undefined; expiresAt: number } {
+  let counted = before
+  let allowed: Window | undefined
+  let expiresAt = 0
+  const results = calls.map(({ limit, window }): RateLimitResult => {
+    const rolled = roll(counted, window, now)
+    if (free(rolled, limit, window, now) < 1)
+      return { allowed: false, remaining: 0, resetAt: nextFree(rolled, limit, window) }
+    const taken: Window = [rolled[0], rolled[1] + 1, rolled[2]]
+    counted = taken
+    allowed = taken
+    expiresAt = Math.max(expiresAt, rolled[0] + 2 * window)
+    const remaining = free(taken, limit, window, now)
+    return { allowed: true, remaining, resetAt: remaining > 0 ? now : nextFree(taken, limit, window) }
+  })
+  return { results, counted: allowed, expiresAt }
 }
 
 /** The record moved on to the window that holds `now`. A clock that lags behind the record's stays in the record's window (R16). */
@@ -91,15 +148,20 @@ function roll(counted: Window | undefined, window: number, now: number): Window 
   return start >= counted[0] + window ? [start, 0, counted[1]] : counted
 }
 
-/** Calls of the window before that still count. */
-function weight(counted: Window, window: number, now: number): number {
-  const over = Math.min(1, Math.max(0, (now - counted[0]) / window))
-  return counted[2] * (1 - over)
+/** Calls that fit right now, a whole number of 0 or more: those of the window before count by the share that still overlaps. */
+function free([start, current, previous]: Window, limit: number, window: number, now: number): number {
+  const over = Math.min(window, Math.max(0, now - start))
+  return Math.max(0, limit - current - Math.ceil((previous * (window - over)) / window))
 }
 
 /** The first instant at which one more call fits, if nobody calls before. */
 function nextFree([start, current, previous]: Window, limit: number, window: number): number {
-  const free = limit - current - 1
-  if (free >= 0) return Math.ceil(start + window * (previous === 0 ? 0 : Math.max(0, 1 - free / previous)))
-  return Math.ceil(start + window + window * Math.max(0, 1 - (limit - 1) / current))
+  const room = limit - current - 1
+  if (room >= 0) return start + untilWeighs(previous, room, window)
+  return start + window + untilWeighs(current, limit - 1, window)
+}
+
+/** Milliseconds of a window after which `calls` of the window before weigh no more than `room`. */
+function untilWeighs(calls: number, room: number, window: number): number {
+  return calls <= room ? 0 : Math.ceil(window - (room * window) / calls)
 }

@@ -6,11 +6,11 @@ import { createVersion } from '../protocol/version.ts'
 import type { Context } from './context.ts'
 import type { CacheEventName, CacheEvents, Told } from './events.ts'
 import type { Flight } from './flights.ts'
-import { type Instants, instants, jittered, type Lifetime, lifetime } from './lifetime.ts'
+import { hasLife, type Instants, instants, jittered, type Lifetime, lifetime } from './lifetime.ts'
 import { answer, answers, isPromise, type MaybePromise, type Operation } from './operation.ts'
 import { deleteAll } from './store.ts'
 import { type TagVersions, tagRecord } from './tags.ts'
-import { checkKey, checkKeys, checkWriteOptions, type WriteOptions } from './write-options.ts'
+import { checkKey, checkKeys, checkValue, checkWriteOptions, type WriteOptions } from './write-options.ts'
 import type { WriterEntry } from './writer.ts'
 
 /** What a look-up found. */
@@ -32,8 +32,10 @@ export interface QueuedChange {
 export interface WriterPort {
   put(entries: readonly WriterEntry[]): MaybePromise<void>
   remove(keys: readonly string[]): MaybePromise<void>
-  /** The change of this key that the database does not have yet. */
-  queued(key: string): QueuedChange | undefined
+  /** Resolves to the change of this key that the database does not have yet. */
+  queued(key: string): MaybePromise<QueuedChange | undefined>
+  /** From now on nothing waits for room: `close` follows. */
+  end(): void
   /** Resolves when everything that was taken on is written. */
   close(): Promise<void>
 }
@@ -44,6 +46,10 @@ const nothing: Found = { raw: undefined, usable: undefined }
 
 /** How often an operation starts again when others change the key between its read and its compare-and-set. */
 export const swapTries = 100
+/** From this try on it first steps aside for a moment, of random length, so that many processes do not lose against each other for ever. */
+const patientTries = 8
+const longestStepAside = 20
+const noTurn = (): void => {}
 
 /** One namespace of a cache: its keys, look-ups, items, counts and events, for the operations that are built of them. */
 export class Scope {
@@ -69,10 +75,9 @@ export class Scope {
     })
   }
 
-  /** The key by which the application's database knows it. */
+  /** The key by which the application's database knows it: made as for a backend, below the namespace of the cache itself. */
   writerKey(key: string): string {
-    const inner = namespacePath(this.segments.slice(this.context.segments.length))
-    return inner === '' ? key : `${inner}:${key}`
+    return itemKey(namespacePath(this.segments.slice(this.context.segments.length)), key)
   }
 
   /** Emits an event; ask the listeners first, so that nothing is built when nobody listens. */
@@ -88,6 +93,13 @@ export class Scope {
     const changed = transformKey(key)
     if (typeof changed !== 'string') throw invalidArgument('what transformKey returns', changed, 'a string', operation)
     return itemKey(this.path, changed)
+  }
+
+  /** A promise cannot come back from a cache whose answers are promises. */
+  checkValue(value: unknown, operation: string): void {
+    checkValue(value, operation)
+    if (!this.context.synchronous && isPromise(value))
+      throw invalidArgument('value', value, 'a value that is there already: await a promise first', operation)
   }
 
   *lookup(stored: string, operation: string): Operation<Found> {
@@ -109,13 +121,9 @@ export class Scope {
     checkKeys(keys, operation)
     const stored = keys.map((key) => this.stored(key, operation))
     if (stored.length === 0) return []
-    const { getMany } = this.context.store
     try {
-      const raws =
-        getMany === undefined
-          ? yield* answers(stored.map((key) => this.#getOne(key, operation, failure)))
-          : yield* this.context.call(operation, undefined, (store) => store.getMany?.(stored) ?? [])
-      return yield* this.context.guard(operation, undefined, this.#validated(raws))
+      const raws = yield* this.#getAll(stored, operation, failure)
+      return yield* this.#validated(raws, operation, failure)
     } catch (error) {
       if (failure === 'reject') throw error
       return stored.map(() => nothing)
@@ -169,7 +177,9 @@ export class Scope {
     if (this.context.listeners.miss) this.tell('miss', { key })
   }
 
-  countSet(key: string): void {
+  /** An item that had no life (`ttl` 0) was not stored. */
+  countSet(key: string, item?: Item): void {
+    if (item !== undefined && !hasLife(item)) return
     this.context.recorder.sets += 1
     if (this.context.listeners.has('set')) this.tell('set', { key })
   }
@@ -204,17 +214,44 @@ export class Scope {
 
   /** Waits for results that are being stored without a condition: they must not land after what comes now. */
   *settled(matches: (flight: Flight) => boolean): Operation<void> {
-    const pending = this.context.share.flights.storing(matches)
-    if (pending !== undefined) yield* answer(pending)
+    const { flights } = this.context.share
+    for (let pending = flights.storing(matches); pending !== undefined; pending = flights.storing(matches))
+      yield* answer(pending)
+  }
+
+  /** The function that ends this operation's turn on a key; where every operation is one step, there are no turns. */
+  *turn(stored: string): Operation<() => void> {
+    if (this.context.local && this.writer === undefined) return noTurn
+    return yield* answer(this.context.share.turns.take(stored))
+  }
+
+  /** Runs an operation in its turn on all these keys. */
+  *inTurn<T>(stored: readonly string[], inner: Operation<T>): Operation<T> {
+    const ends: (() => void)[] = []
+    try {
+      // In one order, whoever asks: two that hold each other's keys would wait for ever.
+      for (const key of [...new Set(stored)].sort()) ends.push(yield* this.turn(key))
+      return yield* inner
+    } finally {
+      for (const end of ends) end()
+    }
+  }
+
+  /** Before another try of a compare-and-set that was lost `tried` times. */
+  *stepAside(tried: number): Operation<void> {
+    if (tried < patientTries || this.context.local) return
+    const { clock, random } = this.context.settings
+    const ms = random() * Math.min(2 ** (tried - patientTries), longestStepAside)
+    yield* answer(new Promise<void>((resolve) => clock.after(ms, resolve, true)))
   }
 
   /** Writes to the application's database; when that fails, the cache must not go on serving what may have been replaced. */
-  *write(entries: readonly WriterEntry[], stored: readonly string[]): Operation<void> {
+  *write(entries: readonly WriterEntry[], stored: readonly string[], operation: string): Operation<void> {
     try {
       yield* answer(this.writer?.put(entries.map(({ key, value }) => ({ key: this.writerKey(key), value }))))
     } catch (error) {
       this.fence(stored)
-      yield* this.context.call('set', undefined, (store) => deleteAll(store, stored))
+      yield* this.context.call(operation, undefined, (store) => deleteAll(store, stored))
       throw error
     }
   }
@@ -235,10 +272,16 @@ export class Scope {
     return { raw, usable: raw }
   }
 
+  *#getAll(stored: readonly string[], operation: string, failure: ReadFailure): Operation<(Item | undefined)[]> {
+    if (this.context.store.getMany === undefined)
+      return yield* answers(stored.map((key) => this.#getOne(key, operation, failure)))
+    return yield* this.context.call(operation, undefined, (store) => store.getMany?.(stored) ?? [])
+  }
+
   #getOne(stored: string, operation: string, failure: ReadFailure): MaybePromise<Item | undefined> {
     const failed = (error: unknown): undefined => {
-      const failure_ = this.context.failed(error, operation, stored)
-      if (failure === 'reject') throw failure_
+      const told = this.context.failed(error, operation, stored)
+      if (failure === 'reject') throw told
       return undefined
     }
     try {
@@ -249,15 +292,30 @@ export class Scope {
     }
   }
 
-  *#validated(raws: readonly (Item | undefined)[]): Operation<Found[]> {
-    const records = new Set<string>()
-    for (const raw of raws) for (const record in raw?.tags) records.add(record)
-    const current = records.size === 0 ? {} : yield* this.context.tags.current([...records])
+  *#validated(raws: readonly (Item | undefined)[], operation: string, failure: ReadFailure): Operation<Found[]> {
+    const current = yield* this.#currentTags(raws, operation, failure)
     return raws.map((raw) => {
       if (raw === undefined || raw.value === undefined) return { raw, usable: undefined }
       const { tags } = raw
       const valid = tags === undefined || Object.keys(tags).every((record) => tags[record] === current[record])
       return { raw, usable: valid ? raw : undefined }
     })
+  }
+
+  /** Versions of all tags of these items. When they cannot be read, only the items that have tags are misses. */
+  *#currentTags(
+    raws: readonly (Item | undefined)[],
+    operation: string,
+    failure: ReadFailure,
+  ): Operation<Record<string, unknown>> {
+    const records = new Set<string>()
+    for (const raw of raws) for (const record in raw?.tags) records.add(record)
+    if (records.size === 0) return {}
+    try {
+      return yield* this.context.guard(operation, undefined, this.context.tags.current([...records]))
+    } catch (error) {
+      if (failure === 'reject') throw error
+      return {}
+    }
   }
 }

@@ -1,9 +1,14 @@
 import type { CacheBackend, SyncCacheBackend } from '../protocol/backend.ts'
 import { Flights } from './flights.ts'
+import type { WaitingCall } from './rate-limits.ts'
+import { Turns } from './turns.ts'
 
 /** What all caches over one backend object have in common, so that two caches on it neither race nor close it under each other. */
 export class Share {
   readonly flights: Flights = new Flights()
+  readonly turns: Turns = new Turns()
+  /** Calls of rate limits by record, while one of them is on its way. */
+  readonly limited: Map<string, WaitingCall[]> = new Map()
   /** Caches that are open; the last one closes the backend (RACES R36). */
   caches = 0
   /** Counts the tag records that this process changed: what was valid at this count still is, where nobody else writes. */

@@ -45,14 +45,16 @@ class Peek implements Reader {
 /** `setMany`, or the loop that it stands for. */
 export function setAll(store: Store, items: readonly Item[]): MaybePromise<void> {
   if (store.setMany !== undefined) return store.setMany(items)
-  const done = items.map((item) => store.set(item))
+  // They are sent together: of duplicates only the last, because nothing orders them.
+  const last = new Map(items.map((item) => [item.key, item]))
+  const done = [...last.values()].map((item) => store.set(item))
   if (done.some(isPromise)) return Promise.all(done).then(() => undefined)
 }
 
 /** `deleteMany`, or the loop that it stands for. */
 export function deleteAll(store: Store, keys: readonly string[]): MaybePromise<number> {
   if (store.deleteMany !== undefined) return store.deleteMany(keys)
-  const done = keys.map((key) => store.delete(key))
+  const done = [...new Set(keys)].map((key) => store.delete(key))
   const count = (all: readonly boolean[]): number => all.filter(Boolean).length
   return done.some(isPromise) ? Promise.all(done).then(count) : count(done as boolean[])
 }

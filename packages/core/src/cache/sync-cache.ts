@@ -1,38 +1,28 @@
-import { checkOptions, invalidArgument } from '../protocol/argument.ts'
-import type { CacheBackend, SyncCacheBackend } from '../protocol/backend.ts'
+import { invalidArgument } from '../protocol/argument.ts'
+import type { SyncCacheBackend } from '../protocol/backend.ts'
 import type { Duration } from '../protocol/duration.ts'
 import type { Item } from '../protocol/item.ts'
 import { itemKey } from '../protocol/keyspace.ts'
 import type { Stats } from '../protocol/stats.ts'
 import { BackendEvents } from './backend-events.ts'
-import type { ReadOptions } from './cache.ts'
-import {
-  checkBackend,
-  namespaceSegments,
-  readFailure,
-  resolveSettings,
-  type SyncCacheOptions,
-  syncCacheOptionNames,
-} from './cache-options.ts'
-import { ConditionalWrites } from './conditional-writes.ts'
-import { Context } from './context.ts'
+import { namespaceName, type SyncOptions } from './cache-options.ts'
+import { ConditionalWrites, type CountOptions } from './conditional-writes.ts'
+import type { Context } from './context.ts'
 import { type CacheEventName, type CacheEvents, Listeners } from './events.ts'
 import { isFresh } from './lifetime.ts'
+import { openSyncScope } from './open-scope.ts'
 import { runSync } from './operation.ts'
 import { type RateLimitOptions, type RateLimitResult, RateLimits } from './rate-limits.ts'
+import { type ReadOptions, resolveReadOptions } from './read-options.ts'
 import { Reads } from './reads.ts'
 import type { Recorder } from './recorder.ts'
 import { Scope } from './scope.ts'
 import type { Reader } from './store.ts'
-import { loadSync } from './sync-loading.ts'
-import { checkFunction, checkWriteOptions, type WriteOptions } from './write-options.ts'
+import { type SyncBatchLoader, type SyncLoader, SyncLoading } from './sync-loading.ts'
+import type { SyncGetOrSetOptions } from './sync-options.ts'
+import { type SyncWrapOptions, wrapSync } from './wrap.ts'
+import { checkFunction, type WriteOptions } from './write-options.ts'
 import { type Entries, Writes } from './writes.ts'
-
-/** Options of `SyncCache`. */
-export interface SyncOptions extends SyncCacheOptions {
-  /** Where items are kept: a synchronous backend, or a backend with a synchronous side (`sync`), such as memory. */
-  readonly backend: CacheBackend | SyncCacheBackend
-}
 
 /**
  * `Cache` for backends that answer without waiting: the same names, the same meaning, values instead of promises, errors thrown.
@@ -44,6 +34,7 @@ export class SyncCache<Value = unknown> {
   readonly #reads: Reads
   readonly #writes: Writes
   readonly #conditional: ConditionalWrites
+  readonly #loading: SyncLoading
   readonly #rateLimits: RateLimits
   #reader: Reader | undefined
   readonly #recorder: Recorder
@@ -53,7 +44,7 @@ export class SyncCache<Value = unknown> {
 
   /** `parent` is for `namespace` alone. */
   constructor(options: SyncOptions, parent?: Scope) {
-    this.#scope = parent ?? openScope(options)
+    this.#scope = parent ?? openSyncScope(options)
     this.#context = this.#scope.context
     this.#events = parent === undefined ? new BackendEvents(this.#scope) : undefined
     this.#recorder = this.#context.recorder
@@ -61,6 +52,7 @@ export class SyncCache<Value = unknown> {
     this.#reads = new Reads(this.#scope)
     this.#writes = new Writes(this.#scope)
     this.#conditional = new ConditionalWrites(this.#scope)
+    this.#loading = new SyncLoading(this.#scope)
     this.#rateLimits = new RateLimits(this.#scope)
     this.#reader = this.#context.reader
     this.#plainKeys = this.#scope.path === '' && this.#context.settings.transformKey === undefined
@@ -95,15 +87,24 @@ export class SyncCache<Value = unknown> {
   }
 
   /** The value, made by `loader` and stored when there is none; a stale value when the loader throws and one may be served. */
-  getOrSet<T extends Value = Value>(key: string, loader: () => T | undefined, options?: WriteOptions): T {
-    const item = typeof loader === 'function' ? this.#readily(key) : undefined
-    if (item !== undefined) {
-      this.#countHit(key)
-      return item.value as T
+  getOrSet<T extends Value = Value>(key: string, loader: SyncLoader<T>, options?: SyncGetOrSetOptions): T {
+    if (typeof loader === 'function' && (options === undefined || options?.forceRefresh === undefined)) {
+      const item = options === null ? undefined : this.#readily(key)
+      if (item !== undefined) {
+        this.#countHit(key)
+        return item.value as T
+      }
     }
-    checkFunction(loader, 'loader', 'getOrSet')
-    checkWriteOptions(options, 'getOrSet')
-    return runSync(loadSync(this.#scope, key, loader, options)) as T
+    return runSync(this.#loading.getOrSet(key, loader, options === undefined ? {} : options)) as T
+  }
+
+  /** `getOrSet` for many keys, with one load for all that are missing; values in the order of the keys. */
+  getOrSetMany<T extends Value = Value>(
+    keys: readonly string[],
+    loader: SyncBatchLoader<T>,
+    options: SyncGetOrSetOptions = {},
+  ): (T | undefined)[] {
+    return runSync(this.#loading.getOrSetMany(keys, loader, options)) as (T | undefined)[]
   }
 
   set(key: string, value: Value, options?: WriteOptions): void {
@@ -131,20 +132,15 @@ export class SyncCache<Value = unknown> {
     change: (current: T | undefined) => T | undefined,
     options?: WriteOptions,
   ): T | undefined {
-    checkFunction(change, 'change', 'update')
     return runSync(this.#conditional.update(key, change as (current: unknown) => unknown, options)) as T | undefined
   }
 
-  increment(key: string, delta = 1, options: { readonly ttl?: Duration } = {}): number {
-    checkOptions(options, ['ttl'], 'increment')
-    return runSync(this.#conditional.increment(key, delta, options.ttl, 'increment'))
+  increment(key: string, delta = 1, options: CountOptions = {}): number {
+    return runSync(this.#conditional.increment(key, delta, options, 'increment'))
   }
 
-  decrement(key: string, delta = 1, options: { readonly ttl?: Duration } = {}): number {
-    checkOptions(options, ['ttl'], 'decrement')
-    return runSync(
-      this.#conditional.increment(key, typeof delta === 'number' ? -delta : delta, options.ttl, 'decrement'),
-    )
+  decrement(key: string, delta = 1, options: CountOptions = {}): number {
+    return runSync(this.#conditional.increment(key, typeof delta === 'number' ? -delta : delta, options, 'decrement'))
   }
 
   touch(key: string, options?: Pick<WriteOptions, 'ttl' | 'staleFor'>): boolean {
@@ -179,6 +175,14 @@ export class SyncCache<Value = unknown> {
     runSync(this.#writes.clear())
   }
 
+  /** The function with its results cached, under keys made from its arguments without collisions. */
+  wrap<Arguments extends readonly unknown[], Result extends Value>(
+    fn: (...args: Arguments) => Result,
+    options: SyncWrapOptions<Arguments>,
+  ): (...args: Arguments) => Result {
+    return wrapSync(this as unknown as SyncCache<Result>, fn, options)
+  }
+
   *keys(prefix = ''): Generator<string, void, undefined> {
     this.#scope.assertOpen('keys')
     if (typeof prefix !== 'string') throw invalidArgument('prefix', prefix, 'a string', 'keys')
@@ -192,12 +196,12 @@ export class SyncCache<Value = unknown> {
 
   namespace<T extends Value = Value>(name: string): SyncCache<T> {
     this.#scope.assertOpen('namespace')
-    const segments = [...this.#scope.segments, ...namespaceSegments(name, 'namespace')]
+    const segments = [...this.#scope.segments, namespaceName(name)]
     return new SyncCache<T>({} as SyncOptions, new Scope(this.#context, segments))
   }
 
   rateLimit(key: string, options: RateLimitOptions): RateLimitResult {
-    return runSync(this.#rateLimits.take(key, options))
+    return this.#rateLimits.takeNow(key, options)
   }
 
   stats(): Stats {
@@ -207,6 +211,7 @@ export class SyncCache<Value = unknown> {
   }
 
   on<Name extends CacheEventName>(name: Name, listener: (event: CacheEvents[Name]) => void): () => void {
+    this.#scope.assertOpen('on')
     if (!Listeners.isName(name)) throw invalidArgument('event', name, `one of ${Listeners.names.join(', ')}`, 'on')
     checkFunction(listener, 'listener', 'on')
     this.#context.onListener(name)
@@ -263,42 +268,7 @@ export class SyncCache<Value = unknown> {
     return value
   }
 
-  #readOptions(options: ReadOptions, operation: string): { failure: 'miss' | 'reject'; stale: boolean } {
-    checkOptions(options, ['stale', 'readFailure'], operation)
-    const { stale } = options
-    if (stale !== undefined && typeof stale !== 'boolean')
-      throw invalidArgument('stale', stale, 'true or false', operation)
-    return {
-      failure: readFailure(options.readFailure, this.#context.settings.load.readFailure, operation),
-      stale: stale === true,
-    }
+  #readOptions(options: ReadOptions, operation: string): ReturnType<typeof resolveReadOptions> {
+    return resolveReadOptions(options, this.#context.settings.load.readFailure, operation)
   }
-}
-
-function openScope(options: SyncOptions): Scope {
-  checkOptions(options, syncCacheOptionNames, 'new SyncCache')
-  checkBackend(options.backend, 'new SyncCache')
-  const { backend } = options
-  const store = syncStore(backend)
-  const settings = resolveSettings(options, 'new SyncCache')
-  const segments = namespaceSegments(options.namespace, 'new SyncCache')
-  const context = new Context(backend, store, true, settings, segments)
-  context.share.caches += 1
-  return new Scope(context, segments)
-}
-
-function syncStore(backend: CacheBackend | SyncCacheBackend): SyncCacheBackend {
-  if ('sync' in backend && backend.sync !== undefined) return backend.sync
-  // A synchronous backend has nothing to tell it from an asynchronous one but its answers.
-  const answer: unknown = backend.get('')
-  if (answer instanceof Promise) {
-    answer.catch(() => {})
-    throw invalidArgument(
-      'backend',
-      backend,
-      'a backend that answers without waiting, or one with a member sync',
-      'new SyncCache',
-    )
-  }
-  return backend as SyncCacheBackend
 }

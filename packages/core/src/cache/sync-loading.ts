@@ -1,94 +1,195 @@
+import { invalidArgument } from '../protocol/argument.ts'
+import type { Item } from '../protocol/item.ts'
+import type { LoadSettings } from './cache-options.ts'
+import type { Context } from './context.ts'
+import { type Fence, Fill, type Keeping } from './fill.ts'
 import { Flight } from './flights.ts'
 import { isFresh, lifetime } from './lifetime.ts'
-import { answer, type Operation } from './operation.ts'
+import { LoadContext, notModified } from './load-context.ts'
+import type { Operation } from './operation.ts'
 import type { Found, Scope } from './scope.ts'
-import type { WriteOptions } from './write-options.ts'
+import { resolveSyncOptions, type SyncGetOrSetOptions } from './sync-options.ts'
+import { tagRecord } from './tags.ts'
+import { checkFunction, checkKeys } from './write-options.ts'
+import { type Entries, pairsOf } from './writes.ts'
+
+/** Makes the value of a key at once. `undefined` means "not there" and is not stored; `null` is a value. */
+export type SyncLoader<Value> = (context: Omit<LoadContext, 'signal'>) => Value | undefined | typeof notModified
+
+/** Makes the values of several keys at once. A key that is missing from the result is "not there" and not stored. */
+export type SyncBatchLoader<Value> = (keys: readonly string[]) => Entries<Value>
+
+/** A key that is being loaded. */
+interface Run {
+  readonly key: string
+  readonly found: Found
+  readonly flight: Flight
+  readonly fence: Fence
+  readonly load: LoadContext
+}
 
 /**
  * `getOrSet` where nothing waits. Only the loader itself can change the key meanwhile; then its result is returned and not
  * stored (RACES R1, R4, R5).
  */
-export function* loadSync(
-  scope: Scope,
-  key: string,
-  loader: () => unknown,
-  options: WriteOptions | undefined,
-): Operation<unknown> {
-  scope.assertOpen('getOrSet')
-  const stored = scope.stored(key, 'getOrSet')
-  const { context } = scope
-  const found = yield* scope.lookupOrMiss(stored, 'getOrSet', context.settings.load.readFailure)
-  const item = found.usable
-  if (item !== undefined && isFresh(item, context.now())) {
-    scope.countHit(key, false)
+export class SyncLoading {
+  readonly #scope: Scope
+  readonly #context: Context
+  readonly #fill: Fill
+
+  constructor(scope: Scope) {
+    this.#scope = scope
+    this.#context = scope.context
+    this.#fill = new Fill(scope)
+  }
+
+  *getOrSet(key: string, loader: SyncLoader<unknown>, options: SyncGetOrSetOptions): Operation<unknown> {
+    const { stored, keeping } = this.#checked([key], loader, options, 'getOrSet')
+    const { readFailure } = keeping.settings
+    const found = yield* this.#scope.lookupOrMiss(stored[0] as string, 'getOrSet', readFailure)
+    const loaded = yield* this.#load([key], [found], stored, keeping, loader.length > 0, (runs) =>
+      runs.map((run) => loader(run.load)),
+    )
+    return loaded[0]
+  }
+
+  *getOrSetMany(
+    keys: readonly string[],
+    loader: SyncBatchLoader<unknown>,
+    options: SyncGetOrSetOptions,
+  ): Operation<unknown[]> {
+    this.#scope.assertOpen('getOrSetMany')
+    checkKeys(keys, 'getOrSetMany')
+    const unique = [...new Set(keys)]
+    const { stored, keeping } = this.#checked(unique, loader, options, 'getOrSetMany')
+    const found = yield* this.#scope.lookupMany(unique, 'getOrSetMany', keeping.settings.readFailure)
+    const values = yield* this.#load(unique, found, stored, keeping, false, (runs) => {
+      const loaded = new Map(loadedPairs(loader(runs.map((run) => run.key))))
+      return runs.map((run) => loaded.get(run.key))
+    })
+    const byKey = new Map(unique.map((key, index) => [key, values[index]]))
+    return keys.map((key) => byKey.get(key))
+  }
+
+  #checked(
+    keys: readonly string[],
+    loader: unknown,
+    options: SyncGetOrSetOptions,
+    operation: string,
+  ): { readonly stored: readonly string[]; readonly keeping: Keeping } {
+    this.#scope.assertOpen(operation)
+    const stored = keys.map((key) => this.#scope.stored(key, operation))
+    checkFunction(loader, 'loader', operation)
+    const settings = resolveSyncOptions(options, this.#context.settings.load, operation)
+    return { stored, keeping: { options, settings, life: lifetime(options, this.#context.settings.life, operation) } }
+  }
+
+  /** The values of all these keys: those that are there, and those that `make` makes of the others, all at once. */
+  *#load(
+    keys: readonly string[],
+    found: readonly Found[],
+    stored: readonly string[],
+    keeping: Keeping,
+    namesTags: boolean,
+    make: (runs: readonly Run[]) => readonly unknown[],
+  ): Operation<unknown[]> {
+    const values: unknown[] = []
+    const runs = new Map<number, Run>()
+    for (const [index, key] of keys.entries()) {
+      const item = this.#servable(found[index] as Found, stored[index] as string, keeping)
+      if (item !== undefined) values[index] = this.#serve(key, item)
+      else runs.set(index, yield* this.#begin(key, stored[index] as string, found[index] as Found, keeping, namesTags))
+    }
+    if (runs.size === 0) return values
+    const all = [...runs.values()]
+    const started = this.#context.now()
+    const made = this.#made(all, make, started, keeping.settings)
+    for (const [position, [index, run]] of [...runs].entries())
+      values[index] =
+        made === undefined
+          ? this.#serve(run.key, run.found.usable as Item)
+          : yield* this.#store(run, made[position], started, keeping)
+    return values
+  }
+
+  /** The item that is served without a load. */
+  #servable({ usable }: Found, stored: string, { options }: Keeping): Item | undefined {
+    if (usable === undefined || (options as SyncGetOrSetOptions).forceRefresh === true) return undefined
+    const now = this.#context.now()
+    return isFresh(usable, now) || this.#context.pauses.paused(stored, now) ? usable : undefined
+  }
+
+  #serve(key: string, item: Item): unknown {
+    const stale = !isFresh(item, this.#context.now())
+    this.#scope.countHit(key, stale)
+    if (stale) this.#scope.tellStale(key, 'loadFailed')
     return item.value
   }
-  if (item !== undefined && context.pauses.paused(stored, context.now())) return staleValue(scope, key, item.value)
-  const tags = yield* scope.capture(options?.tags, 'getOrSet')
-  const flight = new Flight(stored, Object.keys(tags ?? {}), context.now())
-  // A load of a Cache on the same backend may be under way; this one is newer, and its result is fenced off.
-  context.share.flights.fence(stored)
-  context.share.flights.add(flight)
-  let value: unknown
-  try {
-    value = loader()
-  } catch (error) {
-    if (!failed(scope, key, stored, found, error, flight.startedAt)) throw error
-    return staleValue(scope, key, item?.value)
-  } finally {
-    context.share.flights.end(flight)
-  }
-  scope.countMiss(key)
-  yield* store(scope, key, value, flight, tags, options)
-  return value
-}
 
-function* store(
-  scope: Scope,
-  key: string,
-  value: unknown,
-  flight: Flight,
-  tags: Readonly<Record<string, string>> | undefined,
-  options: WriteOptions | undefined,
-): Operation<void> {
-  const { context } = scope
-  const ms = context.now() - flight.startedAt
-  context.recorder.loads += 1
-  context.recorder.loadTime += ms
-  context.pauses.resume(flight.key)
-  let stored = false
-  if (value !== undefined && !flight.fenced) {
-    const life = lifetime(options, context.settings.life, 'getOrSet')
-    const { nullTtl } = context.settings.load
-    const chosen = value === null && nullTtl !== undefined ? { ...life, ttl: nullTtl } : life
-    try {
-      yield* answer(context.store.set(scope.makeItem(flight.key, value, chosen, tags, options?.cost)))
-      stored = true
-      scope.countSet(key)
-    } catch (error) {
-      context.degraded(error, 'getOrSet', key)
+  *#begin(key: string, stored: string, found: Found, keeping: Keeping, namesTags: boolean): Operation<Run> {
+    const { flights } = this.#context.share
+    const records = [...new Set(keeping.options.tags ?? [])].map((tag) => tagRecord(this.#scope.path, tag))
+    const flight = new Flight(stored, records, this.#context.now(), Infinity)
+    const fence = (yield* this.#fill.raise(flight, found.raw, keeping.settings, namesTags)) as Fence
+    // A load of a Cache on the same backend may be under way; this one is newer, and its result is fenced off.
+    flights.fence(stored)
+    flights.add(flight)
+    const { usable } = found
+    return {
+      key,
+      found,
+      flight,
+      fence,
+      load: new LoadContext(key, usable && this.#scope.published(usable, key), flight),
     }
   }
-  if (context.listeners.has('load')) scope.tell('load', { key, ms, stored })
-}
 
-/** Counts a failed load; says whether a stale value takes its place. */
-function failed(scope: Scope, key: string, stored: string, found: Found, error: unknown, started: number): boolean {
-  const { context } = scope
-  context.recorder.loads += 1
-  context.recorder.loadFailures += 1
-  context.recorder.loadTime += context.now() - started
-  if (context.listeners.has('loadFailed')) scope.tell('loadFailed', { key, error })
-  if (found.usable === undefined) {
-    scope.countMiss(key)
-    return false
+  /** What the loader made, or `undefined` where it threw and a stale value stands in for every key. */
+  #made(
+    runs: readonly Run[],
+    make: (runs: readonly Run[]) => readonly unknown[],
+    started: number,
+    settings: LoadSettings,
+  ): readonly unknown[] | undefined {
+    try {
+      return make(runs)
+    } catch (error) {
+      for (const run of runs) this.#failed(run, error, started, settings)
+      if (runs.every((run) => run.found.usable !== undefined)) return undefined
+      for (const run of runs) this.#scope.countMiss(run.key)
+      throw error
+    } finally {
+      for (const run of runs) this.#context.share.flights.end(run.flight)
+    }
   }
-  context.pauses.pause(stored, context.now() + context.settings.load.retryAfter)
-  return true
+
+  *#store(run: Run, value: unknown, started: number, keeping: Keeping): Operation<unknown> {
+    const { recorder, listeners, pauses } = this.#context
+    this.#scope.countMiss(run.key)
+    const stored = yield* this.#fill.store(run.flight, run.fence, value, run.load, keeping)
+    const ms = this.#context.now() - started
+    recorder.loads += 1
+    recorder.loadTime += ms
+    pauses.resume(run.flight.key)
+    if (stored) this.#scope.countSet(run.key)
+    if (listeners.has('load')) this.#scope.tell('load', { key: run.key, ms, stored })
+    return value === notModified ? run.load.stale?.value : value
+  }
+
+  #failed(run: Run, error: unknown, started: number, settings: LoadSettings): void {
+    const { recorder, listeners, pauses } = this.#context
+    const now = this.#context.now()
+    recorder.loads += 1
+    recorder.loadFailures += 1
+    recorder.loadTime += now - started
+    if (run.found.usable !== undefined) pauses.pause(run.flight.key, now + settings.retryAfter)
+    if (listeners.has('loadFailed')) this.#scope.tell('loadFailed', { key: run.key, error })
+  }
 }
 
-function staleValue(scope: Scope, key: string, value: unknown): unknown {
-  scope.countHit(key, true)
-  scope.tellStale(key, 'loadFailed')
-  return value
+/** Pairs of what the loader of a batch gave. Throws `INVALID_ARGUMENT` for what has none. */
+export function loadedPairs<Value>(loaded: Entries<Value>): (readonly [string, Value])[] {
+  if (loaded === null || typeof loaded !== 'object')
+    throw invalidArgument('what the loader returns', loaded, 'a Map, an array of pairs, or an object', 'getOrSetMany')
+  return pairsOf(loaded)
 }

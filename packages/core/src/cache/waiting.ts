@@ -20,12 +20,14 @@ export function waitFor<T>(flight: Flight, work: Promise<T>, patience: Patience)
   return new Promise((resolve, reject) => {
     let left = false
     flight.waiting += 1
-    const stopTimer = clock.after(ms, () => leave(() => resolve(tooSlow)))
+    const stopTimer = clock.after(ms, onTimeout)
     signal?.addEventListener('abort', onAbort)
     work.then(
       (value) => leave(() => resolve(value)),
       (error) => leave(() => reject(error)),
     )
+    // Aborted between the look-up and here: no event comes any more.
+    if (signal?.aborted === true) onAbort()
     function leave(settle: () => void): void {
       if (left) return
       left = true
@@ -34,8 +36,13 @@ export function waitFor<T>(flight: Flight, work: Promise<T>, patience: Patience)
       signal?.removeEventListener('abort', onAbort)
       settle()
     }
+    /** Whoever does not wait any longer still wants the result in the cache: the load goes on without callers (RACES R22). */
+    function onTimeout(): void {
+      flight.background = true
+      leave(() => resolve(tooSlow))
+    }
     function onAbort(): void {
-      leave(() => reject(aborted(flight.key, signal)))
+      leave(() => reject(aborted(flight.key, signal, 'getOrSet')))
       if (flight.waiting === 0 && !flight.background) patience.onLastAbort(signal?.reason)
     }
   })
@@ -50,9 +57,9 @@ async function counted<T>(flight: Flight, work: Promise<T>): Promise<T> {
   }
 }
 
-export function aborted(key: string, signal: AbortSignal | undefined): CacheError {
-  return new CacheError('ABORTED', `getOrSet: the caller's signal was aborted`, {
-    operation: 'getOrSet',
+export function aborted(key: string, signal: AbortSignal | undefined, operation: string): CacheError {
+  return new CacheError('ABORTED', `${operation}: the caller's signal was aborted`, {
+    operation,
     key,
     cause: signal?.reason,
   })

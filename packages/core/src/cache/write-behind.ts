@@ -3,6 +3,7 @@ import type { CacheBackend } from '../protocol/backend.ts'
 import { CacheError } from '../protocol/cache-error.ts'
 import { type Duration, milliseconds } from '../protocol/duration.ts'
 import type { Context } from './context.ts'
+import type { MaybePromise } from './operation.ts'
 import type { QueuedChange, WriterPort } from './scope.ts'
 import { WriteJournal } from './write-journal.ts'
 import type { Writer, WriterEntry } from './writer.ts'
@@ -24,7 +25,7 @@ export interface WriteBehindOptions {
   /**
    * A backend that outlives the process (such as `FileBackend`) and that no other process uses at the same time. A write is
    * acknowledged once it stands there, and leaves it when the database has it; what a killed process left is written by the next
-   * one. Needs `swap` and `keys`. Default: none, and what waits is lost with the process.
+   * one. The cache does not close it. Needs `swap` and `keys`. Default: none, and what waits is lost with the process.
    */
   readonly journal?: CacheBackend
 }
@@ -50,14 +51,27 @@ export class WriteBehind implements WriterPort {
   readonly #queue = new Map<string, QueuedChange>()
   /** The batch that is being written. */
   #writing: ReadonlyMap<string, QueuedChange> = new Map()
-  readonly #waiting: (() => void)[] = []
-  readonly #recovered: Promise<void>
+  /** Keys that have their room and are on their way into the queue, how often. */
+  readonly #coming = new Map<string, number>()
+  #waiting: (() => void)[] = []
+  #recovering: Promise<void> | undefined
+  #recovered: boolean
   #flushing: Promise<void> | undefined
   #stopTimer: (() => void) | undefined
   #endPause: () => void = () => {}
   #closing = false
+  #closed = false
+  /** At close: the database does not take anything, and no room will come. */
+  #gaveUp = false
+  /** Told the keys that a process before this one left. */
+  readonly #onRecovered: (keys: readonly string[]) => Promise<void>
 
-  constructor(writer: Writer, options: WriteBehindOptions, context: Context) {
+  constructor(
+    writer: Writer,
+    options: WriteBehindOptions,
+    context: Context,
+    onRecovered: (keys: readonly string[]) => Promise<void>,
+  ) {
     const operation = 'new Cache'
     checkOptions(
       options,
@@ -66,22 +80,23 @@ export class WriteBehind implements WriterPort {
     )
     this.#writer = writer
     this.#context = context
-    this.#batchSize = wholeNumber(options.batchSize ?? 100, 'writeBehind.batchSize', operation, 1)
-    this.#delay = milliseconds(options.delay ?? 100, 'writeBehind.delay', operation)
-    this.#maxQueued = wholeNumber(options.maxQueued ?? 10_000, 'writeBehind.maxQueued', operation, 1)
-    this.#retryDelay = Math.max(1, milliseconds(options.retryDelay ?? 100, 'writeBehind.retryDelay', operation))
+    this.#onRecovered = onRecovered
+    const { batchSize = 100, delay = 100, maxQueued = 10_000, retryDelay = 100, whenFull = 'wait' } = options
+    this.#batchSize = wholeNumber(batchSize, 'writeBehind.batchSize', operation, 1)
+    this.#delay = milliseconds(delay, 'writeBehind.delay', operation)
+    this.#maxQueued = wholeNumber(maxQueued, 'writeBehind.maxQueued', operation, 1)
+    this.#retryDelay = Math.max(1, milliseconds(retryDelay, 'writeBehind.retryDelay', operation))
     this.#maxAttempts =
       options.maxAttempts === undefined
         ? Infinity
         : wholeNumber(options.maxAttempts, 'writeBehind.maxAttempts', operation, 1)
-    this.#whenFull = options.whenFull ?? 'wait'
-    if (this.#whenFull !== 'wait' && this.#whenFull !== 'reject') {
-      throw invalidArgument('writeBehind.whenFull', options.whenFull, "'wait' or 'reject'", operation)
-    }
+    if (whenFull !== 'wait' && whenFull !== 'reject')
+      throw invalidArgument('writeBehind.whenFull', whenFull, "'wait' or 'reject'", operation)
+    this.#whenFull = whenFull
     this.#journal = options.journal === undefined ? undefined : new WriteJournal(options.journal)
-    this.#recovered = this.#recover()
-    // Every write waits for this; a failure reaches them.
-    this.#recovered.catch((error) => context.degraded(error, operation))
+    this.#recovered = this.#journal === undefined
+    // A failure reaches the writes, which try again.
+    this.#ready()?.catch((error) => context.degraded(error, operation))
   }
 
   put(entries: readonly WriterEntry[]): Promise<void> {
@@ -93,16 +108,30 @@ export class WriteBehind implements WriterPort {
   }
 
   /** The change of a key that the database does not have yet: a load must not read behind it. */
-  queued(key: string): QueuedChange | undefined {
+  queued(key: string): MaybePromise<QueuedChange | undefined> {
+    const ready = this.#ready()
+    if (ready === undefined) return this.#queued(key)
+    // Reads go on without the journal; its failure reaches the writes.
+    const queued = (): QueuedChange | undefined => this.#queued(key)
+    return ready.then(queued, queued)
+  }
+
+  #queued(key: string): QueuedChange | undefined {
     return this.#queue.get(key) ?? this.#writing.get(key)
+  }
+
+  end(): void {
+    this.#closing = true
+    this.#endPause()
   }
 
   /** Writes what waits. Rejects when the database does not take it; with a journal it stays there for the next process. */
   async close(): Promise<void> {
-    this.#closing = true
-    this.#endPause()
-    await this.#recovered.catch(() => {})
-    await this.#flush()
+    this.end()
+    await this.#ready()?.catch(() => {})
+    do await this.#flush()
+    while (this.#queue.size > 0 && !this.#gaveUp)
+    this.#closed = true
     const left = this.#queue.size
     if (left === 0 || this.#journal !== undefined) return
     throw new CacheError(
@@ -113,26 +142,52 @@ export class WriteBehind implements WriterPort {
   }
 
   async #take(changes: readonly QueuedChange[]): Promise<void> {
-    await this.#recovered
+    await this.#ready()
     for (const change of changes) {
+      if (this.#closed) throw new CacheError('CLOSED', 'the queue of writes was closed', { key: change.key })
       await this.#room(change.key)
-      // Journal first: what is acknowledged below is already safe from a crash.
-      if (this.#journal !== undefined) await this.#journal.write(change)
-      this.#queue.set(change.key, change)
+      try {
+        // Journal first: what is acknowledged below is already safe from a crash.
+        if (this.#journal !== undefined) await this.#journal.write(change)
+        this.#queue.set(change.key, change)
+      } finally {
+        this.#leave(change.key)
+      }
     }
     if (this.#queue.size >= this.#batchSize) void this.#flush()
     else this.#schedule()
   }
 
-  /** A change of a key that waits already takes no more room. */
+  /** Waits for room and takes it. A change of a key that waits already takes no more. */
   async #room(key: string): Promise<void> {
-    while (this.#queue.size >= this.#maxQueued && !this.#queue.has(key)) {
-      if (this.#whenFull === 'reject' || this.#closing) {
+    while (!this.#hasRoom(key)) {
+      if (this.#whenFull === 'reject' || this.#gaveUp) {
         throw new CacheError('QUEUE_FULL', `${this.#maxQueued} written values wait for the database already`, { key })
       }
       void this.#flush()
       await new Promise<void>((resolve) => this.#waiting.push(resolve))
     }
+    // In the same step as the look, or all who looked at once would go in.
+    this.#coming.set(key, (this.#coming.get(key) ?? 0) + 1)
+  }
+
+  #hasRoom(key: string): boolean {
+    if (this.#queue.has(key) || this.#coming.has(key)) return true
+    return this.#queue.size + this.#coming.size < this.#maxQueued
+  }
+
+  #leave(key: string): void {
+    const left = (this.#coming.get(key) ?? 1) - 1
+    if (left > 0) this.#coming.set(key, left)
+    else this.#coming.delete(key)
+    // Its journal failed it: the room is free again, and no batch will say so.
+    if (!this.#queue.has(key)) this.#wake()
+  }
+
+  #wake(): void {
+    const waiting = this.#waiting
+    this.#waiting = []
+    for (const resume of waiting) resume()
   }
 
   #schedule(): void {
@@ -143,25 +198,28 @@ export class WriteBehind implements WriterPort {
   #flush(): Promise<void> {
     this.#stopTimer?.()
     this.#stopTimer = undefined
-    this.#flushing ??= this.#writeAll().finally(() => {
+    this.#flushing ??= this.#writeAll().then((drained) => {
       this.#flushing = undefined
+      // What came between the last look at the queue and here found a flush under way, and set no timer.
+      if (drained && this.#queue.size > 0) this.#schedule()
     })
     return this.#flushing
   }
 
-  async #writeAll(): Promise<void> {
+  /** Resolves to `false` when `close` cannot wait any longer. */
+  async #writeAll(): Promise<boolean> {
     while (this.#queue.size > 0) {
       const batch = new Map([...this.#queue].slice(0, this.#batchSize))
       for (const key of batch.keys()) this.#queue.delete(key)
       this.#writing = batch
       const done = await this.#writeBatch(batch)
       this.#writing = new Map()
-      if (!done) {
-        this.#putBack(batch)
-        return
-      }
-      for (const resume of this.#waiting.splice(0)) resume()
+      if (!done) this.#putBack(batch)
+      this.#gaveUp = !done
+      this.#wake()
+      if (!done) return false
     }
+    return true
   }
 
   /** Tries a batch until it is written or given up. Resolves to `false` when `close` cannot wait any longer. */
@@ -177,13 +235,16 @@ export class WriteBehind implements WriterPort {
         this.#tell([...batch.keys()], error, willRetry)
         if (!willRetry) return await this.#giveUp(batch, attempt)
       }
-      await this.#pause(Math.min(longestPause, this.#retryDelay * 2 ** (attempt - 1)))
+      // While somebody waits for `close` the pauses start small again.
+      const failures = this.#closing ? atClose : attempt
+      await this.#pause(Math.min(longestPause, this.#retryDelay * 2 ** Math.max(0, failures - 1)))
     }
   }
 
   async #giveUp(batch: ReadonlyMap<string, QueuedChange>, attempt: number): Promise<boolean> {
     if (attempt < this.#maxAttempts) return false
-    await this.#journal?.forget([...batch.values()])
+    // Left in the journal, they would be written by the next process, over what this one writes from now on.
+    await this.#journal?.forget([...batch.values()]).catch((error) => this.#context.degraded(error, 'writeBehind'))
     return true
   }
 
@@ -212,9 +273,21 @@ export class WriteBehind implements WriterPort {
     })
   }
 
+  /** Resolves when what an earlier process left has been taken over; `undefined` when it has. */
+  #ready(): Promise<void> | undefined {
+    if (this.#recovered) return undefined
+    this.#recovering ??= this.#recover().finally(() => {
+      this.#recovering = undefined
+    })
+    return this.#recovering
+  }
+
   async #recover(): Promise<void> {
-    if (this.#journal === undefined) return
-    for (const change of await this.#journal.read()) this.#queue.set(change.key, change)
+    const left = (await this.#journal?.read()) ?? []
+    // Killed between journal and cache, it left an older value there.
+    await this.#onRecovered(left.map(({ key }) => key))
+    for (const change of left) this.#queue.set(change.key, change)
+    this.#recovered = true
     if (this.#queue.size > 0) this.#schedule()
   }
 

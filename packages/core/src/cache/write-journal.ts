@@ -15,7 +15,7 @@ export class WriteJournal {
   readonly #versions = new WeakMap<QueuedChange, string>()
 
   constructor(backend: CacheBackend) {
-    if (backend.swap === undefined || backend.keys === undefined) {
+    if (typeof backend?.swap !== 'function' || typeof backend.keys !== 'function') {
       throw invalidArgument('writeBehind.journal', backend, 'a backend with swap and keys', 'new Cache')
     }
     this.#backend = backend as Journal

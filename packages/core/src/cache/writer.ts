@@ -5,7 +5,10 @@ import { WriteBehind, type WriteBehindOptions } from './write-behind.ts'
 
 /** One value on its way to the application's database. */
 export interface WriterEntry<Value = unknown> {
-  /** The key; of a namespace within the cache, the namespace's name and a slash for each level, a colon, and the key. */
+  /**
+   * The key, if it belongs to the cache itself; one that begins with `@` gets a second one. The key `42` of the namespace `users`
+   * within the cache is `@/users/:42`, so that no two keys are ever the same.
+   */
   readonly key: string
   readonly value: Value
 }
@@ -22,8 +25,15 @@ interface WriterOptions {
   readonly writeBehind?: WriteBehindOptions
 }
 
-/** The writer of a cache as its operations see it, or `undefined` without one. Throws `INVALID_ARGUMENT`. */
-export function openWriter(options: WriterOptions, context: Context): WriterPort | undefined {
+/**
+ * The writer of a cache as its operations see it, or `undefined` without one. `onRecovered` is told the keys of writes that an
+ * earlier process left. Throws `INVALID_ARGUMENT`.
+ */
+export function openWriter(
+  options: WriterOptions,
+  context: Context,
+  onRecovered: (keys: readonly string[]) => Promise<void>,
+): WriterPort | undefined {
   const { writer, writeMode = 'through', writeBehind } = options
   if (writer === undefined) {
     for (const name of ['writeMode', 'writeBehind'] as const) {
@@ -37,7 +47,8 @@ export function openWriter(options: WriterOptions, context: Context): WriterPort
   }
   if (writeMode !== 'through' && writeMode !== 'behind')
     throw invalidArgument('writeMode', writeMode, "'through' or 'behind'", 'new Cache')
-  if (writeMode === 'behind') return new WriteBehind(writer as Writer, writeBehind ?? {}, context)
+  if (writeMode === 'behind')
+    return new WriteBehind(writer as Writer, writeBehind === undefined ? {} : writeBehind, context, onRecovered)
   if (writeBehind !== undefined)
     throw invalidArgument('writeBehind', writeBehind, "absent unless writeMode is 'behind'", 'new Cache')
   return new WriteThrough(writer as Writer)
@@ -62,6 +73,8 @@ class WriteThrough implements WriterPort {
   queued(): undefined {
     return undefined
   }
+
+  end(): void {}
 
   async close(): Promise<void> {}
 }

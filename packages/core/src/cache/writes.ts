@@ -1,13 +1,16 @@
 import { invalidArgument } from '../protocol/argument.ts'
 import { itemKey, itemPrefix } from '../protocol/keyspace.ts'
+import type { Lifetime } from './lifetime.ts'
 import { answer, type Operation } from './operation.ts'
 import type { Scope } from './scope.ts'
 import { deleteAll, setAll } from './store.ts'
 import { namespaceTagRecord, tagRecord } from './tags.ts'
-import { checkKey, checkKeys, checkTags, checkValue, type WriteOptions } from './write-options.ts'
+import { checkKey, checkKeys, checkTags, type WriteOptions } from './write-options.ts'
 
 /** Keys and values: a `Map`, an array of pairs, or an object. */
 export type Entries<Value> = Iterable<readonly [string, Value]> | Readonly<Record<string, Value>>
+
+type Pairs = readonly (readonly [string, unknown])[]
 
 /** What stores and removes without a condition. */
 export class Writes {
@@ -20,53 +23,82 @@ export class Writes {
   *set(key: string, value: unknown, options: WriteOptions | undefined): Operation<void> {
     this.#scope.assertOpen('set')
     const stored = this.#scope.stored(key, 'set')
-    checkValue(value, 'set')
+    this.#scope.checkValue(value, 'set')
     const life = this.#scope.life(options, 'set')
-    if (this.#scope.writer !== undefined) yield* this.#scope.write([{ key, value }], [stored])
-    const tags = yield* this.#scope.capture(options?.tags, 'set')
-    const item = this.#scope.makeItem(stored, value, life, tags, options?.cost)
-    yield* this.#scope.settled((flight) => flight.key === stored)
-    // Before and after: the result of a load that began before this write was done must not replace it (RACES R5).
-    this.#scope.context.share.flights.fence(stored)
-    yield* this.#scope.context.call('set', key, (store) => store.set(item))
-    this.#scope.context.share.flights.fence(stored)
-    this.#scope.countSet(key)
+    const storing = this.#set(key, stored, value, life, options)
+    if (this.#scope.writer === undefined) yield* storing
+    else yield* this.#scope.inTurn([stored], this.#written([[key, value]], [stored], 'set', storing))
   }
 
   *setMany(entries: Entries<unknown>, options: WriteOptions | undefined): Operation<void> {
     this.#scope.assertOpen('setMany')
     const pairs = this.#checkedEntries(entries, 'setMany')
     const life = this.#scope.life(options, 'setMany')
-    const keys = pairs.map(([key]) => this.#scope.stored(key, 'setMany'))
+    const stored = pairs.map(([key]) => this.#scope.stored(key, 'setMany'))
     if (pairs.length === 0) return
-    if (this.#scope.writer !== undefined)
-      yield* this.#scope.write(
-        pairs.map(([key, value]) => ({ key, value })),
-        keys,
-      )
-    const tags = yield* this.#scope.capture(options?.tags, 'setMany')
+    const storing = this.#setMany(pairs, stored, life, options)
+    if (this.#scope.writer === undefined) yield* storing
+    else yield* this.#scope.inTurn(stored, this.#written(pairs, stored, 'setMany', storing))
+  }
+
+  /** Database first, then the cache: a reader may see the old value for a moment, never one that the database does not have. */
+  *#written(pairs: Pairs, stored: readonly string[], operation: string, storing: Operation<void>): Operation<void> {
+    const entries = pairs.map(([key, value]) => ({ key, value }))
+    yield* this.#scope.write(entries, stored, operation)
+    yield* storing
+  }
+
+  *#set(
+    key: string,
+    stored: string,
+    value: unknown,
+    life: Lifetime,
+    options: WriteOptions | undefined,
+  ): Operation<void> {
+    const scope = this.#scope
+    const { flights } = scope.context.share
+    const tags = yield* scope.capture(options?.tags, 'set')
+    const item = scope.makeItem(stored, value, life, tags, options?.cost)
+    yield* scope.settled((flight) => flight.key === stored)
+    // Before and after, also when nobody knows whether it happened: the result of a load that began before this write was
+    // done must not replace it (RACES R5).
+    flights.fence(stored)
+    try {
+      yield* scope.context.call('set', key, (store) => store.set(item))
+    } finally {
+      flights.fence(stored)
+    }
+    scope.countSet(key, item)
+  }
+
+  *#setMany(
+    pairs: Pairs,
+    stored: readonly string[],
+    life: Lifetime,
+    options: WriteOptions | undefined,
+  ): Operation<void> {
+    const scope = this.#scope
+    const tags = yield* scope.capture(options?.tags, 'setMany')
     const items = pairs.map(([, value], index) =>
-      this.#scope.makeItem(keys[index] as string, value, life, tags, options?.cost),
+      scope.makeItem(stored[index] as string, value, life, tags, options?.cost),
     )
-    const own = new Set(keys)
-    yield* this.#scope.settled((flight) => own.has(flight.key))
-    this.#scope.fence(keys)
-    yield* this.#scope.context.call('setMany', undefined, (store) => setAll(store, items))
-    this.#scope.fence(keys)
-    for (const [key] of pairs) this.#scope.countSet(key)
+    const own = new Set(stored)
+    yield* scope.settled((flight) => own.has(flight.key))
+    scope.fence(stored)
+    try {
+      yield* scope.context.call('setMany', undefined, (store) => setAll(store, items))
+    } finally {
+      scope.fence(stored)
+    }
+    for (const [index, [key]] of pairs.entries()) scope.countSet(key, items[index])
   }
 
   *delete(key: string): Operation<boolean> {
     this.#scope.assertOpen('delete')
     const stored = this.#scope.stored(key, 'delete')
-    if (this.#scope.writer !== undefined) yield* answer(this.#scope.writer.remove([this.#scope.writerKey(key)]))
-    yield* this.#scope.settled((flight) => flight.key === stored)
-    // Before, so that newcomers start a load of their own; after, for a load that began while the delete was on its way (R1, R2).
-    this.#scope.context.share.flights.fence(stored)
-    const deleted = yield* this.#scope.context.call('delete', key, (store) => store.delete(stored))
-    this.#scope.context.share.flights.fence(stored)
-    this.#scope.countDelete(key, deleted)
-    return deleted
+    const removing = this.#delete(key, stored)
+    if (this.#scope.writer === undefined) return yield* removing
+    return yield* this.#scope.inTurn([stored], this.#removed([key], removing))
   }
 
   *deleteMany(keys: readonly string[]): Operation<number> {
@@ -74,15 +106,45 @@ export class Writes {
     checkKeys(keys, 'deleteMany')
     if (keys.length === 0) return 0
     const stored = keys.map((key) => this.#scope.stored(key, 'deleteMany'))
-    if (this.#scope.writer !== undefined)
-      yield* answer(this.#scope.writer.remove(keys.map((key) => this.#scope.writerKey(key))))
+    const removing = this.#deleteMany(keys, stored)
+    if (this.#scope.writer === undefined) return yield* removing
+    return yield* this.#scope.inTurn(stored, this.#removed(keys, removing))
+  }
+
+  *#removed<T>(keys: readonly string[], removing: Operation<T>): Operation<T> {
+    yield* answer(this.#scope.writer?.remove(keys.map((key) => this.#scope.writerKey(key))))
+    return yield* removing
+  }
+
+  *#delete(key: string, stored: string): Operation<boolean> {
+    const scope = this.#scope
+    const { flights } = scope.context.share
+    yield* scope.settled((flight) => flight.key === stored)
+    // Before, so that newcomers start a load of their own; after, for a load that began while the delete was on its way (R1, R2).
+    flights.fence(stored)
+    let deleted = false
+    try {
+      deleted = yield* scope.context.call('delete', key, (store) => store.delete(stored))
+    } finally {
+      flights.fence(stored)
+    }
+    scope.countDelete(key, deleted)
+    return deleted
+  }
+
+  *#deleteMany(keys: readonly string[], stored: readonly string[]): Operation<number> {
+    const scope = this.#scope
     const own = new Set(stored)
-    yield* this.#scope.settled((flight) => own.has(flight.key))
-    this.#scope.fence(stored)
-    const deleted = yield* this.#scope.context.call('deleteMany', undefined, (store) => deleteAll(store, stored))
-    this.#scope.fence(stored)
-    this.#scope.context.recorder.deletes += deleted
-    if (this.#scope.context.listeners.has('delete')) for (const key of keys) this.#scope.tell('delete', { key })
+    yield* scope.settled((flight) => own.has(flight.key))
+    scope.fence(stored)
+    let deleted = 0
+    try {
+      deleted = yield* scope.context.call('deleteMany', undefined, (store) => deleteAll(store, stored))
+    } finally {
+      scope.fence(stored)
+    }
+    scope.context.recorder.deletes += deleted
+    if (scope.context.listeners.has('delete')) for (const key of keys) scope.tell('delete', { key })
     return deleted
   }
 
@@ -108,28 +170,36 @@ export class Writes {
     this.#scope.assertOpen('deleteByTag')
     checkTags(tags, 'deleteByTag')
     for (const tag of new Set(tags)) {
-      const record = tagRecord(this.#scope.path, tag)
-      this.#scope.context.share.flights.fenceTag(record)
-      yield* this.#scope.context.guard(
-        'deleteByTag',
-        undefined,
-        this.#scope.context.tags.invalidate(record, namespaceTagRecord(this.#scope.path)),
-      )
-      this.#scope.context.share.flights.fenceTag(record)
+      yield* this.#invalidate(tagRecord(this.#scope.path, tag))
       if (this.#scope.context.listeners.has('invalidate')) this.#scope.tell('invalidate', { tag })
+    }
+  }
+
+  *#invalidate(record: string): Operation<void> {
+    const { context } = this.#scope
+    const { flights } = context.share
+    flights.fenceTag(record)
+    try {
+      const invalidating = context.tags.invalidate(record, namespaceTagRecord(this.#scope.path))
+      yield* context.guard('deleteByTag', undefined, invalidating)
+    } finally {
+      flights.fenceTag(record)
     }
   }
 
   *#clear(prefix: string, given: string, operation: string): Operation<void> {
     this.#scope.assertOpen(operation)
+    const { context } = this.#scope
+    const { share } = context
     yield* this.#scope.settled((flight) => flight.key.startsWith(prefix))
-    this.#scope.context.share.flights.fencePrefix(prefix)
-    yield* this.#scope.context.call(operation, undefined, (store) =>
-      prefix === '' ? store.clear() : store.clear(prefix),
-    )
-    this.#scope.context.share.flights.fencePrefix(prefix)
-    this.#scope.context.share.tagEpoch += 1
-    if (this.#scope.context.listeners.has('clear')) this.#scope.tell('clear', { prefix: given })
+    share.flights.fencePrefix(prefix)
+    try {
+      yield* context.call(operation, undefined, (store) => (prefix === '' ? store.clear() : store.clear(prefix)))
+    } finally {
+      share.flights.fencePrefix(prefix)
+      share.tagEpoch += 1
+    }
+    if (context.listeners.has('clear')) this.#scope.tell('clear', { prefix: given })
   }
 
   #checkedEntries(entries: Entries<unknown>, operation: string): (readonly [string, unknown])[] {
@@ -141,7 +211,7 @@ export class Writes {
       if (!Array.isArray(pair) || pair.length !== 2)
         throw invalidArgument('an entry', pair, 'a pair [key, value]', operation)
       checkKey(pair[0], operation)
-      checkValue(pair[1], operation)
+      this.#scope.checkValue(pair[1], operation)
     }
     return pairs
   }

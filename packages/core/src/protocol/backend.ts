@@ -76,7 +76,7 @@ export interface CacheBackend {
 
   /**
    * Adds `delta` to a whole number and resolves to the sum, atomically. A missing key (or a placeholder) counts from 0 and
-   * gets `expiresAt`; an existing one keeps its own deadline. Rejects with `NOT_A_NUMBER` for any other value and with
+   * gets `expiresAt`; an existing one keeps its own deadline, and its tags, `staleAt` and cost. Rejects with `NOT_A_NUMBER` for any other value and with
    * `OUT_OF_RANGE` when the sum is not a safe integer, leaving the value untouched. The version changes with the value; a
    * store that keeps counters as plain numbers may derive it from the value.
    */

@@ -9,13 +9,14 @@ export type Duration = number | `${number}${'ms' | 's' | 'm' | 'h' | 'd'}`
 const units = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const
 const pattern = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)$/
 /** 285,000 years: instants stay exact, and a mistaken unit is found. */
-const longest = 9e15 - 1e14
-const allowed = "milliseconds as a number of 0 or more, or a string such as '500ms', '30s', '10m', '2h', '7d'"
+export const longestDuration: number = 9e15 - 1e14
+const allowed =
+  "milliseconds as a number of 0 or more, or a string such as '500ms', '30s', '10m', '2h', '7d', no more than 8.9e15 ms"
 
 /** Milliseconds of a duration. Throws `INVALID_ARGUMENT` for negative, `NaN`, or unreadable input. */
 export function milliseconds(duration: Duration, name: string, operation?: string): number {
   const ms = typeof duration === 'string' ? parse(duration) : duration
-  if (typeof ms !== 'number' || !(ms >= 0) || (ms > longest && ms !== Infinity)) {
+  if (typeof ms !== 'number' || !(ms >= 0) || (ms > longestDuration && duration !== Infinity)) {
     throw invalidArgument(name, duration, allowed, operation)
   }
   return Math.ceil(ms)

@@ -3,11 +3,13 @@
  *
  * - `hits`, `misses`: each key asked for by `get`, `getMany`, `getOrSet`, `getOrSetMany` or `take` moves exactly one of them.
  *   A stale value that is served counts as a hit; an item whose tag was invalidated, that expired, or that could not be read
- *   counts as a miss. `has`, `item`, `ttl` and `keys` move neither.
+ *   counts as a miss. Of duplicates `getMany` counts each, `getOrSetMany` one. A call that is refused, or that its own signal or
+ *   a failing backend ends before it is known what is stored, moves neither; nor do `has`, `item`, `ttl` and `keys`.
  * - `sets`: each item that was stored, by whatever means: `set`, `setMany`, `add`, `replace`, `update`, `compareAndSet`, a
- *   load's result. `increment`, `touch` and an item that the backend refused do not count.
+ *   load's result. `increment`, `touch`, an item without a life (`ttl` 0) and one that the backend refused do not count.
  * - `deletes`: each live value that `delete`, `deleteMany` or `take` removed. `clear` and `deleteByTag` do not count items.
- * - `loads`: each run of a loader that ended, `loadFailures` those that threw or timed out.
+ * - `loads`: each key for which a loader ran, once the loader has ended; `loadFailures` those for which it threw. A load that
+ *   outlasts its timeout counts when it ends.
  * - `errors`: each failure of the backend, whether the caller saw it or it was degraded to a miss.
  * - `evictions`, `expired`, `items`, `size`: from the backend; 0 where it cannot tell.
  */

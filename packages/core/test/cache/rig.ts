@@ -78,3 +78,12 @@ export async function codeOf(promise: Promise<unknown>): Promise<unknown> {
     (error) => error.code ?? error,
   )
 }
+
+/** Both kinds of store, for what must not depend on the kind. */
+export const bothStores: readonly (readonly [
+  string,
+  (options?: Partial<CacheOptions>) => Pick<Rig, 'clock' | 'cache'>,
+])[] = [
+  ['a store that answers at once', oneProcess],
+  ['a store that answers later', twoProcesses],
+]

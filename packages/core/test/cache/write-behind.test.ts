@@ -68,7 +68,7 @@ describe('writeMode through', () => {
     await cache.namespace('users').set('k', 2)
     expect([...database.rows]).toEqual([
       ['k', 1],
-      ['users/:k', 2],
+      ['@/users/:k', 2],
     ])
   })
 

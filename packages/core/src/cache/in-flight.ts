@@ -1,0 +1,20 @@
+/** Operations that have begun and not ended: `close` lets them settle before the backend is closed under them (RACES R33). */
+export class InFlight {
+  #count = 0
+  readonly #waiting: (() => void)[] = []
+
+  begin(): void {
+    this.#count += 1
+  }
+
+  end(): void {
+    this.#count -= 1
+    if (this.#count > 0) return
+    for (const resolve of this.#waiting.splice(0)) resolve()
+  }
+
+  /** Resolves when nothing is in flight. */
+  async idle(): Promise<void> {
+    while (this.#count > 0) await new Promise<void>((resolve) => this.#waiting.push(resolve))
+  }
+}
