@@ -4,5 +4,6 @@ import type { Suite } from './harness/suite.ts'
 export const suites: Readonly<Record<string, () => Promise<{ readonly suite: Suite }>>> = {
   cost: () => import('./cost/suite.ts'),
   memory: () => import('./memory/suite.ts'),
+  postgres: () => import('./postgres/suite.ts'),
   redis: () => import('./redis/suite.ts'),
 }
