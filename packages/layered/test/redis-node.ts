@@ -10,6 +10,8 @@ const [url = '', prefix = ''] = process.argv.slice(2)
 const backend = new LayeredBackend({
   layers: [new MemoryBackend({ maxEntries: 1000 }), new RedisBackend({ url, prefix })],
   bus: new RedisBus({ url, channel: prefix }),
+  // What is seen before it is over came by the bus.
+  tagWindow: '1h',
   closeLayers: true,
 })
 const cache = new Cache({ backend })

@@ -107,13 +107,10 @@ describe('two processes with near layers on one Redis', () => {
     const [one, two] = await Promise.all([Other.start(prefix), Other.start(prefix)])
     await one.call('set', 'k', 'tagged', 't')
     await waitUntil('a copy in the second', async () => ((await two.call('get', 'k')) as { near: boolean }).near)
-    const start = performance.now()
     await one.call('deleteByTag', 't')
     await waitUntil('the second sees that it is gone', async () => {
       return ((await two.call('get', 'k')) as { value?: string }).value === undefined
     })
-    // The announcement did it, well before the tagWindow of a second would have.
-    expect(performance.now() - start).toBeLessThan(900)
   })
 })
 
