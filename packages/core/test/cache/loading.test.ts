@@ -427,7 +427,7 @@ for (const [name, open] of bothStores) {
     it('R22 of one caller keeps the load alive though a later one aborts: its late result is stored', async () => {
       const { cache, clock } = open({ timeout: '1s' })
       const load = new GatedLoad<string>()
-      const first = codeOf(cache.getOrSet('k', (context) => (context.signal, load.loader())))
+      const first = codeOf(cache.getOrSet('k', load.loader))
       await load.started()
       clock.advance(1000)
       expect(await first).toBe('LOAD_TIMEOUT')

@@ -1,4 +1,6 @@
 import { describe, expect, it } from 'vitest'
+import { createRandom } from '../../src/conformance/random.ts'
+import { Cache } from '../../src/index.ts'
 import { codeOf, oneProcess, settled, twoProcesses } from './rig.ts'
 
 describe('withLock', () => {
@@ -102,8 +104,155 @@ describe('withLock', () => {
     expect(await cache.withLock('job', () => 'free', { wait: 0 })).toBe('free')
   })
 
+  it('tells its work at once when the process was paused for longer than the lock lives, before it asks the backend', async () => {
+    const { cache, far, clock } = twoProcesses()
+    let release = (): void => {}
+    let lost: unknown
+    const held = cache.withLock(
+      'job',
+      ({ signal }) => {
+        signal.addEventListener('abort', () => {
+          lost = signal.reason
+        })
+        return new Promise<void>((resolve) => {
+          release = resolve
+        })
+      },
+      { ttl: '9s' },
+    )
+    await settled()
+    far.holdBefore('swap') // The first renewal never comes back.
+    clock.advance(9000)
+    expect(lost).toMatchObject({ code: 'LOCK_LOST' })
+    release()
+    await held
+  })
+
+  it('gives the next holder a larger token than the one who was paused has', async () => {
+    const { cache, other, far, clock } = twoProcesses()
+    let release = (): void => {}
+    let paused = 0
+    const held = cache.withLock(
+      'job',
+      ({ token }) => {
+        paused = token
+        return new Promise<void>((resolve) => {
+          release = resolve
+        })
+      },
+      { ttl: '9s' },
+    )
+    await settled()
+    far.broken = true
+    clock.advance(9000)
+    await settled()
+    expect(await other.withLock('job', ({ token }) => token > paused, { wait: 0 })).toBe(true)
+    release()
+    far.broken = false
+    await held
+  })
+
+  it('survives a renewal whose answer was lost though the backend had it', async () => {
+    const { cache, other, far, clock } = twoProcesses()
+    let release = (): void => {}
+    let aborted = false
+    const held = cache.withLock(
+      'job',
+      ({ signal }) => {
+        signal.addEventListener('abort', () => {
+          aborted = true
+        })
+        return new Promise<void>((resolve) => {
+          release = resolve
+        })
+      },
+      { ttl: '9s' },
+    )
+    await settled()
+    far.loseAnswer()
+    for (let second = 0; second < 30; second += 1) {
+      clock.advance(1000)
+      await settled()
+    }
+    expect(aborted).toBe(false)
+    expect(await codeOf(other.withLock('job', () => 1, { wait: 0 }))).toBe('LOCK_TIMEOUT')
+    release()
+    await held
+    expect(await other.withLock('job', () => 1, { wait: 0 })).toBe(1)
+  })
+
+  it('does not keep everybody out when the answer to its acquisition was lost', async () => {
+    const { cache, other, far } = twoProcesses()
+    far.loseAnswer()
+    expect(await codeOf(cache.withLock('job', () => 1))).toBe('TIMEOUT')
+    await settled()
+    expect(await other.withLock('job', () => 1, { wait: 0 })).toBe(1)
+  })
+
+  it('ends its wait with ABORTED, under its own name, when the signal aborts', async () => {
+    const { cache, other } = twoProcesses()
+    let release = (): void => {}
+    const held = cache.withLock(
+      'job',
+      () =>
+        new Promise<void>((resolve) => {
+          release = resolve
+        }),
+    )
+    await settled()
+    const controller = new AbortController()
+    const waiting = other.withLock('job', () => 1, { signal: controller.signal }).catch((error) => error)
+    await settled()
+    controller.abort()
+    expect(await waiting).toMatchObject({ code: 'ABORTED', operation: 'withLock' })
+    release()
+    await held
+  })
+
+  it('rejects with the failure of the backend, counted once', async () => {
+    const { cache, far } = twoProcesses()
+    far.failing.add('get')
+    expect(await codeOf(cache.withLock('job', () => 1))).toBe('UNAVAILABLE')
+    far.failing.clear()
+    expect((await cache.stats()).errors).toBe(1)
+  })
+
+  it('is lost when its cache is closed, which leaves no timer', async () => {
+    const { cache, clock } = twoProcesses()
+    let lost: unknown
+    const held = cache.withLock(
+      'job',
+      ({ signal }) =>
+        new Promise<void>((resolve) => {
+          signal.addEventListener('abort', () => {
+            lost = signal.reason
+            resolve()
+          })
+        }),
+    )
+    await settled()
+    await cache.close()
+    await held
+    expect(lost).toMatchObject({ code: 'LOCK_LOST' })
+    expect(clock.timers).toBe(0)
+  })
+
+  it('has its own keys in each namespace', async () => {
+    const { cache, other } = twoProcesses()
+    const inner = await cache.withLock('job', () => other.namespace('a').withLock('job', () => 'both', { wait: 0 }))
+    expect(inner).toBe('both')
+  })
+
+  it('refuses arguments that mean nothing', async () => {
+    const { cache } = oneProcess()
+    for (const options of [null, { ttl: 0 }, { wait: -1 }, { signal: 'stop' }, { other: 1 }, { ttl: null }])
+      expect(await codeOf(cache.withLock('job', () => 1, options as never))).toBe('INVALID_ARGUMENT')
+    expect(await codeOf(cache.withLock(1 as never, () => 1))).toBe('INVALID_ARGUMENT')
+    expect(await codeOf(cache.withLock('job', 'work' as never))).toBe('INVALID_ARGUMENT')
+  })
+
   it('is refused with UNSUPPORTED on a backend without swap', async () => {
-    const { nullBackend, Cache } = await import('../../src/index.ts')
+    const { nullBackend } = await import('../../src/index.ts')
     expect(await codeOf(new Cache({ backend: nullBackend }).withLock('job', () => 1))).toBe('UNSUPPORTED')
   })
 })
@@ -116,6 +265,54 @@ describe('rateLimit', () => {
       Array.from({ length: 200 }, (_, index) => (index % 2 === 0 ? cache : other).rateLimit('login', options)),
     )
     expect(answers.filter(({ allowed }) => allowed).length).toBe(50)
+  })
+
+  it('lets exactly the limit through, through several namespace objects and caches on one backend', async () => {
+    const { cache, far, clock } = twoProcesses()
+    const second = new Cache({ backend: far, clock })
+    const asking = [cache.namespace('a'), cache.namespace('a'), second.namespace('a')]
+    const answers = await Promise.all(
+      Array.from({ length: 300 }, (_, index) => asking[index % 3]?.rateLimit('login', { limit: 50, window: '1m' })),
+    )
+    expect(answers.filter((answer) => answer?.allowed).length).toBe(50)
+    expect((await cache.namespace('b').rateLimit('login', { limit: 50, window: '1m' })).remaining).toBe(49)
+  })
+
+  it('answers calls that come at once with a few calls of the backend', async () => {
+    const { cache, far } = twoProcesses()
+    await Promise.all(Array.from({ length: 500 }, () => cache.rateLimit('login', { limit: 400, window: '1m' })))
+    expect(far.calls.length).toBeLessThanOrEqual(4)
+  })
+
+  it('rejects all who asked when the backend fails, and goes on afterwards', async () => {
+    const { cache, far } = twoProcesses()
+    far.broken = true
+    const options = { limit: 5, window: '1m' } as const
+    const failed = await Promise.all([1, 2, 3].map(() => codeOf(cache.rateLimit('k', options))))
+    expect(failed).toEqual(['UNAVAILABLE', 'UNAVAILABLE', 'UNAVAILABLE'])
+    far.broken = false
+    expect((await cache.rateLimit('k', options)).remaining).toBe(4)
+  })
+
+  it('allows a call at the instant that resetAt names, and none before (seeded)', async () => {
+    const seed = Number(process.env.SEED ?? Date.now() % 1_000_000)
+    const random = createRandom(seed)
+    for (let round = 0; round < 300; round += 1) {
+      const { cache, clock } = oneProcess()
+      const options = { limit: 1 + random.below(7), window: 1 + random.below(5000) }
+      let answer = await cache.rateLimit('k', options)
+      for (let call = 0; call < 20; call += 1) {
+        clock.advance(random.below(Math.ceil(options.window * 0.3)))
+        answer = await cache.rateLimit('k', options)
+      }
+      const wait = answer.resetAt - clock.now()
+      if (answer.remaining > 0 || wait <= 0) continue
+      clock.advance(wait - 1)
+      const where = `SEED=${seed}, round ${round}`
+      expect(await cache.rateLimit('k', options), where).toEqual({ ...answer, allowed: false })
+      clock.advance(1)
+      expect((await cache.rateLimit('k', options)).allowed, where).toBe(true)
+    }
   })
 
   it('counts what remains, and says when one more call fits', async () => {

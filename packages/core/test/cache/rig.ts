@@ -1,24 +1,41 @@
 import { createMovableClock, GatedBackend, type MovableClock } from '../../src/conformance/index.ts'
-import { Cache, type CacheOptions, type Item } from '../../src/index.ts'
+import { Cache, CacheError, type CacheOptions, type Item } from '../../src/index.ts'
 import { MapBackend } from '../conformance/map-backend.ts'
+
+/** A far store whose answers may be lost on the way back. */
+export class LossyBackend extends GatedBackend {
+  #lost = 0
+
+  /** The next compare-and-set is done, and its answer never comes. */
+  loseAnswer(): void {
+    this.#lost += 1
+  }
+
+  override async swap(key: string, expected: string | undefined, next: Item | undefined): Promise<boolean> {
+    const answer = await super.swap(key, expected, next)
+    if (this.#lost === 0) return answer
+    this.#lost -= 1
+    throw new CacheError('TIMEOUT', 'swap: no answer came', { operation: 'swap', backend: this.name, key })
+  }
+}
 
 /** Two processes on one store: each has a backend object of its own, so that nothing but the store is common to them. */
 export interface Rig {
   readonly clock: MovableClock
   readonly items: Map<string, Item>
-  readonly far: GatedBackend
+  readonly far: LossyBackend
   readonly cache: Cache
   /** Another process. */
-  readonly otherFar: GatedBackend
+  readonly otherFar: LossyBackend
   readonly other: Cache
 }
 
 export function twoProcesses(options: Partial<CacheOptions> = {}): Rig {
   const clock = createMovableClock()
   const items = new Map<string, Item>()
-  const far = new GatedBackend(new MapBackend({ clock, items }), 'one')
-  const otherFar = new GatedBackend(new MapBackend({ clock, items }), 'other')
-  const make = (backend: GatedBackend): Cache => new Cache({ backend, clock, ttl: '1m', ...options })
+  const far = new LossyBackend(new MapBackend({ clock, items }), 'one')
+  const otherFar = new LossyBackend(new MapBackend({ clock, items }), 'other')
+  const make = (backend: LossyBackend): Cache => new Cache({ backend, clock, ttl: '1m', ...options })
   return { clock, items, far, cache: make(far), otherFar, other: make(otherFar) }
 }
 
