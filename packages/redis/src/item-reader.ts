@@ -15,8 +15,6 @@ export interface ItemReaderOptions {
   readonly failure: (error: unknown, key: string) => CacheError
   /** Told of what was read as a miss and should not have been one. */
   readonly tell: (error: CacheError) => void
-  /** Called when enough reads wait; has to call `flush`. */
-  readonly early: () => void
 }
 
 /** Reads items: those of one tick together. */
@@ -28,28 +26,23 @@ export class ItemReader {
   readonly #tell: (error: CacheError) => void
   readonly #tick: TickReads
 
-  constructor({ connection, keys, items, failure, tell, early }: ItemReaderOptions) {
+  constructor({ connection, keys, items, failure, tell }: ItemReaderOptions) {
     this.#connection = connection
     this.#keys = keys
     this.#items = items
     this.#failure = failure
     this.#tell = tell
-    this.#tick = new TickReads((reads, atOnce) => this.#send(reads, atOnce), early)
+    this.#tick = new TickReads((reads) => this.#send(reads))
   }
 
-  /** Answers after the next `flush`, or before when many wait. Other methods reject with the client's own errors. */
+  /** Answers after the next `flush`. Other methods reject with the client's own errors. */
   get(key: string): Promise<Item | undefined> {
     return this.#tick.add(key)
   }
 
-  /** Sends what was asked for since the last time. `atOnce`: the tick goes on. */
-  flush(atOnce: boolean): void {
-    this.#tick.flush(atOnce)
-  }
-
-  /** To be called before anything is written. */
-  forget(): void {
-    this.#tick.forget()
+  /** Sends what was asked for since the last time. */
+  flush(): void {
+    this.#tick.flush()
   }
 
   async getMany(keys: readonly string[]): Promise<(Item | undefined)[]> {
@@ -74,30 +67,25 @@ export class ItemReader {
     return this.#items.isCounter(bytes) ? await this.#counter(key) : this.#decode(key, bytes)
   }
 
-  #send(reads: WaitingRead[], atOnce: boolean): void {
+  #send(reads: WaitingRead[]): void {
     // Keys of a Cluster lie in slots of their own, which one command must not mix.
     if (reads.length === 1 || this.#connection.isCluster) {
-      for (const read of reads) this.#sendOne(read, atOnce)
+      for (const read of reads) this.#sendOne(read)
       return
     }
     const keys = reads.map((read) => this.#keys.stored(read.key))
-    this.#connection.send('mget', keys, { atOnce }).then(
+    this.#connection.send('mget', keys).then(
       (reply) => this.#answerAll(reads, reply as (Buffer | null)[]),
       (error: unknown) => {
-        this.#tick.answered(reads.length)
         for (const read of reads) this.#reject(read, error)
       },
     )
   }
 
-  #sendOne(read: WaitingRead, atOnce: boolean): void {
-    this.#connection.send('get', [this.#keys.stored(read.key)], { atOnce }).then(
-      (bytes) => {
-        this.#tick.answered(1)
-        this.#answer(read, bytes as Buffer | null)
-      },
+  #sendOne(read: WaitingRead): void {
+    this.#connection.send('get', [this.#keys.stored(read.key)]).then(
+      (bytes) => this.#answer(read, bytes as Buffer | null),
       (error: unknown) => {
-        this.#tick.answered(1)
         if (this.#isForeign(error, read.key)) this.#answer(read, null)
         else this.#reject(read, error)
       },
@@ -105,7 +93,6 @@ export class ItemReader {
   }
 
   #answerAll(reads: readonly WaitingRead[], reply: readonly (Buffer | null)[]): void {
-    this.#tick.answered(reads.length)
     let bytes = 0
     for (let index = 0; index < reads.length; index++) {
       const found = reply[index] ?? null

@@ -20,7 +20,7 @@ export class ItemWriter {
   readonly #keys: StoredKeys
   readonly #items: StoredItems
   readonly #reader: ItemReader
-  readonly #tick: TickWrites = new TickWrites((writes, atOnce) => this.#send(writes, atOnce))
+  readonly #tick: TickWrites = new TickWrites((writes) => this.#send(writes))
 
   constructor(connection: Connection, keys: StoredKeys, items: StoredItems, reader: ItemReader) {
     this.#connection = connection
@@ -34,41 +34,34 @@ export class ItemWriter {
     this.#tick.flush()
   }
 
-  /** To be called before anything else is written: what was set before goes out first, and what is read after this does not share what was asked for before. */
-  begin(): void {
-    this.#reader.forget()
-    this.#tick.flush()
-  }
-
   /** Stores an item: a small one after the next `flush`, a large one now. Throws `NOT_STORABLE` at once. */
   set(item: Item): Promise<void> {
     const write = this.#write(item)
-    this.#reader.forget()
     if (this.#isGathered(write)) return this.#tick.add(write)
     this.#tick.flush()
-    return this.#store(write, false)
+    return this.#store(write)
   }
 
   async setMany(items: readonly Item[]): Promise<void> {
     // Everything is encoded before anything is written, so that a value that cannot be kept costs nothing else.
     const last = new Map<string, Write>()
     for (const item of items) last.set(item.key, this.#write(item))
-    this.begin()
+    this.#tick.flush()
     const writes = [...last.values()]
     const gathered = writes.filter((write) => this.#isGathered(write))
-    const commands = writes.filter((write) => !this.#isGathered(write)).map((write) => this.#store(write, false))
+    const commands = writes.filter((write) => !this.#isGathered(write)).map((write) => this.#store(write))
     for (const batch of slices(gathered, mostGathered)) commands.push(this.#storeAll(batch))
     await allOrFailure(commands)
   }
 
   async delete(key: string): Promise<boolean> {
-    this.begin()
+    this.#tick.flush()
     const keys = [this.#keys.stored(key)]
     return (await this.#connection.run({ script: deleteScript, keys, args: [] })) === 1
   }
 
   async deleteMany(keys: readonly string[]): Promise<number> {
-    this.begin()
+    this.#tick.flush()
     const stored = [...new Set(keys)].map((key) => this.#keys.stored(key))
     const counts = this.groups(stored).map((group) =>
       this.#connection.run({ script: deleteScript, keys: group, args: [] }),
@@ -80,7 +73,7 @@ export class ItemWriter {
 
   async swap(key: string, expected: string | undefined, next: Item | undefined): Promise<boolean> {
     const write = next === undefined ? undefined : this.#write(next)
-    this.begin()
+    this.#tick.flush()
     const outcome = await this.#swap(key, expected, write, '')
     if (outcome !== 2) return outcome === 1
     // Something is there. When it cannot be read it counts as absent, which only this side can tell.
@@ -91,7 +84,7 @@ export class ItemWriter {
 
   /** Rejects with an error that names `NOT_A_NUMBER` or `OUT_OF_RANGE`. */
   async increment(key: string, delta: number, expiresAt: number | undefined): Promise<number> {
-    this.begin()
+    this.#tick.flush()
     const args = [String(delta), this.#life(expiresAt), createVersion()]
     const keys = [this.#keys.stored(key)]
     const onWrite = this.#refresh(expiresAt, beforeKeys + 2)
@@ -129,32 +122,30 @@ export class ItemWriter {
     }
   }
 
-  #store({ key, bytes, expiresAt }: Write, atOnce: boolean): Promise<void> {
+  #store({ key, bytes, expiresAt }: Write): Promise<void> {
     const stored = this.#keys.stored(key)
-    if (expiresAt === undefined) return this.#done('set', [stored, bytes], { atOnce })
+    if (expiresAt === undefined) return this.#done('set', [stored, bytes])
     const life = this.#items.remaining(expiresAt)
-    if (life === 0) return this.#done('unlink', [stored], { atOnce })
+    if (life === 0) return this.#done('unlink', [stored])
     const onWrite = (args: unknown[]): void => {
       // SET takes no lifetime of 0: the least there is.
       args[3] = String(Math.max(1, this.#items.remaining(expiresAt)))
     }
-    return this.#done('set', [stored, bytes, 'PX', life], { onWrite, atOnce })
+    return this.#done('set', [stored, bytes, 'PX', life], { onWrite })
   }
 
-  #done(name: string, args: readonly Argument[], options: SendOptions): Promise<void> {
+  #done(name: string, args: readonly Argument[], options?: SendOptions): Promise<void> {
     return this.#connection.send(name, args, options) as Promise<void>
   }
 
-  #send(waiting: readonly WaitingWrite[], atOnce: boolean): void {
+  #send(waiting: readonly WaitingWrite[]): void {
     const [only] = waiting
     if (only !== undefined && waiting.length === 1) {
-      const done = this.#store(only, atOnce).finally(() => this.#tick.answered(1))
-      done.then(only.resolve, only.reject)
+      this.#store(only).then(only.resolve, only.reject)
       return
     }
-    this.#runSet(waiting, atOnce).then(
+    this.#runSet(waiting).then(
       (failures) => {
-        this.#tick.answered(waiting.length)
         for (const [index, write] of waiting.entries()) {
           const failure = failures.get(index)
           if (failure === undefined) write.resolve()
@@ -162,19 +153,18 @@ export class ItemWriter {
         }
       },
       (error: unknown) => {
-        this.#tick.answered(waiting.length)
         for (const write of waiting) write.reject(error)
       },
     )
   }
 
   async #storeAll(batch: readonly Write[]): Promise<void> {
-    const [failure] = (await this.#runSet(batch, false)).values()
+    const [failure] = (await this.#runSet(batch)).values()
     if (failure !== undefined) throw failure
   }
 
   /** The failures by position; rejects when all failed. */
-  async #runSet(batch: readonly Write[], atOnce: boolean): Promise<Map<number, Error>> {
+  async #runSet(batch: readonly Write[]): Promise<Map<number, Error>> {
     const keys: (string | Buffer)[] = []
     const args: (string | Buffer)[] = []
     for (const { key, bytes, expiresAt } of batch) {
@@ -186,8 +176,7 @@ export class ItemWriter {
         if (expiresAt !== undefined) written[beforeKeys + keys.length + 2 * index + 1] = this.#life(expiresAt)
       }
     }
-    const call = { script: setScript, keys, args, onWrite, atOnce }
-    const reply = (await this.#connection.run(call)) as (number | Buffer)[]
+    const reply = (await this.#connection.run({ script: setScript, keys, args, onWrite })) as (number | Buffer)[]
     const failures = new Map<number, Error>()
     for (let index = 0; index < reply.length; index += 2) {
       failures.set(Number(reply[index]), new Error(String(reply[index + 1])))

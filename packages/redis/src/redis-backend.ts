@@ -38,10 +38,7 @@ export class RedisBackend implements CacheBackend {
   readonly #writer: ItemWriter
   readonly #scan: KeyScan
   readonly #events: EventHub = new EventHub()
-  readonly #endTick = (): void => {
-    this.#isScheduled = false
-    this.#flush(false)
-  }
+  readonly #endTick = (): void => this.#flush()
   #isScheduled = false
   #closing: Promise<void> | undefined
 
@@ -60,7 +57,6 @@ export class RedisBackend implements CacheBackend {
       items,
       failure: (error, key) => this.#failure(error, 'get', key),
       tell,
-      early: () => this.#flush(true),
     })
     this.#writer = new ItemWriter(this.#connection, keys, items, this.#reader)
     this.#scan = new KeyScan(this.#connection, keys)
@@ -111,7 +107,7 @@ export class RedisBackend implements CacheBackend {
   /** In steps of about a thousand keys, between which the server does other work. */
   async clear(prefix = ''): Promise<void> {
     await this.#attempt('clear', undefined, async () => {
-      this.#writer.begin()
+      this.#writer.flush()
       for await (const { stored } of this.#scan.pages(prefix)) {
         await allOrFailure(this.#writer.groups(stored).map((group) => this.#connection.send('unlink', group)))
         this.#refuseWhenClosed('clear')
@@ -153,7 +149,7 @@ export class RedisBackend implements CacheBackend {
   }
 
   async #close(): Promise<void> {
-    this.#flush(false)
+    this.#flush()
     await this.#connection.close()
   }
 
@@ -168,9 +164,10 @@ export class RedisBackend implements CacheBackend {
   }
 
   /** What is set goes out first, so that a get never misses what was set before it in the same tick. */
-  #flush(atOnce: boolean): void {
+  #flush(): void {
+    this.#isScheduled = false
     this.#writer.flush()
-    this.#reader.flush(atOnce)
+    this.#reader.flush()
   }
 
   async #attempt<Result>(operation: string, key: string | undefined, work: () => Promise<Result>): Promise<Result> {

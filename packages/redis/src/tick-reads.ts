@@ -1,5 +1,4 @@
 import type { Item } from '@cache/core/backend'
-import { Pace } from './pace.ts'
 
 /** Keys in one command at most: beyond that nothing is gained, and the server would be busy too long. */
 const mostKeys = 512
@@ -20,18 +19,13 @@ export interface WaitingRead {
  * client exceeds that of a key many times over.
  */
 export class TickReads {
-  readonly #send: (reads: WaitingRead[], atOnce: boolean) => void
-  readonly #early: () => void
-  readonly #pace: Pace = new Pace()
+  readonly #send: (reads: WaitingRead[]) => void
   #reads: WaitingRead[] = []
-  /** By key, what was asked for in this tick, sent or not. */
   #byKey = new Map<string, WaitingRead>()
   #averageBytes = 256
 
-  /** `early` is called when enough reads wait; it has to call `flush`. */
-  constructor(send: (reads: WaitingRead[], atOnce: boolean) => void, early: () => void) {
+  constructor(send: (reads: WaitingRead[]) => void) {
     this.#send = send
-    this.#early = early
   }
 
   add(key: string): Promise<Item | undefined> {
@@ -44,31 +38,20 @@ export class TickReads {
         return
       }
       this.#byKey.set(key, read)
-      if (this.#pace.isEnough(this.#reads.push(read))) this.#early()
+      this.#reads.push(read)
     })
   }
 
-  /** Something is about to be written: who reads from now on must not share what was asked for before. */
-  forget(): void {
-    if (this.#byKey.size > 0) this.#byKey = new Map()
-  }
-
-  /** Sends what waits. `atOnce`: the tick goes on. */
-  flush(atOnce: boolean): void {
-    if (!atOnce) this.forget()
+  /** Sends what waits. */
+  flush(): void {
     const reads = this.#reads
     if (reads.length === 0) return
     this.#reads = []
-    this.#pace.sent(reads.length)
+    this.#byKey = new Map()
     const most = this.mostKeys
     for (let start = 0; start < reads.length; start += most) {
-      this.#send(reads.length <= most ? reads : reads.slice(start, start + most), atOnce)
+      this.#send(reads.length <= most ? reads : reads.slice(start, start + most))
     }
-  }
-
-  /** To be called with the number of keys once their command has settled. */
-  answered(keys: number): void {
-    this.#pace.answered(keys)
   }
 
   /** How many keys one command may ask for. */
