@@ -22,6 +22,7 @@ export class Culler {
   #events: BackendEvent[] = []
   #evicted = 0
   #removedExpired = 0
+  #recounted = false
   evictions = 0
   expired = 0
 
@@ -53,7 +54,7 @@ export class Culler {
 
   /** Removes what the policy gives up until the limits hold or the deadline has passed; returns whether they hold. */
   cull(index: ItemIndex, now: number, deadline: number): boolean {
-    if (!this.isOver(index.total())) return true
+    if (!this.isOver(this.#credible(index))) return true
     while (this.removeExpired(index, now, step) > 0) {
       if (!this.isOver(index.total())) return true
       if (performance.now() > deadline) return false
@@ -74,6 +75,19 @@ export class Culler {
       }
       if (performance.now() > deadline) return this.#reason(entries, bytes) === undefined
     }
+  }
+
+  /**
+   * The totals, counted anew where they are far over a limit, which never happens by itself: either the limit was lowered,
+   * or the counters are damaged, and culling by them would empty the cache.
+   */
+  #credible(index: ItemIndex): Total {
+    const total = index.total()
+    const { maxEntries, maxBytes } = this.#limits
+    if (this.#recounted || (total.entries <= 2 * maxEntries && total.bytes <= 2 * maxBytes)) return total
+    this.#recounted = true
+    index.recount()
+    return index.total()
   }
 
   noteEviction(text: string, reason: EvictionReason): void {

@@ -91,6 +91,12 @@ function cut(database: Database): void {
 }
 
 function inspect(database: Database): string[] {
-  const rows = database.prepare('pragma integrity_check(50)').all() as { integrity_check: string }[]
-  return rows.map((row) => row.integrity_check).filter((text) => text !== 'ok')
+  try {
+    const rows = database.prepare('pragma integrity_check(50)').all() as { integrity_check: string }[]
+    return rows.map((row) => row.integrity_check).filter((text) => text !== 'ok')
+  } catch (error) {
+    // Damage may keep SQLite from even looking.
+    if (failureKind(error) !== 'corrupt') throw error
+    return [error instanceof Error ? error.message : String(error)]
+  }
 }

@@ -3,12 +3,10 @@ import type { TextRange } from './key-text.ts'
 import { type EvictionPolicy, policyOrder } from './schema.ts'
 import type { Database, SqlValue, Statement } from './sqlite.ts'
 
-/** A row of the table `item`, without what only SQL reads. */
+/** What reading an item needs of its row. */
 export interface Row {
   readonly id: number
   readonly version: string
-  readonly kind: number
-  readonly bytes: number
   readonly expires_at: number | null
   readonly streamed: number
   readonly checksum: number
@@ -51,7 +49,9 @@ export interface Victim {
   readonly bytes: number
 }
 
-const columns = 'id, version, kind, bytes, expires_at, streamed, checksum, file, frame'
+const none: readonly never[] = []
+
+const readColumns = 'id, version, expires_at, streamed, checksum, file, frame'
 
 /** The statements of the index, prepared when they are first used. Synchronous, like SQLite; `OperationQueue` decides when they run. */
 export class ItemIndex {
@@ -60,17 +60,27 @@ export class ItemIndex {
   readonly #statements = new Map<string, Statement>()
   readonly #get: Statement
   readonly #put: Statement
+  readonly #putPlain: Statement
+  readonly #expired: Statement
   readonly #total: Statement
 
   constructor(database: Database, policy: EvictionPolicy) {
     this.database = database
     this.#policy = policy
-    this.#get = database.prepare(`select ${columns} from item where key = ?`)
+    this.#get = database.prepare(`select ${readColumns} from item where key = ?`)
+    const columns = 'key, version, kind, bytes, stored_at, used_at, expires_at, checksum'
+    const update = `version = excluded.version, kind = excluded.kind, bytes = excluded.bytes,
+      stored_at = excluded.stored_at, ${policy === 'least-recently-used' ? 'used_at = excluded.used_at,' : ''}
+      expires_at = excluded.expires_at, checksum = excluded.checksum`
+    // Most items have neither tags nor a file: each value that is not bound is time saved.
+    this.#putPlain = database.prepare(`
+      insert into item (${columns}, frame) values (?, ?, ?, ?, ?, ?, ?, ?, ?)
+      on conflict (key) do update set ${update}, frame = excluded.frame, tagged = 0, streamed = 0, file = null`)
     this.#put = database.prepare(`
-      insert into item (key, version, kind, bytes, stored_at, used_at, expires_at, tagged, streamed, checksum, file, frame)
-      values (?1, ?2, ?3, ?4, ?5, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
-      on conflict (key) do update set version = ?2, kind = ?3, bytes = ?4, stored_at = ?5,
-        ${this.#usage()} expires_at = ?6, tagged = ?7, streamed = ?8, checksum = ?9, file = ?10, frame = ?11`)
+      insert into item (${columns}, frame, tagged, streamed, file) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+      on conflict (key) do update set ${update}, frame = excluded.frame, tagged = excluded.tagged,
+        streamed = excluded.streamed, file = excluded.file`)
+    this.#expired = database.prepare('select 1 from item where expires_at <= ? limit 1')
     this.#total = database.prepare('select entries, live, bytes, trash from total')
   }
 
@@ -78,21 +88,23 @@ export class ItemIndex {
     return this.#get.get(text) as Row | undefined
   }
 
+  bytesOf(text: string): number | undefined {
+    return (this.one('select bytes from item where key = ?', text) as { bytes: number } | undefined)?.bytes
+  }
+
   put(row: NewRow): void {
-    this.#put.run(
-      row.text,
-      row.version,
-      row.kind,
-      row.bytes,
-      row.storedAt,
-      row.expiresAt ?? null,
-      row.tags.length > 0 ? 1 : 0,
-      row.streamed ? 1 : 0,
-      row.checksum,
-      row.file ?? null,
-      row.frame ?? null,
-    )
-    if (row.tags.length > 0) this.#putTags(row.text, row.tags)
+    const { text, version, kind, bytes, storedAt, checksum } = row
+    const expiresAt = row.expiresAt ?? null
+    const frame = row.frame ?? null
+    if (row.file === undefined && row.tags.length === 0) {
+      this.#putPlain.run(text, version, kind, bytes, storedAt, storedAt, expiresAt, checksum, frame)
+      return
+    }
+    const tagged = row.tags.length > 0 ? 1 : 0
+    const streamed = row.streamed ? 1 : 0
+    const file = row.file ?? null
+    this.#put.run(text, version, kind, bytes, storedAt, storedAt, expiresAt, checksum, frame, tagged, streamed, file)
+    if (tagged === 1) this.#putTags(text, row.tags)
   }
 
   remove(text: string): Removed | undefined {
@@ -105,11 +117,11 @@ export class ItemIndex {
 
   /** At most `count` of the keys in the range, in order, after `after`. */
   liveKeys(range: TextRange, after: string | undefined, now: number, count: number): string[] {
-    const upper = range.to === undefined ? '' : 'and key < ?3'
-    const lower = after === undefined ? 'key >= ?1' : 'key > ?1'
-    const sql = `select key from item where ${lower} ${upper} and kind > 0 and (expires_at is null or expires_at > ?2)
+    const upper = range.to === undefined ? '' : 'and key < ?'
+    const lower = after === undefined ? 'key >= ?' : 'key > ?'
+    const sql = `select key from item where ${lower} ${upper} and kind > 0 and (expires_at is null or expires_at > ?)
       order by key limit ${count}`
-    const values = range.to === undefined ? [after ?? range.from, now] : [after ?? range.from, now, range.to]
+    const values = range.to === undefined ? [after ?? range.from, now] : [after ?? range.from, range.to, now]
     const texts = withTexts(this.all(sql, ...values) as { key: string }[]).map((row) => row.key)
     if (texts.length === count) advanced(after, texts.at(-1))
     return texts
@@ -120,8 +132,8 @@ export class ItemIndex {
    * clear began has a higher one and stays. Returns the last key it looked at, or `undefined` when it came to the end.
    */
   removeRange(range: TextRange, after: string | undefined, lastId: number, count: number): string | undefined {
-    const upper = range.to === undefined ? '' : 'and key < ?2'
-    const lower = after === undefined ? 'key >= ?1' : 'key > ?1'
+    const upper = range.to === undefined ? '' : 'and key < ?'
+    const lower = after === undefined ? 'key >= ?' : 'key > ?'
     const sql = `select id, key from item where ${lower} ${upper} order by key limit ${count}`
     const values = range.to === undefined ? [after ?? range.from] : [after ?? range.from, range.to]
     const rows = withTexts(this.all(sql, ...values) as { id: number; key: string }[])
@@ -134,8 +146,10 @@ export class ItemIndex {
   }
 
   removeExpired(now: number, count: number): readonly { readonly key: string; readonly kind: number }[] {
+    // The usual answer, and much cheaper to get than by a delete that finds nothing.
+    if (this.#expired.get(now) === undefined) return none
     const sql = `delete from item where id in
-      (select id from item where expires_at <= ?1 order by expires_at limit ?2) returning key, kind`
+      (select id from item where expires_at <= ? order by expires_at limit ?) returning key, kind`
     return withTexts(this.all(sql, now, count) as { key: string; kind: number }[])
   }
 
@@ -147,7 +161,7 @@ export class ItemIndex {
 
   /** Items that carry the tag, at most `count`. */
   removeTagged(tag: string, now: number, count: number): { rows: number; live: number } {
-    const sql = `delete from item where id in (select id from item_tag where tag = ?1 limit ?2) returning kind, expires_at`
+    const sql = `delete from item where id in (select id from item_tag where tag = ? limit ?) returning kind, expires_at`
     const removed = this.all(sql, tag, count) as { kind: number; expires_at: number | null }[]
     const live = removed.filter((row) => row.kind > 0 && !(row.expires_at !== null && row.expires_at <= now))
     return { rows: removed.length, live: live.length }
@@ -158,7 +172,7 @@ export class ItemIndex {
     const order = policyOrder[this.#policy]
     const sql = (where: string): string =>
       `select id, key, bytes from item where kind < 2 ${where} order by ${order} limit ${count}`
-    const older = withTexts(this.all(sql('and stored_at < ?1'), now) as Victim[])
+    const older = withTexts(this.all(sql('and stored_at < ?'), now) as Victim[])
     if (older.length > 0) return older
     const any = withTexts(this.all(sql('')) as Victim[])
     // Records of the cache go last: without its tag's record an item is lost, without its own record only a tag is.
@@ -170,6 +184,12 @@ export class ItemIndex {
     if (this.#policy === 'least-recently-used')
       this.run('update item set used_at = max(used_at, ?) where id = ?', at, id)
     else this.run('update item set uses = uses + ? where id = ?', times, id)
+  }
+
+  /** Counts anew what the triggers count. */
+  recount(): void {
+    this.run(`update total set entries = (select count(*) from item), live = (select count(*) from item where kind > 0),
+      bytes = (select coalesce(sum(bytes), 0) from item), trash = (select count(*) from trash)`)
   }
 
   total(): Total {
@@ -186,9 +206,9 @@ export class ItemIndex {
 
   /** Whether a row or the trash names the file. */
   namesFile(file: string): boolean {
-    const sql = `select exists (select 1 from item where file = ?1) or exists (select 1 from message where file = ?1)
-      or exists (select 1 from trash where file = ?1) as named`
-    return (this.one(sql, file) as { named: number }).named === 1
+    const sql = `select exists (select 1 from item where file = ?) or exists (select 1 from message where file = ?)
+      or exists (select 1 from trash where file = ?) as named`
+    return (this.one(sql, file, file, file) as { named: number }).named === 1
   }
 
   run(sql: string, ...values: SqlValue[]): number {
@@ -201,11 +221,6 @@ export class ItemIndex {
 
   all(sql: string, ...values: SqlValue[]): unknown[] {
     return this.#statement(sql).all(...values)
-  }
-
-  /** What a new value leaves of the usage of the old one: it counts as used now, and its count goes on. */
-  #usage(): string {
-    return this.#policy === 'least-recently-used' ? 'used_at = ?5,' : ''
   }
 
   #putTags(text: string, tags: readonly string[]): void {

@@ -1,5 +1,5 @@
 import { CacheError, createVersion, type Item } from '@cache/core/backend'
-import type { ItemIndex, Row } from './item-index.ts'
+import type { ItemIndex, NewRow, Row } from './item-index.ts'
 import type { ItemReader } from './item-reader.ts'
 import { keyText } from './key-text.ts'
 import type { Store } from './store.ts'
@@ -22,20 +22,27 @@ export class ItemWriter {
 
   /** Puts the item in place; one that has expired or is larger than all that may be kept leaves the key empty. */
   put(index: ItemIndex, stored: StoredItem, file: string | undefined, now: number): void {
-    const { item, text, bytes } = stored
-    if (item.expiresAt !== undefined && item.expiresAt <= now) {
-      index.remove(text)
-      this.discard(index, file)
+    this.putRow(index, newRow(stored, now, file), now)
+  }
+
+  putRow(index: ItemIndex, row: NewRow, now: number): void {
+    if (this.#keeps(row, now)) this.checkRoom(index, [row])
+    this.putChecked(index, row, now)
+  }
+
+  /** Without asking whether there is room, which was asked for all rows of a transaction together. */
+  putChecked(index: ItemIndex, row: NewRow, now: number): void {
+    if (this.#keeps(row, now)) {
+      index.put(row)
       return
     }
-    if (!this.#store.culler.fits(bytes)) {
-      index.remove(text)
-      this.discard(index, file)
-      this.#store.culler.noteEviction(text, 'bytes')
-      return
-    }
-    this.checkRoom(index, text, bytes)
-    index.put(newRow(stored, now, file))
+    index.remove(row.text)
+    this.discard(index, row.file)
+    if (row.expiresAt === undefined || row.expiresAt > now) this.#store.culler.noteEviction(row.text, 'bytes')
+  }
+
+  #keeps(row: NewRow, now: number): boolean {
+    return (row.expiresAt === undefined || row.expiresAt > now) && this.#store.culler.fits(row.bytes)
   }
 
   /** Whether a live value was there. */
@@ -55,7 +62,7 @@ export class ItemWriter {
   ): boolean {
     const text = keyText(key)
     const row = index.get(text)
-    if (this.#liveVersion(key, row, expected, now) !== expected) return false
+    if (this.liveVersion(key, row, expected, now) !== expected) return false
     if (next !== undefined) this.put(index, next, file, now)
     else if (row !== undefined) index.remove(text)
     return true
@@ -88,21 +95,24 @@ export class ItemWriter {
     if (file !== undefined) index.run('insert or ignore into trash (file) values (?)', file)
   }
 
-  /** With the policy `none` a write beyond the limits is refused. */
-  checkRoom(index: ItemIndex, text: string, bytes: number): void {
+  /** Throws `OUT_OF_MEMORY` where the policy is `none` and these would go beyond the limits. */
+  checkRoom(index: ItemIndex, added: readonly { readonly text: string; readonly bytes: number }[]): void {
     const { policy, maxBytes, maxEntries } = this.#store.settings
     if (policy !== 'none') return
-    const total = index.total()
-    const old = index.get(text)
-    const entries = total.entries + (old === undefined ? 1 : 0)
-    if (entries <= maxEntries && total.bytes + bytes - (old?.bytes ?? 0) <= maxBytes) return
+    let { entries, bytes } = index.total()
+    for (const { text, bytes: more } of added) {
+      const old = index.bytesOf(text)
+      if (old === undefined) entries += 1
+      bytes += more - (old ?? 0)
+    }
+    if (entries <= maxEntries && bytes <= maxBytes) return
     throw new CacheError('OUT_OF_MEMORY', "The limit is reached, and the policy 'none' gives nothing up", {
       backend: 'file',
     })
   }
 
-  /** The version that counts for `swap`. Only a condition on absence asks whether the value can still be read. */
-  #liveVersion(key: string, row: Row | undefined, expected: string | undefined, now: number): string | undefined {
+  /** The version that a condition is compared with. Only a condition on absence asks whether the value can still be read. */
+  liveVersion(key: string, row: Row | undefined, expected: string | undefined, now: number): string | undefined {
     if (row === undefined || isExpired(row, now)) return undefined
     return expected === undefined && this.#reader.isDamaged(key, row) ? undefined : row.version
   }

@@ -33,9 +33,7 @@ export class Items {
   async getMany(keys: readonly string[]): Promise<(Item | undefined)[]> {
     if (this.order.active) return Promise.all(keys.map((key) => this.get(key)))
     const steps = stepsOf(keys, batchStep).map((some) =>
-      this.#store.queue.read('getMany', undefined, (index, now) =>
-        some.map((key) => this.reader.live(index, key, now)),
-      ),
+      this.#store.queue.read('getMany', some, (index, now) => some.map((key) => this.reader.live(index, key, now))),
     )
     return Promise.all((await Promise.all(steps)).flat())
   }
@@ -53,14 +51,18 @@ export class Items {
   }
 
   async #setMany(all: readonly StoredItem[]): Promise<void> {
-    if (this.order.active || all.some((stored) => this.#isLarge(stored))) {
+    if (this.order.active || all.some((stored) => this.isLarge(stored))) {
       await Promise.all(all.map((stored) => this.#setOne(stored)))
       return
     }
     const steps = stepsOf(all, batchStep).map((some) =>
-      this.#store.queue.write('setMany', undefined, (index, now) => {
-        for (const stored of some) this.writer.put(index, stored, undefined, now)
-      }),
+      this.#store.queue.write(
+        'setMany',
+        some.map(({ item }) => item.key),
+        (index, now) => {
+          for (const stored of some) this.writer.put(index, stored, undefined, now)
+        },
+      ),
     )
     await Promise.all(steps)
   }
@@ -77,7 +79,7 @@ export class Items {
       return removed.filter(Boolean).length
     }
     const steps = stepsOf(keys, batchStep).map((some) =>
-      this.#store.queue.write('deleteMany', undefined, (index, now) => {
+      this.#store.queue.write('deleteMany', some, (index, now) => {
         let live = 0
         for (const key of some) if (this.writer.remove(index, key, now)) live += 1
         return live
@@ -167,7 +169,7 @@ export class Items {
     )
   }
 
-  #isLarge(stored: StoredItem): boolean {
+  isLarge(stored: StoredItem): boolean {
     const { value } = stored.item
     // Placeholders and numbers are short, and what `swap` and `increment` do with them must need no file.
     if (value === undefined || typeof value === 'number') return false
@@ -180,7 +182,7 @@ export class Items {
     stored: StoredItem | undefined,
     write: (file: string | undefined) => Promise<Value>,
   ): Promise<Value> {
-    if (stored === undefined || !this.#isLarge(stored)) return this.#inOrder(key, () => write(undefined))
+    if (stored === undefined || !this.isLarge(stored)) return this.#inOrder(key, () => write(undefined))
     return this.order.run(key, async () => {
       await this.#store.prepare()
       return this.withFile(await this.#store.values.write(stored.frame), write)

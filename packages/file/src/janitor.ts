@@ -4,6 +4,8 @@ import type { Store } from './store.ts'
 const step = 256
 /** A file that no row names may belong to a write that is under way; after this long it does not. */
 const orphanAge = 3_600_000
+/** How long one transaction may cull, in milliseconds. */
+const cullTime = 2
 /** How often the value files are compared with the index. */
 const sweepInterval = 3_600_000
 
@@ -52,6 +54,16 @@ export class Janitor {
       const removed = await queue.write('expire', undefined, (index, now) => culler.removeExpired(index, now, step))
       if (removed < step) return culler.expired - before
     }
+  }
+
+  /** Removes what the policy gives up until the limits hold; resolves to how many items they were. */
+  async cull(): Promise<number> {
+    const { queue, culler } = this.#store
+    const before = culler.evictions
+    while (
+      !(await queue.write('cull', undefined, (index, now) => culler.cull(index, now, performance.now() + cullTime)))
+    );
+    return culler.evictions - before
   }
 
   /** Removes value files that no row names and that are older than an hour; resolves to how many. */

@@ -3,6 +3,7 @@
  * value that was set first would be put in the index after a small one that was set second (RACES R5).
  */
 export class KeyOrder {
+  readonly #tracked = new Set<Promise<unknown>>()
   readonly #last = new Map<string, Promise<unknown>>()
 
   /** Whether a call on any key is under way: only then need others ask for their own. */
@@ -29,8 +30,20 @@ export class KeyOrder {
     return run
   }
 
+  /** Makes `idle` wait for a call that is bound to no key. */
+  track<Value>(running: Promise<Value>): Promise<Value> {
+    this.#tracked.add(running)
+    const forget = (): void => {
+      this.#tracked.delete(running)
+    }
+    running.then(forget, forget)
+    return running
+  }
+
   /** Resolves when no call is under way. */
   async idle(): Promise<void> {
-    while (this.#last.size > 0) await Promise.all(this.#last.values())
+    while (this.#last.size + this.#tracked.size > 0) {
+      await Promise.allSettled([...this.#last.values(), ...this.#tracked])
+    }
   }
 }

@@ -1,5 +1,5 @@
-import { CacheError } from '@cache/core/backend'
-import { type FailureKind, failureKind } from './errors.ts'
+import { CacheError, cacheErrorCode } from '@cache/core/backend'
+import { type FailureKind, failureKind, fileError } from './errors.ts'
 import type { ItemIndex } from './item-index.ts'
 import { Operation, type Work } from './operation.ts'
 
@@ -8,8 +8,8 @@ export interface QueueOwner {
   now(): number
   /** The index, opening it when it is not open. */
   open(): Promise<ItemIndex>
-  /** The open index, or `undefined` when it must be opened (again). Cheap: asked before every turn. */
-  opened(forWriting: boolean): ItemIndex | undefined
+  /** The open index, or `undefined` when it must be opened (again). With `look`, makes sure that it is still the directory's. */
+  opened(look: boolean): ItemIndex | undefined
   /** Why nothing can be written now, where that is so. */
   readonly refusal: CacheError | undefined
   /** The index failed beyond one operation: `corrupt` calls for a new one, anything else for opening it again. */
@@ -21,10 +21,11 @@ export interface QueueOwner {
   rolledBack(): void
 }
 
-/** How long one turn may hold the event loop, in milliseconds. */
+/** The key or keys that an operation concerns; `undefined` where it concerns any. */
+type Keys = string | readonly string[] | undefined
+
+/** How long the event loop may be held without a break, in milliseconds. */
 const turnBudget = 3
-/** After so many turns at the end of a tick one waits for the event loop, so that a loop of awaited calls starves no timer and no socket. */
-const turnsPerTick = 24
 /** Reads from which on a transaction around them is cheaper than their own locks. */
 const readsWorthTransaction = 4
 
@@ -38,9 +39,13 @@ export class OperationQueue {
   readonly #lockTimeout: number
   #pending: Operation[] = []
   #writes = 0
+  /** Reads that ran at once in this tick, on this index, and until when more may. */
+  #tickReads = 0
+  #tickIndex: ItemIndex | undefined
+  /** Since when this queue has been at work without the event loop in between. */
+  #stretch: number | undefined
   #scheduled = false
   #running = false
-  #turns = 0
   #busyRounds = 0
   #retry: NodeJS.Timeout | undefined
   #idle: (() => void)[] = []
@@ -51,12 +56,21 @@ export class OperationQueue {
     this.#lockTimeout = lockTimeout
   }
 
-  read<Value>(name: string, key: string | undefined, work: Work<Value>): Promise<Value> {
-    return this.#add(new Operation(name, key, false, work))
+  read<Value>(name: string, keys: Keys, work: Work<Value>): Promise<Value> {
+    const index = this.#readableNow()
+    if (index === undefined) return this.#add(new Operation(name, keys, false, work))
+    try {
+      return Promise.resolve(work(index, this.#owner.now()))
+    } catch (error) {
+      if (cacheErrorCode(error) !== undefined)
+        return Promise.reject(fileError(error, name, typeof keys === 'string' ? keys : undefined))
+      // The queue knows what to do about a failing index.
+      return this.#add(new Operation(name, keys, false, work))
+    }
   }
 
-  write<Value>(name: string, key: string | undefined, work: Work<Value>): Promise<Value> {
-    return this.#add(new Operation(name, key, true, work))
+  write<Value>(name: string, keys: Keys, work: Work<Value>): Promise<Value> {
+    return this.#add(new Operation(name, keys, true, work))
   }
 
   /** Resolves when nothing waits any more. */
@@ -66,7 +80,54 @@ export class OperationQueue {
     }
   }
 
-  /** Runs what waits without waiting for the next tick. */
+  /**
+   * The index, where a read may run at once: nothing waits that it would overtake, and the event loop was not held for long
+   * already. The second read of a tick begins a transaction for those that follow, which ends with the tick.
+   */
+  #readableNow(): ItemIndex | undefined {
+    if (this.#pending.length > 0 || this.#running) return undefined
+    this.#tickReads += 1
+    if ((this.#tickReads & 7) === 0 && this.#heldForLong()) return undefined
+    if (this.#tickReads === 1) return this.#firstRead()
+    const index = this.#tickIndex
+    if (this.#tickReads === 2 && index !== undefined && !beginQuietly(index)) this.#tickIndex = undefined
+    return this.#tickIndex
+  }
+
+  #firstRead(): ItemIndex | undefined {
+    process.nextTick(this.#endTick)
+    if (this.#heldForLong()) return undefined
+    try {
+      this.#tickIndex = this.#owner.opened(this.#beginStretch())
+    } catch {
+      this.#tickIndex = undefined
+    }
+    return this.#tickIndex
+  }
+
+  /** Notes when the event loop was last free; returns whether this is the first work since then. */
+  #beginStretch(): boolean {
+    if (this.#stretch !== undefined) return false
+    this.#stretch = performance.now()
+    setImmediate(this.#endStretch)
+    return true
+  }
+
+  readonly #endStretch = (): void => {
+    this.#stretch = undefined
+  }
+
+  #heldForLong(): boolean {
+    return this.#stretch !== undefined && performance.now() - this.#stretch > turnBudget
+  }
+
+  readonly #endTick = (): void => {
+    const index = this.#tickIndex
+    if (this.#tickReads > 1 && index !== undefined) endQuietly(index, 'commit')
+    this.#tickReads = 0
+    this.#tickIndex = undefined
+  }
+
   #add<Value>(operation: Operation<Value>): Promise<Value> {
     this.#pending.push(operation as Operation)
     if (operation.writes) this.#writes += 1
@@ -81,14 +142,10 @@ export class OperationQueue {
       if (this.#writes === this.#pending.length) return
     }
     this.#scheduled = true
-    this.#turns += 1
-    if (this.#turns < turnsPerTick) {
-      // Runs when every promise callback of this tick has run: callers some awaits apart still meet in one transaction.
-      process.nextTick(this.#turn)
-    } else {
-      this.#turns = 0
-      setImmediate(this.#turn)
-    }
+    // Otherwise a loop of awaited calls would let in no timer and no socket.
+    if (this.#heldForLong()) setImmediate(this.#turn)
+    // Runs when every promise callback of this tick has run: callers some awaits apart still meet in one transaction.
+    else process.nextTick(this.#turn)
   }
 
   readonly #turn = (): void => {
@@ -98,9 +155,10 @@ export class OperationQueue {
   }
 
   #run(): void {
+    if (this.#tickReads > 0) this.#endTick()
     let index: ItemIndex | undefined
     try {
-      index = this.#owner.opened(this.#writes > 0)
+      index = this.#owner.opened(this.#beginStretch() || this.#writes > 0)
     } catch (error) {
       this.#failAll(error)
       return
@@ -119,7 +177,6 @@ export class OperationQueue {
   #again(): void {
     if (this.#scheduled || this.#running || this.#retry !== undefined) return
     this.#scheduled = true
-    this.#turns = 0
     setImmediate(this.#turn)
   }
 
@@ -308,20 +365,15 @@ export class OperationQueue {
     this.#putBack(operations)
   }
 
-  /** Runs the reads that no earlier write in the queue may concern. */
+  /** Runs the reads of keys that no earlier write in the queue names. */
   #readAhead(index: ItemIndex): void {
     const written = new Set<string>()
     const ahead: Operation[] = []
     const rest: Operation[] = []
-    let everything = false
     for (const operation of this.#pending) {
-      if (operation.writes) {
-        if (operation.key === undefined) everything = true
-        else written.add(operation.key)
-      }
-      const waits =
-        operation.writes || everything || (operation.key === undefined ? written.size > 0 : written.has(operation.key))
-      if (waits) rest.push(operation)
+      const keys = typeof operation.keys === 'string' ? [operation.keys] : (operation.keys ?? [])
+      if (operation.writes) for (const key of keys) written.add(key)
+      if (operation.writes || keys.some((key) => written.has(key))) rest.push(operation)
       else ahead.push(operation)
     }
     if (ahead.length === 0) return
@@ -350,6 +402,15 @@ export class OperationQueue {
     clearTimeout(this.#retry)
     this.#retry = undefined
     this.#failAll(new CacheError('CLOSED', 'The file backend was closed', { backend: 'file' }))
+  }
+}
+
+function beginQuietly(index: ItemIndex): boolean {
+  try {
+    index.run('begin')
+    return true
+  } catch {
+    return false
   }
 }
 

@@ -11,7 +11,8 @@ export type Work<Value> = (index: ItemIndex, now: number) => Value
 /** One call that waits for its turn at the index. */
 export class Operation<Value = unknown> {
   readonly name: string
-  readonly key: string | undefined
+  /** The key or keys that it concerns; `undefined` where it concerns any. */
+  readonly keys: string | readonly string[] | undefined
   readonly writes: boolean
   readonly promise: Promise<Value>
   /** When it was asked for, by the monotonic clock. */
@@ -24,9 +25,9 @@ export class Operation<Value = unknown> {
   #value: Value | undefined
   #failure: unknown
 
-  constructor(name: string, key: string | undefined, writes: boolean, work: Work<Value>) {
+  constructor(name: string, keys: string | readonly string[] | undefined, writes: boolean, work: Work<Value>) {
     this.name = name
-    this.key = key
+    this.keys = keys
     this.writes = writes
     this.#work = work
     this.since = performance.now()
@@ -34,6 +35,10 @@ export class Operation<Value = unknown> {
       this.#resolve = resolve
       this.#reject = reject
     })
+  }
+
+  get key(): string | undefined {
+    return typeof this.keys === 'string' ? this.keys : undefined
   }
 
   /** Does the work and keeps the outcome until `settle`. Failures of SQLite are thrown: they concern the whole transaction. */

@@ -13,6 +13,9 @@ import { Trash } from './trash.ts'
 import { syncDirectory, ValueFiles } from './value-files.ts'
 import { Wal } from './wal.ts'
 
+/** Operations after which a write looks for expired items to remove. */
+const operationsPerExpiry = 16
+
 /** One handle's connection to the directory: opens the index when it is needed, again when it was lost, and keeps its limits. */
 export class Store implements QueueOwner {
   readonly settings: Settings
@@ -32,12 +35,11 @@ export class Store implements QueueOwner {
   #wal: Wal | undefined
   #opening: Promise<ItemIndex> | undefined
   #corrupt: string | undefined
-  /** Reads look whether the directory is still the one that was opened once in a turn of the event loop, writes every time. */
-  #looked = false
   #warnedOf: string | undefined
   #closed = false
   #hasTrash = false
   #touching = false
+  #expiryCredit = 0
   /** Something was committed since the log was last made safe. */
   #dirty = false
 
@@ -72,24 +74,26 @@ export class Store implements QueueOwner {
     return this.#wal
   }
 
-  opened(forWriting: boolean): ItemIndex | undefined {
+  /** Reads look once in a turn of the event loop, writes every time. */
+  opened(look: boolean): ItemIndex | undefined {
     if (this.#closed) throw new CacheError('CLOSED', 'The file backend was closed', { backend: 'file' })
     if (this.#index === undefined) return undefined
-    if (forWriting || !this.#looked) {
-      this.#justLooked()
-      if (!this.directory.isCurrent()) {
-        // A reader of a directory that it may not write to has merely seen a writer come.
-        if (!this.#readOnly) this.#reportReplaced()
-        this.#drop()
-        return undefined
-      }
+    if (look && !this.directory.isCurrent()) {
+      // A reader of a directory that it may not write to has merely seen a writer come.
+      if (!this.#readOnly) this.#reportReplaced()
+      this.#drop()
+      return undefined
     }
     return this.#index
   }
 
+  async prepareForReading(): Promise<void> {
+    if (this.opened(true) === undefined) await this.open()
+  }
+
   /** Opens the index where it is not open: a value file is written before its row. */
   async prepare(): Promise<void> {
-    if (this.opened(true) === undefined) await this.open()
+    await this.prepareForReading()
     if (this.refusal !== undefined) throw this.refusal
   }
 
@@ -115,8 +119,12 @@ export class Store implements QueueOwner {
 
   beforeCommit(index: ItemIndex, now: number, operations: number, deadline: number): void {
     this.touches.apply(index, false)
-    // Twice as many as could have been added, so that what has expired shrinks under load too.
-    this.culler.removeExpired(index, now, 2 * operations + 2)
+    this.#expiryCredit += operations
+    if (this.#expiryCredit >= operationsPerExpiry) {
+      // Twice as many as could have been added, so that what has expired shrinks under load too.
+      this.culler.removeExpired(index, now, 2 * this.#expiryCredit)
+      this.#expiryCredit = 0
+    }
     const total = index.total()
     this.#hasTrash = total.trash > 0
     if (this.culler.isOver(total) && !this.culler.cull(index, now, deadline)) this.#cullLater()
@@ -183,14 +191,6 @@ export class Store implements QueueOwner {
     if (this.#dirty && this.#wal !== undefined) await this.#wal.sync().catch(() => undefined)
     this.#closeIndex()
     await this.checkpointer.close()
-  }
-
-  #justLooked(): void {
-    if (this.#looked) return
-    this.#looked = true
-    setImmediate(() => {
-      this.#looked = false
-    })
   }
 
   #cullLater(): void {

@@ -81,6 +81,18 @@ export async function readStreamedValue(store: Store, item: Item, name: string):
   }
 }
 
+/** Reads the streamed value to its end and keeps nothing. Throws `DAMAGED`; resolves to `false` when its file is gone. */
+export async function checkStreamedValue(store: Store, item: Item, name: string): Promise<boolean> {
+  const file = await store.values.open(name)
+  if (file === undefined) return false
+  try {
+    for await (const _chunk of readChunks(store, item, file));
+    return true
+  } finally {
+    await file.close()
+  }
+}
+
 function tooLong(key: string, most: number): CacheError {
   const message = `The streamed value is longer than maxDecodedBytes (${most}); read it with getStream`
   return new CacheError('UNSUPPORTED', message, { backend: 'file', operation: 'get', key })

@@ -13,10 +13,20 @@ import { largeValueBytes, type Written } from './written.ts'
 const [dir = '', name = '', seed = '0', durability = 'normal'] = process.argv.slice(2)
 const random = createRandom(Number(seed))
 const backend = new FileBackend({ dir, largeValueBytes, durability: durability as 'normal' | 'full' })
+const turn = new Int32Array(new SharedArrayBuffer(4))
 let step = 0
 
+/** Blocks until the reader has room: lines this short go into a pipe whole, or not at all (`EAGAIN`). */
 function say(line: object): void {
-  writeSync(1, `${JSON.stringify(line)}\n`)
+  for (;;) {
+    try {
+      writeSync(1, `${JSON.stringify(line)}\n`)
+      return
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') throw error
+      Atomics.wait(turn, 0, 0, 1)
+    }
+  }
 }
 
 function value(): Written {

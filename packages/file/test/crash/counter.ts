@@ -1,0 +1,24 @@
+/**
+ * Increments a counter, transfers between two accounts, takes messages from a queue, and prints the messages it got.
+ *
+ *     node counter.ts DIR TIMES
+ */
+import { FileBackend } from '../../src/index.ts'
+
+const [dir = '', times = '0'] = process.argv.slice(2)
+const backend = new FileBackend({ dir })
+const count = Number(times)
+for (let n = 0; n < count; n++) {
+  await backend.increment('counter', 1)
+  await backend.transact(async (tx) => {
+    await tx.increment('from', -1)
+    await tx.increment('to', 1)
+  })
+}
+const got: unknown[] = []
+for (let message = await backend.pull('q'); message !== undefined; message = await backend.pull('q')) {
+  got.push(message.value)
+  await message.ack()
+}
+await backend.close()
+console.log(JSON.stringify(got))

@@ -1,0 +1,185 @@
+import { chmod, lstat, mkdir, readdir, readFile, stat, symlink } from 'node:fs/promises'
+import { join } from 'node:path'
+import { cacheErrorCode } from '@cache/core/backend'
+import { expect, it } from 'vitest'
+import { fileSystemOf, fileSystemOfType } from '../src/file-system.ts'
+import { FileBackend, type FileBackendOptions } from '../src/index.ts'
+import { valueFiles, withIndex } from './file-harness.ts'
+import { item } from './items.ts'
+import { temporaryDirectory } from './temporary-directory.ts'
+
+const large = 'x'.repeat(300_000)
+
+function refusal(options: unknown): { code: unknown; message: string } {
+  try {
+    new FileBackend(options as FileBackendOptions)
+  } catch (error) {
+    return { code: cacheErrorCode(error), message: (error as Error).message }
+  }
+  return { code: undefined, message: '' }
+}
+
+it.each<[string, unknown]>([
+  ['dir', {}],
+  ['dir', { dir: '' }],
+  ['dir', { dir: 'a\0b' }],
+  ['directory', { dir: 'd', directory: 'e' }],
+  ['prefix', { dir: 'd', prefix: '' }],
+  ['prefix', { dir: 'd', prefix: 'x'.repeat(201) }],
+  ['policy', { dir: 'd', policy: 'lru' }],
+  ['maxBytes', { dir: 'd', maxBytes: 0 }],
+  ['maxEntries', { dir: 'd', maxEntries: 1.5 }],
+  ['durability', { dir: 'd', durability: 'none' }],
+  ['fileMode', { dir: 'd', fileMode: 0o400 }],
+  ['dirMode', { dir: 'd', dirMode: 0o600 }],
+  ['lockTimeout', { dir: 'd', lockTimeout: -1 }],
+  ['janitorInterval', { dir: 'd', janitorInterval: 0 }],
+  ['syncInterval', { dir: 'd', syncInterval: '1x' }],
+  ['largeValueBytes', { dir: 'd', largeValueBytes: -1 }],
+  ['networkFileSystem', { dir: 'd', networkFileSystem: true }],
+  ['engine', { dir: 'd', engine: 'sqlite' }],
+  ['clock', { dir: 'd', clock: {} }],
+  ['maxDecodedBytes', { dir: 'd', maxDecodedBytes: 0 }],
+])('%s is named when it is refused', (name, options) => {
+  const { code, message } = refusal(options)
+  expect(code).toBe('INVALID_ARGUMENT')
+  expect(message).toContain(name)
+})
+
+it('nothing is made before the first call', async () => {
+  const dir = await temporaryDirectory()
+  const backend = new FileBackend({ dir })
+  expect(await readdir(join(dir, '..'))).toEqual([])
+  await backend.close()
+  expect(await readdir(join(dir, '..'))).toEqual([])
+})
+
+it('files are 0600 and directories 0700, whatever the umask', async () => {
+  const dir = await temporaryDirectory()
+  const before = process.umask(0)
+  try {
+    const backend = new FileBackend({ dir: join(dir, 'deep') })
+    await backend.set(item('large', large))
+    expect(await modes(join(dir, 'deep'))).toEqual(new Set(['d700', 'f600']))
+    await backend.close()
+  } finally {
+    process.umask(before)
+  }
+})
+
+it('fileMode and dirMode are exact, whatever the umask', async () => {
+  const dir = await temporaryDirectory()
+  const before = process.umask(0o077)
+  try {
+    const backend = new FileBackend({ dir, fileMode: 0o664, dirMode: 0o775 })
+    await backend.set(item('large', large))
+    expect(await modes(dir)).toEqual(new Set(['d775', 'f664']))
+    await backend.close()
+  } finally {
+    process.umask(before)
+  }
+})
+
+async function modes(dir: string): Promise<Set<string>> {
+  const found = new Set<string>()
+  const entries = await readdir(dir, { recursive: true, withFileTypes: true })
+  for (const path of [dir, ...entries.map((entry) => join(entry.parentPath, entry.name))]) {
+    const info = await lstat(path)
+    found.add(`${info.isDirectory() ? 'd' : 'f'}${(info.mode & 0o777).toString(8)}`)
+  }
+  return found
+}
+
+it('keys never become names', async () => {
+  const dir = await temporaryDirectory()
+  const backend = new FileBackend({ dir, largeValueBytes: 0 })
+  for (const key of ['../../escape', '/etc/passwd', 'a/b', '..', 'nul\0', 'CON']) await backend.set(item(key, 'value'))
+  for (const path of await valueFiles(dir))
+    expect(path.slice(dir.length)).toMatch(/^\/values\/[0-9a-f]{2}\/[0-9a-f]{32}$/)
+  await backend.close()
+})
+
+it.each(['a', 'A', 'a.b', '../up', 'ü', '%61', 'a%0061', '*'])(
+  'the prefix %s is a cache of its own',
+  async (prefix) => {
+    const dir = await temporaryDirectory()
+    const others = ['a', 'A', 'a.b', '../up', 'ü', '%61', 'a%0061', '*'].filter((other) => other !== prefix)
+    const backend = new FileBackend({ dir, prefix })
+    await backend.set(item('k', prefix))
+    for (const other of [undefined, ...others]) {
+      const beside = new FileBackend(other === undefined ? { dir } : { dir, prefix: other })
+      expect(await beside.get('k')).toBe(undefined)
+      await beside.set(item('k', 'theirs'))
+      await beside.clear()
+      await beside.close()
+    }
+    expect((await backend.get('k'))?.value).toBe(prefix)
+    await backend.close()
+    expect(await readdir(join(dir, '..'))).toEqual(['cache'])
+  },
+)
+
+it('the directory itself may be reached through a symbolic link', async () => {
+  const dir = await temporaryDirectory()
+  await mkdir(`${dir}-real`)
+  await symlink(`${dir}-real`, dir)
+  const backend = new FileBackend({ dir })
+  await backend.set(item('large', large))
+  expect((await backend.get('large'))?.value).toBe(large)
+  await backend.close()
+})
+
+it('what a later version of the package wrote is left alone and refused with UNSUPPORTED', async () => {
+  const dir = await temporaryDirectory()
+  const backend = new FileBackend({ dir })
+  await backend.set(item('a', 1))
+  await backend.close()
+  const { writeFile } = await import('node:fs/promises')
+  await writeFile(join(dir, 'current'), 'index-2-00000000.sqlite\n')
+  const older = new FileBackend({ dir })
+  expect(await older.get('a').catch(cacheErrorCode)).toBe('UNSUPPORTED')
+  expect(await readFile(join(dir, 'current'), 'utf8')).toBe('index-2-00000000.sqlite\n')
+  await older.close()
+})
+
+it('shared file systems are known by their numbers', async () => {
+  expect(fileSystemOfType(0x6969)).toEqual({ name: 'NFS', kind: 'network' })
+  expect(fileSystemOfType(0xff534d42)).toEqual({ name: 'CIFS', kind: 'network' })
+  expect(fileSystemOfType(0xff534d42 | 0)).toEqual({ name: 'CIFS', kind: 'network' })
+  expect(fileSystemOfType(0x65735546)).toEqual({ name: 'FUSE', kind: 'perhaps' })
+  expect(fileSystemOfType(0xef53)).toEqual({ name: undefined, kind: 'local' })
+  expect((await fileSystemOf('/')).kind).not.toBe('network')
+})
+
+it('the same directory works through better-sqlite3', async () => {
+  const dir = await temporaryDirectory()
+  const backend = new FileBackend({ dir, engine: 'better-sqlite3' })
+  await backend.set(item('a', { n: 1 }))
+  await backend.set(item('large', large))
+  expect(await backend.increment('n', 2)).toBe(2)
+  expect((await backend.getMany(['a', 'large', 'none'])).map((found) => found?.value)).toEqual([
+    { n: 1 },
+    large,
+    undefined,
+  ])
+  expect(await backend.swap('a', 'wrong', undefined)).toBe(false)
+  await backend.clear('l')
+  expect((await backend.check()).problems).toEqual([])
+  await backend.close()
+  // One after the other, never at once: each has a lock table of its own.
+  const after = new FileBackend({ dir, engine: 'node:sqlite' })
+  expect((await after.get('a'))?.value).toEqual({ n: 1 })
+  await after.close()
+})
+
+it('files of the index take the permissions of the index', async () => {
+  const dir = await temporaryDirectory()
+  const backend = new FileBackend({ dir })
+  await backend.set(item('a', 1))
+  const names = (await readdir(dir)).filter((name) => name.startsWith('index-'))
+  expect(names.length).toBe(3)
+  for (const name of names) expect((await stat(join(dir, name))).mode & 0o777).toBe(0o600)
+  await withIndex(dir, () => undefined)
+  await chmod(dir, 0o700)
+  await backend.close()
+})
