@@ -123,6 +123,8 @@ export class WriteBehind implements WriterPort {
   end(): void {
     this.#closing = true
     this.#endPause()
+    // Those who wait for room are let in, as long as the database takes what is before them.
+    void this.#flush()
   }
 
   /** Writes what waits. Rejects when the database does not take it; with a journal it stays there for the next process. */
@@ -154,7 +156,7 @@ export class WriteBehind implements WriterPort {
         this.#leave(change.key)
       }
     }
-    if (this.#queue.size >= this.#batchSize) void this.#flush()
+    if (this.#queue.size >= this.#batchSize || this.#waiting.length > 0 || this.#closing) void this.#flush()
     else this.#schedule()
   }
 
@@ -212,12 +214,14 @@ export class WriteBehind implements WriterPort {
       const batch = new Map([...this.#queue].slice(0, this.#batchSize))
       for (const key of batch.keys()) this.#queue.delete(key)
       this.#writing = batch
+      this.#wake()
       const done = await this.#writeBatch(batch)
       this.#writing = new Map()
-      if (!done) this.#putBack(batch)
-      this.#gaveUp = !done
+      if (done) continue
+      this.#putBack(batch)
+      this.#gaveUp = true
       this.#wake()
-      if (!done) return false
+      return false
     }
     return true
   }

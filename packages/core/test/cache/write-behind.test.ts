@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { createMovableClock } from '../../src/conformance/index.ts'
-import { Cache, type CacheOptions, type Item, type WriterEntry } from '../../src/index.ts'
+import { createMovableClock, GatedBackend } from '../../src/conformance/index.ts'
+import { Cache, CacheError, type CacheOptions, type Item, type WriterEntry } from '../../src/index.ts'
 import { MapBackend } from '../conformance/map-backend.ts'
 import { codeOf, settled } from './rig.ts'
 
@@ -26,6 +26,18 @@ class Database {
     if (this.failures === 0) return
     this.failures -= 1
     throw new Error('the database is down')
+  }
+}
+
+/** A journal that is full. */
+class RefusingBackend extends GatedBackend {
+  refusals = 0
+
+  override async set(item: Item): Promise<void> {
+    await super.set(item)
+    if (this.refusals === 0) return
+    this.refusals -= 1
+    throw new CacheError('OUT_OF_MEMORY', 'set: the disk is full', { operation: 'set', key: item.key })
   }
 }
 
@@ -80,6 +92,68 @@ describe('writeMode through', () => {
     expect([...database.rows]).toEqual([
       ['a', 2],
       ['n', 5],
+    ])
+  })
+})
+
+describe('the order of changes', () => {
+  it('of one key is the same in the database and in the cache, however long the database takes for each', async () => {
+    const backend = new MapBackend()
+    const log: unknown[] = []
+    const gates: (() => void)[] = []
+    const gate = (): Promise<void> => new Promise((resolve) => gates.push(resolve))
+    const writer = {
+      write: async (entries: readonly WriterEntry[]) => {
+        await gate()
+        log.push(entries[0]?.value)
+      },
+      delete: async () => {
+        await gate()
+        log.push('deleted')
+      },
+    }
+    const cache = new Cache({ backend, writer })
+    const all = [
+      cache.set('k', 1),
+      cache.set('k', 2),
+      cache.delete('k'),
+      cache.setMany({ k: 3, j: 4 }),
+      cache.increment('k'),
+    ]
+    let done = false
+    const settling = Promise.allSettled(all).then(() => {
+      done = true
+    })
+    while (!done) {
+      // Whoever came last goes first, where more than one is there.
+      gates.pop()?.()
+      await settled()
+    }
+    await settling
+    expect(log).toEqual([1, 2, 'deleted', 3, 4])
+    expect(await cache.get('k')).toBe(4)
+  })
+
+  it('of two batches with the same keys in another order is no deadlock', async () => {
+    const { cache, database } = open()
+    await Promise.all([cache.setMany({ a: 1, b: 1 }), cache.setMany({ b: 2, a: 2 }), cache.deleteMany(['b', 'a'])])
+    expect(database.rows.size).toBe(0)
+    expect(await cache.getMany(['a', 'b'])).toEqual([undefined, undefined])
+  })
+})
+
+describe('the keys that the database sees', () => {
+  it('R35 are never the same for two keys, whatever namespaces they have', async () => {
+    const { cache, database } = open({ writeMode: 'behind' })
+    await cache.set('@/users/:k', 'root')
+    await cache.namespace('users').set('k', 'inner')
+    await cache.set('@home', 'at')
+    expect(await cache.namespace('users').getOrSet('k', () => 'loaded', { forceRefresh: true })).toBe('inner')
+    await cache.close()
+    expect([...database.rows]).toEqual([
+      ['@@/users/:k', 'root'],
+      ['@/users/:k', 'inner'],
+      ['@@home', 'at'],
     ])
   })
 })
@@ -176,6 +250,99 @@ describe('writeMode behind', () => {
     expect([...database.rows.keys()]).toEqual(['a', 'b', 'c'])
   })
 
+  it('keeps its bound, however many ask for room at once', async () => {
+    for (const journal of [undefined, new MapBackend()]) {
+      const writeBehind = { maxQueued: 3, whenFull: 'reject', ...(journal === undefined ? {} : { journal }) } as const
+      const { cache } = open({ writeMode: 'behind', writeBehind })
+      const codes = await Promise.all(Array.from({ length: 10 }, (_, index) => codeOf(cache.set(`k${index}`, 1))))
+      expect(codes.filter((code) => code === 'QUEUE_FULL').length).toBe(7)
+    }
+  })
+
+  it('frees the room of a write that its journal refused', async () => {
+    const journal = new RefusingBackend(new MapBackend())
+    const { cache, database } = open({ writeMode: 'behind', writeBehind: { maxQueued: 1, journal } })
+    const held = journal.holdBefore('set')
+    journal.refusals = 1
+    const first = codeOf(cache.set('a', 1))
+    await held.reached
+    const second = cache.set('b', 2)
+    await settled()
+    held.open()
+    expect(await first).toBe('OUT_OF_MEMORY')
+    await second
+    await cache.close()
+    expect([...database.rows]).toEqual([['b', 2]])
+  })
+
+  it('writes what comes in the very moment in which a flush ends', async () => {
+    const { cache, database, clock } = open({ writeMode: 'behind' })
+    let release = (): void => {}
+    database.hold = new Promise((resolve) => {
+      release = resolve
+    })
+    await cache.set('a', 1)
+    clock.advance(100)
+    await settled()
+    // Turn by turn of the queue of promises, so that one write comes at each.
+    release()
+    const writes: Promise<void>[] = []
+    for (let turn = 0; turn < 30; turn += 1) {
+      writes.push(cache.set(`k${turn}`, turn))
+      await Promise.resolve()
+    }
+    await Promise.all(writes)
+    for (let round = 0; round < 3; round += 1) {
+      await settled()
+      clock.advance(100)
+    }
+    await settled()
+    expect(database.rows.size).toBe(31)
+  })
+
+  it('lets a write that is under way at close into the database', async () => {
+    const { cache, database } = open({ writeMode: 'behind', writeBehind: { maxQueued: 1, batchSize: 1 } })
+    let release = (): void => {}
+    database.hold = new Promise((resolve) => {
+      release = resolve
+    })
+    const writes = ['a', 'b', 'c', 'd'].map((key) => cache.set(key, key))
+    await settled()
+    const closing = cache.close()
+    release()
+    await Promise.all(writes)
+    await closing
+    expect([...database.rows.keys()].sort()).toEqual(['a', 'b', 'c', 'd'])
+  })
+
+  it('rejects the writes that wait for room when the database takes nothing at close, and leaves no timer', async () => {
+    const { cache, database, clock } = open({ writeMode: 'behind', writeBehind: { maxQueued: 1, batchSize: 1 } })
+    database.failures = 1000
+    const codes = ['a', 'b', 'c'].map((key) => codeOf(cache.set(key, key)))
+    await settled()
+    const closed = codeOf(cache.close())
+    for (let tried = 0; tried < 8; tried += 1) {
+      await settled()
+      clock.advance(1000)
+    }
+    expect(await closed).toBe('BACKEND_FAILURE')
+    expect(await Promise.all(codes)).toEqual([{ resolved: undefined }, { resolved: undefined }, 'QUEUE_FULL'])
+    expect(clock.timers).toBe(0)
+  })
+
+  it('closes the backend also when the database takes nothing', async () => {
+    const { cache, database, backend, clock } = open({ writeMode: 'behind' })
+    database.failures = 1000
+    await cache.set('k', 1)
+    const closed = codeOf(cache.close())
+    for (let tried = 0; tried < 8; tried += 1) {
+      await settled()
+      clock.advance(1000)
+    }
+    expect(await closed).toBe('BACKEND_FAILURE')
+    expect(await codeOf(backend.get('k'))).toBe('CLOSED')
+  })
+
   it('writes what waits when the cache is closed', async () => {
     const { cache, database } = open({ writeMode: 'behind' })
     await cache.set('k', 1)
@@ -211,6 +378,63 @@ describe('writeMode behind', () => {
     expect(items.size).toBe(0)
   })
 
+  it('does not let a load read behind what an earlier process left, nor serve what that had in the cache', async () => {
+    const journal = new Map<string, Item>()
+    const cached = new Map<string, Item>()
+    const first = open({
+      namespace: 'shop',
+      writeMode: 'behind',
+      writeBehind: { journal: new MapBackend({ items: journal }) },
+    })
+    await first.cache.set('k', 'new')
+    await first.cache.namespace('inner').set('k', 'new inside')
+    const old = new Cache({ backend: new MapBackend({ items: cached }), namespace: 'shop' })
+    await old.set('k', 'old')
+    await old.namespace('inner').set('k', 'old inside')
+    // Killed between journal and cache: the cache holds the values from before.
+    const gated = new GatedBackend(new MapBackend({ items: journal }))
+    const second = open({
+      backend: new MapBackend({ items: cached }),
+      namespace: 'shop',
+      writeMode: 'behind',
+      writeBehind: { journal: gated },
+    })
+    expect(await second.cache.getOrSet('other', () => 'database')).toBe('database')
+    expect(await second.cache.getOrSet('k', () => 'database, old')).toBe('new')
+    expect(await second.cache.namespace('inner').getOrSet('k', () => 'database, old')).toBe('new inside')
+    await second.cache.close()
+    expect([...second.database.rows]).toEqual([
+      ['k', 'new'],
+      ['@/inner/:k', 'new inside'],
+    ])
+  })
+
+  it('R41 goes on once its journal answers again, and serves loads meanwhile', async () => {
+    const journal = new GatedBackend(new MapBackend())
+    journal.broken = true
+    const { cache, database } = open({ writeMode: 'behind', writeBehind: { journal } })
+    expect(await codeOf(cache.set('k', 1))).toBe('UNAVAILABLE')
+    expect(await cache.getOrSet('other', () => 'loaded')).toBe('loaded')
+    journal.broken = false
+    await cache.set('k', 2)
+    await cache.close()
+    expect(database.rows.get('k')).toBe(2)
+  })
+
+  it('gives a batch up though its journal fails at that', async () => {
+    const journal = new GatedBackend(new MapBackend())
+    const { cache, database, clock } = open({ writeMode: 'behind', writeBehind: { journal, maxAttempts: 1 } })
+    await cache.set('lost', 1)
+    database.failures = 1
+    journal.failing.add('swap')
+    clock.advance(100)
+    await settled()
+    journal.failing.clear()
+    await cache.set('kept', 1)
+    await cache.close()
+    expect([...database.rows.keys()]).toEqual(['kept'])
+  })
+
   it('never writes what an earlier process left over what this one wrote since', async () => {
     const items = new Map<string, Item>()
     const first = open({ writeMode: 'behind', writeBehind: { journal: new MapBackend({ items }) } })
@@ -234,6 +458,11 @@ describe('the options of a writer', () => {
       { writer: database, writeBehind: {} },
       { writer: database, writeMode: 'behind', writeBehind: { batchSize: 0 } },
       { writer: database, writeMode: 'behind', writeBehind: { size: 1 } },
+      { writer: database, writeMode: 'behind', writeBehind: null },
+      { writer: database, writeMode: 'behind', writeBehind: { journal: null } },
+      { writer: database, writeMode: 'behind', writeBehind: { journal: {} } },
+      { writer: database, writeMode: 'behind', writeBehind: { batchSize: null } },
+      { writer: null },
     ]) {
       expect(() => new Cache({ backend, ...options } as CacheOptions)).toThrow(
         expect.objectContaining({ code: 'INVALID_ARGUMENT' }),
