@@ -24,7 +24,7 @@ async function openBackend(url: string): Promise<Contestant> {
   }
 }
 
-async function openCache(url: string): Promise<Contestant> {
+export async function openCache(url: string): Promise<Contestant> {
   const [{ Cache }, { RedisBackend }] = await Promise.all([import('@cache/core'), import('@cache/redis')])
   const cache = new Cache({ backend: new RedisBackend({ url, timeout }), ttl })
   return {

@@ -14,7 +14,7 @@ function plainText(value: unknown): unknown {
   return text(value)
 }
 
-async function openIoredis(url: string, enableAutoPipelining: boolean): Promise<Contestant> {
+export async function openIoredis(url: string, enableAutoPipelining: boolean): Promise<Contestant> {
   const { Redis } = await import('ioredis')
   const redis = new Redis(url, { enableAutoPipelining })
   await redis.ping()
@@ -51,7 +51,7 @@ async function openNodeRedis(url: string): Promise<Contestant> {
   }
 }
 
-async function openBento(url: string): Promise<Contestant> {
+export async function openBento(url: string): Promise<Contestant> {
   const [{ BentoCache, bentostore }, { redisDriver }, { Redis }] = await Promise.all([
     import('bentocache'),
     import('bentocache/drivers/redis'),
@@ -67,14 +67,14 @@ async function openBento(url: string): Promise<Contestant> {
   }
 }
 
-async function openKeyv(url: string) {
+async function openKeyvStore(url: string) {
   // The adapter is made for Keyv 5, which cacheable brings.
   const [{ Keyv }, { default: KeyvRedis }] = await Promise.all([import('cacheable'), import('@keyv/redis')])
   return new Keyv({ store: new KeyvRedis(url), ttl, namespace: 'keyv' })
 }
 
-async function openKeyvContestant(url: string): Promise<Contestant> {
-  const keyv = await openKeyv(url)
+export async function openKeyv(url: string): Promise<Contestant> {
+  const keyv = await openKeyvStore(url)
   return {
     get: (key) => keyv.get(key),
     set: (key, value) => keyv.set(key, value),
@@ -86,7 +86,7 @@ async function openKeyvContestant(url: string): Promise<Contestant> {
 
 async function openCacheManager(url: string): Promise<Contestant> {
   const { createCache } = await import('cache-manager')
-  const keyv = await openKeyv(url)
+  const keyv = await openKeyvStore(url)
   const cache = createCache({ stores: [keyv], ttl })
   return {
     get: (key) => cache.get(key),
@@ -103,6 +103,6 @@ export const peers: readonly Candidate[] = [
   contender('ioredis, auto-pipelining', ['ioredis'], (url) => openIoredis(url, true)),
   contender('node-redis', ['redis'], openNodeRedis),
   contender('bentocache', ['bentocache'], openBento, ['get', 'set']),
-  contender('keyv', ['@keyv/redis'], openKeyvContestant, ['get', 'set', 'getMany', 'setMany']),
+  contender('keyv', ['@keyv/redis'], openKeyv, ['get', 'set', 'getMany', 'setMany']),
   contender('cache-manager', ['cache-manager', '@keyv/redis'], openCacheManager, ['get', 'set', 'getMany', 'setMany']),
 ]
