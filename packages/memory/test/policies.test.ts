@@ -130,3 +130,16 @@ it('adaptive loses little to the best of all other policies, whatever the traffi
   expect(mean).toBeLessThan(0.9)
   for (const [name, size, loss] of losses) expect([name, size, loss < 7]).toEqual([name, size, true])
 })
+
+it('adaptive loses little to the best of the others where entries have weights too', () => {
+  const draw = numbersFrom(11)
+  const keys = Array.from({ length: 40_000 }, () => Math.floor(2000 * draw() ** 3))
+  const weights = keys.map((key) => 1 + ((key * 7919) % 97))
+  for (const size of [900, 4500, 18_000]) {
+    const rows = simulatePolicies(keys, { sizes: [size], weights })
+    const ratio = (policy: string): number => 100 * (rows.find((row) => row.policy === policy)?.hitRatio ?? Number.NaN)
+    const others = rows.filter(({ policy }) => policy !== 'adaptive' && policy !== 'optimal')
+    const best = 100 * Math.max(...others.map(({ hitRatio }) => hitRatio))
+    expect([size, best - ratio('adaptive') < 4]).toEqual([size, true])
+  }
+})

@@ -107,6 +107,8 @@ export const suite: Suite = {
   rows,
   candidates: makers.map(candidate),
   repetitions: 3,
+  // A package that takes longer than this for one row has failed it.
+  timeLimit: 120_000,
   execArgv: ['--expose-gc', '--max-old-space-size=8192'],
   conclude: (results: readonly ResultRow[]) => goals(results),
 }

@@ -28,6 +28,8 @@ const MARGIN = 1
 /** Entries used lately that are spared at most for one eviction, in the window and in the main part. */
 const WINDOW_SPARES = 3
 const MAIN_SPARES = 64
+/** Without a candidate, the least used of so many leaves. */
+const COLDEST_OF = 8
 /** A candidate at least this warm gets in against a warmer victim once in 128 times: an attacker must not keep the cache shut. */
 const WARM = 6
 const LUCK = 1 / 128
@@ -202,17 +204,21 @@ export class AdaptivePolicy implements Policy {
     return this.slots.count > this.maxEntries || this.windowWeight + this.mainWeight > this.maxBytes
   }
 
-  /** Whether the window holds more than its share (and, where nothing is weighed, `spare` entries). The newest always has a place. */
+  /** Whether the window without `spare` weight holds more than its share. The newest always has a place. */
   private isWindowOver(spare: number): boolean {
-    if (this.windowCount <= 1 + spare) return false
-    if (this.slots.weights !== null) return this.windowWeight > this.portion * (this.windowWeight + this.mainWeight)
-    return this.windowCount - spare > this.portion * Math.min(this.slots.count, this.maxEntries)
+    if (this.windowCount < 2) return false
+    const total =
+      this.slots.weights === null ? Math.min(this.slots.count, this.maxEntries) : this.windowWeight + this.mainWeight
+    return this.windowWeight - spare > Math.max(this.portion * total, this.slots.weights === null ? 1 : 0)
   }
 
   private choose(): number {
     const candidate = this.candidate()
+    if (candidate < 0) {
+      const coldest = this.coldest()
+      return coldest >= 0 ? coldest : this.oldest()
+    }
     const victim = this.victim()
-    if (candidate < 0) return victim >= 0 ? victim : this.oldest()
     if (victim < 0 || !this.admits(candidate, victim)) return candidate
     this.promote(candidate)
     return victim
@@ -226,7 +232,9 @@ export class AdaptivePolicy implements Policy {
       if (this.slots.weightAt(newest) > Math.max(this.portion, HUGE_SHARE) * total) return newest
     }
     // When the share has fallen, the window gives one more entry than it gets, until it fits.
-    if (this.slots.weights === null && this.isWindowOver(1)) this.promote(this.oldest())
+    const gained = newest >= 0 && this.isInWindow(newest) ? this.slots.weightAt(newest) : 0
+    const next = this.slots.weights === null ? 0 : this.windowWeight / this.windowCount
+    if (gained > 0 && this.isWindowOver(gained + next)) this.promote(this.oldest())
     return this.isWindowOver(0) ? this.oldest() : -1
   }
 
@@ -272,6 +280,17 @@ export class AdaptivePolicy implements Policy {
       if ((bits & VISITED) === 0 || spares-- <= 0) return slot
       meta[slot] = bits & ~VISITED
     }
+  }
+
+  /** The least used of some victims, for when there is no candidate to compare with; -1 when the main part is empty. */
+  private coldest(): number {
+    const meta = this.slots.meta
+    let coldest = this.victim()
+    for (let looks = 1; looks < COLDEST_OF && coldest >= 0 && ((meta[coldest] as number) & FREQUENCY) > 1; looks++) {
+      const other = this.victim()
+      if (((meta[other] as number) & FREQUENCY) < ((meta[coldest] as number) & FREQUENCY)) coldest = other
+    }
+    return coldest
   }
 
   /** Whether the candidate was used more often than every entry that would leave for it. */

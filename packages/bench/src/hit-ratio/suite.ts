@@ -1,0 +1,104 @@
+import { type SimulatedPolicy, simulatePolicies } from '@cache/memory/simulate'
+import type { Candidate, Row, Suite, SuiteContext } from '../harness/suite.ts'
+import { sizesOf, traces } from '../memory/traces.ts'
+import { type KeyLog, readKeyLog } from './key-log.ts'
+
+const policies: readonly SimulatedPolicy[] = [
+  'optimal',
+  'adaptive',
+  'w-tinylfu',
+  's3-fifo',
+  'sieve',
+  'lru',
+  'lfu',
+  'fifo',
+  'random',
+]
+const SHARES = [0.01, 0.05, 0.2]
+/** A log of more requests than this tells how far its replay is. */
+const LONG = 2_000_000
+
+interface Replay {
+  readonly row: string
+  readonly size: number
+  readonly requests: number
+  readonly log: Pick<KeyLog, 'weights'> & { readonly keys: Iterable<number> }
+}
+
+/** What is replayed: the log that was named, else the traces of the suite `memory`. */
+async function* replays({ args }: SuiteContext): AsyncGenerator<Replay> {
+  const [file, ...rest] = args
+  if (rest.length > 0) throw new Error('hit-ratio takes one file')
+  if (file === undefined) {
+    for (const trace of traces()) {
+      for (const size of sizesOf(trace)) {
+        yield { row: `${trace.name}, ${size} entries`, size, requests: trace.keys.length, log: trace }
+      }
+    }
+    return
+  }
+  const log = await readKeyLog(file)
+  if (log.keys.length === 0) throw new Error(`${file} holds no keys`)
+  const unit = log.weights === undefined ? 'entries' : 'bytes'
+  for (const share of SHARES) {
+    const size = Math.max(1, Math.round(log.total * share))
+    yield { row: `${size} ${unit}, ${share * 100} % of all`, size, requests: log.keys.length, log }
+  }
+}
+
+async function rows(context: SuiteContext): Promise<Row[]> {
+  const found: Row[] = []
+  for await (const { row, requests } of replays(context))
+    found.push({ name: row, unit: '%', better: 'higher', work: requests })
+  return found
+}
+
+function candidate(policy: SimulatedPolicy): Candidate {
+  /** What this process has replayed: the log is read once for all its rows. */
+  let done: Promise<Map<string, Replay>> | undefined
+  return {
+    name: policy,
+    async measure(row, context) {
+      done ??= collect(context)
+      const replay = (await done).get(row)
+      if (replay === undefined) throw new Error(`nothing to replay for '${row}'`)
+      const { keys, weights } = replay.log
+      const [result] = simulatePolicies(keys, {
+        policies: [policy],
+        sizes: [replay.size],
+        ...(weights === undefined ? {} : { weights }),
+        ...(replay.requests > LONG ? { onProgress: teller(row) } : {}),
+      })
+      if (result === undefined) throw new Error('the simulation gave no row')
+      return { value: 100 * result.hitRatio, work: result.requests }
+    },
+  }
+}
+
+async function collect(context: SuiteContext): Promise<Map<string, Replay>> {
+  const found = new Map<string, Replay>()
+  for await (const replay of replays(context)) found.set(replay.row, replay)
+  return found
+}
+
+/** Tells each quarter of a long replay. */
+function teller(row: string): (progress: { policy: string; done: number; total: number }) => void {
+  let told = 0
+  return ({ policy, done, total }) => {
+    const quarter = Math.floor((4 * done) / total)
+    if (quarter === told) return
+    told = quarter
+    process.stderr.write(`  ${policy}, ${row}: ${quarter * 25} %\n`)
+  }
+}
+
+export const suite: Suite = {
+  name: 'hit-ratio',
+  says: "hit ratio of each policy beside Belady's optimum, for a log of your own (one key a line, or key, tab, bytes) or for traffic made here.",
+  baseline: 'optimal',
+  rows,
+  candidates: policies.map(candidate),
+  arguments: '[file of keys]',
+  processPer: 'candidate',
+  repetitions: 1,
+}
