@@ -19,6 +19,8 @@ const canary = 'the canary of the suite'
 export class Stage {
   readonly harness: Harness
   #backend: CacheBackend | undefined
+  /** When the first deadline was chosen that has not been let pass yet. */
+  #chosenAt: number | undefined
   readonly #open = new Set<CacheBackend>()
 
   constructor(harness: Harness) {
@@ -73,22 +75,29 @@ export class Stage {
   }
 
   /** A deadline that comes soon: far enough to be met before it, near enough to be waited for. */
-  soon(): number {
-    return this.now() + (this.harness.clock ? 1000 : 200)
+  soon(after: number = this.harness.clock ? 1000 : 200): number {
+    this.#chosenAt ??= Date.now()
+    return this.now() + after
   }
 
   /**
    * Lets time pass until the instant has come. Without a clock of its own it cannot know the store's clock to the
    * millisecond, so it stores one more item that ends a little later and polls until that one is gone.
+   *
+   * A store with a clock of its own is told the life that remains, and counts it from when it hears of it: an item whose
+   * writing was held up ends later by as much. So the last one ends later by all the time since the deadline was chosen.
    */
   async pass(instant: number, backend: CacheBackend = this.backend): Promise<void> {
     if (this.harness.clock) {
       this.harness.clock.advance(Math.max(0, instant - this.harness.clock.now()))
       return
     }
-    await backend.set(this.item(canary, 'sings', { expiresAt: instant + 20 }))
+    const now = Date.now()
+    const end = instant + 20 + (now - (this.#chosenAt ?? now))
+    this.#chosenAt = undefined
+    await backend.set(this.item(canary, 'sings', { expiresAt: end }))
     const over = async (): Promise<boolean> => (await backend.get(canary)) === undefined && Date.now() >= instant
-    const bound = this.patience + Math.max(0, instant - Date.now())
+    const bound = this.patience + Math.max(0, end - now)
     await this.until(over, `an item with expiresAt ${instant} to expire`, bound)
   }
 
@@ -163,10 +172,15 @@ export class Stage {
     assert.fail(`resolved to ${show(answer)} instead of rejecting with ${codes.join(' or ')}`)
   }
 
-  /** The number of items, counted by asking for each key. */
+  /** The number of items, counted by asking for each key; in slices, so that no limit for one answer decides. */
   async count(keys: Iterable<string>, backend: CacheBackend = this.backend): Promise<number> {
-    const found = await getAll(backend, [...keys])
-    return found.filter((item) => item !== undefined).length
+    const all = [...keys]
+    let count = 0
+    for (let start = 0; start < all.length; start += 1000) {
+      const found = await getAll(backend, all.slice(start, start + 1000))
+      count += found.filter((item) => item !== undefined).length
+    }
+    return count
   }
 }
 

@@ -56,7 +56,7 @@ const rules: readonly Rule[] = [
     async check(stage) {
       const { backend, harness } = stage
       const far = stage.now() + 3_600_000
-      const near = stage.now() + (harness.clock ? 60_000 : 3_000)
+      const near = stage.soon(harness.clock ? 60_000 : 3_000)
       const items = [
         stage.item('plain', { list: [1, 2] }),
         stage.item('full', 'v', { expiresAt: far, staleAt: far - 1, tags: { t: 'v' }, cost: 3 }),
