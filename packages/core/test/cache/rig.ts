@@ -104,3 +104,10 @@ export const bothStores: readonly (readonly [
   ['a store that answers at once', oneProcess],
   ['a store that answers later', twoProcesses],
 ]
+
+/** All that an iteration gives. */
+export async function collect<Value>(values: AsyncIterable<Value>): Promise<Value[]> {
+  const all: Value[] = []
+  for await (const value of values) all.push(value)
+  return all
+}

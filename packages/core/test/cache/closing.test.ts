@@ -1,0 +1,214 @@
+import { describe, expect, it } from 'vitest'
+import { Cache, SyncCache } from '../../src/index.ts'
+import { MapBackend } from '../conformance/map-backend.ts'
+import { bothStores, codeOf, collect, GatedLoad, oneProcess, settled, twoProcesses } from './rig.ts'
+
+/** Every method that asks or changes something, each as a call that would succeed. */
+const calls: Readonly<Record<string, (cache: Cache) => Promise<unknown>>> = {
+  get: (cache) => cache.get('k'),
+  getMany: (cache) => cache.getMany(['k']),
+  has: (cache) => cache.has('k'),
+  item: (cache) => cache.item('k'),
+  ttl: (cache) => cache.ttl('k'),
+  getOrSet: (cache) => cache.getOrSet('k', () => 1),
+  getOrSetMany: (cache) => cache.getOrSetMany(['k'], () => ({ k: 1 })),
+  set: (cache) => cache.set('k', 1),
+  setMany: (cache) => cache.setMany({ k: 1 }),
+  add: (cache) => cache.add('k', 1),
+  replace: (cache) => cache.replace('k', 1),
+  compareAndSet: (cache) => cache.compareAndSet('k', undefined, 1),
+  update: (cache) => cache.update('k', () => 1),
+  increment: (cache) => cache.increment('n'),
+  decrement: (cache) => cache.decrement('n'),
+  touch: (cache) => cache.touch('k'),
+  expire: (cache) => cache.expire('k', 1),
+  take: (cache) => cache.take('k'),
+  delete: (cache) => cache.delete('k'),
+  deleteMany: (cache) => cache.deleteMany(['k']),
+  deleteByTag: (cache) => cache.deleteByTag('t'),
+  deleteByPrefix: (cache) => cache.deleteByPrefix('k'),
+  clear: (cache) => cache.clear(),
+  keys: (cache) => collect(cache.keys()),
+  withLock: (cache) => cache.withLock('k', () => 1),
+  rateLimit: (cache) => cache.rateLimit('k', { limit: 1, window: 1 }),
+  stats: (cache) => cache.stats(),
+  wrap: (cache) => cache.wrap(async () => 1, { key: 'f' })(),
+  on: async (cache) => cache.on('hit', () => {}),
+  namespace: async (cache) => cache.namespace('n'),
+}
+
+for (const [name, open] of bothStores) {
+  describe(`close, on ${name}`, () => {
+    it('R33 makes every later call reject with CLOSED, of namespaces too', async () => {
+      const { cache } = open()
+      const inner = cache.namespace('inner')
+      await cache.close()
+      for (const [method, call] of Object.entries(calls)) {
+        expect(await codeOf(call(cache)), method).toBe('CLOSED')
+        expect(await codeOf(call(inner)), `inner ${method}`).toBe('CLOSED')
+      }
+    })
+
+    it('R33 of a namespace ends that object alone', async () => {
+      const { cache } = open()
+      const inner = cache.namespace('inner')
+      const twin = cache.namespace('inner')
+      await inner.set('k', 1)
+      await inner.close()
+      for (const [method, call] of Object.entries(calls)) expect(await codeOf(call(inner)), method).toBe('CLOSED')
+      expect(await twin.get('k')).toBe(1)
+      await cache.set('k', 2)
+      expect(await cache.get('k')).toBe(2)
+    })
+
+    it('may be called twice, also at once, and by await using', async () => {
+      const { cache } = open()
+      await Promise.all([cache.close(), cache.close()])
+      await cache.close()
+      {
+        await using disposed = open().cache
+        await disposed.set('k', 1)
+      }
+    })
+  })
+}
+
+describe('close with work in flight', () => {
+  it('R33 lets operations of several steps end before the backend is closed', async () => {
+    const { cache, far } = twoProcesses()
+    await cache.set('n', 1)
+    const held = far.holdBefore('getMany')
+    const writes = [
+      cache.set('a', 1, { tags: ['t', 'u'] }),
+      cache.add('b', 2),
+      cache.update('n', (n) => (n as number) + 1),
+      cache.deleteByTag('x', 'y', 'z'),
+      cache.rateLimit('r', { limit: 3, window: '1m' }),
+    ]
+    await held.reached
+    const closing = cache.close()
+    await settled()
+    expect(far.calls).not.toContain('close')
+    held.open()
+    expect((await Promise.allSettled(writes)).map(({ status }) => status)).toEqual(Array(5).fill('fulfilled'))
+    await closing
+    expect(far.calls.at(-1)).toBe('close')
+  })
+
+  it('R33 does not wait for functions of the application, which store nothing afterwards', async () => {
+    const { cache, far, items } = twoProcesses()
+    const change = new GatedLoad<string>()
+    const update = codeOf(cache.update('k', change.loader))
+    const load = new GatedLoad<string>()
+    const loaded = cache.getOrSet('l', load.loader)
+    await change.started()
+    await load.started()
+    await cache.close()
+    expect(far.calls.at(-1)).toBe('close')
+    change.end('late')
+    load.end('late')
+    expect(await update).toBe('CLOSED')
+    expect(await loaded).toBe('late')
+    await settled()
+    expect([...items.values()].filter(({ value }) => value !== undefined)).toEqual([])
+  })
+
+  it('R33 gives leases on loads back, so that another process need not wait for their end', async () => {
+    const { cache, other } = twoProcesses({ lock: true })
+    const load = new GatedLoad<string>()
+    const first = cache.getOrSet('k', load.loader)
+    await load.started()
+    await cache.close()
+    expect(await other.getOrSet('k', async () => 'value')).toBe('value')
+    load.end('late')
+    await first
+  })
+
+  it('R33 leaves no timer', async () => {
+    const { cache, clock } = twoProcesses({ lock: true, timeout: '1m' })
+    expect(await cache.getOrSet('k', async () => 1)).toBe(1)
+    await cache.withLock('job', () => 1)
+    await cache.close()
+    expect(clock.timers).toBe(0)
+  })
+
+  it('rejects with a CacheError when the backend fails to close', async () => {
+    const backend = new MapBackend()
+    backend.close = () => Promise.reject(new Error('socket'))
+    const failure = await new Cache({ backend }).close().catch((error) => error)
+    expect(failure).toMatchObject({ name: 'CacheError', code: 'BACKEND_FAILURE', operation: 'close' })
+  })
+})
+
+describe('two caches on one backend', () => {
+  it('R36 know of each other in loads, deletes and tags', async () => {
+    const { far, cache, clock } = twoProcesses()
+    const second = new Cache({ backend: far, clock, ttl: '1m' })
+    const load = new GatedLoad<string>()
+    const all = [cache.getOrSet('k', load.loader), second.getOrSet('k', load.loader)]
+    await load.started()
+    load.end('shared')
+    expect(await Promise.all(all)).toEqual(['shared', 'shared'])
+    expect(load.runs).toBe(1)
+    const old = cache.getOrSet('l', load.loader, { tags: ['t'] })
+    await load.started()
+    await second.deleteByTag('t')
+    load.end('old')
+    await old
+    expect(await second.get('l')).toBe(undefined)
+  })
+
+  it('R36 keep their own figures, listeners and options', async () => {
+    const { backend, cache, clock } = oneProcess()
+    const second = new Cache({ backend, clock, ttl: '1h' })
+    const heard: string[] = []
+    second.on('hit', ({ key }) => heard.push(key))
+    await cache.set('k', 1)
+    await cache.get('k')
+    await second.set('j', 1)
+    expect(heard).toEqual([])
+    expect((await cache.stats()).hits).toBe(1)
+    expect((await second.stats()).hits).toBe(0)
+    expect(await second.ttl('j')).toBe(3_600_000)
+  })
+
+  it('R36 the last one closes it, in whichever order, synchronous ones included', async () => {
+    for (const order of [
+      [0, 1, 2],
+      [2, 1, 0],
+      [1, 2, 0],
+    ]) {
+      const { backend, cache, clock } = oneProcess()
+      const caches = [cache, new SyncCache({ backend, clock }), new Cache({ backend: backend as never, clock })]
+      for (const [closed, index] of order.entries()) {
+        await backend.set({ key: 'k', value: closed, version: `v${closed}`, createdAt: 0 })
+        await caches[index as number]?.close()
+      }
+      expect(await codeOf(backend.get('k'))).toBe('CLOSED')
+    }
+  })
+
+  it('R36 the one that is left works on while the other closes with a load under way', async () => {
+    const { far, cache, clock } = twoProcesses()
+    const second = new Cache({ backend: far, clock })
+    const load = new GatedLoad<string>()
+    const first = cache.getOrSet('k', load.loader)
+    await load.started()
+    await cache.close()
+    expect(await second.getOrSet('k', async () => 'second')).toBe('second')
+    load.end('first')
+    expect(await first).toBe('first')
+    await settled()
+    expect(await second.get('k')).toBe('second')
+  })
+
+  it('a backend that was closed under an open cache is a failure that is told', async () => {
+    const { backend, cache } = oneProcess()
+    const codes: string[] = []
+    cache.on('error', ({ error }) => codes.push(error.code))
+    await backend.close()
+    expect(await cache.get('k')).toBe(undefined)
+    expect(await codeOf(cache.set('k', 1))).toBe('CLOSED')
+    expect(codes).toEqual(['CLOSED', 'CLOSED'])
+  })
+})

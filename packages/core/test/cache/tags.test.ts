@@ -1,0 +1,274 @@
+import { describe, expect, it } from 'vitest'
+import { GatedBackend } from '../../src/conformance/index.ts'
+import { Cache, CacheError, type Item, SyncCache } from '../../src/index.ts'
+import { MapBackend } from '../conformance/map-backend.ts'
+import { bothStores, codeOf, GatedLoad, oneProcess, settled, twoProcesses } from './rig.ts'
+
+/** Keys of the cache's own records. */
+function records(items: ReadonlyMap<string, Item>): string[] {
+  return [...items.keys()].filter((key) => key.startsWith('@#')).sort()
+}
+
+for (const [name, open] of bothStores) {
+  describe(`deleteByTag, on ${name}`, () => {
+    it('makes every value of one of the tags invalid, for every way of reading', async () => {
+      const { cache } = open({ staleFor: '1h' })
+      await cache.set('ab', 1, { tags: ['a', 'b'] })
+      await cache.setMany({ b: 2, also: 3 }, { tags: ['b'] })
+      await cache.set('c', 4, { tags: ['c'] })
+      await cache.deleteByTag('a')
+      expect(await cache.getMany(['ab', 'b', 'c'])).toEqual([undefined, 2, 4])
+      expect(await cache.get('ab', { stale: true })).toBe(undefined)
+      expect(await cache.item('ab')).toBe(undefined)
+      expect(await cache.ttl('ab')).toBe(undefined)
+      expect(await cache.has('ab')).toBe(false)
+      await cache.deleteByTag('b', 'c')
+      expect(await cache.getMany(['b', 'also', 'c'])).toEqual([undefined, undefined, undefined])
+    })
+
+    it('takes any name: another tag, a prototype, a part of the syntax', async () => {
+      const { cache } = open()
+      const names = ['a', 'a:b', ':', '/', '@#', '__proto__', 'constructor', '%', 'ä', '*', 'x'.repeat(1000)]
+      for (const tag of names) await cache.set(tag, tag, { tags: [tag] })
+      for (const tag of names) expect(Object.keys((await cache.item(tag))?.tags ?? {})).toEqual([tag])
+      for (const [index, tag] of names.entries()) {
+        await cache.deleteByTag(tag)
+        expect(await cache.getMany(names)).toEqual(names.map((other, at) => (at <= index ? undefined : other)))
+      }
+    })
+
+    it('of a tag that nothing has, and of no tag at all, does nothing', async () => {
+      const { cache } = open()
+      await cache.set('k', 1, { tags: ['t'] })
+      await cache.deleteByTag('other')
+      await cache.deleteByTag()
+      expect(await cache.get('k')).toBe(1)
+    })
+
+    it('reaches its own namespace and no other', async () => {
+      const { cache } = open()
+      const inner = cache.namespace('a')
+      await cache.set('k', 'root', { tags: ['t'] })
+      await inner.set('k', 'inner', { tags: ['t'] })
+      await inner.deleteByTag('t')
+      expect(await inner.get('k')).toBe(undefined)
+      expect(await cache.get('k')).toBe('root')
+      await inner.set('k', 'again', { tags: ['t'] })
+      await cache.deleteByTag('t')
+      expect(await cache.get('k')).toBe(undefined)
+      expect(await inner.get('k')).toBe('again')
+    })
+
+    it('refuses names that are none, before it invalidates any', async () => {
+      const { cache } = open()
+      await cache.set('k', 1, { tags: ['t'] })
+      for (const wrong of ['', 5, null, ['t']])
+        expect(await codeOf(cache.deleteByTag('t', wrong as string))).toBe('INVALID_ARGUMENT')
+      expect(await cache.get('k')).toBe(1)
+    })
+
+    it('leaves values that a write without tags has replaced', async () => {
+      const { cache } = open()
+      await cache.set('k', 1, { tags: ['t'] })
+      await cache.set('k', 2)
+      await cache.deleteByTag('t')
+      expect(await cache.get('k')).toBe(2)
+    })
+  })
+}
+
+describe('tag records', () => {
+  it('are few: two for a tag, however many values it guards', async () => {
+    const { cache, items, far } = twoProcesses()
+    await cache.setMany(Object.fromEntries(Array.from({ length: 500 }, (_, index) => [`k${index}`, index])), {
+      tags: ['t'],
+    })
+    far.calls.length = 0
+    await cache.deleteByTag('t')
+    expect(far.calls.length).toBe(2)
+    expect(records(items)).toEqual(['@#:', '@#:t'])
+  })
+
+  it('are minted once by two processes that need one at the same moment: the values of both are valid', async () => {
+    const { cache, other, far } = twoProcesses()
+    const minting = far.holdBefore('swap')
+    const late = cache.set('one', 1, { tags: ['t'] })
+    await minting.reached
+    await other.set('two', 2, { tags: ['t'] })
+    minting.open()
+    await late
+    expect(await other.getMany(['one', 'two'])).toEqual([1, 2])
+    await cache.deleteByTag('t')
+    expect(await other.getMany(['one', 'two'])).toEqual([undefined, undefined])
+  })
+
+  it('R4 that are minted while the tag is invalidated let nothing from before come in', async () => {
+    const { cache, other, far } = twoProcesses()
+    const minting = far.holdBefore('swap')
+    const load = new GatedLoad<string>()
+    // The fence of the load waits with its mint, while the other process invalidates; the load itself begins afterwards.
+    const first = cache.getOrSet('k', load.loader, { tags: ['t'] })
+    await minting.reached
+    await other.deleteByTag('t')
+    minting.open()
+    await load.started()
+    await other.deleteByTag('t')
+    load.end('old')
+    await first
+    await settled()
+    expect(await other.get('k')).toBe(undefined)
+  })
+
+  it('without compare-and-set make the values of the slower of two processes misses, never wrong hits', async () => {
+    const items = new Map<string, Item>()
+    const plain = (): Cache => {
+      const store = new MapBackend({ items })
+      const backend = {
+        name: 'four',
+        get: (key: string) => store.get(key),
+        set: (item: Item) => store.set(item),
+        delete: (key: string) => store.delete(key),
+        clear: (prefix?: string) => store.clear(prefix),
+      }
+      return new Cache({ backend })
+    }
+    const [one, other] = [plain(), plain()]
+    await Promise.all([one.set('a', 1, { tags: ['t'] }), other.set('b', 2, { tags: ['t'] })])
+    const seen = await one.getMany(['a', 'b'])
+    expect(seen.filter((value) => value !== undefined).length).toBeGreaterThanOrEqual(1)
+    await one.deleteByTag('t')
+    expect(await other.getMany(['a', 'b'])).toEqual([undefined, undefined])
+  })
+
+  it('are renewed while they are used, under the same version', async () => {
+    const { cache, clock } = twoProcesses({ tagTtl: '10m', ttl: '1d' })
+    await cache.set('k', 1, { tags: ['t'] })
+    for (let minutes = 0; minutes < 60; minutes += 4) {
+      clock.advance(240_000)
+      await cache.set('other', minutes, { tags: ['t'] })
+      expect(await cache.get('k')).toBe(1)
+    }
+    clock.advance(600_000)
+    expect(await cache.get('k')).toBe(undefined)
+  })
+
+  it('that run out leave misses', async () => {
+    const { cache, clock } = oneProcess({ tagTtl: '1s' })
+    const second = oneProcess({ tagTtl: '1s' })
+    await second.cache.set('k', 1, { tags: ['t'] })
+    second.clock.advance(1000)
+    expect(await second.cache.get('k')).toBe(undefined)
+    await cache.set('k', 1, { tags: ['t'] })
+    expect(await cache.get('k')).toBe(1)
+    clock.advance(1000)
+    expect(await cache.item('k')).toBe(undefined)
+  })
+
+  it('R31 are removed when there is no memory for a new one, which invalidates as well', async () => {
+    class FullBackend extends GatedBackend {
+      full = false
+      override async set(item: Item): Promise<void> {
+        if (this.full) throw new CacheError('OUT_OF_MEMORY', 'set: no memory', { operation: 'set', key: item.key })
+        await super.set(item)
+      }
+    }
+    const items = new Map<string, Item>()
+    const backend = new FullBackend(new MapBackend({ items }))
+    const cache = new Cache({ backend })
+    await cache.set('k', 1, { tags: ['t'] })
+    const load = new GatedLoad<string>()
+    const first = cache.getOrSet('loaded', load.loader, { tags: ['t'] })
+    await load.started()
+    backend.full = true
+    await cache.deleteByTag('t')
+    expect(records(items)).toEqual([])
+    expect(await cache.get('k')).toBe(undefined)
+    backend.full = false
+    load.end('old')
+    await first
+    await cache.set('new', 1, { tags: ['t'] })
+    expect(await cache.getMany(['k', 'loaded', 'new'])).toEqual([undefined, undefined, 1])
+  })
+
+  it('that cannot be written otherwise make deleteByTag reject', async () => {
+    const { cache, far } = twoProcesses()
+    await cache.set('k', 1, { tags: ['t'] })
+    far.failing.add('set')
+    expect(await codeOf(cache.deleteByTag('t'))).toBe('UNAVAILABLE')
+    far.failing.clear()
+    await cache.deleteByTag('t')
+    expect(await cache.get('k')).toBe(undefined)
+  })
+
+  it('that cannot be read cost a batch only the values that have tags', async () => {
+    const { cache, far } = twoProcesses()
+    await cache.set('tagged', 1, { tags: ['t'] })
+    await cache.set('plain', 2)
+    far.failing.add('get')
+    expect(await cache.getMany(['tagged', 'plain'])).toEqual([undefined, 2])
+    expect(await codeOf(cache.getMany(['tagged', 'plain'], { readFailure: 'reject' }))).toBe('UNAVAILABLE')
+  })
+
+  it('are shared by a Cache and a SyncCache on one backend', async () => {
+    const { cache, backend, clock } = oneProcess()
+    const sync = new SyncCache({ backend, clock })
+    await cache.set('k', 1, { tags: ['t'] })
+    expect(sync.get('k')).toBe(1)
+    expect(await cache.get('k')).toBe(1)
+    sync.deleteByTag('t')
+    expect(await cache.get('k')).toBe(undefined)
+    sync.set('k', 2, { tags: ['t'] })
+    expect(await cache.get('k')).toBe(2)
+    await cache.deleteByTag('t')
+    expect(sync.get('k')).toBe(undefined)
+  })
+})
+
+describe('tags that only the load can name', () => {
+  for (const [name, open] of bothStores) {
+    it(`are kept, and found by deleteByTag, on ${name}`, async () => {
+      const { cache } = open()
+      await cache.getOrSet('k', async (load) => {
+        load.tags = ['late', 'also']
+        return 'value'
+      })
+      expect(await cache.get('k')).toBe('value')
+      await cache.deleteByTag('also')
+      expect(await cache.get('k')).toBe(undefined)
+    })
+
+    it(`R4 keep a result out when any tag of the namespace changed meanwhile, on ${name}`, async () => {
+      const { cache } = open()
+      const load = new GatedLoad<string>()
+      const first = cache.getOrSet('k', async (context) => {
+        context.tags = ['late']
+        return await load.loader()
+      })
+      await load.started()
+      await cache.deleteByTag('unrelated')
+      load.end('value')
+      expect(await first).toBe('value')
+      await settled()
+      expect(await cache.get('k')).toBe(undefined)
+      expect(await cache.getOrSet('k', async () => 'next')).toBe('next')
+    })
+  }
+
+  it('R4 that are invalidated between their capture and the store keep the result out', async () => {
+    const { cache, other, far } = twoProcesses()
+    await other.set('x', 1, { tags: ['late'] })
+    const load = new GatedLoad<string>()
+    const first = cache.getOrSet('k', async (context) => {
+      context.tags = ['late']
+      return await load.loader()
+    })
+    await load.started()
+    const storing = far.holdBefore('swap')
+    load.end('old')
+    await storing.reached
+    await other.deleteByTag('late')
+    storing.open()
+    await first
+    expect(await other.get('k')).toBe(undefined)
+  })
+})
