@@ -244,7 +244,8 @@ describe('Cluster', () => {
       await waitUntil('the reply to be lost', () => proxies.reduce((sum, proxy) => sum + proxy.swallowed, 0) > lost)
       for (const proxy of proxies) proxy.heal()
       expect(await counting).toBe('UNAVAILABLE')
-      await waitUntil('the client to be back', async () => (await backend.get('n'))?.value === round)
+      const found = await waitUntil('the client to be back', () => backend.get('n'), { timeout: 30_000 })
+      expect(found.value).toBe(round)
       expect(await behind.get('cache:n')).toBe(String(round))
     }
     await backend.close()
