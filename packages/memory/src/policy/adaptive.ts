@@ -46,7 +46,7 @@ const MOST_VICTIMS = 64
  * stays, as in W-TinyLFU (Einziger, Friedman and Manes, ACM Transactions on Storage 13(4), 2017), with frequencies kept per entry and, for
  * keys that left, in a `GhostTable`. The window's share follows the ratio of hits per entry in the window and in the main part, after the
  * density climbing of Caffeine; keys that were rejected and are soon asked for again count for the window, after ARC (Nimrod Megiddo and
- * Dharmendra Modha, FAST 2003). A hit writes one byte and one counter. Three or four bytes per entry are the queue, four the ghosts.
+ * Dharmendra Modha, FAST 2003). A hit writes one byte and one counter. Of five bytes per entry, four are the ghosts.
  */
 export class AdaptivePolicy implements Policy {
   readonly name = 'adaptive'
@@ -82,7 +82,6 @@ export class AdaptivePolicy implements Policy {
   }
 
   grow(capacity: number): void {
-    this.ring.grow(capacity)
     this.ghosts.grow(capacity)
   }
 

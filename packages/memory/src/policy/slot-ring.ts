@@ -20,15 +20,6 @@ export class SlotRing {
     return this.count
   }
 
-  grow(capacity: number): void {
-    const places = new Int32Array(capacity)
-    const untilEnd = Math.min(this.count, this.places.length - this.first)
-    places.set(this.places.subarray(this.first, this.first + untilEnd))
-    places.set(this.places.subarray(0, this.count - untilEnd), untilEnd)
-    this.places = places
-    this.first = 0
-  }
-
   clear(): void {
     this.places = new Int32Array(0)
     this.first = 0
@@ -41,6 +32,7 @@ export class SlotRing {
 
   /** Puts a slot at the end that does not stand here. */
   push(slot: number): void {
+    if (this.count === this.places.length) this.grow()
     let at = this.first + this.count
     if (at >= this.places.length) at -= this.places.length
     this.places[at] = slot
@@ -57,6 +49,16 @@ export class SlotRing {
     const meta = this.table.meta
     meta[slot] = (meta[slot] as number) & ~STICKY
     return slot
+  }
+
+  // On its own, by half: the queue is a small part of the cache most of the time.
+  private grow(): void {
+    const places = new Int32Array(Math.max(16, this.count + (this.count >> 1)))
+    const untilEnd = this.places.length - this.first
+    places.set(this.places.subarray(this.first))
+    places.set(this.places.subarray(0, this.first), untilEnd)
+    this.places = places
+    this.first = 0
   }
 
   /** From the front to the end, dead places included. */
