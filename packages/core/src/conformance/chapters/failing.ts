@@ -7,10 +7,13 @@ import { type Rule, rule } from '../rule.ts'
 import { show } from '../stage.ts'
 import type { Chapter } from './chapter.ts'
 
+/** What callers may see of a store that does not answer: a circuit breaker does not even ask. */
+const outageCodes = ['UNAVAILABLE', 'TIMEOUT', 'CIRCUIT_OPEN'] as const
+
 const rules: readonly Rule[] = [
   rule({
     id: '10.1',
-    says: 'while the store cannot be reached, every operation rejects with `UNAVAILABLE` or `TIMEOUT` within its bound',
+    says: 'while the store cannot be reached, every operation rejects with `UNAVAILABLE`, `TIMEOUT` or `CIRCUIT_OPEN` within its bound',
     means: ['break', 'heal'],
     async check(stage) {
       const { backend, harness } = stage
@@ -19,10 +22,10 @@ const rules: readonly Rule[] = [
       await harness.break()
       try {
         for (const [name, call] of everyOperation(backend, stage)) {
-          const rejects = (): Promise<void> => stage.rejects(call, 'UNAVAILABLE', 'TIMEOUT')
+          const rejects = (): Promise<void> => stage.rejects(call, ...outageCodes)
           await stage.within(bound, rejects, `${name} while the store cannot be reached`)
         }
-        const calls = everyOperation(backend, stage).map(([, call]) => stage.rejects(call, 'UNAVAILABLE', 'TIMEOUT'))
+        const calls = everyOperation(backend, stage).map(([, call]) => stage.rejects(call, ...outageCodes))
         await stage.within(bound, () => Promise.all(calls), 'every operation at once')
       } finally {
         await harness.heal()
@@ -39,7 +42,7 @@ const rules: readonly Rule[] = [
       await backend.set(stage.item('k', 1))
       await harness.break()
       try {
-        await stage.rejects(() => backend.get('k'), 'UNAVAILABLE', 'TIMEOUT')
+        await stage.rejects(() => backend.get('k'), ...outageCodes)
       } finally {
         await harness.heal()
       }
@@ -171,7 +174,7 @@ const rules: readonly Rule[] = [
 
   rule({
     id: '10.9',
-    says: 'while the store hangs, every operation rejects with `TIMEOUT` or `UNAVAILABLE` in time; then the handle works again',
+    says: 'while the store hangs, every operation rejects with `TIMEOUT`, `UNAVAILABLE` or `CIRCUIT_OPEN` in time; then the handle works again',
     means: ['freeze', 'thaw'],
     async check(stage) {
       const { backend, harness } = stage
@@ -180,7 +183,7 @@ const rules: readonly Rule[] = [
       await harness.freeze()
       try {
         for (const [name, call] of everyOperation(backend, stage)) {
-          const rejects = (): Promise<void> => stage.rejects(call, 'UNAVAILABLE', 'TIMEOUT')
+          const rejects = (): Promise<void> => stage.rejects(call, ...outageCodes)
           await stage.within(bound, rejects, `${name} while the store hangs`)
         }
       } finally {
