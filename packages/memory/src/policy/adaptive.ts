@@ -76,11 +76,6 @@ export class AdaptivePolicy implements Policy {
     this.ring = new SlotRing(slots)
   }
 
-  /** The part of the cache that goes to recency now, between 0 and 1. */
-  get share(): number {
-    return this.portion
-  }
-
   grow(capacity: number): void {
     this.ghosts.grow(capacity)
   }

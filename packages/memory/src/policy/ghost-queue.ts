@@ -4,10 +4,6 @@ export class GhostQueue {
   // One iterator for ever: a Set's iterator sees what is added later, and a new one would walk over all that was deleted.
   private oldest: SetIterator<number> = this.hashes.values()
 
-  get size(): number {
-    return this.hashes.size
-  }
-
   add(hash: number): void {
     this.hashes.delete(hash)
     this.hashes.add(hash)
