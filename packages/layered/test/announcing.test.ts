@@ -1,6 +1,6 @@
+import { GatedBackend } from '@cache/core/conformance'
 import { describe, expect, it } from 'vitest'
 import { LayeredBackend } from '../src/index.ts'
-import { GatedBackend } from './gated-backend.ts'
 import { Rig, settled } from './rig.ts'
 
 describe('announcements', () => {

@@ -1,8 +1,7 @@
 import type { CacheBackend } from '@cache/core/backend'
-import { createMovableClock, type Harness, type MovableClock } from '@cache/core/conformance'
+import { createMovableClock, GatedBackend, type Harness, type MovableClock } from '@cache/core/conformance'
 import { MemoryBackend } from '@cache/memory'
 import { InProcessBus, LayeredBackend } from '../src/index.ts'
-import { GatedBackend } from './gated-backend.ts'
 
 /** What one store is made of: the data that all handles share, and what was opened on it. */
 export interface Store {

@@ -1,7 +1,7 @@
 import type { CacheBackend } from '@cache/core/backend'
+import { GatedBackend } from '@cache/core/conformance'
 import { describe, expect, it } from 'vitest'
 import { InProcessBus, LayeredBackend } from '../src/index.ts'
-import { GatedBackend } from './gated-backend.ts'
 import { Rig, settled } from './rig.ts'
 
 describe('LayeredBackend', () => {

@@ -1,9 +1,8 @@
 import { type BackendEvent, createVersion, type Item } from '@cache/core/backend'
+import { createMovableClock, GatedBackend, type MovableClock } from '@cache/core/conformance'
 import { MemoryBackend } from '@cache/memory'
 import { LayeredBackend, type LayeredOptions } from '../src/index.ts'
-import { GatedBackend } from './gated-backend.ts'
 import { GatedBus } from './gated-bus.ts'
-import { TestClock } from './test-clock.ts'
 
 /** A process of its own: a near layer that answers at once, on the common last layer. */
 export interface Node {
@@ -14,7 +13,7 @@ export interface Node {
 
 /** One store with as many processes as a test needs; every one has its own view of the far layer, gates included. */
 export class Rig {
-  readonly clock: TestClock = new TestClock()
+  readonly clock: MovableClock = createMovableClock()
   readonly store: MemoryBackend = new MemoryBackend({ maxEntries: 100_000, clock: this.clock })
   readonly bus: GatedBus = new GatedBus()
 
