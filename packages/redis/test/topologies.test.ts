@@ -9,8 +9,9 @@ import {
 } from '@cache/testing'
 import { Command } from 'ioredis'
 import { describe, expect, it } from 'vitest'
-import type { RedisBackend } from '../src/index.ts'
+import { type RedisBackend, RedisBus, RedisTrackingBus } from '../src/index.ts'
 import { endLater, openBackend, openCluster, openRedis } from './ends.ts'
+import { RecordingListener } from './listener.ts'
 
 function item(key: string, value: unknown, version = 'v1'): Item {
   return { key, value, version, createdAt: 1 }
@@ -49,10 +50,12 @@ describe('A server with TLS', () => {
   })
 })
 
+/** As in the README. */
+const rights =
+  '~cache:* +@connection +get +mget +set +unlink +evalsha +eval +getrange +pttl +incrby +scan +dbsize +info'
+
 describe('A server with users', () => {
   it('serves a user who has no more rights than the README lists, and refuses others', async () => {
-    const rights =
-      '~cache:* +@connection +get +mget +set +unlink +evalsha +eval +getrange +pttl +incrby +scan +dbsize +info'
     const users = [`cache on >s3cret:/@ ${rights}`, 'reader on >only ~cache:* +@read +@connection +info']
     const server = endLater(await startRedis({ password: 'default', users }))
     const at = (user: string, password: string): string =>
@@ -68,6 +71,26 @@ describe('A server with users', () => {
     const reader = openBackend({ url: at('reader', 'only') })
     expect(await reader.get('k')).toBe(undefined)
     await expect(reader.set(item('k', 1))).rejects.toMatchObject({ code: 'BACKEND_FAILURE', operation: 'set' })
+  })
+})
+
+describe('Users of the buses', () => {
+  it('need no more rights than the README lists', async () => {
+    const users = [
+      `publisher on >secret resetchannels &cache:bus +@connection +info +publish +subscribe`,
+      `tracker on >secret resetchannels &__redis__:invalidate ~cache:* +@connection +info +subscribe`,
+    ]
+    const server = endLater(await startRedis({ users }))
+    const at = (user: string): string => `redis://${user}:secret@${server.host}:${server.port}`
+    const bus = endLater(new RedisBus({ url: at('publisher') }))
+    const tracking = endLater(new RedisTrackingBus({ url: at('tracker') }))
+    const listener = new RecordingListener()
+    await bus.subscribe(listener)
+    await tracking.subscribe(listener)
+    await bus.publish({ kind: 'clear', source: 's', prefix: '' })
+    await waitUntil('the message', () => listener.messages.length === 1)
+    await openRedis(server.url).set('cache:k', 1)
+    await waitUntil('the news', () => listener.messages.length === 2)
   })
 })
 
@@ -170,6 +193,19 @@ async function sixNodes(): Promise<{ cluster: RedisCluster; nodes: { host: strin
 }
 
 describe('Cluster', () => {
+  it('serves a user who has no more rights than the README lists', { timeout: 60_000 }, async () => {
+    const user = `cache on >secret resetchannels &cache:bus ${rights} +cluster +spublish +ssubscribe`
+    const cluster = endLater(await startRedisCluster({ config: { user } }))
+    const nodes = cluster.nodes.map(({ host, port }) => ({ host, port }))
+    const options = { username: 'cache', password: 'secret' }
+    await serves(openBackend({ cluster: { nodes }, options }))
+    const bus = endLater(new RedisBus({ cluster: { nodes }, options }))
+    const listener = new RecordingListener()
+    await bus.subscribe(listener)
+    await bus.publish({ kind: 'clear', source: 's', prefix: '' })
+    await waitUntil('the message', () => listener.messages.length === 1)
+  })
+
   it('loses and mixes up nothing while a slot moves and a master dies under load', { timeout: 90_000 }, async () => {
     const { cluster, nodes } = await sixNodes()
     const backend = openBackend({ cluster: { nodes }, timeout: 1000 })
