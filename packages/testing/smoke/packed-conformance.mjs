@@ -11,6 +11,7 @@ import * as layeredPackage from '@cache/layered'
 import * as memoryPackage from '@cache/memory'
 import * as postgresPackage from '@cache/postgres'
 import * as redisPackage from '@cache/redis'
+import * as resilientPackage from '@cache/resilient'
 
 const run = `packed-${process.versions.node}-${process.pid}`
 const clock = createMovableClock()
@@ -62,6 +63,12 @@ const harnesses = [
     values: 'references',
     clock,
     open: () => new layeredPackage.LayeredBackend({ layers: [memory(), memory()], clock }),
+  },
+  {
+    name: 'resilient, packed',
+    values: 'references',
+    clock,
+    open: () => new resilientPackage.ResilientBackend({ backend: memory() }),
   },
   files(),
   prefixed('redis, packed', (prefix) => new redisPackage.RedisBackend({ url: process.env.REDIS_URL, prefix })),
