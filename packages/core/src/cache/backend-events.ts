@@ -1,5 +1,5 @@
 import type { BackendEvent } from '../protocol/backend.ts'
-import { parseItemKey } from '../protocol/keyspace.ts'
+import { namespacePath, parseItemKey } from '../protocol/keyspace.ts'
 import type { CacheEventName } from './events.ts'
 import type { Scope } from './scope.ts'
 
@@ -35,17 +35,41 @@ export class BackendEvents {
   #pass(event: BackendEvent): void {
     if (event.type === 'error') this.#scope.context.report(event.error)
     else if (event.type === 'evict' || event.type === 'expire') this.#passKey(event)
-    else if (event.type === 'busMessage') this.#scope.tell('busMessage', { kind: event.kind, keys: event.keys })
+    else if (event.type === 'busMessage') this.#passKeys(event.kind, event.keys)
     else this.#scope.tell('recovery', { state: event.state, pending: event.pending })
   }
 
   #passKey(event: BackendEvent & { readonly key: string }): void {
-    const item = parseItemKey(event.key)
-    const own = this.#scope.segments
-    if (item === undefined || own.some((segment, index) => segment !== item.segments[index])) return
+    const item = this.#ownItem(event.key)
+    if (item === undefined) return
     const { listeners } = this.#scope.context
     if (event.type === 'evict')
       listeners.emit('evict', { key: item.key, reason: event.reason, namespace: item.segments })
     else listeners.emit('expire', { key: item.key, namespace: item.segments })
+  }
+
+  /** One event for each namespace that is concerned; a message without keys concerns all. */
+  #passKeys(kind: string, stored: readonly string[]): void {
+    if (stored.length === 0) {
+      this.#scope.tell('busMessage', { kind, keys: [] })
+      return
+    }
+    const concerned = new Map<string, { readonly namespace: readonly string[]; readonly keys: string[] }>()
+    for (const one of stored) {
+      const item = this.#ownItem(one)
+      if (item === undefined) continue
+      const path = namespacePath(item.segments)
+      const place = concerned.get(path) ?? { namespace: item.segments, keys: [] }
+      place.keys.push(item.key)
+      concerned.set(path, place)
+    }
+    for (const place of concerned.values()) this.#scope.context.listeners.emit('busMessage', { kind, ...place })
+  }
+
+  /** The namespace and key of an item of this cache; `undefined` for those of others, and for records of the cache itself. */
+  #ownItem(stored: string): { readonly segments: readonly string[]; readonly key: string } | undefined {
+    const item = parseItemKey(stored)
+    const own = this.#scope.segments
+    return item === undefined || own.some((segment, index) => segment !== item.segments[index]) ? undefined : item
   }
 }

@@ -14,21 +14,21 @@ const getChannel = tracingChannel<unknown, CacheTrace>('cache:get')
 const loadChannel = tracingChannel<unknown, CacheTrace>('cache:load')
 const writeChannel = tracingChannel<unknown, CacheTrace>('cache:write')
 
-/** Whether anybody follows gets; on the path of every hit. */
+/** Whether anybody follows gets, from any of their five moments; on the path of every hit. */
 export function getsAreTraced(): boolean {
-  return getChannel.start.hasSubscribers
+  return getChannel.hasSubscribers
 }
 
 export function traceGet<T>(key: string | undefined, operation: string, run: () => Promise<T>): Promise<T> {
-  return getChannel.start.hasSubscribers ? getChannel.tracePromise(run, trace(key, operation)) : run()
+  return getChannel.hasSubscribers ? getChannel.tracePromise(run, trace(key, operation)) : run()
 }
 
 export function traceLoad<T>(key: string, run: () => Promise<T>): Promise<T> {
-  return loadChannel.start.hasSubscribers ? loadChannel.tracePromise(run, trace(key, 'load')) : run()
+  return loadChannel.hasSubscribers ? loadChannel.tracePromise(run, trace(key, 'load')) : run()
 }
 
 export function traceWrite<T>(key: string | undefined, operation: string, run: () => Promise<T>): Promise<T> {
-  return writeChannel.start.hasSubscribers ? writeChannel.tracePromise(run, trace(key, operation)) : run()
+  return writeChannel.hasSubscribers ? writeChannel.tracePromise(run, trace(key, operation)) : run()
 }
 
 function trace(key: string | undefined, operation: string): CacheTrace {

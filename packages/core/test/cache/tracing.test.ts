@@ -1,0 +1,102 @@
+import { channel, tracingChannel } from 'node:diagnostics_channel'
+import { afterEach, describe, expect, it } from 'vitest'
+import type { CacheTrace } from '../../src/index.ts'
+import { bothStores } from './rig.ts'
+
+type Moment = 'start' | 'end' | 'asyncStart' | 'asyncEnd' | 'error'
+type Trace = CacheTrace & { readonly result?: unknown; readonly error?: unknown }
+
+const stops: (() => void)[] = []
+
+/** Notes what is told at some moments of a channel, until the test ends. */
+function follow(name: string, moments: readonly Moment[]): [Moment, Trace][] {
+  const told: [Moment, Trace][] = []
+  for (const moment of moments) {
+    const listener = (trace: unknown): void => {
+      told.push([moment, trace as Trace])
+    }
+    const one = channel(`tracing:${name}:${moment}`)
+    one.subscribe(listener)
+    stops.push(() => one.unsubscribe(listener))
+  }
+  return told
+}
+
+afterEach(() => {
+  for (const stop of stops.splice(0)) stop()
+})
+
+for (const [name, open] of bothStores) {
+  describe(`tracing channels, on ${name}`, () => {
+    it('follow reads, loads and writes from beginning to end', async () => {
+      const { cache } = open()
+      const gets = follow('cache:get', ['start', 'asyncEnd'])
+      const loads = follow('cache:load', ['start', 'asyncEnd'])
+      const writes = follow('cache:write', ['start', 'asyncEnd'])
+      await cache.set('k', 1)
+      await cache.get('k')
+      await cache.getOrSet('k', () => 2)
+      await cache.getOrSet('j', () => 3)
+      await cache.getMany(['k'])
+      await cache.clear()
+      const brief = (told: [Moment, Trace][]): unknown[] =>
+        told.map(([moment, { key, operation }]) => [moment, operation, key])
+      expect(brief(writes)).toEqual([
+        ['start', 'set', 'k'],
+        ['asyncEnd', 'set', 'k'],
+        ['start', 'clear', undefined],
+        ['asyncEnd', 'clear', undefined],
+      ])
+      expect(brief(loads)).toEqual([
+        ['start', 'load', 'j'],
+        ['asyncEnd', 'load', 'j'],
+      ])
+      expect(
+        gets.filter(([moment]) => moment === 'asyncEnd').map(([, { operation, result }]) => [operation, result]),
+      ).toEqual([
+        ['get', 1],
+        ['getOrSet', 1],
+        ['getOrSet', 3],
+        ['getMany', [1]],
+      ])
+    })
+
+    it('tell failures', async () => {
+      const { cache } = open()
+      const errors = follow('cache:load', ['error'])
+      const failure = new Error('down')
+      await cache.getOrSet('k', () => Promise.reject(failure)).catch(() => {})
+      expect(errors.map(([, { error }]) => error)).toEqual([failure])
+    })
+
+    it('tell also those who follow one moment alone, hits included', async () => {
+      const { cache } = open()
+      await cache.set('k', 1)
+      await cache.get('k')
+      const ends = follow('cache:get', ['asyncEnd'])
+      await cache.get('k')
+      await cache.getOrSet('k', () => 2)
+      expect(ends.map(([, { result }]) => result)).toEqual([1, 1])
+    })
+
+    it('are of the shape that tracingChannel gives', async () => {
+      const { cache } = open()
+      let started = 0
+      const listeners = {
+        start: () => {
+          started += 1
+        },
+        end: () => {},
+        asyncStart: () => {},
+        asyncEnd: () => {},
+        error: () => {},
+      }
+      const tracing = tracingChannel('cache:get')
+      tracing.subscribe(listeners)
+      await cache.get('k')
+      tracing.unsubscribe(listeners)
+      await cache.get('k')
+      expect(started).toBe(1)
+    })
+  })
+}
