@@ -1,12 +1,12 @@
-import { createVersion, type Item } from '@cache/core/backend'
+import type { Item } from '@cache/core/backend'
 import type { Connection } from './connection.ts'
-import { knownError } from './errors.ts'
 import type { ItemReader } from './item-reader.ts'
-import { deleteScript, incrementScript, setScript, swapScript } from './scripts.ts'
+import { deleteScript, setScript, swapScript } from './scripts.ts'
 import { allOrFailure } from './settle.ts'
 import type { Argument, SendOptions } from './single-send-command.ts'
 import type { StoredItems } from './stored-items.ts'
 import type { StoredKeys } from './stored-keys.ts'
+import { TickCounts } from './tick-counts.ts'
 import { largestGathered, mostGathered, TickWrites, type WaitingWrite, type Write } from './tick-writes.ts'
 
 /** Keys in one command or script that removes or looks at them. */
@@ -20,6 +20,7 @@ export class ItemWriter {
   readonly #keys: StoredKeys
   readonly #items: StoredItems
   readonly #reader: ItemReader
+  readonly #counts: TickCounts
   readonly #tick: TickWrites = new TickWrites((writes) => this.#send(writes))
 
   constructor(connection: Connection, keys: StoredKeys, items: StoredItems, reader: ItemReader) {
@@ -27,16 +28,19 @@ export class ItemWriter {
     this.#keys = keys
     this.#items = items
     this.#reader = reader
+    this.#counts = new TickCounts(connection, keys, items)
   }
 
-  /** Sends what was set since the last time. */
+  /** Sends what was set or counted since the last time. Either waits, never both: each sends the other on. */
   flush(): void {
     this.#tick.flush()
+    this.#counts.flush()
   }
 
   /** Stores an item: a small one after the next `flush`, a large one now. Throws `NOT_STORABLE` at once. */
   set(item: Item): Promise<void> {
     const write = this.#write(item)
+    this.#counts.flush()
     if (this.#isGathered(write)) return this.#tick.add(write)
     this.#tick.flush()
     return this.#store(write)
@@ -46,7 +50,7 @@ export class ItemWriter {
     // Everything is encoded before anything is written, so that a value that cannot be kept costs nothing else.
     const last = new Map<string, Write>()
     for (const item of items) last.set(item.key, this.#write(item))
-    this.#tick.flush()
+    this.flush()
     const writes = [...last.values()]
     const gathered = writes.filter((write) => this.#isGathered(write))
     const commands = writes.filter((write) => !this.#isGathered(write)).map((write) => this.#store(write))
@@ -55,13 +59,13 @@ export class ItemWriter {
   }
 
   async delete(key: string): Promise<boolean> {
-    this.#tick.flush()
+    this.flush()
     const keys = [this.#keys.stored(key)]
     return (await this.#connection.run({ script: deleteScript, keys, args: [] })) === 1
   }
 
   async deleteMany(keys: readonly string[]): Promise<number> {
-    this.#tick.flush()
+    this.flush()
     const stored = [...new Set(keys)].map((key) => this.#keys.stored(key))
     const counts = this.groups(stored).map((group) =>
       this.#connection.run({ script: deleteScript, keys: group, args: [] }),
@@ -73,7 +77,7 @@ export class ItemWriter {
 
   async swap(key: string, expected: string | undefined, next: Item | undefined): Promise<boolean> {
     const write = next === undefined ? undefined : this.#write(next)
-    this.#tick.flush()
+    this.flush()
     const outcome = await this.#swap(key, expected, write, '')
     if (outcome !== 2) return outcome === 1
     // Something is there. When it cannot be read it counts as absent, which only this side can tell.
@@ -82,16 +86,10 @@ export class ItemWriter {
     return (await this.#swap(key, expected, write, found ?? '')) === 1
   }
 
-  /** Rejects with an error that names `NOT_A_NUMBER` or `OUT_OF_RANGE`. */
-  async increment(key: string, delta: number, expiresAt: number | undefined): Promise<number> {
+  /** Counts after the next `flush`. Rejects with an error that names `NOT_A_NUMBER` or `OUT_OF_RANGE`. */
+  increment(key: string, delta: number, expiresAt: number | undefined): Promise<number> {
     this.#tick.flush()
-    const args = [String(delta), this.#life(expiresAt), createVersion()]
-    const keys = [this.#keys.stored(key)]
-    const onWrite = this.#refresh(expiresAt, beforeKeys + 2)
-    const reply = String(await this.#connection.run({ script: incrementScript, keys, args, ...onWrite }))
-    if (reply === 'NOT_A_NUMBER') throw knownError(reply, 'The value is not a whole number')
-    if (reply === 'OUT_OF_RANGE') throw knownError(reply, 'The sum is outside ±(2^53 - 1); the counter is unchanged')
-    return Number(reply)
+    return this.#counts.add(key, delta, expiresAt)
   }
 
   /** What may go into one command: on a Cluster a key each, because keys of different slots never share one. */

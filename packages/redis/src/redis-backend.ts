@@ -154,7 +154,10 @@ export class RedisBackend implements CacheBackend {
   }
 
   #increment(key: string, delta: number, expiresAt: number | undefined): Promise<number> {
-    return this.#attempt('increment', key, () => this.#writer.increment(key, delta, expiresAt))
+    return this.#attempt('increment', key, () => {
+      this.#schedule()
+      return this.#writer.increment(key, delta, expiresAt)
+    })
   }
 
   #schedule(): void {

@@ -33,11 +33,16 @@ local function read(key)
   if type(v) == 'table' then return false, true end
   return v, false
 end
+`
+
+/** Writes with a remaining life in ms: empty for ever, 0 for none. Returns a table with `err` when Redis refuses. */
+const writing = `
 local function write(key, bytes, life)
-  if life == '' then return redis.call('SET', key, bytes) end
-  if string.sub(life, 1, 1) == '-' or life == '0' then return redis.call('UNLINK', key) end
-  return redis.call('SET', key, bytes, 'PX', life)
+  if life == '' then return redis.pcall('SET', key, bytes) end
+  if life == '0' then return redis.pcall('UNLINK', key) end
+  return redis.pcall('SET', key, bytes, 'PX', life)
 end
+local function failed(done) return type(done) == 'table' and done.err ~= nil end
 `
 
 /**
@@ -47,6 +52,7 @@ end
  */
 export const swapScript: Script = new Script(`
 ${versions}
+${writing}
 local v = read(KEYS[1])
 local current = versionOf(v)
 if ARGV[4] ~= '' and v == ARGV[4] then current = nil end
@@ -55,8 +61,8 @@ if ARGV[1] == '' then
 elseif current ~= ARGV[1] then
   return 0
 end
-if ARGV[2] == '' then redis.call('UNLINK', KEYS[1]) else write(KEYS[1], ARGV[2], ARGV[3]) end
-return 1
+local done = write(KEYS[1], ARGV[2], ARGV[2] == '' and '0' or ARGV[3])
+return failed(done) and done or 1
 `)
 
 /** KEYS: any. Returns how many live values were removed; placeholders and foreign values are removed and not counted. */
@@ -100,14 +106,11 @@ return live
  * list of positions and messages; fails as a whole when already the first write fails.
  */
 export const setScript: Script = new Script(`
+${writing}
 local failures = {}
 for i, key in ipairs(KEYS) do
-  local life = ARGV[i * 2]
-  local done
-  if life == '' then done = redis.pcall('SET', key, ARGV[i * 2 - 1])
-  elseif life == '0' then done = redis.pcall('UNLINK', key)
-  else done = redis.pcall('SET', key, ARGV[i * 2 - 1], 'PX', life) end
-  if type(done) == 'table' and done.err then
+  local done = write(key, ARGV[i * 2 - 1], ARGV[i * 2])
+  if failed(done) then
     if i == 1 then return done end
     failures[#failures + 1] = i - 1
     failures[#failures + 1] = done.err
@@ -117,12 +120,13 @@ return failures
 `)
 
 /**
- * KEYS: one. ARGV: delta, the remaining life of a new counter in ms (empty: for ever), a fresh version. Returns the sum in
- * decimals, or why there is none. The result is a plain number of Redis; only an item with more to keep than a deadline
- * (tags, \`staleAt\`, \`cost\`) stays a frame.
+ * KEYS: any. ARGV: for each delta, the remaining life of a new counter in ms (empty: for ever), and a fresh version. Returns
+ * for each the sum in decimals, or why there is none; fails as a whole when Redis already refuses the first. The result is
+ * a plain number of Redis; only an item with more to keep than a deadline (tags, \`staleAt\`, \`cost\`) stays a frame.
  */
 export const incrementScript: Script = new Script(`
 ${versions}
+${writing}
 local function whole(v, at)
   local byte = string.byte(v, at)
   local n, factor = byte % 64, 64
@@ -156,40 +160,54 @@ local function payloadAt(v)
   end
   return at
 end
-local v, isForeign = read(KEYS[1])
-if isForeign then return 'NOT_A_NUMBER' end
-local digits, at = v, nil
-if v and string.byte(v, 1) == ${frame.formatVersion} then
-  if isPlaceholder(v) then
-    digits = false
-  else
-    local flags = string.byte(v, ${flagsAt})
-    if not flags or flags >= 128 or not has(flags, ${flags.clearNumber}) then return 'NOT_A_NUMBER' end
-    local ok
-    ok, at = pcall(payloadAt, v)
-    if not ok then return 'NOT_A_NUMBER' end
-    digits = string.sub(v, at)
+local function increment(key, delta, life, version)
+  local v, isForeign = read(key)
+  if isForeign then return 'NOT_A_NUMBER' end
+  local digits, at = v, nil
+  if v and string.byte(v, 1) == ${frame.formatVersion} then
+    if isPlaceholder(v) then
+      digits = false
+    else
+      local flags = string.byte(v, ${flagsAt})
+      if not flags or flags >= 128 or not has(flags, ${flags.clearNumber}) then return 'NOT_A_NUMBER' end
+      local ok
+      ok, at = pcall(payloadAt, v)
+      if not ok then return 'NOT_A_NUMBER' end
+      digits = string.sub(v, at)
+    end
   end
+  if not digits then
+    local done = write(key, delta, life)
+    return failed(done) and done or delta
+  end
+  if not (digits == '0' or string.match(digits, '^%-?[1-9]%d*$')) then return 'NOT_A_NUMBER' end
+  local sum = tonumber(digits) + tonumber(delta)
+  if math.abs(tonumber(digits)) > 9007199254740991 or math.abs(sum) > 9007199254740991 then return 'OUT_OF_RANGE' end
+  local text = string.format('%.0f', sum)
+  local done
+  if not at then
+    done = redis.pcall('INCRBY', key, delta)
+  else
+    local stored = text
+    local flags = string.byte(v, ${flagsAt})
+    if has(flags, ${flags.staleAt}) or has(flags, ${flags.tags}) or has(flags, ${flags.cost}) then
+      local rest = string.sub(v, ${versionAt} + string.byte(v, ${versionLengthAt}), at - 1)
+      stored = string.sub(v, 1, ${versionLengthAt - 1}) .. string.char(#version) .. version .. rest .. text
+    end
+    done = redis.pcall('SET', key, stored, 'KEEPTTL')
+  end
+  return failed(done) and done or text
 end
-if not digits then
-  write(KEYS[1], ARGV[1], ARGV[2])
-  return ARGV[1]
+local sums = {}
+for i, key in ipairs(KEYS) do
+  local sum = increment(key, ARGV[i * 3 - 2], ARGV[i * 3 - 1], ARGV[i * 3])
+  if failed(sum) then
+    if i == 1 then return sum end
+    sum = sum.err
+  end
+  sums[i] = sum
 end
-if not (digits == '0' or string.match(digits, '^%-?[1-9]%d*$')) then return 'NOT_A_NUMBER' end
-local sum = tonumber(digits) + tonumber(ARGV[1])
-if math.abs(tonumber(digits)) > 9007199254740991 or math.abs(sum) > 9007199254740991 then return 'OUT_OF_RANGE' end
-local text = string.format('%.0f', sum)
-if not at then
-  redis.call('INCRBY', KEYS[1], ARGV[1])
-  return text
-end
-local flags = string.byte(v, ${flagsAt})
-if has(flags, ${flags.staleAt}) or has(flags, ${flags.tags}) or has(flags, ${flags.cost}) then
-  local rest = string.sub(v, ${versionAt} + string.byte(v, ${versionLengthAt}), at - 1)
-  text = string.sub(v, 1, 3) .. string.char(#ARGV[3]) .. ARGV[3] .. rest .. text
-end
-redis.call('SET', KEYS[1], text, 'KEEPTTL')
-return string.format('%.0f', sum)
+return sums
 `)
 
 /** KEYS: one. Returns the bytes and the remaining life in ms: what a counter's own bytes cannot tell. */

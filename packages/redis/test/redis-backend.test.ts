@@ -158,13 +158,20 @@ describe('The operations of one tick', () => {
       backend.increment?.('f', 1),
       backend.setMany([item('g', 1)]),
       backend.set(item('g', 2)),
+      backend.increment?.('h', 1),
+      backend.increment?.('h', 2),
+      backend.set(item('h', 10)),
+      backend.increment?.('h', 5),
+      backend.get('h'),
     ])
     expect(results[2]).toBe(true)
     expect(results[5]).toBe(true)
     expect(results[11]).toBe(1)
     expect(results[13]).toBe(2)
-    const found = await backend.getMany(['a', 'b', 'c', 'd', 'e', 'f', 'g'])
-    expect(found.map((one) => one?.value)).toEqual([undefined, 3, 'small', 'x'.repeat(10_000), undefined, 2, 2])
+    expect([results[16], results[17], results[19]]).toEqual([1, 3, 15])
+    expect((results[20] as Item).value).toBe(15)
+    const found = await backend.getMany(['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h'])
+    expect(found.map((one) => one?.value)).toEqual([undefined, 3, 'small', 'x'.repeat(10_000), undefined, 2, 2, 15])
   })
 
   it('ask Redis once for each key, with one command, and give each caller a value of its own', async () => {
@@ -215,6 +222,25 @@ describe('The operations of one tick', () => {
     ])
     expect(outcomes.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled'])
     expect((await backend.getMany(['a', 'b', 'c'])).map((one) => one?.value)).toEqual([1, undefined, 3])
+  })
+
+  it('count many counters in one script, each with its own outcome and lifetime', async () => {
+    const { backend, prefix } = open()
+    const redis = openRedis(url)
+    await backend.set(item('text', 'text'))
+    await backend.set(item('max', Number.MAX_SAFE_INTEGER))
+    const outcomes = await Promise.allSettled([
+      backend.increment?.('a', 1),
+      backend.increment?.('text', 1),
+      backend.increment?.('max', 1),
+      backend.increment?.('a', 1, Date.now() + 60_000),
+      backend.increment?.('b', -7, Date.now() + 60_000),
+    ])
+    expect(
+      outcomes.map((outcome) => (outcome.status === 'fulfilled' ? outcome.value : cacheErrorCode(outcome.reason))),
+    ).toEqual([1, 'NOT_A_NUMBER', 'OUT_OF_RANGE', 2, -7])
+    expect(await redis.pttl(`${prefix}a`)).toBe(-1)
+    expect(Math.round((await redis.pttl(`${prefix}b`)) / 60_000)).toBe(1)
   })
 
   it('come in any number: a thousand gets and sets at once', async () => {
