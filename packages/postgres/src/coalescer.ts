@@ -61,10 +61,11 @@ export class Coalescer<Request, Result> {
   }
 
   add(key: string, request: Request): Promise<Result> {
-    return new Promise<Result>((resolve, reject) => this.#add(key, request, { resolve, reject }))
+    return new Promise<Result>((resolve, reject) => this.addFor({ resolve, reject }, key, request))
   }
 
-  #add(key: string, request: Request, waiter: Waiter<Result>): void {
+  /** The same without a promise of its own: one waiter may serve many calls. */
+  addFor(waiter: Waiter<Result>, key: string, request: Request): void {
     const later = this.#later.get(key)
     const last = later?.at(-1) ?? this.#waiting.get(key)
     if (last !== undefined && this.#options.join(last, request)) {

@@ -17,8 +17,9 @@ const codes: Readonly<Record<string, CacheErrorCode>> = {
   '40001': 'CONFLICT',
 }
 
-/** Errors of the socket and of the name look-up. */
-const network = /^(ECONN|EPIPE|ENOTFOUND|EAI_|EHOST|ENET|ETIMEDOUT|ENOENT|EACCES|ESOCKET|ERR_SOCKET|ERR_STREAM)/
+/** Errors of the socket, of the name look-up, and of TLS, such as a certificate that is not trusted. */
+const network =
+  /CERT|ERR_TLS|ERR_SSL|UNABLE_TO_|^(EPROTO|ECONN|EPIPE|ENOTFOUND|EAI_|EHOST|ENET|ETIMEDOUT|ENOENT|EACCES|ESOCKET|ERR_SOCKET|ERR_STREAM)/
 /** What `pg` and `pg-pool` say without a code. */
 const lost = /terminat|not queryable|Connection ended|connection error|Client was closed|after calling end/i
 const late = /timeout/i

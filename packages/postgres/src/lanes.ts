@@ -143,8 +143,28 @@ export class Lanes {
     return this.#reads.add(key, key)
   }
 
+  /** The items in the order of the keys. */
+  getMany(keys: readonly string[]): Promise<(Item | undefined)[]> {
+    const items: (Item | undefined)[] = new Array(keys.length)
+    return together(keys.length, items, (settled, reject) => {
+      for (const [index, key] of keys.entries()) {
+        const resolve = (item: Item | undefined): void => {
+          items[index] = item
+          settled()
+        }
+        this.#reads.addFor({ resolve, reject }, key, key)
+      }
+    })
+  }
+
   put(record: Record): Promise<void> {
     return this.#puts.add(record.stored.id, record)
+  }
+
+  putMany(records: readonly Record[]): Promise<void> {
+    return together(records.length, undefined, (resolve, reject) => {
+      for (const record of records) this.#puts.addFor({ resolve, reject }, record.stored.id, record)
+    })
   }
 
   remove(key: string): Promise<boolean> {
@@ -198,6 +218,22 @@ export class Lanes {
       maxBatches: isRead ? maxReadBatches : maxWriteBatches,
     })
   }
+}
+
+/** One promise for many calls: resolves to `result` when all have resolved, rejects when one of them does. */
+function together<Result>(
+  calls: number,
+  result: Result,
+  start: (resolve: () => void, reject: (error: unknown) => void) => void,
+): Promise<Result> {
+  if (calls === 0) return Promise.resolve(result)
+  return new Promise((resolve, reject) => {
+    let left = calls
+    start(() => {
+      left -= 1
+      if (left === 0) resolve(result)
+    }, reject)
+  })
 }
 
 async function runJobs<Request, Result>(

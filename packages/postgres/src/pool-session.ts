@@ -26,6 +26,8 @@ export class PoolSession implements Session {
     this.lockTimeout = `${options.lockTimeout}ms`
     // Without a listener the loss of an idle connection would end the process.
     options.pool.on('error', options.onError)
+    // Many backends may share a pool; that is no leak.
+    options.pool.setMaxListeners(options.pool.getMaxListeners() + 1)
   }
 
   readonly run: Run = (statement, values, operation, timeout) =>
@@ -90,6 +92,7 @@ export class PoolSession implements Session {
   async close(): Promise<void> {
     const { pool, onError } = this.#options
     pool.off('error', onError)
+    pool.setMaxListeners(pool.getMaxListeners() - 1)
   }
 
   #acquire(operation: string, timeout: number): Promise<PoolClient> {

@@ -113,7 +113,7 @@ export class PostgresBackend implements CacheBackend {
   }
 
   getMany(keys: readonly string[]): Promise<(Item | undefined)[]> {
-    return this.#attempt('getMany', undefined, () => Promise.all(keys.map((key) => this.#lanes.get(key))))
+    return this.#attempt('getMany', undefined, () => this.#lanes.getMany(keys))
   }
 
   set(item: Item): Promise<void> {
@@ -125,7 +125,13 @@ export class PostgresBackend implements CacheBackend {
       // Every value is encoded before the first is sent, so that one that cannot be kept leaves all others alone. Of
       // duplicates the last one wins.
       const records = new Map(items.map((item) => [item.key, { item, record: this.#table.record(item) }]))
-      await Promise.all([...records.values()].map(({ item, record }) => this.#put(item, record)))
+      const all = [...records.values()]
+      const over = new Set(all.filter(({ item }) => this.#isOver(item)))
+      const rest = over.size === 0 ? all : all.filter((one) => !over.has(one))
+      await Promise.all([
+        this.#lanes.putMany(rest.map(({ record }) => record)),
+        ...[...over].map(({ item }) => this.#lanes.remove(item.key)),
+      ])
     })
   }
 

@@ -4,9 +4,6 @@ import { sqlState, timeoutError } from './errors.ts'
 import type { Parameter, Row } from './session.ts'
 import type { Statement } from './statement.ts'
 
-/** Columns come as the text that the server sent: what needs a type is given one where the row is read. */
-const asText = { getTypeParser: () => (text: unknown) => text }
-
 export type Callback = (error: Error | null | undefined, result: { readonly rows: Row[] }) => void
 type CallbackQuery = (config: object, callback: Callback) => void
 
@@ -18,9 +15,7 @@ export function sendQuery(
   prepare: boolean,
   callback: Callback,
 ): void {
-  const config = prepare
-    ? { name, text, values, rowMode: 'array', types: asText }
-    : { text, values, rowMode: 'array', types: asText }
+  const config = prepare ? { name, text, values, rowMode: 'array' } : { text, values, rowMode: 'array' }
   // The callback form, because the promise form of `pg` captures a second stack for every call.
   ;(client.query as unknown as CallbackQuery).call(client, config, callback)
 }

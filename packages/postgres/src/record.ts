@@ -73,9 +73,9 @@ export function keyOfRow(row: Row): string {
   return row[0] as string
 }
 
-/** The bytes that the server sent as text. */
+/** The bytes that the server sent in hexadecimal. */
 export function bytesOf(text: string | null | undefined): Buffer {
-  return Buffer.from((text ?? '').slice(2), 'hex')
+  return Buffer.from(text ?? '', 'hex')
 }
 
 /** The item of a row of `getOne`, `getMany` or `raw`. `undefined`, and told to `damaged`, when its bytes cannot be read. */

@@ -1,7 +1,8 @@
 import { quoteLiteral, type Statement, statement } from './statement.ts'
 
 /**
- * Every SQL text that the backend runs on its table.
+ * Every SQL text that the backend runs on its table. Every column comes as text, whatever parsers of types an application
+ * has set.
  *
  * `$1` is the instant in milliseconds where a clock was handed in, and null where the server's clock rules: the clocks of
  * two machines are then never compared (RACES R16). Batches go through the table in the order of their keys, so that two
@@ -81,7 +82,7 @@ function scan(table: string, isRoot: boolean): string {
 function clear(table: string, isRoot: boolean): Statement {
   return statement(`with victims as (${scan(table, isRoot)} and ${lockTimeout('$1')} order by t.key limit $2 for update),
     gone as (delete from ${table} t using victims v where t.key = v.key)
-    select count(*), max(key) from victims`)
+    select count(*)::text, max(key) from victims`)
 }
 
 function keys(table: string, isRoot: boolean): Statement {
@@ -94,7 +95,7 @@ function keys(table: string, isRoot: boolean): Statement {
  */
 export function statementsFor(table: string, isRoot: boolean): Statements {
   // A counter's number and version in one column, which is null for all other items: columns cost.
-  const columns = "coalesce(t.long_key, t.key), t.value, t.number || ' ' || t.version"
+  const columns = "coalesce(t.long_key, t.key), encode(t.value, 'hex'), t.number || ' ' || t.version"
   return {
     getOne: statement(`select ${columns} from ${table} t where t.key = $2 and ${live}`),
 
@@ -136,10 +137,10 @@ export function statementsFor(table: string, isRoot: boolean): Statements {
         order by t.key for update
       )
       delete from ${table} t using locked l where t.key = l.key
-      returning t.key, coalesce(t.long_key, t.key), ${live} and not t.placeholder`),
+      returning t.key, coalesce(t.long_key, t.key), (${live} and not t.placeholder)::text`),
 
     removeOne: statement(`delete from ${table} t where t.key = $3::text and ${lockTimeout('$2')}
-      returning t.key, coalesce(t.long_key, t.key), ${live} and not t.placeholder`),
+      returning t.key, coalesce(t.long_key, t.key), (${live} and not t.placeholder)::text`),
 
     removeVersions: statement(`with locked as (
         select t.key, e.expected from ${table} t join unnest($3::text[], $4::text[]) as e (key, expected) on e.key = t.key
@@ -161,12 +162,12 @@ export function statementsFor(table: string, isRoot: boolean): Statements {
         expires_at = case when ${absent} or t.placeholder then excluded.expires_at else t.expires_at end,
         placeholder = false, written_at = excluded.written_at
       where ${absent} or t.placeholder or (t.number + excluded.number between -${most} and ${most})
-      returning t.key, t.number, t.value`),
+      returning t.key, t.number::text, encode(t.value, 'hex')`),
 
     clear: clear(table, isRoot),
     keys: keys(table, isRoot),
 
-    raw: statement(`select ${columns}, t.version, t.number from ${table} t
+    raw: statement(`select ${columns}, t.version, t.number::text from ${table} t
       where t.key = $2 and ${live}`),
 
     // `$10` and `$11` are the version and the bytes that could not be read.
@@ -175,11 +176,11 @@ export function statementsFor(table: string, isRoot: boolean): Statements {
         placeholder = r.placeholder, expires_at = ${now} + r.life * interval '1 millisecond', written_at = ${now}
       from r where t.key = r.key and t.version = $10 and t.value = $11 returning t.key`),
 
-    pages: statement(`select pg_relation_size(${quoteLiteral(table)}) / current_setting('block_size')::bigint`),
+    pages: statement(`select (pg_relation_size(${quoteLiteral(table)}) / current_setting('block_size')::bigint)::text`),
 
     // A sample of `$2` percent of the table's pages, read in their order; of 100 percent it is exact.
-    measure: statement(`select count(*) filter (where ${live} and not t.placeholder),
-      coalesce(sum(octet_length(t.key) + octet_length(t.value) + coalesce(octet_length(t.long_key), 0)), 0)
+    measure: statement(`select (count(*) filter (where ${live} and not t.placeholder))::text,
+      coalesce(sum(octet_length(t.key) + octet_length(t.value) + coalesce(octet_length(t.long_key), 0)), 0)::text
       from ${table} t tablesample system ($2::real) where ${own(isRoot)}`),
 
     // Pages from `$5` on and before `$6`. Rows that another cleaner has in hand are left to it.
@@ -208,6 +209,6 @@ export function statementsFor(table: string, isRoot: boolean): Statements {
         delete from ${table} t where t.ctid = any (array(select place from victims))
         returning coalesce(t.long_key, t.key) as whole, ${live} as live
       )
-      select total.rows, total.bytes, gone.whole, gone.live from total left join gone on true`),
+      select total.rows::text, total.bytes::text, gone.whole, gone.live::text from total left join gone on true`),
   }
 }

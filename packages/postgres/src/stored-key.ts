@@ -8,7 +8,7 @@ import { createHash } from 'node:crypto'
  *
  *     \b        a backslash
  *     \0        NUL
- *     \ud83d    a lone surrogate, its code in four digits
+ *     \ud83d    a lone surrogate, its code in four digits; or a byte order mark, which some clients (PGlite's) take away
  *     \/        the end of the backend's prefix; no key contains it
  *     \#        before the hash of a long key; no key contains it
  *
@@ -29,8 +29,8 @@ const longestKey = 800
 /** Characters of a long key that its `id` begins with. Prefixes up to this length are found in the index alone. */
 const headLength = 700
 
-const special = /[\0\\]|[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/g
-const suspicious = /[\0\\\ud800-\udfff]/
+const special = /[\0\\\ufeff]|[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/g
+const suspicious = /[\0\\\ud800-\udfff\ufeff]/
 const escapes = /\\(b|0|u[0-9a-f]{4})/g
 const endOfPrefix = '\\/'
 const beforeHash = '\\#'

@@ -132,7 +132,7 @@ export class Table {
   async remove(keys: readonly StoredKey[], timeout?: number): Promise<Set<string>> {
     const removed = await this.#remove(keys, timeout)
     if (this.#options.holds) await this.#hold(keys, removed, timeout)
-    return new Set(removed.filter((row) => row[2] === 't').map((row) => row[1] as string))
+    return new Set(removed.filter((row) => row[2] === 'true').map((row) => row[1] as string))
   }
 
   async #remove(keys: readonly StoredKey[], timeout: number | undefined): Promise<Row[]> {
@@ -260,7 +260,7 @@ export class Table {
     const found = await this.#run(this.#options.statements.evict, values, 'evict')
     const keysOf = (wasLive: string): string[] =>
       found.filter((row) => row[3] === wasLive).map((row) => this.#options.keys.decode(row[2] as string))
-    const [live, expired] = [keysOf('t'), keysOf('f')]
+    const [live, expired] = [keysOf('true'), keysOf('false')]
     const [rows, bytes] = [Number(found[0]?.[0]), Number(found[0]?.[1])]
     return { rows, bytes, live, expired }
   }

@@ -15,10 +15,12 @@ export interface PostgresHarnessOptions {
   readonly withClock?: boolean
   /** Restarts the server with its data. */
   readonly restart?: () => Promise<void>
+  readonly failureBound?: number
 }
 
 /** Every rule on a table of its own. The server is reached through a proxy that can be cut. */
-export function postgresHarness({ name, url, options, withClock, restart }: PostgresHarnessOptions): Harness {
+export function postgresHarness(given: PostgresHarnessOptions): Harness {
+  const { name, url, options, withClock, restart, failureBound = 3000 } = given
   const clock = withClock ? createMovableClock() : undefined
   let proxy: TcpProxy | undefined
   let table = ''
@@ -93,7 +95,7 @@ export function postgresHarness({ name, url, options, withClock, restart }: Post
     heal: () => proxy?.heal(),
     freeze: () => proxy?.swallowReplies(),
     thaw: () => proxy?.heal(),
-    failureBound: 3000,
+    failureBound,
     without: {
       reopen: 'another run restarts the server',
       clock: "lifetimes go by the server's clock; another run hands one in",

@@ -2,7 +2,24 @@ import { expect, it } from 'vitest'
 import { StoredKeys } from '../src/stored-key.ts'
 import { seed, seededRandom } from './seeded-random.ts'
 
-const pieces = ['a', 'b', '\\', '\0', '0', 'u', 'd83d', '/', '#', '\ud83d', '\ude00', '😀', '\uffff', '\u{10ffff}', 'é']
+const pieces = [
+  'a',
+  '\ufeff',
+  'b',
+  '\\',
+  '\0',
+  '0',
+  'u',
+  'd83d',
+  '/',
+  '#',
+  '\ud83d',
+  '\ude00',
+  '😀',
+  '\uffff',
+  '\u{10ffff}',
+  'é',
+]
 
 function randomKey(random: () => number, most: number): string {
   const length = Math.floor(random() * most)

@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { requireBinary } from '@cache/testing'
 import type { Candidate, CandidateContext, Measurement } from '../harness/suite.ts'
@@ -50,7 +50,7 @@ async function measureIn(folder: string, row: string, url: string, context: Cand
   await client.end()
   const script = join(folder, 'script.sql')
   await writeFile(script, scripts[operation] as string)
-  const file = join(dirname(await requireBinary('initdb')), 'pgbench')
+  const file = await requireBinary('pgbench')
   const seconds = context.quick ? '1' : '2'
   const threads = String(Math.min(2, concurrency))
   const args = ['-n', '-M', 'prepared', '-f', script, '-c', String(concurrency), '-j', threads, '-T', seconds, url]
