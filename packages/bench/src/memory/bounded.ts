@@ -10,7 +10,7 @@ export interface Maker {
   readonly packages: readonly string[]
   /** Whether entries can have a lifetime. */
   readonly ttl: boolean
-  /** Whether it pushes out the old to let in the new; otherwise it takes no part where that is measured. */
+  /** Whether it pushes out the old to let in the new, and that in useful time; otherwise it takes no part where that is measured. */
   readonly evicts: boolean
   /** Whether numbers are keys of their own. */
   readonly numbers: boolean

@@ -59,7 +59,8 @@ export const makers: readonly Maker[] = [
     const { default: lruMap } = await import('lru_map')
     return new lruMap.LRUMap<string | number, unknown>(max)
   }),
-  maker('@isaacs/ttlcache', '@isaacs/ttlcache', { ttl: true }, async (max, ttl = 86_400_000) => {
+  // For each entry that it pushes out it enumerates all deadlines: minutes for the rows where much is pushed out.
+  maker('@isaacs/ttlcache', '@isaacs/ttlcache', { ttl: true, evicts: false }, async (max, ttl = 86_400_000) => {
     const { TTLCache } = await import('@isaacs/ttlcache')
     return new TTLCache<string | number, unknown>({ max, ttl })
   }),
