@@ -3,9 +3,11 @@ import type { Suite } from './harness/suite.ts'
 /** Every suite by its name on the command line. Loaded only when it is asked for. */
 export const suites: Readonly<Record<string, () => Promise<{ readonly suite: Suite }>>> = {
   cost: () => import('./cost/suite.ts'),
+  file: () => import('./file/suite.ts'),
   'hit-ratio': () => import('./hit-ratio/suite.ts'),
   memory: () => import('./memory/suite.ts'),
   postgres: () => import('./postgres/suite.ts'),
+  'postgres-soak': () => import('./postgres/soak-suite.ts'),
   redis: () => import('./redis/suite.ts'),
   'redis-memory': () => import('./redis/memory-suite.ts'),
   'redis-soak': () => import('./redis/soak-suite.ts'),

@@ -9,6 +9,9 @@ async function currentVersion(run: Run, table: string, timeout: number): Promise
   return versionOfComment(row?.[0] ?? null)
 }
 
+/** How much longer than any other statement one of a migration may take: it is done once, and all wait for it. */
+const patienceFactor = 10
+
 /**
  * Brings the table to the current version. Twenty processes may do so at once on an empty database: an advisory lock lets
  * one work while the others wait, and then they find it done (RACES R37). A table that is up to date needs no right but to
@@ -21,6 +24,8 @@ export async function migrate(session: Session, options: SchemaOptions, timeout:
       if (isCurrent(await currentVersion(run, table, timeout), table)) return
       await run(statement('begin'), [], 'migrate', timeout)
       try {
+        // The limit for rows that others hold is short; here the others are at the same work, and twenty take their time.
+        await run(statement(`set local lock_timeout = ${Math.ceil(timeout)}`), [], 'migrate', timeout)
         await run(statement(`select pg_advisory_xact_lock(hashtext('@cache/postgres'))`), [], 'migrate', timeout)
         const version = await currentVersion(run, table, timeout)
         for (const step of migrationSteps(options, version)) {

@@ -226,6 +226,7 @@ export class PostgresBackend implements CacheBackend {
   }
 
   async #swap(key: string, expected: string | undefined, next: Item | undefined): Promise<boolean> {
+    const since = performance.now()
     const made = next === undefined ? undefined : this.#table.record(next)
     const record = next === undefined || this.#isOver(next) ? undefined : made
     if (expected !== undefined) {
@@ -235,11 +236,13 @@ export class PostgresBackend implements CacheBackend {
     }
     if (record !== undefined && (await this.#lanes.putIfAbsent(record))) return true
     await this.#whenReady()
-    const row = await this.#table.raw(key)
+    // The second statement of one call has what is left of its time.
+    const left = Math.max(1, this.#options.connections.timeout - (performance.now() - since))
+    const row = await this.#table.raw(key, left)
     if (record === undefined && row === undefined) return true
     if (row === undefined || this.#table.isSound(key, row)) return false
     // What cannot be read counts as absent.
-    return record === undefined || (await this.#table.replaceDamaged(record, row))
+    return record === undefined || (await this.#table.replaceDamaged(record, row, left))
   }
 
   #isOver(item: Item): boolean {
