@@ -22,17 +22,16 @@ export async function migrate(session: Session, options: SchemaOptions, timeout:
   await session.exclusive(
     async (run) => {
       if (isCurrent(await currentVersion(run, table, timeout), table)) return
-      await run(statement('begin'), [], 'migrate', timeout)
+      const patience = timeout * patienceFactor
+      // Steps go as they are: their comments need their line breaks.
+      const send = (text: string): Promise<unknown> => run({ name: '', text }, [], 'migrate', patience)
+      await send('begin')
       try {
         // The limit for rows that others hold is short; here the others are at the same work, and twenty take their time.
-        await run(statement(`set local lock_timeout = ${Math.ceil(timeout)}`), [], 'migrate', timeout)
-        await run(statement(`select pg_advisory_xact_lock(hashtext('@cache/postgres'))`), [], 'migrate', timeout)
-        const version = await currentVersion(run, table, timeout)
-        for (const step of migrationSteps(options, version)) {
-          // Comments need their line breaks, so the text goes as it is.
-          await run({ name: '', text: step }, [], 'migrate', timeout)
-        }
-        await run(statement('commit'), [], 'migrate', timeout)
+        await send(`set local lock_timeout = ${Math.ceil(patience)}`)
+        await send("select pg_advisory_xact_lock(hashtext('@cache/postgres'))")
+        for (const step of migrationSteps(options, await currentVersion(run, table, patience))) await send(step)
+        await send('commit')
       } catch (error) {
         await run(statement('rollback'), [], 'migrate', timeout).catch(() => {})
         throw error
