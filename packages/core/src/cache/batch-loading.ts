@@ -48,6 +48,7 @@ export async function getOrSetMany(
 
 /** Collects the keys that need a load until it is known of every key whether it does; then loads them at once. */
 class Batch {
+  readonly #keys: readonly string[]
   readonly #loader: BatchLoader<unknown>
   readonly #undecided: Set<string>
   readonly #wanted = new Map<string, LoadContext>()
@@ -55,6 +56,7 @@ class Batch {
   #start: () => void = () => {}
 
   constructor(keys: readonly string[], loader: BatchLoader<unknown>) {
+    this.#keys = keys
     this.#loader = loader
     this.#undecided = new Set(keys)
     this.#loaded = new Promise<void>((resolve) => {
@@ -79,7 +81,9 @@ class Batch {
   async #load(wanted: ReadonlyMap<string, LoadContext>): Promise<Map<string, unknown>> {
     if (wanted.size === 0) return new Map()
     const { signal } = commonAbort([...wanted.values()].map((context) => context.signal))
-    return new Map(loadedPairs(await this.#loader([...wanted.keys()], { signal })))
+    // In the order in which they were asked for, whichever fence was raised first.
+    const keys = this.#keys.filter((key) => wanted.has(key))
+    return new Map(loadedPairs(await this.#loader(keys, { signal })))
   }
 }
 

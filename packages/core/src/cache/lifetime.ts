@@ -43,8 +43,9 @@ export interface Instants {
 /** Instants of a life that begins now. A value that is never stale has no `staleAt`; one that never expires no `expiresAt`. */
 export function instants(life: Lifetime, now: number): Instants {
   if (life.ttl === Infinity) return {}
-  // With ttl 0 nothing is ever fresh, and nothing is kept for staleness either (RACES R26).
-  if (life.ttl === 0) return { expiresAt: now }
+  // With ttl 0 nothing is ever fresh, and nothing is kept for staleness either (RACES R26). Long past, and not now: the clock of
+  // a store may lag behind ours (R16), or be read but now and then.
+  if (life.ttl === 0) return { expiresAt: 0 }
   const end = now + life.ttl
   if (life.staleFor === 0) return { expiresAt: end }
   if (life.staleFor === Infinity) return { staleAt: end }

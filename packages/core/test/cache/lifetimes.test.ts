@@ -30,6 +30,16 @@ for (const [name, open] of bothStores) {
       expect(await cache.has('new')).toBe(false)
     })
 
+    it('R16 0 stores nothing either where the clock of the store lags behind', async () => {
+      const { cache } = open({ clock: { now: () => Date.UTC(2030, 0, 1) + 3_600_000 } })
+      await cache.set('k', 1)
+      await cache.set('k', 2, { ttl: 0 })
+      expect(await cache.get('k')).toBe(undefined)
+      await cache.set('k', 1)
+      expect(await cache.expire('k', 0)).toBe(true)
+      expect(await cache.get('k')).toBe(undefined)
+    })
+
     it('Infinity keeps a value, and nothing else does', async () => {
       const { cache, clock } = open()
       await cache.set('for ever', 1, { ttl: Infinity })
