@@ -60,18 +60,18 @@ const rules: readonly Rule[] = [
     members: ['increment'],
     async check(stage) {
       const { backend } = stage
-      const deadline = stage.soon()
-      assert.equal(await backend.increment('created', 1, deadline), 1)
-      assert.equal(await backend.increment('created', 1, stage.now() + 3_600_000), 2)
-      assert.equal(await backend.increment('created', 1), 3)
-      await backend.set(stage.item('set', 5, { expiresAt: deadline, tags: { t: 'v' } }))
-      assert.equal(await backend.increment('set', 1, stage.now() + 3_600_000), 6)
-      const counted = await backend.get('set')
-      if (stage.before(deadline)) assert.deepEqual({ ...counted?.tags }, { t: 'v' })
-      await backend.set(stage.item('forever', 5))
-      assert.equal(await backend.increment('forever', 1, deadline), 6)
-      assert.equal(await backend.increment('endless', 1), 1)
-      assert.equal(await backend.increment('endless', 1, deadline), 2)
+      const deadline = await stage.inTime(async (deadline) => {
+        assert.equal(await backend.increment('created', 1, deadline), 1)
+        assert.equal(await backend.increment('created', 1, stage.now() + 3_600_000), 2)
+        assert.equal(await backend.increment('created', 1), 3)
+        await backend.set(stage.item('set', 5, { expiresAt: deadline, tags: { t: 'v' } }))
+        assert.equal(await backend.increment('set', 1, stage.now() + 3_600_000), 6)
+        assert.deepEqual({ ...(await backend.get('set'))?.tags }, { t: 'v' })
+        await backend.set(stage.item('forever', 5))
+        assert.equal(await backend.increment('forever', 1, deadline), 6)
+        assert.equal(await backend.increment('endless', 1), 1)
+        assert.equal(await backend.increment('endless', 1, deadline), 2)
+      })
       const far = stage.now() + 3_600_000
       await Promise.all(Array.from({ length: 20 }, () => backend.increment('raced', 1, far)))
       const ends = (await backend.get('raced'))?.expiresAt ?? 0
