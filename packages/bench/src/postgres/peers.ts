@@ -76,9 +76,12 @@ async function openKeyv(url: string): Promise<Contestant> {
 async function openBento(url: string): Promise<Contestant> {
   const [{ BentoCache, bentostore }, { kyselyDriver }, { Kysely, PostgresDialect }, { default: pg }] =
     await Promise.all([import('bentocache'), import('bentocache/drivers/kysely'), import('kysely'), import('pg')])
-  const dialect = new PostgresDialect({ pool: new pg.Pool({ connectionString: url, max: 10 }) })
+  const pool = new pg.Pool({ connectionString: url, max: 10 })
+  // The table that its driver makes by itself has a number for the deadline, and PostgreSQL refuses the date it is given.
+  await pool.query('create table bentocache (key varchar(255) primary key, value text, expires_at timestamptz)')
+  const dialect = new PostgresDialect({ pool })
   const connection = new Kysely<never>({ dialect })
-  const store = bentostore().useL2Layer(kyselyDriver({ connection: connection as never, autoCreateTable: true }))
+  const store = bentostore().useL2Layer(kyselyDriver({ connection: connection as never, autoCreateTable: false }))
   const cache = new BentoCache({ default: 'store', ttl, stores: { store } })
   return {
     get: (key) => cache.get({ key }),
