@@ -1,0 +1,169 @@
+import { mkdtemp, readdir, rm, stat } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { Measurement } from '../harness/suite.ts'
+import type { Contestant, OpenStore } from './contestant.ts'
+
+/** A row: what is done, to how large a store, for how long. */
+export interface Scenario {
+  readonly kind: 'get' | 'set' | 'sets at once' | 'getMany' | 'large' | 'mixed' | 'open' | 'bytes'
+  /** Entries that the store holds before the measurement. */
+  readonly entries: number
+  readonly valueBytes: number
+  readonly operations: number
+}
+
+const atOnce = 100
+
+/** 200 bytes or so that no compression or deduplication makes shorter, and that tell which key and round they belong to. */
+function textOf(key: string, round: number, bytes: number): string {
+  const head = `${key}#${round}#`
+  return head + 'abcdefghijklmnopqrstuvwxyz'.repeat(Math.ceil(bytes / 26)).slice(0, Math.max(0, bytes - head.length))
+}
+
+function keyOf(index: number): string {
+  return `user:${index}:profile`
+}
+
+/** Visits every index once, in an order without neighbours: 7,919 is prime and divides no number of entries used. */
+function scattered(index: number, entries: number): number {
+  return (index * 7919) % entries
+}
+
+/** Fills a new store, does the row's operations and checks every answer. The work is 1 when all were right. */
+export async function measureScenario(scenario: Scenario, open: OpenStore): Promise<Measurement> {
+  const folder = await mkdtemp(join(tmpdir(), 'cache-bench-file-'))
+  try {
+    const store = await open(join(folder, 'store'))
+    await fill(store, scenario)
+    switch (scenario.kind) {
+      case 'open':
+        await store.close()
+        return await measureOpening(scenario, open, folder)
+      case 'bytes':
+        await store.close()
+        return { value: (await bytesUnder(folder)) / scenario.entries, work: 1 }
+      default: {
+        const measurement = await measureOperations(scenario, store)
+        await store.close()
+        return measurement
+      }
+    }
+  } finally {
+    await rm(folder, { recursive: true, force: true })
+  }
+}
+
+async function fill(store: Contestant, { entries, valueBytes }: Scenario): Promise<void> {
+  for (let start = 0; start < entries; start += 1000) {
+    const batch: [string, string][] = []
+    for (let index = start; index < Math.min(entries, start + 1000); index++) {
+      batch.push([keyOf(index), textOf(keyOf(index), 0, valueBytes)])
+    }
+    await setAll(store, batch)
+  }
+}
+
+function setAll(store: Contestant, batch: readonly (readonly [string, string])[]): Promise<unknown> | unknown {
+  return store.setMany ? store.setMany(batch) : Promise.all(batch.map(([key, value]) => store.set(key, value)))
+}
+
+/** Milliseconds until the first value is read. */
+async function measureOpening(
+  { entries, valueBytes }: Scenario,
+  open: OpenStore,
+  folder: string,
+): Promise<Measurement> {
+  const key = keyOf(entries >> 1)
+  const start = performance.now()
+  const store = await open(join(folder, 'store'))
+  const found = await store.get(key)
+  const value = performance.now() - start
+  await store.close()
+  return { value, work: found === textOf(key, 0, valueBytes) ? 1 : 0 }
+}
+
+/** Operations per second by the wall clock: what threads and other processes do for a candidate counts. */
+async function measureOperations(scenario: Scenario, store: Contestant): Promise<Measurement> {
+  const run = operationsOf(scenario)
+  const third = Math.ceil(scenario.operations / 3)
+  // While the code is still being compiled.
+  await run(store, third, 1)
+  const start = performance.now()
+  const right = await run(store, scenario.operations, 2)
+  const seconds = (performance.now() - start) / 1000
+  return { value: scenario.operations / seconds, work: right ? 1 : 0 }
+}
+
+type Run = (store: Contestant, operations: number, round: number) => Promise<boolean>
+
+function operationsOf(scenario: Scenario): Run {
+  const { entries, valueBytes } = scenario
+  const stored = (key: string, round: number): string => textOf(key, round, valueBytes)
+  const holds = async (store: Contestant, operations: number, round: number): Promise<boolean> => {
+    const last = keyOf(scattered(operations - 1, entries))
+    return (await store.get(last)) === stored(last, round)
+  }
+  switch (scenario.kind) {
+    case 'get':
+      return async (store, operations) => {
+        let right = 0
+        for (let index = 0; index < operations; index++) {
+          const key = keyOf(scattered(index, entries))
+          const found = (await store.get(key)) as string | undefined
+          if (found?.startsWith(`${key}#0#`)) right += 1
+        }
+        return right === operations
+      }
+    case 'getMany':
+      return async (store, operations) => {
+        let right = 0
+        for (let index = 0; index < operations; index += atOnce) {
+          const keys = Array.from({ length: atOnce }, (_, n) => keyOf(scattered(index + n, entries)))
+          const found = await (store.getMany ? store.getMany(keys) : Promise.all(keys.map((key) => store.get(key))))
+          for (const [n, value] of found.entries()) if ((value as string).startsWith(`${keys[n]}#0#`)) right += 1
+        }
+        return right === Math.ceil(operations / atOnce) * atOnce
+      }
+    case 'sets at once':
+      return async (store, operations, round) => {
+        for (let index = 0; index < operations; index += atOnce) {
+          const sets: unknown[] = []
+          for (let n = index; n < index + atOnce; n++) {
+            const key = keyOf(scattered(n, entries))
+            sets.push(store.set(key, stored(key, round)))
+          }
+          await Promise.all(sets)
+        }
+        return holds(store, Math.ceil(operations / atOnce) * atOnce, round)
+      }
+    case 'mixed':
+      return async (store, operations, round) => {
+        let found = 0
+        for (let index = 0; index < operations; index++) {
+          const key = keyOf(scattered(index, entries))
+          if (index % 10 === 0) await store.set(key, stored(key, round))
+          else if ((await store.get(key)) !== undefined) found += 1
+        }
+        return found === operations - Math.ceil(operations / 10)
+      }
+    default:
+      return async (store, operations, round) => {
+        for (let index = 0; index < operations; index++) {
+          const key = keyOf(scattered(index, entries))
+          await store.set(key, stored(key, round))
+        }
+        return holds(store, operations, round)
+      }
+  }
+}
+
+async function bytesUnder(folder: string): Promise<number> {
+  let bytes = 0
+  for (const entry of await readdir(folder, { recursive: true, withFileTypes: true })) {
+    if (!entry.isFile()) continue
+    // What the files take, not how long they are: a small file takes a block.
+    bytes += (await stat(join(entry.parentPath, entry.name))).blocks * 512
+  }
+  return bytes
+}
