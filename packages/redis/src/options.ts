@@ -139,6 +139,7 @@ export function resolveConnectionOptions(
   if (url !== undefined) checkUrl(url, operation)
   if (cluster !== undefined) checkCluster(cluster, operation)
   if (client !== undefined) checkClient(client, operation)
+  refuseReplicas(cluster?.options?.scaleReads ?? (client?.options as ClusterOptions | undefined)?.scaleReads, operation)
   refuseKeyPrefix(options.options?.keyPrefix ?? cluster?.options?.keyPrefix ?? client?.options?.keyPrefix, operation)
   return {
     source: options,
@@ -176,6 +177,12 @@ function refuseKeyPrefix(keyPrefix: unknown, operation: string): void {
     `${operation}: ioredis' keyPrefix is not supported; use the option 'prefix'`,
     { operation },
   )
+}
+
+/** A replica lags behind: what was deleted would come back. */
+function refuseReplicas(scaleReads: unknown, operation: string): void {
+  if (scaleReads === undefined || scaleReads === 'master') return
+  throw invalidArgument('scaleReads', scaleReads, "'master'", operation)
 }
 
 function bounded(duration: Duration, name: string, operation: string): number {

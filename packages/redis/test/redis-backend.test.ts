@@ -386,6 +386,8 @@ describe('Options', () => {
     'keyPrefix of ioredis': { options: { keyPrefix: 'x' } },
     'a client with keyPrefix': { client: { ...client, options: { keyPrefix: 'x' } } },
     'a codec that is none': { url, codec: {} },
+    'reading from replicas': { cluster: { nodes: [{ host: 'x' }], options: { scaleReads: 'slave' } } },
+    'a client that reads from replicas': { client: { ...client, options: { scaleReads: 'all' } } },
   }
   for (const [name, options] of Object.entries(refused)) {
     it(`refuse ${name} before anything is opened`, () => {
