@@ -40,7 +40,7 @@ export class KeyHasher {
   private readonly f: number
   private readonly g: number
   private readonly h: number
-  private readonly isLong: boolean
+  private readonly count: number
 
   constructor(seed: number, pattern: KeyPattern | null = null, whole = false, learnedAt = 0, strikes = 0) {
     this.seed = seed
@@ -57,7 +57,7 @@ export class KeyHasher {
     this.f = pattern?.[5] ?? first
     this.g = pattern?.[6] ?? first
     this.h = pattern?.[7] ?? first
-    this.isLong = pattern !== null && pattern.length > 4
+    this.count = pattern?.length ?? 0
   }
 
   /** Hash of a string or number; 0 for all other keys. `0` and `-0` are the same key, as in a `Map`. */
@@ -93,24 +93,30 @@ export class KeyHasher {
     const a = this.a + (length & (this.a >> 31))
     const b = this.b + (length & (this.b >> 31))
     const c = this.c + (length & (this.c >> 31))
-    const d = this.d + (length & (this.d >> 31))
     const low = (a >>> 0 < length ? key.charCodeAt(a) : 0) | ((b >>> 0 < length ? key.charCodeAt(b) : 0) << 16)
-    const high = (c >>> 0 < length ? key.charCodeAt(c) : 0) | ((d >>> 0 < length ? key.charCodeAt(d) : 0) << 16)
     let h = Math.imul(low ^ this.seed, BLOCK)
-    h = Math.imul(((h << 13) | (h >>> 19)) ^ high ^ length, BLOCK)
-    return mix(this.isLong ? this.hashMore(key, h) : h)
+    const high = (c >>> 0 < length ? key.charCodeAt(c) : 0) | (length << 16)
+    h = Math.imul(((h << 13) | (h >>> 19)) ^ high, BLOCK)
+    return mix(this.count > 3 ? this.hashMore(key, h) : h)
   }
 
   private hashMore(key: string, start: number): number {
     const length = key.length
+    const d = this.d + (length & (this.d >> 31))
     const e = this.e + (length & (this.e >> 31))
+    const low = (d >>> 0 < length ? key.charCodeAt(d) : 0) | ((e >>> 0 < length ? key.charCodeAt(e) : 0) << 16)
+    const h = Math.imul(((start << 13) | (start >>> 19)) ^ low, BLOCK)
+    return this.count > 5 ? this.hashMost(key, h) : h
+  }
+
+  private hashMost(key: string, start: number): number {
+    const length = key.length
     const f = this.f + (length & (this.f >> 31))
     const g = this.g + (length & (this.g >> 31))
     const h = this.h + (length & (this.h >> 31))
-    const low = (e >>> 0 < length ? key.charCodeAt(e) : 0) | ((f >>> 0 < length ? key.charCodeAt(f) : 0) << 16)
-    const high = (g >>> 0 < length ? key.charCodeAt(g) : 0) | ((h >>> 0 < length ? key.charCodeAt(h) : 0) << 16)
+    const low = (f >>> 0 < length ? key.charCodeAt(f) : 0) | ((g >>> 0 < length ? key.charCodeAt(g) : 0) << 16)
     const mixed = Math.imul(((start << 13) | (start >>> 19)) ^ low, BLOCK)
-    return Math.imul(((mixed << 13) | (mixed >>> 19)) ^ high, BLOCK)
+    return Math.imul(((mixed << 13) | (mixed >>> 19)) ^ (h >>> 0 < length ? key.charCodeAt(h) : 0), BLOCK)
   }
 }
 
