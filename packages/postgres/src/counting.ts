@@ -1,4 +1,5 @@
 import { CacheError, type CacheErrorCode, createVersion, type Item } from '@cache/core/backend'
+import type { Row } from './session.ts'
 import type { Table } from './table.ts'
 
 /** Counts where the server by itself does not: when it refused a step, and when it cannot read the values. */
@@ -15,7 +16,7 @@ export class Counting {
       const record = this.#table.record(this.#counter(key, delta, expiresAt))
       const row = await this.#table.raw(key)
       // What cannot be read counts as absent.
-      const isDamaged = row !== undefined && !this.#table.isSound(key, row)
+      const isDamaged = row !== undefined && this.#table.itemOf(key, row) === undefined
       if (isDamaged && (await this.#table.replaceDamaged(record, row))) return delta
       if (isDamaged) continue
       const sum = (await this.#table.increment([record])).get(record.stored.id)
@@ -27,21 +28,28 @@ export class Counting {
   }
 
   /** Of what is encrypted the server cannot make a sum: a loop of compare-and-set. */
-  async sealed(
-    key: string,
-    delta: number,
-    expiresAt: number | undefined,
-    swap: (expected: string | undefined, next: Item) => Promise<boolean>,
-  ): Promise<number> {
+  async sealed(key: string, delta: number, expiresAt: number | undefined): Promise<number> {
     for (;;) {
-      const [item] = await this.#table.get([key])
-      const isCounter = item !== undefined && item.value !== undefined
-      if (isCounter && !Number.isSafeInteger(item.value)) throw refusal('NOT_A_NUMBER')
-      const sum = isCounter ? (item.value as number) + delta : delta
+      const row = await this.#table.raw(key)
+      const item = row === undefined ? undefined : this.#table.itemOf(key, row)
+      const counted = item?.value
+      if (counted !== undefined && !Number.isSafeInteger(counted)) throw refusal('NOT_A_NUMBER')
+      const sum = counted === undefined ? delta : (counted as number) + delta
       if (!Number.isSafeInteger(sum)) throw refusal('OUT_OF_RANGE')
-      const next = isCounter ? { ...item, value: sum, version: createVersion() } : this.#counter(key, sum, expiresAt)
-      if (await swap(item?.version, next)) return sum
+      const next =
+        item === undefined || counted === undefined
+          ? this.#counter(key, sum, expiresAt)
+          : { ...item, value: sum, version: createVersion() }
+      if (await this.#swap(row, item, next)) return sum
     }
+  }
+
+  async #swap(row: Row | undefined, item: Item | undefined, next: Item): Promise<boolean> {
+    const record = this.#table.record(next)
+    if (row === undefined) return (await this.#table.putIfAbsent([record])).size > 0
+    // What cannot be read counts as absent.
+    if (item === undefined) return await this.#table.replaceDamaged(record, row)
+    return (await this.#table.replace([record], [item.version])).size > 0
   }
 
   #counter(key: string, value: number, expiresAt: number | undefined): Item {

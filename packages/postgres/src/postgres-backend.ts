@@ -74,10 +74,11 @@ export class PostgresBackend implements CacheBackend {
       holds: transaction !== undefined,
       onDamaged: (error) => this.#tell(error),
     })
-    this.#counting = new Counting(this.#table)
     this.#housekeeper = new Housekeeper({ table: this.#table, hub: this.#hub, maxEntries, maxBytes })
+    this.#counting = new Counting(this.#table)
     this.#lanes = new Lanes({
       table: this.#table,
+      counting: this.#counting,
       timeout: connections.timeout,
       ready: () => this.#whenReady(),
       onWritten: (rows, bytes) => {
@@ -163,13 +164,10 @@ export class PostgresBackend implements CacheBackend {
 
   increment(key: string, delta: number, expiresAt?: number): Promise<number> {
     return this.#attempt('increment', key, async () => {
-      if (this.#table.isSealed) {
-        await this.#whenReady()
-        const swap = (expected: string | undefined, next: Item): Promise<boolean> => this.#swap(key, expected, next)
-        return await this.#counting.sealed(key, delta, expiresAt, swap)
-      }
       const sum = await this.#lanes.increment(key, delta, expiresAt)
-      return sum ?? (await this.#counting.alone(key, delta, expiresAt))
+      if (sum !== undefined) return sum
+      if (this.#table.isSealed) return await this.#counting.sealed(key, delta, expiresAt)
+      return await this.#counting.alone(key, delta, expiresAt)
     })
   }
 
@@ -240,7 +238,7 @@ export class PostgresBackend implements CacheBackend {
     const left = Math.max(1, this.#options.connections.timeout - (performance.now() - since))
     const row = await this.#table.raw(key, left)
     if (record === undefined && row === undefined) return true
-    if (row === undefined || this.#table.isSound(key, row)) return false
+    if (row === undefined || this.#table.itemOf(key, row) !== undefined) return false
     // What cannot be read counts as absent.
     return record === undefined || (await this.#table.replaceDamaged(record, row, left))
   }

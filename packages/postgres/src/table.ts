@@ -182,13 +182,9 @@ export class Table {
     return row === undefined || keyOfRow(row) !== whole ? undefined : row
   }
 
-  /** Whether the row's bytes can be read. Tells nobody: who reads the key is told. */
-  isSound(key: string, row: Row): boolean {
-    let sound = true
-    toItem(key, row, this.#options.format, () => {
-      sound = false
-    })
-    return sound
+  /** The item of a raw row, `undefined` when its bytes cannot be read. Tells nobody: who reads the key is told. */
+  itemOf(key: string, row: Row): Item | undefined {
+    return toItem(key, row, this.#options.format, () => {})
   }
 
   /** Writes the record over a row whose bytes could not be read, if it still is the same one. */

@@ -33,6 +33,8 @@ export function postgresHarness(given: PostgresHarnessOptions): Harness {
     }
     return await admin.query(text, values)
   }
+  /** Of the plain keys that are damaged. */
+  const stored = (key: string): string => (options?.prefix === undefined ? key : `${options.prefix}\\/${key}`)
   const begin = async (): Promise<void> => {
     table = `suite "${process.pid}" ${++count}`
     proxy ??= await tcpProxy(url)
@@ -65,7 +67,8 @@ export function postgresHarness(given: PostgresHarnessOptions): Harness {
       await begin()
       const pool = new pg.Pool({ connectionString: url })
       return {
-        backend: new PostgresBackend({ pool, ...own() }),
+        // An injected pool does not pipeline.
+        backend: new PostgresBackend({ pool, ...own(), pipeline: false }),
         works: async () => {
           await pool.query('select 1')
         },
@@ -77,10 +80,10 @@ export function postgresHarness(given: PostgresHarnessOptions): Harness {
         Damage,
         string
       >
-      await query(`update ${quoted()} set value = ${damaged[damage]} where key = $1`, [key])
+      await query(`update ${quoted()} set value = ${damaged[damage]} where key = $1`, [stored(key)])
     },
     async futureFormat(key) {
-      await query(`update ${quoted()} set value = set_byte(value, 0, 2) where key = $1`, [key])
+      await query(`update ${quoted()} set value = set_byte(value, 0, 2) where key = $1`, [stored(key)])
     },
     ...(restart === undefined
       ? {}

@@ -1,0 +1,25 @@
+import { conformance } from '@cache/core/conformance'
+import type {} from '@cache/testing/postgres-setup'
+import { describe, inject, it } from 'vitest'
+import { postgresHarness } from './postgres-harness.ts'
+
+const url = inject('postgresUrl')
+
+conformance(
+  postgresHarness({ name: 'postgres, pipelined, under a prefix', url, options: { pipeline: true, prefix: 'app' } }),
+  { describe, it },
+)
+
+conformance(
+  postgresHarness({
+    name: 'postgres, unlogged, encrypted and compressed',
+    url,
+    withClock: true,
+    options: {
+      unlogged: true,
+      encryption: { keys: [new Uint8Array(32).fill(7)] },
+      compression: { algorithm: 'gzip' },
+    },
+  }),
+  { describe, it },
+)
