@@ -1,4 +1,4 @@
-import { conformance } from '@cache/core/conformance'
+import { conformance, throughTwoHandles } from '@cache/core/conformance'
 import type {} from '@cache/testing/postgres-setup'
 import { describe, inject, it } from 'vitest'
 import { postgresHarness } from './postgres-harness.ts'
@@ -23,3 +23,8 @@ conformance(
   }),
   { describe, it },
 )
+
+conformance(throughTwoHandles(postgresHarness({ name: 'postgres through two handles', url, withClock: true })), {
+  describe,
+  it,
+})
