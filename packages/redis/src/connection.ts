@@ -103,6 +103,7 @@ export class Connection {
     promise.then(settled, settled)
     if (!to.isCluster) to.sendCommand(command)
     else sendToCluster(to as Cluster, command)
+    command.handedOver()
     return promise
   }
 

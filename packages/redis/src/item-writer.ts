@@ -21,7 +21,7 @@ export class ItemWriter {
   readonly #items: StoredItems
   readonly #reader: ItemReader
   readonly #counts: TickCounts
-  readonly #tick: TickWrites = new TickWrites((writes) => this.#send(writes))
+  readonly #tick: TickWrites = new TickWrites((writes, atOnce) => this.#send(writes, atOnce))
 
   constructor(connection: Connection, keys: StoredKeys, items: StoredItems, reader: ItemReader) {
     this.#connection = connection
@@ -136,13 +136,13 @@ export class ItemWriter {
     return this.#connection.send(name, args, options) as Promise<void>
   }
 
-  #send(waiting: readonly WaitingWrite[]): void {
+  #send(waiting: readonly WaitingWrite[], atOnce: boolean): void {
     const [only] = waiting
     if (only !== undefined && waiting.length === 1) {
       this.#store(only).then(only.resolve, only.reject)
       return
     }
-    this.#runSet(waiting).then(
+    this.#runSet(waiting, atOnce).then(
       (failures) => {
         for (const [index, write] of waiting.entries()) {
           const failure = failures.get(index)
@@ -157,12 +157,12 @@ export class ItemWriter {
   }
 
   async #storeAll(batch: readonly Write[]): Promise<void> {
-    const [failure] = (await this.#runSet(batch)).values()
+    const [failure] = (await this.#runSet(batch, false)).values()
     if (failure !== undefined) throw failure
   }
 
   /** The failures by position; rejects when all failed. */
-  async #runSet(batch: readonly Write[]): Promise<Map<number, Error>> {
+  async #runSet(batch: readonly Write[], atOnce: boolean): Promise<Map<number, Error>> {
     const keys: (string | Buffer)[] = []
     const args: (string | Buffer)[] = []
     for (const { key, bytes, expiresAt } of batch) {
@@ -174,7 +174,10 @@ export class ItemWriter {
         if (expiresAt !== undefined) written[beforeKeys + keys.length + 2 * index + 1] = this.#life(expiresAt)
       }
     }
-    const reply = (await this.#connection.run({ script: setScript, keys, args, onWrite })) as (number | Buffer)[]
+    const reply = (await this.#connection.run({ script: setScript, keys, args, onWrite, atOnce })) as (
+      | number
+      | Buffer
+    )[]
     const failures = new Map<number, Error>()
     for (let index = 0; index < reply.length; index += 2) {
       failures.set(Number(reply[index]), new Error(String(reply[index + 1])))

@@ -7,6 +7,8 @@ export type Argument = string | Buffer | number
 export interface SendOptions {
   /** Brings arguments up to date that depend on when they are written, such as what is left of a lifetime. */
   readonly onWrite?: (args: unknown[]) => void
+  /** Leaves without waiting for the other commands of the tick. Default false. */
+  readonly atOnce?: boolean
 }
 
 /** What is written in the place of a command that must not be: its reply settles nothing. */
@@ -38,6 +40,11 @@ export class SingleSendCommand extends Command {
 
   get wasWritten(): boolean {
     return this.socket !== undefined
+  }
+
+  /** To be called once the client has it. */
+  handedOver(): void {
+    if (this.#options.atOnce === true) this.socket?.uncork()
   }
 
   /** Allows it to be written once more: a reply said that it was not carried out (a redirection of a Cluster node). */

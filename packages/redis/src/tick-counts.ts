@@ -4,9 +4,8 @@ import { knownError } from './errors.ts'
 import { incrementScript } from './scripts.ts'
 import type { StoredItems } from './stored-items.ts'
 import type { StoredKeys } from './stored-keys.ts'
+import { sentEarly } from './tick-writes.ts'
 
-/** Counters in one script at most: the server does nothing else meanwhile. */
-const mostCounts = 256
 /** A script's own arguments come after its hash and the number of keys. */
 const beforeKeys = 2
 const argsPerCount = 3
@@ -35,19 +34,22 @@ export class TickCounts {
   add(key: string, delta: number, expiresAt: number | undefined): Promise<number> {
     return new Promise((resolve, reject) => {
       this.#waiting.push({ key, delta, expiresAt, resolve, reject })
-      if (this.#waiting.length >= mostCounts) this.flush()
+      if (this.#waiting.length >= sentEarly) this.#flush(true)
     })
   }
 
   flush(): void {
-    const counts = this.#waiting
-    if (counts.length === 0) return
-    this.#waiting = []
-    if (this.#connection.isCluster) for (const count of counts) this.#send([count])
-    else this.#send(counts)
+    if (this.#waiting.length > 0) this.#flush(false)
   }
 
-  #send(counts: readonly WaitingCount[]): void {
+  #flush(atOnce: boolean): void {
+    const counts = this.#waiting
+    this.#waiting = []
+    if (this.#connection.isCluster) for (const count of counts) this.#send([count], atOnce)
+    else this.#send(counts, atOnce)
+  }
+
+  #send(counts: readonly WaitingCount[], atOnce: boolean): void {
     const keys = counts.map(({ key }) => this.#keys.stored(key))
     const args = counts.flatMap(({ delta, expiresAt }) => [String(delta), this.#life(expiresAt), createVersion()])
     const onWrite = (written: unknown[]): void => {
@@ -56,7 +58,7 @@ export class TickCounts {
         written[first + argsPerCount * index + 1] = this.#life(expiresAt)
       }
     }
-    this.#connection.run({ script: incrementScript, keys, args, onWrite }).then(
+    this.#connection.run({ script: incrementScript, keys, args, onWrite, atOnce }).then(
       (reply) => {
         for (const [index, sum] of (reply as Buffer[]).entries()) settle(counts[index] as WaitingCount, String(sum))
       },

@@ -3,6 +3,12 @@ export const mostGathered: number = 256
 /** Larger values gain nothing from being gathered, and would be copied twice in the server. */
 export const largestGathered: number = 4096
 
+/**
+ * So many items of one tick leave before it is over: the server stores them while this process encodes the next
+ * (docs/decisions/0021).
+ */
+export const sentEarly: number = 40
+
 /** One item that is to be stored. */
 export interface Write {
   readonly key: string
@@ -18,24 +24,27 @@ export interface WaitingWrite extends Write {
 
 /** Gathers what is to be stored in one tick, in order, for one script that gives each item its own lifetime. */
 export class TickWrites {
-  readonly #send: (writes: WaitingWrite[]) => void
+  readonly #send: (writes: WaitingWrite[], atOnce: boolean) => void
   #waiting: WaitingWrite[] = []
 
-  constructor(send: (writes: WaitingWrite[]) => void) {
+  constructor(send: (writes: WaitingWrite[], atOnce: boolean) => void) {
     this.#send = send
   }
 
   add({ key, bytes, expiresAt }: Write): Promise<void> {
     return new Promise((resolve, reject) => {
       this.#waiting.push({ key, bytes, expiresAt, resolve, reject })
-      if (this.#waiting.length >= mostGathered) this.flush()
+      if (this.#waiting.length >= sentEarly) this.#flush(true)
     })
   }
 
   flush(): void {
-    if (this.#waiting.length === 0) return
+    if (this.#waiting.length > 0) this.#flush(false)
+  }
+
+  #flush(atOnce: boolean): void {
     const writes = this.#waiting
     this.#waiting = []
-    this.#send(writes)
+    this.#send(writes, atOnce)
   }
 }
