@@ -254,6 +254,29 @@ describe('tags that only the load can name', () => {
     })
   }
 
+  it('R4 that are half invalidated when the load ends keep the result out', async () => {
+    const { cache, other, otherFar } = twoProcesses()
+    await other.set('x', 1, { tags: ['late'] })
+    const load = new GatedLoad<string>()
+    const first = cache.getOrSet('k', async (context) => {
+      context.tags = ['late']
+      return await load.loader()
+    })
+    await load.started()
+    // Two records change, one after the other; the load ends between them.
+    const [one, two] = [otherFar.holdBefore('set'), otherFar.holdBefore('set')]
+    const invalidating = other.deleteByTag('late')
+    await one.reached
+    one.open()
+    await two.reached
+    load.end('old')
+    await first
+    await settled()
+    two.open()
+    await invalidating
+    expect(await other.get('k')).toBe(undefined)
+  })
+
   it('R4 that are invalidated between their capture and the store keep the result out', async () => {
     const { cache, other, far } = twoProcesses()
     await other.set('x', 1, { tags: ['late'] })

@@ -1,0 +1,141 @@
+import { describe, expect, it } from 'vitest'
+import { createRandom, type Random } from '../../src/conformance/random.ts'
+import { Cache, type CacheBackend, type Item, type LoadContext } from '../../src/index.ts'
+import { MapBackend } from '../conformance/map-backend.ts'
+
+/** Some turns of the queue of promises, as many as the dice say. */
+async function turns(random: Random, most: number): Promise<void> {
+  for (let turn = random.below(most + 1); turn > 0; turn -= 1) await Promise.resolve()
+}
+
+/** A store whose every call takes a random time on the way there and on the way back. */
+function slow(inner: CacheBackend, random: Random, swaps: boolean): CacheBackend {
+  const late = async <T>(work: () => Promise<T>): Promise<T> => {
+    await turns(random, 8)
+    const answer = await work()
+    await turns(random, 8)
+    return answer
+  }
+  const four: CacheBackend = {
+    name: 'slow',
+    get: (key) => late(() => inner.get(key)),
+    set: (item) => late(() => inner.set(item)),
+    delete: (key) => late(() => inner.delete(key)),
+    clear: (prefix) => late(() => inner.clear(prefix)),
+  }
+  if (!swaps) return four
+  return {
+    ...four,
+    swap: (key: string, expected: string | undefined, next: Item | undefined) =>
+      late(async () => (await inner.swap?.(key, expected, next)) ?? false),
+  }
+}
+
+interface Place {
+  readonly random: Random
+  readonly caches: readonly Cache[]
+  /** The truth: the version of each key in the database. */
+  readonly source: Map<string, number>
+  /** The version of each key that every read must see which begins from now on. */
+  readonly told: Map<string, number>
+}
+
+const keys = ['a', 'b']
+
+/** Changes the database, then the cache by one of the means there are. Once that has been acknowledged nothing older may be read. */
+async function change({ random, caches, source, told }: Place, key: string): Promise<void> {
+  const version = (source.get(key) ?? 0) + 1
+  source.set(key, version)
+  const cache = random.pick(caches)
+  const tags = [`tag ${key}`, 'another']
+  const ways: (() => Promise<unknown>)[] = [
+    () => cache.delete(key),
+    () => cache.deleteMany([key, 'other']),
+    () => cache.deleteByTag(`tag ${key}`),
+    () => cache.deleteByTag('another'),
+    () => cache.deleteByPrefix(key),
+    () => cache.clear(),
+    () => cache.set(key, version, { tags }),
+    () => cache.setMany([[key, version]], { tags }),
+  ]
+  await random.pick(ways)()
+  told.set(key, version)
+}
+
+/** Loads a key: the database is read at a random moment, and the result comes at another. */
+async function load({ random, caches, source }: Place, key: string): Promise<void> {
+  const late = random.below(2) === 0
+  const loader = async (context: LoadContext): Promise<number> => {
+    await turns(random, 10)
+    const version = source.get(key) ?? 0
+    if (late) context.tags = [`tag ${key}`, 'another']
+    await turns(random, 20)
+    return version
+  }
+  const cache = random.pick(caches)
+  const options = late ? {} : { tags: [`tag ${key}`, 'another'] }
+  await cache.getOrSet(key, loader, { ...options, forceRefresh: random.below(3) === 0 })
+}
+
+/** The reads that saw something older than what was acknowledged when they began. */
+async function trial(place: Place): Promise<string[]> {
+  const { random, caches, told } = place
+  const wrong: string[] = []
+  const read = async (key: string): Promise<void> => {
+    const least = told.get(key) ?? 0
+    const seen = await random.pick(caches).get<number>(key)
+    if (seen !== undefined && seen < least) wrong.push(`${key}: ${seen} after ${least} was acknowledged`)
+  }
+  const actor = async (act: () => Promise<void>, times: number): Promise<void> => {
+    for (let time = 0; time < times; time += 1) {
+      await turns(random, 15)
+      await act()
+    }
+  }
+  await Promise.all([
+    ...keys.map((key) => actor(() => change(place, key), 4)),
+    ...keys.flatMap((key) => [actor(() => load(place, key), 5), actor(() => load(place, key), 5)]),
+    ...keys.map((key) => actor(() => read(key), 12)),
+  ])
+  for (const key of keys) await read(key)
+  return wrong
+}
+
+/** So many trials, each from a seed of its own. */
+async function trials(count: number, open: (random: Random) => readonly Cache[]): Promise<string[]> {
+  const seed = Number(process.env.SEED ?? Date.now() % 1_000_000)
+  const wrong: string[] = []
+  for (let index = 0; index < count; index += 1) {
+    const random = createRandom(seed + index)
+    const caches = open(random)
+    const found = await trial({ random, caches, source: new Map(), told: new Map() })
+    wrong.push(...found.map((what) => `SEED=${seed + index} ${what}`))
+  }
+  return wrong
+}
+
+describe('whatever order the steps of loads, changes and reads come in', () => {
+  it('R1 R3 R4 R5 no read sees what was replaced before it began, over three processes (seeded)', async () => {
+    const open = (random: Random): Cache[] => {
+      const items = new Map<string, Item>()
+      return [1, 2, 3].map(() => new Cache({ backend: slow(new MapBackend({ items }), random, true), ttl: Infinity }))
+    }
+    expect(await trials(1500, open)).toEqual([])
+  }, 60_000)
+
+  it('R1 R4 R5 the same in one process without compare-and-set (seeded)', async () => {
+    const open = (random: Random): Cache[] => {
+      const backend = slow(new MapBackend(), random, false)
+      return [new Cache({ backend, ttl: Infinity }), new Cache({ backend, ttl: Infinity })]
+    }
+    expect(await trials(1500, open)).toEqual([])
+  }, 60_000)
+
+  it('R1 R4 R5 the same on a store that answers at once (seeded)', async () => {
+    const open = (): Cache[] => {
+      const backend = new MapBackend()
+      return [new Cache({ backend, ttl: Infinity }), new Cache({ backend, ttl: Infinity })]
+    }
+    expect(await trials(1500, open)).toEqual([])
+  }, 60_000)
+})
