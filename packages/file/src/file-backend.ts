@@ -159,7 +159,10 @@ export class FileBackend implements CacheBackend {
     return this.#run('countMessages', queue, () => this.#messages.count(queue))
   }
 
-  /** Removes every item that carries the tag; resolves to how many live values they were. */
+  /**
+   * Removes every item that carries the tag, and frees their space, where `Cache.deleteByTag` makes them misses; resolves to
+   * how many live values they were. A tag in a namespace is named by its record, such as `@#app/users/:premium`.
+   */
   evict(tag: string): Promise<number> {
     return this.#run('evict', undefined, () => this.#items.evict(tag))
   }

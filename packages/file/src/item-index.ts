@@ -161,8 +161,8 @@ export class ItemIndex {
 
   /** Items that carry the tag, at most `count`. */
   removeTagged(tag: string, now: number, count: number): { rows: number; live: number } {
-    const sql = `delete from item where id in (select id from item_tag where tag = ? limit ?) returning kind, expires_at`
-    const removed = this.all(sql, tag, count) as { kind: number; expires_at: number | null }[]
+    const sql = `delete from item where id in (select id from item_tag where tag in (?, ?) limit ?) returning kind, expires_at`
+    const removed = this.all(sql, tag, tagRecord(tag), count) as { kind: number; expires_at: number | null }[]
     const live = removed.filter((row) => row.kind > 0 && !(row.expires_at !== null && row.expires_at <= now))
     return { rows: removed.length, live: live.length }
   }
@@ -236,6 +236,11 @@ export class ItemIndex {
     }
     return statement
   }
+}
+
+/** How `Cache` names the tag of an item outside of every namespace; see keyspace.ts of core. */
+function tagRecord(tag: string): string {
+  return `@#:${tag}`
 }
 
 /** Rows whose keys go out to callers and listeners: damage may have made them something else than text. */

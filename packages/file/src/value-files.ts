@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { constants } from 'node:fs'
 import { chmod, type FileHandle, lstat, mkdir, open, opendir, rename, unlink } from 'node:fs/promises'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { CacheError } from '@cache/core/backend'
 import type { Settings } from './options.ts'
 
@@ -156,6 +156,7 @@ export class ValueFiles {
     try {
       await mkdir(path, { mode: this.#settings.dirMode })
       if ((this.#settings.dirMode & 0o077) !== 0) await chmod(path, this.#settings.dirMode)
+      if (this.#settings.durability === 'full') await syncDirectory(dirname(path))
     } catch (error) {
       const stat = await lstat(path).catch(() => undefined)
       if (stat === undefined) throw error

@@ -1,3 +1,4 @@
+import { Cache } from '@cache/core'
 import type { BackendEvent } from '@cache/core/backend'
 import { createMovableClock } from '@cache/core/conformance'
 import { expect, it } from 'vitest'
@@ -142,6 +143,18 @@ it('evict removes exactly the items that carry the tag', async () => {
   expect(await keysOf(backend)).toEqual(['blue', 'plain', 'red 7'])
   expect(await backend.evict('red')).toBe(0)
   expect(await backend.evict('blue')).toBe(2)
+  await backend.close()
+})
+
+it('evict knows the tags of a cache', async () => {
+  const { backend, clock } = await open()
+  const cache = new Cache({ backend, ttl: '1h', clock })
+  await cache.set('a', 1, { tags: ['red'] })
+  await cache.set('b', 1, { tags: ['blue'] })
+  await cache.namespace('app').set('c', 1, { tags: ['red'] })
+  expect(await backend.evict('red')).toBe(1)
+  expect([await cache.get('a'), await cache.get('b')]).toEqual([undefined, 1])
+  expect(await backend.evict('@#app/:red')).toBe(1)
   await backend.close()
 })
 

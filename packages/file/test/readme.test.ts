@@ -22,7 +22,10 @@ it('the table of options lists every option and no other', () => {
 })
 
 it('the table of methods lists every method that is not of the protocol', () => {
-  const ofTheProtocol = 'constructor get getMany set setMany delete deleteMany swap increment clear keys stats listen close'
-  const own = Object.getOwnPropertyNames(FileBackend.prototype).filter((name) => !ofTheProtocol.split(' ').includes(name))
+  const ofTheProtocol =
+    'constructor get getMany set setMany delete deleteMany swap increment clear keys stats listen close'
+  const own = Object.getOwnPropertyNames(FileBackend.prototype).filter(
+    (name) => !ofTheProtocol.split(' ').includes(name),
+  )
   expect(namesInTable('More than a backend').filter((name) => name !== 'ack')).toEqual(own.sort())
 })
