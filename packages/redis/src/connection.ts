@@ -1,6 +1,6 @@
-import { type Cluster, type Redis, ReplyError } from 'ioredis'
+import type { Cluster, Redis } from 'ioredis'
 import { Deadlines } from './deadlines.ts'
-import { knownError } from './errors.ts'
+import { knownError, redisError } from './errors.ts'
 import { openClient, type RedisClient } from './open-client.ts'
 import type { ResolvedConnectionOptions } from './options.ts'
 import { type ScriptCall, ScriptCommand } from './script.ts'
@@ -190,8 +190,9 @@ async function closeStream({ stream }: Redis): Promise<void> {
 }
 
 /** A server that replies, if only to refuse, is there. */
-function ignoreReply(error: Error): void {
-  if (!(error instanceof ReplyError)) throw error
+function ignoreReply(error: unknown): void {
+  const { code } = redisError(error, 'connect')
+  if (code === 'UNAVAILABLE' || code === 'TIMEOUT') throw error
 }
 
 function refreshSlots(cluster: Cluster): Promise<void> {

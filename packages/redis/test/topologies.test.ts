@@ -199,6 +199,8 @@ describe('Cluster', () => {
     const nodes = cluster.nodes.map(({ host, port }) => ({ host, port }))
     const options = { username: 'cache', password: 'secret' }
     await serves(openBackend({ cluster: { nodes }, options }))
+    // Not even the first command, by which the client connects, may need more.
+    await openBackend({ cluster: { nodes }, options }).clear()
     const bus = endLater(new RedisBus({ cluster: { nodes }, options }))
     const listener = new RecordingListener()
     await bus.subscribe(listener)
