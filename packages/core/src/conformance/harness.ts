@@ -33,8 +33,12 @@ export interface Harness {
   /** Noun for the titles, such as `redis` or `memory, cloned values`. */
   readonly name: string
 
-  /** Opens a handle on an empty store that nothing else uses: a new folder, table, prefix. */
-  open(): Awaitable<CacheBackend>
+  /**
+   * Opens a handle on an empty store that nothing else uses: a new folder, table, prefix. `means` are the optional members of
+   * this harness that the rule needs: where it breaks or freezes the store, a backend's limits of time may be short, so that the
+   * run is; elsewhere generous ones keep a slow machine from looking like a broken backend.
+   */
+  open(means?: readonly Means[]): Awaitable<CacheBackend>
 
   /** Opens another handle on the same data: another connection, another object on the same folder. */
   openSecond?(): Awaitable<CacheBackend>

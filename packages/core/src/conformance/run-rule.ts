@@ -22,7 +22,7 @@ export async function runRule(rule: Rule, harness: Harness): Promise<Outcome> {
   const stage = new Stage(harness)
   const outcome = await attempt(async () => {
     if (rule.opens) {
-      const backend = await stage.openFirst()
+      const backend = await stage.openFirst(rule.means)
       const lacking = rule.members.find((member) => backend[member] === undefined)
       if (lacking !== undefined) stage.skip(`the backend has no '${lacking}'`)
     }

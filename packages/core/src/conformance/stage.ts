@@ -3,7 +3,7 @@ import type { CacheBackend } from '../protocol/backend.ts'
 import { type CacheErrorCode, cacheErrorCode } from '../protocol/cache-error.ts'
 import type { Item } from '../protocol/item.ts'
 import { createVersion } from '../protocol/version.ts'
-import type { Awaitable, Harness } from './harness.ts'
+import type { Awaitable, Harness, Means } from './harness.ts'
 
 /** Thrown to say that a rule does not apply here; the runner shows it as skipped, with the reason. */
 export class SkipRule {
@@ -38,8 +38,8 @@ export class Stage {
     return this.#backend
   }
 
-  async openFirst(): Promise<CacheBackend> {
-    this.#backend = await this.opened(this.harness.open())
+  async openFirst(means: readonly Means[] = []): Promise<CacheBackend> {
+    this.#backend = await this.opened(this.harness.open(means))
     return this.#backend
   }
 

@@ -30,8 +30,8 @@ export function throughPrefix(harness: Harness): Harness {
   return {
     ...rest,
     name: `${harness.name}, through a prefix`,
-    open: async () => {
-      const backend = await harness.open()
+    open: async (means) => {
+      const backend = await harness.open(means)
       // A rule may open a second store: each view is checked against the bystanders of its own.
       const own = strangers.map((key) => ({ key, value: `of ${key}`, version: createVersion(), createdAt: 1 }))
       for (const item of own) await backend.set(item)

@@ -11,7 +11,7 @@ export function throughSync(harness: Harness): Harness {
   return {
     ...harness,
     name: `${harness.name}, through sync`,
-    open: () => face(harness.open()),
+    open: (means) => face(harness.open(means)),
     ...(harness.openSecond && { openSecond: () => face(harness.openSecond?.() as CacheBackend) }),
     ...(harness.openOther && { openOther: () => face(harness.openOther?.() as CacheBackend) }),
     ...(harness.openLimited && { openLimited: (n: number) => face(harness.openLimited?.(n) as CacheBackend) }),

@@ -15,7 +15,7 @@ export function throughTwoHandles(harness: Harness): Harness {
   return {
     ...rest,
     name: `${harness.name}, through two handles`,
-    open: () => pair(harness.open()),
+    open: (means) => pair(harness.open(means)),
     openSecond: () => pair(harness.openSecond?.() as CacheBackend),
     ...(harness.reopen && { reopen: () => pair(harness.reopen?.() as CacheBackend) }),
     without: { ...harness.without, ...oneHandle },
