@@ -61,6 +61,8 @@ class Books {
   longest = 0
   readonly wrong: string[] = []
   readonly #errors: Record<string, number> = {}
+  readonly #seen = new Map<number, number>()
+  #failures = 0
   /** By key: the numbers that a reader may find. `undefined` is none. */
   readonly #possible = new Map<string, Set<number | undefined>>()
   /** By key: how often it was counted for certain, and how often perhaps. */
@@ -84,10 +86,18 @@ class Books {
     } catch (error) {
       const code = cacheErrorCode(error) ?? String(error)
       this.#errors[code] = (this.#errors[code] ?? 0) + 1
+      this.#failures += 1
       return { code }
     } finally {
       this.longest = Math.max(this.longest, performance.now() - start)
     }
+  }
+
+  /** Whether anything failed since this worker asked last. */
+  failed(worker: number): boolean {
+    const before = this.#seen.get(worker) ?? 0
+    this.#seen.set(worker, this.#failures)
+    return this.#failures > before
   }
 
   report(): Pick<SoakReport, 'operations' | 'errors' | 'wrong'> {
@@ -111,8 +121,8 @@ async function work(
     else if (choice < 0.75) await remove(backend, books, key)
     else if (choice < 0.85) await swap(backend, books, key, round)
     else await count(backend, books, `count ${key}`)
-    // Failures come at once while the server is away: the loop must not fill the pause with them.
-    if (round % 20 === 0) await new Promise((resolve) => setTimeout(resolve, 5))
+    // Failures come at once while the server is away: the figures should not be made of them.
+    if (books.failed(worker)) await pause(5)
   }
 }
 
