@@ -28,18 +28,25 @@ export async function openBackends(): Promise<{ backends: OpenBackend[]; missing
   ]
   const missing: string[] = []
 
+  /** A server that the environment names may not answer: said here, once, instead of by every call. */
+  async function add(name: string, backend: CacheBackend, stop: () => Promise<void>): Promise<void> {
+    try {
+      await backend.get('is anybody there?')
+      backends.push({ name, backend, stop })
+    } catch (error) {
+      missing.push(`No ${name}: ${error instanceof Error ? error.message : String(error)}`)
+      await backend.close?.()
+      await stop()
+    }
+  }
+
   const redis = await redisServer({ install: false })
   if (redis === undefined) missing.push('No Redis: set REDIS_URL, or install redis-server, to see it here.')
-  else backends.push({ name: 'redis', backend: new RedisBackend({ url: redis.url }), stop: () => redis.stop() })
+  else await add('redis', new RedisBackend({ url: redis.url }), () => redis.stop())
 
   const postgres = await postgresServer({ install: false })
   if (postgres === undefined) missing.push('No PostgreSQL: set POSTGRES_URL, or install postgresql, to see it here.')
-  else
-    backends.push({
-      name: 'postgres',
-      backend: new PostgresBackend({ url: postgres.url }),
-      stop: () => postgres.stop(),
-    })
+  else await add('postgres', new PostgresBackend({ url: postgres.url }), () => postgres.stop())
 
   return { backends, missing }
 }
