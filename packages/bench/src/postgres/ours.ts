@@ -24,7 +24,7 @@ async function openBackend(url: string): Promise<Contestant> {
   }
 }
 
-async function openCache(url: string, pipeline: boolean): Promise<Contestant> {
+export async function openCache(url: string, pipeline: boolean): Promise<Contestant> {
   const [{ Cache }, { PostgresBackend }] = await Promise.all([import('@cache/core'), import('@cache/postgres')])
   const backend = new PostgresBackend({ url, timeout, pipeline })
   const cache = new Cache({ backend, ttl })

@@ -10,7 +10,7 @@ function text(value: unknown): string {
 }
 
 /** A named statement for each call on a pool of ten: what a careful programmer writes without a library. */
-async function openPlain(url: string): Promise<Contestant> {
+export async function openPlain(url: string): Promise<Contestant> {
   const { default: pg } = await import('pg')
   const pool = new pg.Pool({ connectionString: url, max: 10 })
   await pool.query('create table plain (key text primary key, value text not null, expires_at timestamptz)')
