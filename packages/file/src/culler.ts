@@ -1,5 +1,5 @@
 import type { BackendEvent, EventHub, EvictionReason } from '@cache/core/backend'
-import type { ItemIndex, Total } from './item-index.ts'
+import type { ItemIndex, Total, Victim } from './item-index.ts'
 import { keyOfText } from './key-text.ts'
 import type { EvictionPolicy } from './schema.ts'
 import type { Touches } from './touches.ts'
@@ -13,7 +13,13 @@ export interface Limits {
 /** How many victims are looked up at a time. */
 const step = 32
 
-/** Removes expired items and, over a limit, those that the policy gives up: a few with every write, inside its transaction. */
+/**
+ * Removes expired items and, over a limit, those that the policy gives up: a few with every write, inside its transaction.
+ *
+ * Storing or reading an item again would move it in the policy's index, two pages of the log for each. So it keeps its old
+ * rank, which is never higher than what is due. Here, the items of the lowest ranks get the rank that is due; when none of
+ * them changes, they are the right ones, because every other item's due rank is at least its rank.
+ */
 export class Culler {
   readonly #limits: Limits
   readonly #touches: Touches
@@ -65,6 +71,10 @@ export class Culler {
     for (;;) {
       const victims = index.victims(now, step)
       if (victims.length === 0) return true
+      if (correctRanks(index, victims)) {
+        if (performance.now() > deadline) return false
+        continue
+      }
       for (const victim of victims) {
         const reason = this.#reason(entries, bytes)
         if (reason === undefined) return true
@@ -113,4 +123,15 @@ export class Culler {
     if (entries > this.#limits.maxEntries) return 'entries'
     return bytes > this.#limits.maxBytes ? 'bytes' : undefined
   }
+}
+
+/** Whether a rank was not what is due. */
+function correctRanks(index: ItemIndex, victims: readonly Victim[]): boolean {
+  let corrected = false
+  for (const { id, rank, due } of victims) {
+    if (rank >= due) continue
+    index.setRank(id, due)
+    corrected = true
+  }
+  return corrected
 }

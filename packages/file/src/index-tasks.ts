@@ -5,7 +5,12 @@ import { type Database, type Engine, openDatabase } from './sqlite.ts'
 
 /** Work on an index that takes too long for the thread of the event loop. Paths only, so that it can be sent to another thread. */
 export type IndexTask =
-  | { readonly kind: 'checkpoint'; readonly path: string; readonly engine: Engine | undefined; readonly wait: boolean }
+  | {
+      readonly kind: 'checkpoint'
+      readonly path: string
+      readonly engine: Engine | undefined
+      readonly wait: boolean
+    }
   | { readonly kind: 'inspect'; readonly path: string; readonly engine: Engine | undefined }
   | {
       readonly kind: 'salvage'
@@ -21,6 +26,10 @@ export interface IndexTaskResult {
   readonly problems: readonly string[]
   /** Rows that a salvage saved. */
   readonly saved: number
+  /** Frames that a checkpoint found in the log. */
+  readonly frames?: number
+  /** Whether the next writer begins the log anew. */
+  readonly restarted?: boolean
 }
 
 /** Freed pages from which on the index file is cut. */
@@ -37,8 +46,7 @@ export async function doIndexTask(task: IndexTask): Promise<IndexTaskResult> {
       closeIndex()
       return { problems: [], saved: 0 }
     case 'checkpoint':
-      checkpoint(await connection(task.path, task.engine), task.wait)
-      return { problems: [], saved: 0 }
+      return checkpoint(await connection(task.path, task.engine), task.wait)
     case 'inspect':
       return { problems: inspect(await connection(task.path, task.engine)), saved: 0 }
     case 'salvage':
@@ -69,19 +77,34 @@ function closeIndex(): void {
 
 /**
  * Moves the log into the database. A passive checkpoint takes no lock that a writer waits for, but under unbroken writing it
- * never reaches the end of the log; `wait` makes the writers of all processes wait until it has.
+ * never reaches the end of the log; with `wait` the writers of all processes wait until it has.
  */
-function checkpoint(database: Database, wait: boolean): void {
+function checkpoint(database: Database, wait: boolean): IndexTaskResult {
+  const { busy, log, checkpointed } = moveLog(database, wait ? 'restart' : 'passive')
+  cut(database)
+  return { problems: [], saved: 0, frames: log, restarted: wait && busy === 0 && log === checkpointed }
+}
+
+interface Moved {
+  readonly busy: number
+  readonly log: number
+  readonly checkpointed: number
+}
+
+function moveLog(database: Database, how: 'passive' | 'restart'): Moved {
+  return database.prepare(`pragma wal_checkpoint(${how})`).get() as Moved
+}
+
+/** Gives the space of removed items back to the file system. */
+function cut(database: Database): void {
   try {
-    database.exec(`pragma wal_checkpoint(${wait ? 'truncate' : 'passive'})`)
-    cut(database)
+    cutFile(database)
   } catch (error) {
     if (failureKind(error) !== 'busy') throw error
   }
 }
 
-/** Gives the space of removed items back to the file system. */
-function cut(database: Database): void {
+function cutFile(database: Database): void {
   const { page_count } = database.prepare('pragma page_count').get() as { page_count: number }
   for (let round = 0; round < 16; round++) {
     const { freelist_count } = database.prepare('pragma freelist_count').get() as { freelist_count: number }

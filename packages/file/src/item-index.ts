@@ -1,6 +1,6 @@
 import { corruptIndex } from './errors.ts'
 import type { TextRange } from './key-text.ts'
-import { type EvictionPolicy, policyOrder } from './schema.ts'
+import { type EvictionPolicy, policyColumn } from './schema.ts'
 import type { Database, SqlValue, Statement } from './sqlite.ts'
 
 /** What reading an item needs of its row. */
@@ -47,6 +47,9 @@ export interface Victim {
   readonly id: number
   readonly key: string
   readonly bytes: number
+  readonly rank: number
+  /** What the rank would be now. */
+  readonly due: number
 }
 
 const none: readonly never[] = []
@@ -58,6 +61,7 @@ export class ItemIndex {
   readonly database: Database
   readonly #policy: EvictionPolicy
   readonly #statements = new Map<string, Statement>()
+  #bytesWritten = 0
   readonly #get: Statement
   readonly #put: Statement
   readonly #putPlain: Statement
@@ -68,16 +72,16 @@ export class ItemIndex {
     this.database = database
     this.#policy = policy
     this.#get = database.prepare(`select ${readColumns} from item where key = ?`)
-    const columns = 'key, version, kind, bytes, stored_at, used_at, expires_at, checksum'
+    const columns = 'key, version, kind, bytes, stored_at, used_at, rank, expires_at, checksum'
     const update = `version = excluded.version, kind = excluded.kind, bytes = excluded.bytes,
       stored_at = excluded.stored_at, ${policy === 'least-recently-used' ? 'used_at = excluded.used_at,' : ''}
       expires_at = excluded.expires_at, checksum = excluded.checksum`
     // Most items have neither tags nor a file: each value that is not bound is time saved.
     this.#putPlain = database.prepare(`
-      insert into item (${columns}, frame) values (?, ?, ?, ?, ?, ?, ?, ?, ?)
+      insert into item (${columns}, frame) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
       on conflict (key) do update set ${update}, frame = excluded.frame, tagged = 0, streamed = 0, file = null`)
     this.#put = database.prepare(`
-      insert into item (${columns}, frame, tagged, streamed, file) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+      insert into item (${columns}, frame, tagged, streamed, file) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
       on conflict (key) do update set ${update}, frame = excluded.frame, tagged = excluded.tagged,
         streamed = excluded.streamed, file = excluded.file`)
     this.#expired = database.prepare('select 1 from item where expires_at <= ? limit 1')
@@ -96,14 +100,30 @@ export class ItemIndex {
     const { text, version, kind, bytes, storedAt, checksum } = row
     const expiresAt = row.expiresAt ?? null
     const frame = row.frame ?? null
+    if (frame !== null) this.#bytesWritten += frame.length
+    const rank = this.#policy === 'least-frequently-used' ? 0 : storedAt
     if (row.file === undefined && row.tags.length === 0) {
-      this.#putPlain.run(text, version, kind, bytes, storedAt, storedAt, expiresAt, checksum, frame)
+      this.#putPlain.run(text, version, kind, bytes, storedAt, storedAt, rank, expiresAt, checksum, frame)
       return
     }
     const tagged = row.tags.length > 0 ? 1 : 0
     const streamed = row.streamed ? 1 : 0
     const file = row.file ?? null
-    this.#put.run(text, version, kind, bytes, storedAt, storedAt, expiresAt, checksum, frame, tagged, streamed, file)
+    this.#put.run(
+      text,
+      version,
+      kind,
+      bytes,
+      storedAt,
+      storedAt,
+      rank,
+      expiresAt,
+      checksum,
+      frame,
+      tagged,
+      streamed,
+      file,
+    )
     if (tagged === 1) this.#putTags(text, row.tags)
   }
 
@@ -167,23 +187,38 @@ export class ItemIndex {
     return { rows: removed.length, live: live.length }
   }
 
-  /** The next items that the policy gives up. Items stored at `now` are spared while there are others: they would be evicted unread. */
+  /**
+   * The next items by rank. Items stored at `now` are spared while there are others: they would be evicted unread. Records
+   * of the cache go last: without its tag's record an item is lost, without its own record only a tag is.
+   */
   victims(now: number, count: number): readonly Victim[] {
-    const order = policyOrder[this.#policy]
+    const columns = `id, key, bytes, rank, ${policyColumn[this.#policy]} as due`
     const sql = (where: string): string =>
-      `select id, key, bytes from item where kind < 2 ${where} order by ${order} limit ${count}`
+      `select ${columns} from item where kind < 2 ${where} order by rank, id limit ${count}`
     const older = withTexts(this.all(sql('and stored_at < ?'), now) as Victim[])
     if (older.length > 0) return older
     const any = withTexts(this.all(sql('')) as Victim[])
-    // Records of the cache go last: without its tag's record an item is lost, without its own record only a tag is.
     if (any.length > 0) return any
-    return withTexts(this.all(`select id, key, bytes from item order by id limit ${count}`) as Victim[])
+    return withTexts(
+      this.all(`select id, key, bytes, 0 as rank, 0 as due from item order by id limit ${count}`) as Victim[],
+    )
+  }
+
+  setRank(id: number, rank: number): void {
+    this.run('update item set rank = ? where id = ?', rank, id)
   }
 
   touch(id: number, at: number, times: number): void {
     if (this.#policy === 'least-recently-used')
       this.run('update item set used_at = max(used_at, ?) where id = ?', at, id)
     else this.run('update item set uses = uses + ? where id = ?', times, id)
+  }
+
+  /** Bytes of values written since the last call. */
+  takeBytesWritten(): number {
+    const bytes = this.#bytesWritten
+    this.#bytesWritten = 0
+    return bytes
   }
 
   /** Counts anew what the triggers count. */

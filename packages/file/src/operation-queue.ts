@@ -48,6 +48,7 @@ export class OperationQueue {
   #running = false
   #busyRounds = 0
   #retry: NodeJS.Timeout | undefined
+  #paused = false
   #idle: (() => void)[] = []
   #unsettled = 0
 
@@ -71,6 +72,20 @@ export class OperationQueue {
 
   write<Value>(name: string, keys: Keys, work: Work<Value>): Promise<Value> {
     return this.#add(new Operation(name, keys, true, work))
+  }
+
+  /** Lets another thread have the write lock. Reads go on. */
+  pauseWrites(): void {
+    this.#paused = true
+  }
+
+  resumeWrites(): void {
+    this.#paused = false
+    if (this.#pending.length > 0) this.#schedule()
+  }
+
+  get #writesWait(): boolean {
+    return this.#paused || this.#retry !== undefined
   }
 
   /** Resolves when nothing waits any more. */
@@ -137,10 +152,8 @@ export class OperationQueue {
 
   #schedule(): void {
     if (this.#scheduled || this.#running) return
-    if (this.#retry !== undefined) {
-      // Reads need not wait for another process to end its write.
-      if (this.#writes === this.#pending.length) return
-    }
+    // Reads need not wait for another process to end its write.
+    if (this.#writesWait && this.#writes === this.#pending.length) return
     this.#scheduled = true
     // Otherwise a loop of awaited calls would let in no timer and no socket.
     if (this.#heldForLong()) setImmediate(this.#turn)
@@ -175,7 +188,7 @@ export class OperationQueue {
 
   /** The rest of a turn that was cut short: after timers and sockets had their chance. */
   #again(): void {
-    if (this.#scheduled || this.#running || this.#retry !== undefined) return
+    if (this.#scheduled || this.#running || this.#writesWait) return
     this.#scheduled = true
     setImmediate(this.#turn)
   }
@@ -236,7 +249,7 @@ export class OperationQueue {
 
   #writeTurn(index: ItemIndex): void {
     // Waiting for another process: only reads may have come in between.
-    if (this.#retry !== undefined) {
+    if (this.#writesWait) {
       this.#readAhead(index)
       return
     }

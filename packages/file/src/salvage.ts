@@ -12,6 +12,7 @@ const tables = {
     'stored_at',
     'used_at',
     'uses',
+    'rank',
     'expires_at',
     'tagged',
     'streamed',

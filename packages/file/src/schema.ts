@@ -11,6 +11,9 @@ export type EvictionPolicy = 'least-recently-stored' | 'least-recently-used' | '
 export const kinds = { placeholder: 0, value: 1, record: 2 } as const
 
 /**
+ * `rank` is what the policy's index is on. It follows `stored_at`, `used_at` or `uses` only when the row is looked at for
+ * eviction: see `Culler`.
+ *
  * `frame` comes last, so that the columns before it are read without walking its overflow pages. Where it is null, the
  * bytes are in the value file that `file` names. `checksum` covers the key and the frame wherever it is.
  *
@@ -28,6 +31,7 @@ create table item (
   stored_at integer not null,
   used_at integer not null default 0,
   uses integer not null default 0,
+  rank integer not null,
   expires_at integer,
   tagged integer not null default 0,
   streamed integer not null default 0,
@@ -63,8 +67,14 @@ create index message_position on message (queue, position);
 create index message_file on message (file) where file is not null;
 
 create table trash (file text primary key) without rowid;
-create table total (entries integer not null, live integer not null, bytes integer not null, trash integer not null);
-insert into total values (0, 0, 0, 0);
+create table total (
+  entries integer not null,
+  live integer not null,
+  bytes integer not null,
+  trash integer not null,
+  policy text not null
+);
+insert into total values (0, 0, 0, 0, '');
 
 create trigger item_added after insert on item begin
   update total set entries = entries + 1, live = live + (new.kind > 0), bytes = bytes + new.bytes;
@@ -99,19 +109,11 @@ create trigger item_tags_removed after delete on item when old.tagged = 1 begin
 end;
 `
 
-/** Each policy finds its victims by an index of its own, and no write pays for a policy that nobody uses. */
-const policyIndex: Readonly<Record<EvictionPolicy, string>> = {
-  'least-recently-stored': 'create index if not exists item_stored_at on item (stored_at) where kind < 2',
-  'least-recently-used': 'create index if not exists item_used_at on item (used_at) where kind < 2',
-  'least-frequently-used': 'create index if not exists item_uses on item (uses, stored_at) where kind < 2',
-  none: '',
-}
-
-/** The order in which a policy gives items up. */
-export const policyOrder: Readonly<Record<EvictionPolicy, string>> = {
-  'least-recently-stored': 'stored_at, id',
-  'least-recently-used': 'used_at, id',
-  'least-frequently-used': 'uses, stored_at, id',
+/** What each policy orders by. Only ever grows, as long as the clock does. */
+export const policyColumn: Readonly<Record<EvictionPolicy, string>> = {
+  'least-recently-stored': 'stored_at',
+  'least-recently-used': 'used_at',
+  'least-frequently-used': 'uses',
   none: 'id',
 }
 
@@ -125,7 +127,11 @@ export function createSchema(database: Database, policy: EvictionPolicy): void {
     database.exec(layout)
     database.exec(`pragma user_version = ${schemaVersion}`)
   }
-  if (policyIndex[policy] !== '') database.exec(policyIndex[policy])
+  if (policy === 'none' || storedPolicy(database) === policy) return
+  // A rank of another policy says nothing; 0 is lower than what any policy orders by, and is made right when it is met.
+  database.exec('drop index if exists item_rank; update item set rank = 0')
+  database.exec('create index item_rank on item (rank) where kind < 2')
+  database.prepare('update total set policy = ?').run(policy)
 }
 
 /** Whether `createSchema` would change nothing. */
@@ -135,7 +141,9 @@ export function hasSchema(database: Database, policy: EvictionPolicy): boolean {
   // The version stands in the file's name too, so another one here is damage and no later version of this package.
   if (version !== schemaVersion)
     throw new CacheError('DAMAGED', `The index has version ${version}`, { backend: 'file' })
-  const name = /item_\w+/.exec(policyIndex[policy])?.[0]
-  if (name === undefined) return true
-  return database.prepare(`select 1 from sqlite_schema where type = 'index' and name = ?`).get(name) !== undefined
+  return policy === 'none' || storedPolicy(database) === policy
+}
+
+function storedPolicy(database: Database): string | undefined {
+  return (database.prepare('select policy from total').get() as { policy: string } | undefined)?.policy
 }

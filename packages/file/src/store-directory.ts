@@ -273,6 +273,7 @@ const connectionPragmas = `
 pragma busy_timeout = 0;
 pragma synchronous = normal;
 pragma wal_autocheckpoint = 0;
+pragma journal_size_limit = 33554432;
 pragma cache_size = -16000;
 pragma temp_store = memory;
 pragma mmap_size = 0;

@@ -135,7 +135,7 @@ export class Store implements QueueOwner {
     this.touches.committed()
     if (this.#hasTrash) this.trash.empty()
     this.#dirty = true
-    this.checkpointer.written(operations)
+    this.checkpointer.written(operations, this.#index?.takeBytesWritten() ?? 0)
     return this.settings.durability === 'full' ? this.#wal?.sync() : undefined
   }
 

@@ -1,6 +1,6 @@
-import { open, stat } from 'node:fs/promises'
+import { open } from 'node:fs/promises'
 
-/** The write-ahead log beside the index: its size, and making it safe against a loss of power. */
+/** The write-ahead log beside the index: making it safe against a loss of power. */
 export class Wal {
   readonly #path: string
   #running: Promise<void> | undefined
@@ -8,14 +8,6 @@ export class Wal {
 
   constructor(indexPath: string) {
     this.#path = `${indexPath}-wal`
-  }
-
-  async bytes(): Promise<number> {
-    try {
-      return (await stat(this.#path)).size
-    } catch {
-      return 0
-    }
   }
 
   /**

@@ -67,7 +67,7 @@ it('a page damaged in a way that no read has met yet is found, and fixing moves 
   await backend.close()
   const name = (await readFile(join(dir, 'current'), 'utf8')).trim()
   const page = await withIndex(dir, (database) => {
-    const row = database.prepare(`select rootpage from sqlite_schema where name = 'item_stored_at'`).get()
+    const row = database.prepare(`select rootpage from sqlite_schema where name = 'item_rank'`).get()
     return (row as { rootpage: number }).rootpage
   })
   const bytes = await readFile(join(dir, name))
