@@ -75,9 +75,9 @@ export class Cache<Value = unknown> {
 
   /** Resolves to the value, or to `undefined` when there is none, it expired, or one of its tags was invalidated. */
   get<T extends Value = Value>(key: string, options?: ReadOptions): Promise<T | undefined> {
-    // One in 64 takes the way that is timed, because reading the clock costs more than a hit in memory.
-    if (options === undefined && (this.#recorder.hits & 63) !== 0) {
-      const item = this.#readily(key)
+    if (options === undefined) {
+      // One in 64 is timed, because reading the clock costs more than a hit in memory.
+      const item = (this.#recorder.hits & 63) === 0 ? this.#timed(key) : this.#readily(key)
       if (item !== undefined) {
         this.#countHit(key)
         return Promise.resolve(item.value as T)
@@ -341,6 +341,13 @@ export class Cache<Value = unknown> {
     if (this.#listeners.hit) this.#scope.tell('hit', { key, stale: false })
   }
 
+  #timed(key: string): Item | undefined {
+    const started = performance.now()
+    const item = this.#readily(key)
+    if (item !== undefined) this.#recorder.gotSince(started)
+    return item
+  }
+
   /** A fresh item of valid tags, where one can be had without waiting. The path of every hit: it allocates nothing. */
   #readily(key: string): Item | undefined {
     const reader = this.#reader
@@ -392,8 +399,7 @@ export class Cache<Value = unknown> {
     if ((recorder.hits & 63) !== 0) return await this.#context.run(this.#reads.get(key, 'get', failure, stale))
     const started = performance.now()
     const value = await this.#context.run(this.#reads.get(key, 'get', failure, stale))
-    recorder.timedGets += 1
-    recorder.getTime += performance.now() - started
+    recorder.gotSince(started)
     return value
   }
 

@@ -18,6 +18,12 @@ export class Recorder {
     return this.loads === 0 ? 0 : this.loadTime / this.loads
   }
 
+  /** Times one of the `get`s that are timed. */
+  gotSince(started: number): void {
+    this.timedGets += 1
+    this.getTime += performance.now() - started
+  }
+
   snapshot(backend: BackendStats): Stats {
     const asked = this.hits + this.misses
     return {

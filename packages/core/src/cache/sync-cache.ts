@@ -59,8 +59,8 @@ export class SyncCache<Value = unknown> {
   }
 
   get<T extends Value = Value>(key: string, options?: ReadOptions): T | undefined {
-    if (options === undefined && (this.#recorder.hits & 63) !== 0) {
-      const item = this.#readily(key)
+    if (options === undefined) {
+      const item = (this.#recorder.hits & 63) === 0 ? this.#timed(key) : this.#readily(key)
       if (item !== undefined) {
         this.#countHit(key)
         return item.value as T
@@ -241,6 +241,13 @@ export class SyncCache<Value = unknown> {
     if (this.#listeners.hit) this.#scope.tell('hit', { key, stale: false })
   }
 
+  #timed(key: string): Item | undefined {
+    const started = performance.now()
+    const item = this.#readily(key)
+    if (item !== undefined) this.#recorder.gotSince(started)
+    return item
+  }
+
   #readily(key: string): Item | undefined {
     const reader = this.#reader
     if (reader === undefined || typeof key !== 'string' || this.#context.closed) return undefined
@@ -263,8 +270,7 @@ export class SyncCache<Value = unknown> {
     if ((recorder.hits & 63) !== 0) return runSync(this.#reads.get(key, 'get', failure, stale))
     const started = performance.now()
     const value = runSync(this.#reads.get(key, 'get', failure, stale))
-    recorder.timedGets += 1
-    recorder.getTime += performance.now() - started
+    recorder.gotSince(started)
     return value
   }
 
