@@ -80,6 +80,12 @@ export class Connection {
     return masters
   }
 
+  /** ioredis fails what waited for a connection with a remark on its own options; the reason is why there was none. */
+  reasonOf(error: unknown): unknown {
+    const isRemark = error instanceof Error && error.name === 'MaxRetriesPerRequestError'
+    return isRemark && this.#lastError !== undefined ? knownError('UNAVAILABLE', this.#lastError.message) : error
+  }
+
   /** Waits for the commands in flight, each of which has its deadline, and closes the client when it is our own. */
   async close(): Promise<void> {
     await this.#deadlines.idle()
@@ -97,7 +103,6 @@ export class Connection {
       command.reject(this.#lost)
       return promise
     }
-    if (this.#isOwn) this.#explain(command)
     const settled = (): void => this.#deadlines.settled(command)
     this.#deadlines.watch(command)
     promise.then(settled, settled)
@@ -105,15 +110,6 @@ export class Connection {
     else sendToCluster(to as Cluster, command)
     command.handedOver()
     return promise
-  }
-
-  /** ioredis fails what waited for a connection with a remark on its own options; the reason is why there was none. */
-  #explain(command: SingleSendCommand): void {
-    const fail = command.reject
-    command.reject = (error) => {
-      const isRemark = error.name === 'MaxRetriesPerRequestError' && this.#lastError !== undefined
-      fail(isRemark ? knownError('UNAVAILABLE', this.#lastError?.message ?? '') : error)
-    }
   }
 
   #expire(command: SingleSendCommand): void {

@@ -83,7 +83,7 @@ export class ItemReader {
   }
 
   #sendOne(read: WaitingRead): void {
-    this.#connection.send('get', [this.#keys.stored(read.key)]).then(
+    this.#connection.send('get', [this.#keys.stored(read.key)], { atOnce: !this.#connection.isCluster }).then(
       (bytes) => this.#answer(read, bytes as Buffer | null),
       (error: unknown) => {
         if (this.#isForeign(error, read.key)) this.#answer(read, null)

@@ -1,4 +1,4 @@
-import type { Item } from '@cache/core/backend'
+import type { CacheError, Item } from '@cache/core/backend'
 import type { Connection } from './connection.ts'
 import type { ItemReader } from './item-reader.ts'
 import { deleteScript, setScript, swapScript } from './scripts.ts'
@@ -14,20 +14,31 @@ const keysAtOnce = 512
 /** A script's own arguments come after its hash and the number of keys. */
 const beforeKeys = 2
 
+export interface ItemWriterOptions {
+  readonly connection: Connection
+  readonly keys: StoredKeys
+  readonly items: StoredItems
+  readonly reader: ItemReader
+  /** What `set` rejects with. */
+  readonly failure: (error: unknown, key: string) => CacheError
+}
+
 /** Writes items: what is set in one tick together. Each operation goes out after everything that was set before it. */
 export class ItemWriter {
   readonly #connection: Connection
   readonly #keys: StoredKeys
   readonly #items: StoredItems
   readonly #reader: ItemReader
+  readonly #failure: (error: unknown, key: string) => CacheError
   readonly #counts: TickCounts
   readonly #tick: TickWrites = new TickWrites((writes, atOnce) => this.#send(writes, atOnce))
 
-  constructor(connection: Connection, keys: StoredKeys, items: StoredItems, reader: ItemReader) {
+  constructor({ connection, keys, items, reader, failure }: ItemWriterOptions) {
     this.#connection = connection
     this.#keys = keys
     this.#items = items
     this.#reader = reader
+    this.#failure = failure
     this.#counts = new TickCounts(connection, keys, items)
   }
 
@@ -37,13 +48,20 @@ export class ItemWriter {
     this.#counts.flush()
   }
 
-  /** Stores an item: a small one after the next `flush`, a large one now. Throws `NOT_STORABLE` at once. */
+  /** Stores an item: a small one after the next `flush`, a large one now. Other methods reject with the client's own errors. */
   set(item: Item): Promise<void> {
-    const write = this.#write(item)
+    let write: Write
+    try {
+      write = this.#write(item)
+    } catch (error) {
+      return Promise.reject(this.#failure(error, item.key))
+    }
     this.#counts.flush()
     if (this.#isGathered(write)) return this.#tick.add(write)
     this.#tick.flush()
-    return this.#store(write)
+    return this.#store(write).catch((error: unknown) => {
+      throw this.#failure(error, item.key)
+    })
   }
 
   async setMany(items: readonly Item[]): Promise<void> {
@@ -120,16 +138,16 @@ export class ItemWriter {
     }
   }
 
-  #store({ key, bytes, expiresAt }: Write): Promise<void> {
+  #store({ key, bytes, expiresAt }: Write, atOnce = false): Promise<void> {
     const stored = this.#keys.stored(key)
-    if (expiresAt === undefined) return this.#done('set', [stored, bytes])
+    if (expiresAt === undefined) return this.#done('set', [stored, bytes], { atOnce })
     const life = this.#items.remaining(expiresAt)
-    if (life === 0) return this.#done('unlink', [stored])
+    if (life === 0) return this.#done('unlink', [stored], { atOnce })
     const onWrite = (args: unknown[]): void => {
       // SET takes no lifetime of 0: the least there is.
       args[3] = String(Math.max(1, this.#items.remaining(expiresAt)))
     }
-    return this.#done('set', [stored, bytes, 'PX', life], { onWrite })
+    return this.#done('set', [stored, bytes, 'PX', life], { onWrite, atOnce })
   }
 
   #done(name: string, args: readonly Argument[], options?: SendOptions): Promise<void> {
@@ -139,7 +157,7 @@ export class ItemWriter {
   #send(waiting: readonly WaitingWrite[], atOnce: boolean): void {
     const [only] = waiting
     if (only !== undefined && waiting.length === 1) {
-      this.#store(only).then(only.resolve, only.reject)
+      this.#store(only, true).then(only.resolve, (error: unknown) => only.reject(this.#failure(error, only.key)))
       return
     }
     this.#runSet(waiting, atOnce).then(
@@ -147,11 +165,11 @@ export class ItemWriter {
         for (const [index, write] of waiting.entries()) {
           const failure = failures.get(index)
           if (failure === undefined) write.resolve()
-          else write.reject(failure)
+          else write.reject(this.#failure(failure, write.key))
         }
       },
       (error: unknown) => {
-        for (const write of waiting) write.reject(error)
+        for (const write of waiting) write.reject(this.#failure(error, write.key))
       },
     )
   }

@@ -58,7 +58,13 @@ export class RedisBackend implements CacheBackend {
       failure: (error, key) => this.#failure(error, 'get', key),
       tell,
     })
-    this.#writer = new ItemWriter(this.#connection, keys, items, this.#reader)
+    this.#writer = new ItemWriter({
+      connection: this.#connection,
+      keys,
+      items,
+      reader: this.#reader,
+      failure: (error, key) => this.#failure(error, 'set', key),
+    })
     this.#scan = new KeyScan(this.#connection, keys)
     this.listen = this.#events.listen
     if (!items.sealed) this.increment = (key, delta, expiresAt) => this.#increment(key, delta, expiresAt)
@@ -78,14 +84,10 @@ export class RedisBackend implements CacheBackend {
     })
   }
 
-  async set(item: Item): Promise<void> {
-    if (this.#closing !== undefined) throw this.#closed('set', item.key)
+  set(item: Item): Promise<void> {
+    if (this.#closing !== undefined) return Promise.reject(this.#closed('set', item.key))
     this.#schedule()
-    try {
-      await this.#writer.set(item)
-    } catch (error) {
-      throw this.#failure(error, 'set', item.key)
-    }
+    return this.#writer.set(item)
   }
 
   async setMany(items: readonly Item[]): Promise<void> {
@@ -184,7 +186,7 @@ export class RedisBackend implements CacheBackend {
 
   /** What a closed connection fails with is the end that was asked for. */
   #failure(error: unknown, operation: string, key: string | undefined): CacheError {
-    const failure = redisError(error, operation, key)
+    const failure = redisError(this.#connection.reasonOf(error), operation, key)
     const isEnd = this.#closing !== undefined && cacheErrorCode(failure) === 'UNAVAILABLE'
     return isEnd ? this.#closed(operation, key) : failure
   }

@@ -65,7 +65,7 @@ export class RedisBus implements Bus {
     try {
       return await work()
     } catch (error) {
-      throw redisError(error, operation)
+      throw redisError(this.#publisher.reasonOf(error), operation)
     }
   }
 }

@@ -35,7 +35,7 @@ export class RedisTrackingBus implements Bus {
     try {
       return await this.#subscription.add(listener)
     } catch (error) {
-      throw redisError(error, 'subscribe')
+      throw redisError(this.#finder.reasonOf(error), 'subscribe')
     }
   }
 

@@ -44,7 +44,9 @@ export class SingleSendCommand extends Command {
 
   /** To be called once the client has it. */
   handedOver(): void {
-    if (this.#options.atOnce === true) this.socket?.uncork()
+    // Others of the tick may be held already, and go with it.
+    const { socket } = this
+    if (this.#options.atOnce === true && socket !== undefined && socket.writableCorked > 0) socket.uncork()
   }
 
   /** Allows it to be written once more: a reply said that it was not carried out (a redirection of a Cluster node). */
@@ -61,7 +63,7 @@ export class SingleSendCommand extends Command {
     const connection = socket as Socket
     this.socket = connection
     this.receivedBefore = connection.bytesRead
-    holdForTick(connection)
+    if (this.#options.atOnce !== true) holdForTick(connection)
     this.#options.onWrite?.(this.args)
     this.prepareFor(connection)
     return writeCommand(this.name, this.args)
