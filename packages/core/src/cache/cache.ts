@@ -82,6 +82,9 @@ export class Cache<Value = unknown> {
         this.#countHit(key)
         return Promise.resolve(item.value as T)
       }
+      const stored = this.#storedFarAway(key)
+      if (stored !== undefined)
+        return this.#reads.getLater(key, stored, this.#context.settings.load.readFailure) as Promise<T | undefined>
     }
     return traceGet(key, 'get', () => this.#get(key, options)) as Promise<T | undefined>
   }
@@ -370,6 +373,15 @@ export class Cache<Value = unknown> {
     }
     if (item.staleAt !== undefined && !isFresh(item, this.#context.now())) return undefined
     return item
+  }
+
+  /** The backend's key, where a `get` has to wait for the store and there is nothing to check, time or trace. */
+  #storedFarAway(key: string): string | undefined {
+    if (this.#reader !== undefined || !this.#plainKeys || typeof key !== 'string' || key.charCodeAt(0) === 64)
+      return undefined
+    if (this.#context.closed || this.#scope.closed || getsAreTraced() || (this.#recorder.hits & 63) === 0)
+      return undefined
+    return key
   }
 
   #asksNothing(options: GetOrSetOptions): boolean {

@@ -78,6 +78,15 @@ export class Context {
     return runAsync(operation, this.#inFlight)
   }
 
+  /** Something is under way that `close` waits for, until `end`. */
+  begin(): void {
+    this.#inFlight.begin()
+  }
+
+  end(): void {
+    this.#inFlight.end()
+  }
+
   /** Work that nobody may be waiting for, and that `close` lets settle. It does not reject. */
   async track(work: Promise<unknown>): Promise<void> {
     this.#inFlight.begin()

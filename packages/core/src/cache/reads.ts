@@ -1,6 +1,6 @@
 import type { Item } from '../protocol/item.ts'
 import { freshUntil, isFresh } from './lifetime.ts'
-import type { Operation } from './operation.ts'
+import { type Operation, runAsync } from './operation.ts'
 import type { ReadFailure, Scope } from './scope.ts'
 
 /** What reads items and changes none. */
@@ -15,6 +15,39 @@ export class Reads {
     this.#scope.assertOpen(operation)
     const stored = this.#scope.stored(key, operation)
     const { usable } = yield* this.#scope.lookupOrMiss(stored, operation, failure)
+    return this.#served(key, usable, stale)
+  }
+
+  /**
+   * `get` from a store that has to be waited for: a hit as most are goes straight to the caller. The detour of the operations,
+   * which costs a third of what a Redis can answer, is for tags alone.
+   */
+  async getLater(key: string, stored: string, failure: ReadFailure): Promise<unknown> {
+    const { context } = this.#scope
+    context.begin()
+    try {
+      const raw = await this.#fetched(stored, failure)
+      if (raw?.tags === undefined) return this.#served(key, raw?.value === undefined ? undefined : raw, false)
+      const { usable } = await runAsync(this.#scope.judgeOrMiss(raw, stored, 'get', failure))
+      return this.#served(key, usable, false)
+    } finally {
+      context.end()
+    }
+  }
+
+  async #fetched(stored: string, failure: ReadFailure): Promise<Item | undefined> {
+    const { context } = this.#scope
+    try {
+      return await context.store.get(stored)
+    } catch (error) {
+      const told = context.failed(error, 'get', stored)
+      if (failure === 'reject') throw told
+      return undefined
+    }
+  }
+
+  /** The value of what was found, counted as a hit or a miss. */
+  #served(key: string, usable: Item | undefined, stale: boolean): unknown {
     const fresh = usable !== undefined && isFresh(usable, this.#scope.context.now())
     if (usable === undefined || !(fresh || stale)) {
       this.#scope.countMiss(key)

@@ -116,6 +116,16 @@ export class Scope {
     }
   }
 
+  /** `lookupOrMiss` from the store's answer on. */
+  *judgeOrMiss(raw: Item | undefined, stored: string, operation: string, failure: ReadFailure): Operation<Found> {
+    try {
+      return yield* this.context.guard(operation, stored, this.#judge(raw))
+    } catch (error) {
+      if (failure === 'reject') throw error
+      return nothing
+    }
+  }
+
   *lookupMany(keys: readonly string[], operation: string, failure: ReadFailure): Operation<Found[]> {
     this.assertOpen(operation)
     checkKeys(keys, operation)
@@ -266,7 +276,10 @@ export class Scope {
   }
 
   *#lookup(stored: string): Operation<Found> {
-    const raw = yield* answer(this.context.store.get(stored))
+    return yield* this.#judge(yield* answer(this.context.store.get(stored)))
+  }
+
+  *#judge(raw: Item | undefined): Operation<Found> {
     if (raw === undefined || raw.value === undefined) return { raw, usable: undefined }
     if (raw.tags !== undefined && !(yield* this.context.tags.valid(raw.tags))) return { raw, usable: undefined }
     return { raw, usable: raw }
