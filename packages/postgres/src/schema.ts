@@ -1,3 +1,4 @@
+import { checkOptions, nonEmptyString } from '@cache/core/backend'
 import { quoteIdentifier, quoteLiteral } from './statement.ts'
 
 /** Which table, and how it is made. */
@@ -41,8 +42,14 @@ export function migrationSteps(options: SchemaOptions = {}, version = 0): readon
   return steps.slice(version)
 }
 
-/** The whole migration as plain SQL, for those who run migrations themselves. Running it again changes nothing. */
+/**
+ * The whole migration as plain SQL, for those who run migrations themselves. Running it again changes nothing. Throws
+ * `INVALID_ARGUMENT` for unknown options and names that are no strings.
+ */
 export function migrationSql(options: SchemaOptions = {}): string {
+  checkOptions(options, ['schema', 'table', 'unlogged'], 'migrationSql')
+  nonEmptyString(options.schema ?? 'public', 'schema', 'migrationSql')
+  nonEmptyString(options.table ?? 'cache', 'table', 'migrationSql')
   return `-- The table of @cache/postgres, schema version ${schemaVersion}.\nbegin;\n\n${migrationSteps(options).join('\n')}\ncommit;\n`
 }
 

@@ -1,7 +1,7 @@
 import { cacheErrorCode } from '@cache/core/backend'
 import pg from 'pg'
-import { expect, it } from 'vitest'
-import { PostgresBackend, type PostgresBackendOptions, PostgresBus } from '../src/index.ts'
+import { describe, expect, it } from 'vitest'
+import { migrationSql, PostgresBackend, type PostgresBackendOptions, PostgresBus } from '../src/index.ts'
 
 const url = 'postgres://nobody@127.0.0.1:1/none'
 
@@ -42,4 +42,12 @@ it('options of the bus are checked, too', () => {
   expect(refusal(() => new PostgresBus({ url, channel: '' }))).toMatch(/channel must be/)
   expect(refusal(() => new PostgresBus({ url, heartbeat: -1 }))).toMatch(/heartbeat must be/)
   expect(refusal(() => new PostgresBus({} as { url: string }))).toMatch(/exactly one of/)
+})
+
+describe('migrationSql', () => {
+  it('refuses unknown options and names that are no strings', () => {
+    for (const options of [5, { bogus: 1 }, { schema: '' }, { table: 7 }]) {
+      expect(() => migrationSql(options as never)).toThrow(expect.objectContaining({ code: 'INVALID_ARGUMENT' }))
+    }
+  })
 })

@@ -1,4 +1,6 @@
+import { invalidArgument } from '../protocol/argument.ts'
 import { chapters } from './chapters/index.ts'
+import { checkHarness } from './check-harness.ts'
 import type { Harness } from './harness.ts'
 import type { Rule } from './rule.ts'
 import { reasonToSkip, runRule } from './run-rule.ts'
@@ -9,9 +11,14 @@ const timeout = 60_000
 
 /**
  * Declares the whole suite in the runner that is lent: a `describe` per chapter of CONTRACT.md and an `it` per rule,
- * titled by the rule's number and promise. What the harness or the backend lacks shows as skipped, with the reason.
+ * titled by the rule's number and promise. What the harness or the backend lacks shows as skipped, with the reason. Throws
+ * `INVALID_ARGUMENT` for a harness with missing or unknown members.
  */
 export function conformance(harness: Harness, runner: Runner): void {
+  checkHarness(harness)
+  if (typeof runner?.describe !== 'function' || typeof runner.it !== 'function') {
+    throw invalidArgument('runner', runner, 'an object with describe and it, of the test runner', 'conformance')
+  }
   runner.describe(`${harness.name} keeps the contract of a backend`, () => {
     for (const chapter of chapters) {
       runner.describe(chapter.title, () => {

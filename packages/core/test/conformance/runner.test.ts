@@ -9,6 +9,7 @@ import {
   type Runner,
   type RunningTest,
 } from '../../src/conformance/index.ts'
+import { nullBackend } from '../../src/index.ts'
 import { BytesBackend } from './bytes-backend.ts'
 import { bytesHarness } from './bytes-harness.ts'
 import { mapHarness } from './map-harness.ts'
@@ -160,5 +161,24 @@ describe('the suite in a runner', () => {
     const { throughTwoHandles } = await import('../../src/conformance/index.ts')
     const { openSecond: _, ...single } = mapHarness()
     assert.throws(() => throughTwoHandles(single), /has no 'openSecond'/)
+  })
+})
+
+describe('conformance', () => {
+  const runner = { describe: () => {}, it: Object.assign(() => {}, { skip: () => {} }) }
+  const good = { name: 'x', open: () => nullBackend, values: 'copies' } as const
+
+  it('refuses a harness that lacks a member or has one of an unknown name, and a runner that is none', () => {
+    conformance(good, runner)
+    for (const harness of [
+      undefined,
+      {},
+      { ...good, name: '' },
+      { ...good, values: 'both' },
+      { ...good, opne: () => nullBackend },
+    ]) {
+      expect(() => conformance(harness as never, runner)).toThrow(expect.objectContaining({ code: 'INVALID_ARGUMENT' }))
+    }
+    expect(() => conformance(good, undefined as never)).toThrow(expect.objectContaining({ code: 'INVALID_ARGUMENT' }))
   })
 })

@@ -1,0 +1,44 @@
+import { checkOptions, invalidArgument } from '../protocol/argument.ts'
+import type { Harness } from './harness.ts'
+
+const members: readonly (keyof Harness)[] = [
+  'name',
+  'open',
+  'openSecond',
+  'openOther',
+  'openMany',
+  'openLimited',
+  'openInjected',
+  'reopen',
+  'clock',
+  'corrupt',
+  'futureFormat',
+  'break',
+  'heal',
+  'freeze',
+  'thaw',
+  'failureBound',
+  'patience',
+  'values',
+  'keeps',
+  'without',
+  'seed',
+  'dispose',
+]
+
+/**
+ * Throws `INVALID_ARGUMENT` for a harness that lacks what it must have, or has a member of an unknown name: a misspelled one would
+ * skip its rules with nothing to show for it.
+ */
+export function checkHarness(harness: Harness): void {
+  checkOptions(harness, members, 'conformance')
+  if (typeof harness.name !== 'string' || harness.name === '') {
+    throw invalidArgument('harness.name', harness.name, 'a string that is not empty', 'conformance')
+  }
+  if (typeof harness.open !== 'function') {
+    throw invalidArgument('harness.open', harness.open, 'a function that opens a backend', 'conformance')
+  }
+  if (harness.values !== 'references' && harness.values !== 'copies') {
+    throw invalidArgument('harness.values', harness.values, "'references' or 'copies'", 'conformance')
+  }
+}
