@@ -9,11 +9,12 @@ import diskcache
 scenario = json.loads(sys.argv[1])
 kind, entries, size, operations = (scenario[name] for name in ('kind', 'entries', 'valueBytes', 'operations'))
 folder = tempfile.mkdtemp(prefix='cache-bench-file-')
-alphabet = 'abcdefghijklmnopqrstuvwxyz' * (size // 26 + 1)
+alphabet = 'abcdefghijklmnopqrstuvwxyz'
 def key(index): return 'user:%d:profile' % index
-def value(name, round):
-    head = '%s#%d#' % (name, round)
-    return head + alphabet[:max(0, size - len(head))]
+def value(name, stamp):
+    head = '%s#%d#' % (name, stamp)
+    turned = alphabet[stamp % 26:] + alphabet[:stamp % 26]
+    return head + (turned * (size // 26 + 1))[:max(0, size - len(head))]
 def scattered(index): return (index * 7919) % entries
 try:
     cache = diskcache.Cache(os.path.join(folder, 'store'))
@@ -31,15 +32,15 @@ try:
             for start in range(0, count, 100):
                 with cache.transact():
                     for index in range(start, start + 100):
-                        name = key(scattered(index)); cache.set(name, value(name, round), expire=3600)
+                        name = key(scattered(index)); cache.set(name, value(name, round * 1000003 + index), expire=3600)
         elif kind == 'mixed':
             for index in range(count):
                 name = key(scattered(index))
-                if index % 10 == 0: cache.set(name, value(name, round), expire=3600)
+                if index % 10 == 0: cache.set(name, value(name, round * 1000003 + index), expire=3600)
                 elif cache.get(name) is None: right = False
         else:
             for index in range(count):
-                name = key(scattered(index)); cache.set(name, value(name, round), expire=3600)
+                name = key(scattered(index)); cache.set(name, value(name, round * 1000003 + index), expire=3600)
     if kind == 'open':
         cache.close()
         name = key(entries >> 1)
@@ -51,7 +52,7 @@ try:
         cache.close()
         result = sum(os.stat(os.path.join(path, name)).st_blocks * 512 for path, _, names in os.walk(folder) for name in names) / entries
     else:
-        run((operations + 2) // 3, 1)
+        run((operations + 1) // 2, 1)
         start = time.perf_counter()
         run(operations, 2)
         result = operations / (time.perf_counter() - start)

@@ -15,10 +15,21 @@ export interface Scenario {
 
 const atOnce = 100
 
-/** 200 bytes or so that no compression or deduplication makes shorter, and that tell which key and round they belong to. */
-function textOf(key: string, round: number, bytes: number): string {
-  const head = `${key}#${round}#`
-  return head + 'abcdefghijklmnopqrstuvwxyz'.repeat(Math.ceil(bytes / 26)).slice(0, Math.max(0, bytes - head.length))
+const alphabet = 'abcdefghijklmnopqrstuvwxyz'
+
+/**
+ * A text that tells its key and the write it belongs to, and that differs from that of another write in every character:
+ * SQLite writes no page that stays the same.
+ */
+function textOf(key: string, stamp: number, bytes: number): string {
+  const head = `${key}#${stamp}#`
+  const turned = alphabet.slice(stamp % 26) + alphabet.slice(0, stamp % 26)
+  return head + turned.repeat(Math.ceil(bytes / 26)).slice(0, Math.max(0, bytes - head.length))
+}
+
+/** Number of a write, so that no two of a measurement write the same. */
+function stampOf(round: number, index: number): number {
+  return round * 1_000_003 + index
 }
 
 function keyOf(index: number): string {
@@ -86,9 +97,9 @@ async function measureOpening(
 /** Operations per second by the wall clock: what threads and other processes do for a candidate counts. */
 async function measureOperations(scenario: Scenario, store: Contestant): Promise<Measurement> {
   const run = operationsOf(scenario)
-  const third = Math.ceil(scenario.operations / 3)
+  const half = Math.ceil(scenario.operations / 2)
   // While the code is still being compiled.
-  await run(store, third, 1)
+  await run(store, half, 1)
   const start = performance.now()
   const right = await run(store, scenario.operations, 2)
   const seconds = (performance.now() - start) / 1000
@@ -99,10 +110,10 @@ type Run = (store: Contestant, operations: number, round: number) => Promise<boo
 
 function operationsOf(scenario: Scenario): Run {
   const { entries, valueBytes } = scenario
-  const stored = (key: string, round: number): string => textOf(key, round, valueBytes)
+  const stored = (key: string, round: number, index: number): string => textOf(key, stampOf(round, index), valueBytes)
   const holds = async (store: Contestant, operations: number, round: number): Promise<boolean> => {
     const last = keyOf(scattered(operations - 1, entries))
-    return (await store.get(last)) === stored(last, round)
+    return (await store.get(last)) === stored(last, round, operations - 1)
   }
   switch (scenario.kind) {
     case 'get':
@@ -131,7 +142,7 @@ function operationsOf(scenario: Scenario): Run {
           const sets: unknown[] = []
           for (let n = index; n < index + atOnce; n++) {
             const key = keyOf(scattered(n, entries))
-            sets.push(store.set(key, stored(key, round)))
+            sets.push(store.set(key, stored(key, round, n)))
           }
           await Promise.all(sets)
         }
@@ -142,7 +153,7 @@ function operationsOf(scenario: Scenario): Run {
         let found = 0
         for (let index = 0; index < operations; index++) {
           const key = keyOf(scattered(index, entries))
-          if (index % 10 === 0) await store.set(key, stored(key, round))
+          if (index % 10 === 0) await store.set(key, stored(key, round, index))
           else if ((await store.get(key)) !== undefined) found += 1
         }
         return found === operations - Math.ceil(operations / 10)
@@ -151,7 +162,7 @@ function operationsOf(scenario: Scenario): Run {
       return async (store, operations, round) => {
         for (let index = 0; index < operations; index++) {
           const key = keyOf(scattered(index, entries))
-          await store.set(key, stored(key, round))
+          await store.set(key, stored(key, round, index))
         }
         return holds(store, operations, round)
       }
