@@ -19,8 +19,8 @@ export class Reads {
   }
 
   /**
-   * `get` from a store that has to be waited for: a hit as most are goes straight to the caller. The detour of the operations,
-   * which costs a third of what a Redis can answer, is for tags alone.
+   * `get` from a store that has to be waited for: a hit as most are goes straight to the caller. The detour of the operations
+   * makes several promises more for each call, and is for tags alone.
    */
   async getLater(key: string, stored: string, failure: ReadFailure): Promise<unknown> {
     const { context } = this.#scope
