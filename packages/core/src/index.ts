@@ -19,7 +19,14 @@ export type { WriteBehindOptions } from './cache/write-behind.ts'
 export type { WriteOptions } from './cache/write-options.ts'
 export type { Writer, WriterEntry } from './cache/writer.ts'
 export type { Entries } from './cache/writes.ts'
-export type { BackendEvent, BackendStats, CacheBackend, EvictionReason, SyncCacheBackend } from './protocol/backend.ts'
+export type {
+  BackendEvent,
+  BackendStats,
+  CacheBackend,
+  EvictionReason,
+  NearReader,
+  SyncCacheBackend,
+} from './protocol/backend.ts'
 export type { Bus, BusListener, BusMessage } from './protocol/bus.ts'
 export { CacheError, type CacheErrorCode, type CacheErrorDetails, cacheErrorCode } from './protocol/cache-error.ts'
 export { type Clock, systemClock } from './protocol/clock.ts'

@@ -4,7 +4,7 @@ import {
   type CacheBackend,
   EventHub,
   type Item,
-  isRecordKey,
+  type NearReader,
 } from '@cache/core/backend'
 import { Authority } from './authority.ts'
 import { BusLink } from './bus-link.ts'
@@ -30,6 +30,8 @@ export class LayeredBackend implements CacheBackend {
   readonly swap?: (key: string, expected: string | undefined, next: Item | undefined) => Promise<boolean>
   readonly increment?: (key: string, delta: number, expiresAt?: number) => Promise<number>
   readonly keys?: (prefix?: string) => AsyncIterable<string>
+  /** The near copies and remembered tag records that may be served as they are. Whoever reads one compares its tags. */
+  readonly near: NearReader
   readonly #options: ResolvedOptions
   readonly #hub = new EventHub()
   readonly #near: NearSide
@@ -48,9 +50,10 @@ export class LayeredBackend implements CacheBackend {
     const { authority, nears, nearTtl, tagWindow, clock, bus, recovery } = resolved
     const report = (error: unknown, key?: string): void => this.#report(error, 'near', key)
     this.#options = resolved
-    this.#near = new NearSide(nears, nearTtl, clock, report, bus !== undefined)
     this.#authority = new Authority(authority)
     this.#tags = new TagWindow(this.#authority, tagWindow, clock, resolved.exactClock)
+    this.#near = new NearSide(nears, this.#tags, nearTtl, clock, report, bus !== undefined)
+    this.near = this.#near
     this.#link = bus === undefined ? undefined : new BusLink(bus, clock, this.#busListener())
     if (recovery !== undefined) {
       this.#recovery = new RecoveryQueue(authority, recovery, this.#hub, clock, async (key) => {
@@ -67,12 +70,6 @@ export class LayeredBackend implements CacheBackend {
         this.#run('increment', key, () => this.#writer.increment(key, delta, expiresAt))
     }
     if (authority.keys !== undefined) this.keys = (prefix) => this.#keys(prefix)
-  }
-
-  /** A near copy, or a remembered tag record, that may be served as it is. Whoever reads it compares the item's tags. */
-  peek(key: string): Item | undefined {
-    // Records are never near: asking the near layer for them would cost a look-up for every tag of a hit.
-    return isRecordKey(key) ? this.#tags.peek(key) : this.#near.peek(key)
   }
 
   get(key: string): Promise<Item | undefined> {

@@ -146,7 +146,7 @@ export class LayeredReader {
 
   async #record(key: string): Promise<Item | undefined> {
     if (key[1] !== '#') return this.#authority.backend.get(key)
-    return this.#tags.peek(key) ?? (await this.#tags.getMany([key]))[0]
+    return this.#tags.get(key) ?? (await this.#tags.getMany([key]))[0]
   }
 
   async #readRecords(records: readonly string[], found: Map<string, Item | undefined>): Promise<void> {

@@ -1,10 +1,5 @@
-import type { CacheBackend, Clock, Item, SyncCacheBackend } from '@cache/core/backend'
+import type { CacheBackend, Clock, Item, NearReader, SyncCacheBackend } from '@cache/core/backend'
 import type { Soon } from './soon.ts'
-
-/** Whatever can be asked without waiting. */
-export interface NearReader {
-  get(key: string): Item | undefined
-}
 
 const markCode = 126
 /** No version that is made for an item begins with it. */
@@ -22,7 +17,6 @@ export class NearLayer {
   readonly sync: SyncCacheBackend | undefined
   /** Reads served by this layer. */
   hits = 0
-  readonly #peeks: boolean
   readonly #nearTtl: number
   readonly #wrapped: boolean
   readonly #clock: Clock
@@ -31,7 +25,6 @@ export class NearLayer {
   constructor(backend: CacheBackend, nearTtl: number, clock: Clock, report: (error: unknown, key?: string) => void) {
     this.backend = backend
     this.sync = backend.sync
-    this.#peeks = backend.sync !== undefined || backend.peek !== undefined
     this.#nearTtl = nearTtl
     this.#wrapped = nearTtl !== Infinity
     this.#clock = clock
@@ -40,9 +33,7 @@ export class NearLayer {
 
   /** The layer as it answers without waiting, or `undefined` where it cannot. */
   get reader(): NearReader | undefined {
-    if (!this.#peeks) return undefined
-    const { sync, backend } = this
-    return sync ?? { get: (key) => backend.peek?.(key) }
+    return this.sync ?? this.backend.near
   }
 
   /** The item of a stored copy. Copies of a handle with another setting of `nearTtl` are not read. */

@@ -1,11 +1,13 @@
-import type { CacheBackend, Clock, Item } from '@cache/core/backend'
+import { type CacheBackend, type Clock, type Item, isRecordKey, type NearReader } from '@cache/core/backend'
 import { BackoffTimer } from './backoff-timer.ts'
 import { type Fence, KeyFences } from './key-fences.ts'
-import { NearLayer, type NearReader } from './near-layer.ts'
+import { NearLayer } from './near-layer.ts'
 import { followed, type Soon } from './soon.ts'
 
 /** Doubtful keys that are remembered one by one; with more, all copies are dropped instead. */
 const mostDoubts = 10_000
+/** Of `@`, with which every record begins: one character says of most keys that they are none. */
+const recordCode = 64
 
 /**
  * The layers in front of the authority, and how far they may be trusted.
@@ -15,7 +17,7 @@ const mostDoubts = 10_000
  *   has confirmed its version (RACES R13).
  * - All copies are *bypassed* while announcements may be missed, and dropped before they are trusted again (RACES R14).
  */
-export class NearSide {
+export class NearSide implements NearReader {
   /** Near to far. */
   readonly layers: readonly NearLayer[]
   readonly fences: KeyFences = new KeyFences()
@@ -24,7 +26,9 @@ export class NearSide {
   /** Prefixes that layers which take their time are clearing. */
   readonly #clearing = new Set<{ readonly prefix: string }>()
   readonly #reader: NearReader | undefined
-  /** What `peek` asks: the nearest layer while it is trusted. */
+  /** Tag records: no layer holds copies of them. */
+  readonly #records: NearReader
+  /** What `get` asks: the nearest layer while it is trusted. */
   #front: NearReader | undefined
   #trusted = false
   /** Announcements arrive, or there is no bus that could bring them. */
@@ -35,6 +39,7 @@ export class NearSide {
 
   constructor(
     backends: readonly CacheBackend[],
+    records: NearReader,
     nearTtl: number,
     clock: Clock,
     report: (error: unknown, key?: string) => void,
@@ -43,6 +48,7 @@ export class NearSide {
     this.layers = backends.map((backend) => new NearLayer(backend, nearTtl, clock, report))
     this.#nearest = this.layers[0] as NearLayer
     this.#reader = this.#nearest.reader
+    this.#records = records
     this.#retry = new BackoffTimer(clock, 100, 10_000, () => this.restart())
     this.#connected = !hasBus
     // Without a bus nothing was missed that could have been heard: what a layer kept from an earlier run may be served.
@@ -60,7 +66,9 @@ export class NearSide {
   }
 
   /** The nearest copy at once, or `undefined`, which says nothing. The hot path: no promise, no closure, no object. */
-  peek(key: string): Item | undefined {
+  get(key: string): Item | undefined {
+    // Asking the near layer for records would cost a look-up for every tag of a hit.
+    if (key.charCodeAt(0) === recordCode && isRecordKey(key)) return this.#records.get(key)
     const front = this.#front
     if (front === undefined) return undefined
     if ((this.#doubts.size !== 0 || this.#clearing.size !== 0) && this.doubtful(key)) return undefined

@@ -1,4 +1,4 @@
-import type { Clock, Item } from '@cache/core/backend'
+import type { Clock, Item, NearReader } from '@cache/core/backend'
 import type { Authority } from './authority.ts'
 import { after } from './backoff-timer.ts'
 import { type Fence, KeyFences } from './key-fences.ts'
@@ -22,7 +22,7 @@ interface Remembered {
  * The records of tags, which the authority keeps, remembered for a short time. A record that is missing is never remembered,
  * and one that contradicts an item is asked for again before the item counts as invalid.
  */
-export class TagWindow {
+export class TagWindow implements NearReader {
   readonly fences: KeyFences = new KeyFences()
   readonly #authority: Authority
   readonly #window: number
@@ -40,7 +40,7 @@ export class TagWindow {
   }
 
   /** The record at once, where it is remembered. */
-  peek(record: string): Item | undefined {
+  get(record: string): Item | undefined {
     const remembered = this.#remembered.get(record)
     if (remembered === undefined) return undefined
     if (this.#exact) return this.#ticks() < remembered.until ? remembered.item : undefined
@@ -52,7 +52,7 @@ export class TagWindow {
 
   /** The records in the order of their keys: remembered, else asked for. */
   async getMany(records: readonly string[]): Promise<(Item | undefined)[]> {
-    const found = records.map((record) => this.peek(record))
+    const found = records.map((record) => this.get(record))
     const missing = records.filter((_, index) => found[index] === undefined)
     if (missing.length === 0) return found
     const fetched = await this.#fetch([...new Set(missing)])
@@ -62,7 +62,7 @@ export class TagWindow {
   /** Whether every tag still has the version that it had for the item. At once where the records are remembered and agree. */
   valid(tags: TagVersions): Soon<boolean> {
     for (const record in tags) {
-      if (this.peek(record)?.value !== tags[record]) return this.validMany([tags]).then(([valid]) => valid === true)
+      if (this.get(record)?.value !== tags[record]) return this.validMany([tags]).then(([valid]) => valid === true)
     }
     return true
   }
@@ -71,12 +71,12 @@ export class TagWindow {
   async validMany(all: readonly TagVersions[]): Promise<boolean[]> {
     const doubtful = new Set<string>()
     for (const tags of all) {
-      for (const record in tags) if (this.peek(record)?.value !== tags[record]) doubtful.add(record)
+      for (const record in tags) if (this.get(record)?.value !== tags[record]) doubtful.add(record)
     }
     const fetched = doubtful.size === 0 ? undefined : await this.#fetch([...doubtful])
     return all.map((tags) => {
       for (const record in tags) {
-        const item = fetched !== undefined && doubtful.has(record) ? fetched.get(record) : this.peek(record)
+        const item = fetched !== undefined && doubtful.has(record) ? fetched.get(record) : this.get(record)
         if (item?.value !== tags[record]) return false
       }
       return true
@@ -86,7 +86,7 @@ export class TagWindow {
   /** Whether a remembered record contradicts the item; what is remembered may be the older of the two. */
   contradicts(tags: TagVersions): boolean {
     for (const record in tags) {
-      const remembered = this.peek(record)
+      const remembered = this.get(record)
       if (remembered !== undefined && remembered.value !== tags[record]) return true
     }
     return false

@@ -56,12 +56,12 @@ describe('announcements', () => {
       const item = rig.item(key, value)
       await writer.set(item)
       await reader.get(key)
-      expect(reader.peek(key)).toEqual(item)
+      expect(reader.near.get(key)).toEqual(item)
       return item.version
     }
     await hold('k', 1)
     await writer.set(rig.item('k', 2))
-    expect(reader.peek('k')).toBe(undefined)
+    expect(reader.near.get('k')).toBe(undefined)
     expect((await reader.get('k'))?.value).toBe(2)
 
     const version = await hold('k', 1)
@@ -91,7 +91,7 @@ describe('announcements', () => {
     const item = rig.item('k', 1)
     await cache.set(item)
     expect(rig.bus.published).toHaveLength(1)
-    expect(cache.peek('k')).toEqual(item)
+    expect(cache.near.get('k')).toEqual(item)
     expect(events).toEqual([])
   })
 
@@ -109,10 +109,10 @@ describe('announcements', () => {
     for (const message of [...old, ...old].reverse()) rig.bus.deliver(message)
     expect(near.sync.get('k')).toEqual(newer)
     // Not served before the authority has confirmed it; then served near again.
-    expect(cache.peek('k')).toBe(undefined)
+    expect(cache.near.get('k')).toBe(undefined)
     far.calls.splice(0)
     expect(await cache.get('k')).toEqual(newer)
-    expect(cache.peek('k')).toEqual(newer)
+    expect(cache.near.get('k')).toEqual(newer)
     expect(await cache.get('k')).toEqual(newer)
     expect(far.calls).toEqual(['get k'])
   })
@@ -125,7 +125,7 @@ describe('announcements', () => {
     await rig.store.set(item)
     await cache.get('k')
     rig.bus.deliver({ kind: 'set', source: 'other', keys: ['k'], versions: [item.version] })
-    expect(cache.peek('k')).toEqual(item)
+    expect(cache.near.get('k')).toEqual(item)
   })
 
   it('a doubtful copy whose confirmation was overtaken by another message stays doubtful', async () => {
@@ -143,7 +143,7 @@ describe('announcements', () => {
     rig.bus.deliver(message)
     held.open()
     await reading
-    expect(cache.peek('k')).toBe(undefined)
+    expect(cache.near.get('k')).toBe(undefined)
     expect(await cache.get('k')).toBe(undefined)
   })
 
@@ -185,12 +185,12 @@ describe('announcements', () => {
     await cache.setMany([rig.item('a', 1), rig.item('b', 1)])
     await rig.store.set(rig.item('a', 2))
     rig.bus.deliver({ kind: 'foreign', source: 'outside', keys: ['a'] })
-    expect(cache.peek('a')).toBe(undefined)
-    expect(cache.peek('b')?.value).toBe(1)
+    expect(cache.near.get('a')).toBe(undefined)
+    expect(cache.near.get('b')?.value).toBe(1)
     expect((await cache.get('a'))?.value).toBe(2)
     await rig.store.set(rig.item('b', 2))
     rig.bus.deliver({ kind: 'foreign', source: 'outside' })
-    expect(cache.peek('a')).toBe(undefined)
+    expect(cache.near.get('a')).toBe(undefined)
     expect((await cache.get('b'))?.value).toBe(2)
   })
 
@@ -220,14 +220,14 @@ describe('announcements', () => {
     await cache.set(rig.item('k', 'old'))
     rig.bus.disconnect(0)
     await other.set(rig.item('k', 'new'))
-    expect(cache.peek('k')).toBe(undefined)
+    expect(cache.near.get('k')).toBe(undefined)
     expect((await cache.get('k'))?.value).toBe('new')
     expect((await cache.getMany(['k']))[0]?.value).toBe('new')
     await other.set(rig.item('k', 'newest'))
     rig.bus.reconnect(0)
     expect(near.sync.get('k')).toBe(undefined)
     expect((await cache.get('k'))?.value).toBe('newest')
-    expect(cache.peek('k')?.value).toBe('newest')
+    expect(cache.near.get('k')?.value).toBe('newest')
   })
 
   it('R14: a read that began before the connection was lost is not promoted after it is back', async () => {
@@ -338,7 +338,7 @@ describe('announcements', () => {
     await cache.set(fresh)
     held.open()
     expect(await reading).toBe(undefined)
-    expect(cache.peek('k')).toEqual(fresh)
+    expect(cache.near.get('k')).toEqual(fresh)
   })
 
   it('R14: nothing near is trusted before the first subscription stands, and what was there before it is dropped', async () => {
@@ -352,14 +352,14 @@ describe('announcements', () => {
     cache.listen((event) => event.type === 'error' && errors.push(event.error.code))
     await settled()
     expect(errors).toEqual(['UNAVAILABLE'])
-    expect(cache.peek('k')).toBe(undefined)
+    expect(cache.near.get('k')).toBe(undefined)
     expect((await cache.get('k'))?.value).toBe('now')
     rig.bus.subscribing = 'works'
     rig.clock.advance(100)
     await settled()
     expect(near.sync.get('k')).toBe(undefined)
     await cache.get('k')
-    expect(cache.peek('k')?.value).toBe('now')
+    expect(cache.near.get('k')?.value).toBe('now')
   })
 
   it('an announcement that could not be sent is sent when the bus works again, and the write does not fail', async () => {
@@ -372,7 +372,7 @@ describe('announcements', () => {
     await cache.set(rig.item('k', 'new'))
     await cache.clear('a:')
     expect(events.map((event) => event.type)).toEqual(['error', 'error'])
-    expect(other.peek('k')?.value).toBe('old')
+    expect(other.near.get('k')?.value).toBe('old')
     rig.bus.failing = false
     rig.clock.advance(100)
     await settled()
@@ -406,7 +406,7 @@ describe('announcements', () => {
     rig.bus.deliver({ kind: 'delete', source: 'other', keys: keys.slice(10_000) })
     expect((await near.stats()).items).toBe(0)
     expect((await cache.get('other'))?.value).toBe(1)
-    expect(cache.peek('other')?.value).toBe(1)
+    expect(cache.near.get('other')?.value).toBe(1)
   })
 
   it('what the bus brings is told to those who listen', async () => {

@@ -192,8 +192,8 @@ async function play(seed: number): Promise<void> {
         await turns.playOut()
         expect(await reading, `seed ${seed}: ${round} read of ${key} by node ${index}`).toEqual(truth)
       }
-      const peeked = node.peek(key)
-      if (peeked !== undefined) expect(peeked, `seed ${seed}: peek of ${key} by node ${index}`).toEqual(truth)
+      const held = node.near.get(key)
+      if (held !== undefined) expect(held, `seed ${seed}: near copy of ${key} by node ${index}`).toEqual(truth)
     }
   }
 }

@@ -59,7 +59,7 @@ describe('LayeredBackend', () => {
     await rig.store.set(rig.item('k', 1))
     await cache.get('k')
     await cache.get('k')
-    cache.peek('k')
+    cache.near.get('k')
     await cache.getMany(['k', 'x'])
     const { layers, items } = await cache.stats()
     expect(items).toBe(1)
@@ -96,7 +96,7 @@ describe('LayeredBackend', () => {
     const { cache } = await rig.node(far)
     await cache.set(rig.item('k', 1))
     far.broken = true
-    expect(cache.peek('k')?.value).toBe(1)
+    expect(cache.near.get('k')?.value).toBe(1)
     expect((await cache.get('k'))?.value).toBe(1)
     await expect(cache.get('x')).rejects.toMatchObject({ code: 'UNAVAILABLE', backend: 'far' })
   })
@@ -140,7 +140,7 @@ describe('LayeredBackend', () => {
     await other.set(rig.item('k', 1))
     expect((await other.get('k'))?.value).toBe(1)
     await near.set(rig.item('k', 1))
-    expect(cache.peek('k')).toBe(undefined)
+    expect(cache.near.get('k')).toBe(undefined)
     await expect(cache.get('k')).rejects.toMatchObject({ code: 'CLOSED', operation: 'get', key: 'k' })
   })
 

@@ -10,9 +10,9 @@ describe('promotion', () => {
     const { cache } = await rig.node(far)
     const item = rig.item('k', 1)
     await rig.store.set(item)
-    expect(cache.peek('k')).toBe(undefined)
+    expect(cache.near.get('k')).toBe(undefined)
     expect(await cache.get('k')).toEqual(item)
-    expect(cache.peek('k')).toEqual(item)
+    expect(cache.near.get('k')).toEqual(item)
     expect(await cache.get('k')).toEqual(item)
     expect(far.calls).toEqual(['get k'])
   })
@@ -149,7 +149,7 @@ describe('promotion', () => {
     await cache.set(newer)
     read.open()
     expect((await reading)?.value).toBe('old')
-    expect(cache.peek('k')).toEqual(newer)
+    expect(cache.near.get('k')).toEqual(newer)
   })
 
   it('R7: what somebody else put into the near layer meanwhile is not replaced by what was read far', async () => {
@@ -179,7 +179,7 @@ describe('promotion', () => {
     await setting
     expect(near.sync.get('k')).toBe(undefined)
     expect(await cache.get('k')).toEqual(second)
-    expect(cache.peek('k')).toEqual(second)
+    expect(cache.near.get('k')).toEqual(second)
   })
 
   it('R8: a promoted item keeps its absolute deadline', async () => {
@@ -190,9 +190,9 @@ describe('promotion', () => {
     rig.clock.advance(600)
     expect(await cache.get('k')).toEqual(item)
     rig.clock.advance(399)
-    expect(cache.peek('k')).toEqual(item)
+    expect(cache.near.get('k')).toEqual(item)
     rig.clock.advance(1)
-    expect(cache.peek('k')).toBe(undefined)
+    expect(cache.near.get('k')).toBe(undefined)
     expect(await cache.get('k')).toBe(undefined)
   })
 
@@ -216,11 +216,11 @@ describe('promotion', () => {
     const { cache } = await rig.node(far, { nearTtl: '1s' })
     const item = rig.item('k', { a: 1 }, { expiresAt: rig.clock.now() + 60_000, cost: 7 })
     await cache.set(item)
-    expect(cache.peek('k')).toBe(item)
+    expect(cache.near.get('k')).toBe(item)
     expect(await cache.get('k')).toEqual(item)
     expect(far.calls).toEqual(['set k'])
     rig.clock.advance(1000)
-    expect(cache.peek('k')).toBe(undefined)
+    expect(cache.near.get('k')).toBe(undefined)
     expect(await cache.get('k')).toEqual(item)
     expect(far.calls).toEqual(['set k', 'get k'])
   })
@@ -230,9 +230,9 @@ describe('promotion', () => {
     const { cache } = await rig.node(rig.far(), { nearTtl: '1m' })
     await cache.set(rig.item('k', 1, { expiresAt: rig.clock.now() + 1000 }))
     rig.clock.advance(999)
-    expect(cache.peek('k')?.value).toBe(1)
+    expect(cache.near.get('k')?.value).toBe(1)
     rig.clock.advance(1)
-    expect(cache.peek('k')).toBe(undefined)
+    expect(cache.near.get('k')).toBe(undefined)
   })
 
   it('copies that were made under another setting of nearTtl are not served', async () => {
@@ -243,10 +243,10 @@ describe('promotion', () => {
     const wrapping = new LayeredBackend({ layers: [near, far], nearTtl: '1m', clock: rig.clock })
     const plain = new LayeredBackend({ layers: [near, far], clock: rig.clock })
     await wrapping.set(item)
-    expect(plain.peek('k')).toBe(undefined)
+    expect(plain.near.get('k')).toBe(undefined)
     expect(await plain.get('k')).toEqual(item)
     await plain.set(item)
-    expect(wrapping.peek('k')).toBe(undefined)
+    expect(wrapping.near.get('k')).toBe(undefined)
     expect(await wrapping.get('k')).toEqual(item)
   })
 
@@ -257,7 +257,7 @@ describe('promotion', () => {
     for (const item of items) await rig.store.set(item)
     const keys = items.map(({ key }) => key)
     expect(await cache.getMany(keys)).toEqual(items)
-    expect(keys.map((key) => cache.peek(key))).toEqual(items)
+    expect(keys.map((key) => cache.near.get(key))).toEqual(items)
     for (const item of items) expect(await cache.get(item.key)).toEqual(item)
   })
 
@@ -270,7 +270,7 @@ describe('promotion', () => {
     expect((await near.stats()).items).toBe(0)
     const result = rig.item('k', 'loaded')
     expect(await cache.swap?.('k', placeholder.version, result)).toBe(true)
-    expect(cache.peek('k')).toEqual(result)
+    expect(cache.near.get('k')).toEqual(result)
   })
 
   it('a hit in the middle layer fills the nearer one only', async () => {

@@ -24,13 +24,13 @@ describe('a far delete that fails', () => {
     expect(await cache.delete('k')).toBe(true)
     expect(await cache.deleteMany(['l', 'm'])).toBe(1)
     expect(await cache.get('k')).toBe(undefined)
-    expect(cache.peek('k')).toBe(undefined)
+    expect(cache.near.get('k')).toBe(undefined)
     expect(await cache.getMany(['k', 'l'])).toEqual([undefined, undefined])
     const keys: string[] = []
     for await (const key of cache.keys?.() ?? []) keys.push(key)
     expect(keys).toEqual([])
     expect((await cache.stats()).pendingDeletes).toBe(3)
-    expect(other.peek('k')?.value).toBe(1)
+    expect(other.near.get('k')?.value).toBe(1)
 
     far.calls.splice(0)
     for (const wait of [100, 200, 400, 400]) {

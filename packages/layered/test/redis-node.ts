@@ -17,7 +17,7 @@ const backend = new LayeredBackend({
 const cache = new Cache({ backend })
 
 async function run({ call, with: [key = '', value, ...tags] }: Command): Promise<unknown> {
-  if (call === 'get') return { value: await cache.get(key), near: backend.peek(key) !== undefined }
+  if (call === 'get') return { value: await cache.get(key), near: backend.near.get(key) !== undefined }
   if (call === 'set') return cache.set(key, value, { tags })
   if (call === 'delete') return cache.delete(key)
   return cache.deleteByTag(key)

@@ -120,12 +120,12 @@ describe('a layered backend on Redis', () => {
     const stored = item('k', 1)
     const nearAgain = async (): Promise<boolean> => {
       await backend.get('k')
-      return backend.peek('k') !== undefined
+      return backend.near.get('k') !== undefined
     }
     await backend.set(stored)
     await waitUntil('the near layer is trusted', nearAgain)
     await server.freeze()
-    await waitUntil('the subscription is found dead', () => backend.peek('k') === undefined)
+    await waitUntil('the subscription is found dead', () => backend.near.get('k') === undefined)
     await expect(backend.get('k')).rejects.toMatchObject({ code: expect.stringMatching(/^(TIMEOUT|UNAVAILABLE)$/) })
     await server.thaw()
     await waitUntil('the near layer is trusted again', nearAgain)
@@ -137,10 +137,10 @@ describe('a layered backend on Redis', () => {
     await backend.set(item('k', 1))
     await waitUntil('the near layer is trusted', async () => {
       await backend.get('k')
-      return backend.peek('k') !== undefined
+      return backend.near.get('k') !== undefined
     })
     await server.kill()
-    await waitUntil('the near layer is bypassed', () => backend.peek('k') === undefined)
+    await waitUntil('the near layer is bypassed', () => backend.near.get('k') === undefined)
     await server.restart()
     await waitUntil('Redis answers', async () => {
       await backend.get('x')
@@ -151,7 +151,7 @@ describe('a layered backend on Redis', () => {
     await backend.set(next)
     await waitUntil('the near layer is trusted again', async () => {
       expect(await backend.get('k')).toEqual(next)
-      return backend.peek('k') !== undefined
+      return backend.near.get('k') !== undefined
     })
   })
 
@@ -168,7 +168,7 @@ describe('a layered backend on Redis', () => {
     await backend.set(item('k', 'old'))
     await waitUntil('a near copy', async () => {
       await backend.get('k')
-      return backend.peek('k') !== undefined
+      return backend.near.get('k') !== undefined
     })
     const foreign = item('k', 'foreign')
     await other.set(foreign)

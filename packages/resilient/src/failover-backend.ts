@@ -6,6 +6,7 @@ import {
   cacheErrorCode,
   EventHub,
   type Item,
+  type NearReader,
 } from '@cache/core/backend'
 import { type Change, ChangedKeys } from './changed-keys.ts'
 import { asCacheError, closedError } from './errors.ts'
@@ -32,7 +33,7 @@ export class FailoverBackend implements CacheBackend {
   readonly swap?: (key: string, expected: string | undefined, next: Item | undefined) => Promise<boolean>
   readonly increment?: (key: string, delta: number, expiresAt?: number) => Promise<number>
   readonly keys?: (prefix?: string) => AsyncIterable<string>
-  readonly peek?: (key: string) => Item | undefined
+  readonly near?: NearReader
   readonly #options: ResolvedFailoverOptions
   readonly #hub = new EventHub()
   readonly #changed: ChangedKeys
@@ -66,8 +67,11 @@ export class FailoverBackend implements CacheBackend {
         })
     }
     if (primary.keys && secondary.keys) this.keys = (prefix) => this.#keys(prefix)
-    if (primary.peek) {
-      this.peek = (key) => (this.#active === 'primary' && this.#closing === undefined ? primary.peek?.(key) : undefined)
+    const { near } = primary
+    if (near) {
+      this.near = {
+        get: (key) => (this.#active === 'primary' && this.#closing === undefined ? near.get(key) : undefined),
+      }
     }
   }
 

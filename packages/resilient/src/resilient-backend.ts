@@ -5,6 +5,7 @@ import {
   CacheError,
   EventHub,
   type Item,
+  type NearReader,
 } from '@cache/core/backend'
 import { type Call, closedError } from './errors.ts'
 import { type CircuitStateName, Guard, type Kind } from './guard.ts'
@@ -23,7 +24,7 @@ export class ResilientBackend implements CacheBackend {
   readonly increment?: (key: string, delta: number, expiresAt?: number) => Promise<number>
   readonly keys?: (prefix?: string) => AsyncIterable<string>
   readonly stats?: () => Promise<BackendStats>
-  readonly peek?: (key: string) => Item | undefined
+  readonly near?: NearReader
   readonly getMany?: (keys: readonly string[]) => Promise<(Item | undefined)[]>
   readonly setMany?: (items: readonly Item[]) => Promise<void>
   readonly deleteMany?: (keys: readonly string[]) => Promise<number>
@@ -43,7 +44,7 @@ export class ResilientBackend implements CacheBackend {
     this.name = backend.name
     this.#guard = new Guard(resolved, (failure) => this.#opened(failure))
     // Bound to the backend here, so that a capability is present exactly where the backend has it.
-    const { getMany, setMany, deleteMany, swap, increment, keys, stats, peek } = backend
+    const { getMany, setMany, deleteMany, swap, increment, keys, stats, near } = backend
     if (getMany) this.getMany = (keys) => this.#run('read', 'getMany', undefined, () => getMany.call(backend, keys))
     if (setMany) this.setMany = (items) => this.#run('write', 'setMany', undefined, () => setMany.call(backend, items))
     if (deleteMany) {
@@ -57,7 +58,7 @@ export class ResilientBackend implements CacheBackend {
         this.#run('once', 'increment', key, () => increment.call(backend, key, delta, expiresAt))
     }
     if (stats) this.stats = () => this.#run('read', 'stats', undefined, () => stats.call(backend))
-    if (peek) this.peek = (key) => (this.#closing === undefined ? peek.call(backend, key) : undefined)
+    if (near) this.near = { get: (key) => (this.#closing === undefined ? near.get(key) : undefined) }
     if (keys) this.keys = (prefix) => this.#keys(keys.call(backend, prefix))
   }
 

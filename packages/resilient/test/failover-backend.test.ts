@@ -312,7 +312,7 @@ describe('failover', () => {
       [four, primary],
     ] as const) {
       const backend = failover(pair)
-      expect([backend.swap, backend.increment, backend.keys, backend.peek]).toEqual([
+      expect([backend.swap, backend.increment, backend.keys, backend.near]).toEqual([
         undefined,
         undefined,
         undefined,

@@ -311,20 +311,20 @@ describe('ResilientBackend', () => {
     }
     const guarded = new ResilientBackend({ backend: four })
     expect(guarded.name).toBe('four')
-    for (const member of ['getMany', 'setMany', 'deleteMany', 'swap', 'increment', 'keys', 'stats', 'peek'] as const) {
+    for (const member of ['getMany', 'setMany', 'deleteMany', 'swap', 'increment', 'keys', 'stats', 'near'] as const) {
       expect(guarded[member], member).toBe(undefined)
     }
     expect('sync' in guarded).toBe(false)
   })
 
-  it('peeks at what the backend holds near until it is closed', async () => {
+  it('shows what the backend holds near until it is closed', async () => {
     const found = item('k', 1)
     const { store } = rig()
-    const near = Object.assign(store, { peek: () => found })
+    const near = Object.assign(store, { near: { get: () => found } })
     const backend = new ResilientBackend({ backend: near })
-    expect(backend.peek?.('k')).toBe(found)
+    expect(backend.near?.get('k')).toBe(found)
     await backend.close()
-    expect(backend.peek?.('k')).toBe(undefined)
+    expect(backend.near?.get('k')).toBe(undefined)
   })
 
   it('an iteration that times out is left, and one that is left early ends the iteration within', async () => {

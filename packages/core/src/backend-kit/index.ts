@@ -1,6 +1,13 @@
 /** For those who write backends: the pieces that every backend needs and that applications do not. */
 export { checkOptions, invalidArgument, nonEmptyString, wholeNumber } from '../protocol/argument.ts'
-export type { BackendEvent, BackendStats, CacheBackend, EvictionReason, SyncCacheBackend } from '../protocol/backend.ts'
+export type {
+  BackendEvent,
+  BackendStats,
+  CacheBackend,
+  EvictionReason,
+  NearReader,
+  SyncCacheBackend,
+} from '../protocol/backend.ts'
 export type { Bus, BusListener, BusMessage } from '../protocol/bus.ts'
 export { CacheError, type CacheErrorCode, cacheErrorCode } from '../protocol/cache-error.ts'
 export { type Clock, systemClock } from '../protocol/clock.ts'

@@ -1,5 +1,5 @@
 import { invalidArgument } from '../protocol/argument.ts'
-import type { CacheBackend } from '../protocol/backend.ts'
+import type { CacheBackend, NearReader } from '../protocol/backend.ts'
 import type { Duration } from '../protocol/duration.ts'
 import type { Item } from '../protocol/item.ts'
 import { itemKey } from '../protocol/keyspace.ts'
@@ -22,7 +22,6 @@ import { type ReadOptions, resolveReadOptions } from './read-options.ts'
 import { Reads } from './reads.ts'
 import type { Recorder } from './recorder.ts'
 import { Scope } from './scope.ts'
-import type { Reader } from './store.ts'
 import { getsAreTraced, traceGet, traceWrite } from './tracing.ts'
 import { type WrapOptions, wrapFunction } from './wrap.ts'
 import { checkFunction, type WriteOptions } from './write-options.ts'
@@ -44,7 +43,7 @@ export class Cache<Value = unknown> {
   readonly #loading: Loading
   readonly #locks: Locks
   readonly #rateLimits: RateLimits
-  #reader: Reader | undefined
+  #reader: NearReader | undefined
   readonly #recorder: Recorder
   readonly #listeners: Listeners
   /** Whether keys reach the backend as they are: no namespace, no `transformKey`. */

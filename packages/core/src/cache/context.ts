@@ -1,4 +1,4 @@
-import type { CacheBackend, SyncCacheBackend } from '../protocol/backend.ts'
+import type { CacheBackend, NearReader, SyncCacheBackend } from '../protocol/backend.ts'
 import { CacheError, type CacheErrorCode, cacheErrorCode } from '../protocol/cache-error.ts'
 import type { Settings } from './cache-options.ts'
 import { type CacheEventName, Listeners } from './events.ts'
@@ -9,7 +9,7 @@ import type { Lease } from './lease.ts'
 import { answer, type MaybePromise, type Operation, runAsync } from './operation.ts'
 import { Recorder } from './recorder.ts'
 import { type Share, shareOf } from './share.ts'
-import { type Reader, readerOf, type Store } from './store.ts'
+import { readerOf, type Store } from './store.ts'
 import { TagRecords } from './tags.ts'
 
 /** The caller's mistakes and answers, not failures of the backend. */
@@ -31,7 +31,7 @@ export class Context {
   readonly local: boolean
   /** Whether its callers get values and no promises. */
   readonly synchronous: boolean
-  readonly reader: Reader | undefined
+  readonly reader: NearReader | undefined
   readonly share: Share
   readonly settings: Settings
   /** The namespace that the cache was made with. */

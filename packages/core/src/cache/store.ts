@@ -1,4 +1,4 @@
-import type { BackendStats, CacheBackend, SyncCacheBackend } from '../protocol/backend.ts'
+import type { BackendStats, CacheBackend, NearReader, SyncCacheBackend } from '../protocol/backend.ts'
 import type { Item } from '../protocol/item.ts'
 import { isPromise, type MaybePromise } from './operation.ts'
 
@@ -17,29 +17,10 @@ export interface Store {
   stats?(): MaybePromise<BackendStats>
 }
 
-/** Whatever can be asked without waiting: a synchronous backend, or what a layered one holds near. */
-export interface Reader {
-  get(key: string): Item | undefined
-}
-
-/** The reader of a backend, or `undefined` where every answer has to be waited for. */
-export function readerOf(backend: CacheBackend | SyncCacheBackend): Reader | undefined {
+/** Whatever answers without waiting, or `undefined` where every answer has to be waited for. */
+export function readerOf(backend: CacheBackend | SyncCacheBackend): NearReader | undefined {
   if ('sync' in backend && backend.sync !== undefined) return backend.sync
-  if ('peek' in backend && backend.peek !== undefined)
-    return new Peek(backend as CacheBackend & { peek: Reader['get'] })
-  return undefined
-}
-
-class Peek implements Reader {
-  readonly #backend: { peek: Reader['get'] }
-
-  constructor(backend: { peek: Reader['get'] }) {
-    this.#backend = backend
-  }
-
-  get(key: string): Item | undefined {
-    return this.#backend.peek(key)
-  }
+  return 'near' in backend ? backend.near : undefined
 }
 
 /** `setMany`, or the loop that it stands for. */

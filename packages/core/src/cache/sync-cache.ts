@@ -1,5 +1,5 @@
 import { invalidArgument } from '../protocol/argument.ts'
-import type { SyncCacheBackend } from '../protocol/backend.ts'
+import type { NearReader, SyncCacheBackend } from '../protocol/backend.ts'
 import type { Duration } from '../protocol/duration.ts'
 import type { Item } from '../protocol/item.ts'
 import { itemKey } from '../protocol/keyspace.ts'
@@ -17,7 +17,6 @@ import { type ReadOptions, resolveReadOptions } from './read-options.ts'
 import { Reads } from './reads.ts'
 import type { Recorder } from './recorder.ts'
 import { Scope } from './scope.ts'
-import type { Reader } from './store.ts'
 import { type SyncBatchLoader, type SyncLoader, SyncLoading } from './sync-loading.ts'
 import type { SyncGetOrSetOptions } from './sync-options.ts'
 import { type SyncWrapOptions, wrapSync } from './wrap.ts'
@@ -36,7 +35,7 @@ export class SyncCache<Value = unknown> {
   readonly #conditional: ConditionalWrites
   readonly #loading: SyncLoading
   readonly #rateLimits: RateLimits
-  #reader: Reader | undefined
+  #reader: NearReader | undefined
   readonly #recorder: Recorder
   readonly #listeners: Listeners
   readonly #plainKeys: boolean

@@ -1,3 +1,4 @@
+import type { NearReader } from '../protocol/backend.ts'
 import { cacheErrorCode } from '../protocol/cache-error.ts'
 import type { Clock } from '../protocol/clock.ts'
 import type { Item } from '../protocol/item.ts'
@@ -5,7 +6,7 @@ import { recordKey } from '../protocol/keyspace.ts'
 import { createVersion } from '../protocol/version.ts'
 import { answer, answers, type Operation } from './operation.ts'
 import type { Share } from './share.ts'
-import type { Reader, Store } from './store.ts'
+import type { Store } from './store.ts'
 
 /** Tag record to the version that it had: what an item keeps, and what a load captures before it starts. */
 export type TagVersions = Readonly<Record<string, string>>
@@ -57,7 +58,7 @@ export class TagRecords {
   }
 
   /** `valid` without waiting; `false` also where the reader does not know. */
-  validNow(tags: TagVersions, reader: Reader): boolean {
+  validNow(tags: TagVersions, reader: NearReader): boolean {
     // Where only this process writes, what was valid stays so until a tag is invalidated.
     if (this.#local && RememberedTags.validAt(tags, this.#share.tagEpoch)) return true
     for (const record in tags) {

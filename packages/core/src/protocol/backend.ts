@@ -34,6 +34,12 @@ export interface BackendStats {
   readonly expired?: number
 }
 
+/** What this process holds of a store that is farther away. */
+export interface NearReader {
+  /** Answers at once with what may still be trusted, or with `undefined`, which says nothing. */
+  get(key: string): Item | undefined
+}
+
 /**
  * A store of items. Four required members; each optional member is a capability by its presence, and `Cache` falls back
  * where it is absent, or rejects with `UNSUPPORTED` where no honest fallback exists.
@@ -96,11 +102,8 @@ export interface CacheBackend {
    */
   listen?(listener: (event: BackendEvent) => void, types?: readonly BackendEvent['type'][]): () => void
 
-  /**
-   * Answers at once from what this process holds and may still trust, or `undefined`, which says nothing. For layers and
-   * buffers in front of a slower store; a memory store offers `sync` instead.
-   */
-  peek?(key: string): Item | undefined
+  /** For layers and buffers in front of a slower store; a memory store offers `sync` instead. */
+  readonly near?: NearReader
 
   /**
    * The same data without waiting. Present only where this process is the only writer (a memory store): `Cache` then

@@ -17,13 +17,13 @@ function ruleOf(id: string): Rule {
 
 /** The honest backend that shows a rule: of bytes where it can, else the one that answers without waiting. */
 function honest(rule: Rule): Harness {
-  if (rule.members.includes('peek')) return mapHarness(peeking)
+  if (rule.members.includes('near')) return mapHarness(holdingNear)
   return rule.members.includes('sync') ? mapHarness() : bytesHarness()
 }
 
-/** The reference store has `sync`; `peek` is for stores that hold a part of the data only. */
-function peeking(backend: MapBackend): CacheBackend {
-  return Object.assign(backend, { peek: (key: string) => backend.sync.get(key) })
+/** The reference store has `sync`; `near` is for stores that hold a part of the data only. */
+function holdingNear(backend: MapBackend): CacheBackend {
+  return Object.assign(backend, { near: backend.sync })
 }
 
 describe('the suite catches every broken backend', () => {

@@ -70,15 +70,15 @@ const rules: readonly Rule[] = [
 
   rule({
     id: '13.5',
-    says: '`peek` answers with what `get` would answer, or with `undefined`, which says nothing',
-    members: ['peek'],
+    says: '`near` answers with what `get` would answer, or with `undefined`, which says nothing',
+    members: ['near'],
     async check(stage) {
       const { backend } = stage
       const agrees = async (key: string): Promise<void> => {
-        const peeked = backend.peek(key)
+        const held = backend.near.get(key)
         const found = await backend.get(key)
-        if (peeked !== undefined) assertItem(peeked, found ?? stage.item(key, 'nothing'))
-        const again = backend.peek(key)
+        if (held !== undefined) assertItem(held, found ?? stage.item(key, 'nothing'))
+        const again = backend.near.get(key)
         if (again !== undefined) assertItem(again, found ?? stage.item(key, 'nothing'))
       }
       const deadline = stage.soon()

@@ -10,7 +10,7 @@ import { brokenIterations } from './iterating.ts'
 import { brokenKeys } from './keys.ts'
 import { brokenLifetimes } from './lifetimes.ts'
 import { brokenSwaps } from './swapping.ts'
-import { brokenPeeks, brokenSync } from './synchronous.ts'
+import { brokenNear, brokenSync } from './synchronous.ts'
 import { brokenTelling } from './telling.ts'
 import { brokenWalks } from './walking.ts'
 
@@ -29,6 +29,6 @@ export const collection: readonly Broken[] = [
   ...brokenHandles,
   ...brokenTelling,
   ...brokenSync,
-  ...brokenPeeks,
+  ...brokenNear,
   ...brokenWalks,
 ]

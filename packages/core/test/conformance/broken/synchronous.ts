@@ -44,18 +44,20 @@ export const brokenSync: readonly Broken[] = [
   }),
 ]
 
-export const brokenPeeks: readonly Broken[] = [
+export const brokenNear: readonly Broken[] = [
   {
     rule: '13.5',
-    does: 'shows what was deleted to those who only peek',
+    does: 'shows what was deleted to those who only ask near',
     harness() {
       const seen = new Map<string, Item>()
       return mapHarness((backend) => {
         return Object.assign(backend, {
-          peek: (key: string) => {
-            const found = backend.sync.get(key)
-            if (found) seen.set(key, found)
-            return seen.get(key)
+          near: {
+            get: (key: string) => {
+              const found = backend.sync.get(key)
+              if (found) seen.set(key, found)
+              return seen.get(key)
+            },
           },
         })
       })
