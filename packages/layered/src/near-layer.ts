@@ -4,6 +4,8 @@ import type { Soon } from './soon.ts'
 const markCode = 126
 /** No version that is made for an item begins with it. */
 const mark = '~'
+/** A marked copy was never fresh: hardly any other item says so, whatever its clock. */
+const never = 0
 
 /**
  * One layer in front of the authority. Its failures cost a far read and never the operation: they are reported, and the
@@ -39,8 +41,8 @@ export class NearLayer {
   /** The item of a stored copy. Copies of a handle with another setting of `nearTtl` are not read. */
   unwrap(held: Item | undefined): Item | undefined {
     if (held === undefined || held.value === undefined) return undefined
-    if ((held.version.charCodeAt(0) === markCode) !== this.#wrapped) return undefined
-    return this.#wrapped ? (held.value as Item) : held
+    // An instant is compared here, and the version only where that leaves a doubt: it is the path of every hit.
+    return this.#wrapped || held.staleAt === never ? this.#unmarked(held) : held
   }
 
   read(key: string): Soon<Item | undefined> {
@@ -123,9 +125,16 @@ export class NearLayer {
       value: item,
       version: this.#stored(item.version),
       createdAt,
+      staleAt: never,
       expiresAt: Math.min(deadline, now + this.#nearTtl),
     }
     return cost === undefined ? copy : { ...copy, cost }
+  }
+
+  #unmarked(held: Item): Item | undefined {
+    const marked = held.version.charCodeAt(0) === markCode
+    if (marked !== this.#wrapped) return undefined
+    return marked ? (held.value as Item) : held
   }
 
   #stored(version: string): string {

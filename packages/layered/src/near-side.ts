@@ -65,21 +65,19 @@ export class NearSide implements NearReader {
     return false
   }
 
-  /** The nearest copy at once, or `undefined`, which says nothing. The hot path: no promise, no closure, no object. */
+  /**
+   * The nearest copy at once, or `undefined`, which says nothing; throws what the nearest layer throws. The hot path: no promise,
+   * no closure, no object, and little code, so that V8 puts all of it into the caller's.
+   */
   get(key: string): Item | undefined {
-    // Asking the near layer for records would cost a look-up for every tag of a hit.
+    // Records are never near: asking for them would cost a look-up for every tag of a hit.
     if (key.charCodeAt(0) === recordCode && isRecordKey(key)) return this.#records.get(key)
     const front = this.#front
-    if (front === undefined) return undefined
-    if ((this.#doubts.size !== 0 || this.#clearing.size !== 0) && this.doubtful(key)) return undefined
-    try {
-      const item = this.#nearest.unwrap(front.get(key))
-      if (item !== undefined) this.#nearest.hits += 1
-      return item
-    } catch {
-      // `get` meets the failure again, reports it and reads farther away.
-      return undefined
-    }
+    if (front === undefined || (this.#doubts.size + this.#clearing.size !== 0 && this.doubtful(key))) return undefined
+    const nearest = this.#nearest
+    const item = nearest.unwrap(front.get(key))
+    if (item !== undefined) nearest.hits += 1
+    return item
   }
 
   /** The authority holds `item` now, by the operation that began at the epoch `ticket`. Every near layer gets a copy, farthest first. */

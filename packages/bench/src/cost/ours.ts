@@ -48,6 +48,15 @@ export const ours: Candidate = contender(
       const cache = await fill(await openMemory(), options)
       return (index) => cache.getOrSet(keyOf(index), neverLoad, options)
     },
+    'getOrSet, three tags, others invalidated': async () => {
+      const options = { tags }
+      const cache = await fill(await openMemory(), options)
+      return (index) => {
+        // Once for every pass over the keys: what is remembered of their tags is no longer of use then.
+        if (index % keys.length === 0) void cache.deleteByTag('others')
+        return cache.getOrSet(keyOf(index), neverLoad, options)
+      }
+    },
     'near hit, get': async () => {
       const cache = await fill(await openLayered())
       return (index) => cache.get(keyOf(index))
@@ -55,6 +64,11 @@ export const ours: Candidate = contender(
     'near hit, getOrSet': async () => {
       const cache = await fill(await openLayered())
       return (index) => cache.getOrSet(keyOf(index), neverLoad)
+    },
+    'near hit, three tags': async () => {
+      const options = { tags }
+      const cache = await fill(await openLayered(), options)
+      return (index) => cache.getOrSet(keyOf(index), neverLoad, options)
     },
   },
   {

@@ -58,6 +58,12 @@ const bentocache = contender('bentocache', ['bentocache'], {
     await fill((key, value) => cache.set({ key, value }))
     return (index) => cache.getOrSet<User>({ key: keyOf(index), factory: neverLoad })
   },
+  'near hit, three tags': async () => {
+    const cache = await openBento(true)
+    const all = [...tags]
+    await fill((key, value) => cache.set({ key, value, tags: all }))
+    return (index) => cache.getOrSet<User>({ key: keyOf(index), factory: neverLoad, tags: all })
+  },
 })
 
 async function openCacheable(options: { readonly layered?: boolean; readonly tags?: boolean }) {

@@ -1,5 +1,5 @@
 import { invalidArgument } from '../protocol/argument.ts'
-import type { CacheBackend, NearReader } from '../protocol/backend.ts'
+import type { CacheBackend } from '../protocol/backend.ts'
 import type { Duration } from '../protocol/duration.ts'
 import type { Item } from '../protocol/item.ts'
 import { itemKey } from '../protocol/keyspace.ts'
@@ -11,7 +11,7 @@ import { ConditionalWrites, type CountOptions } from './conditional-writes.ts'
 import type { Context } from './context.ts'
 import { type CacheEventName, type CacheEvents, Listeners } from './events.ts'
 import type { GetOrSetOptions } from './get-or-set-options.ts'
-import { isFresh } from './lifetime.ts'
+import { Hits } from './hits.ts'
 import type { Loader } from './load-context.ts'
 import { Loading } from './loading.ts'
 import { type LockHandle, type LockOptions, Locks } from './locks.ts'
@@ -22,7 +22,7 @@ import { type ReadOptions, resolveReadOptions } from './read-options.ts'
 import { Reads } from './reads.ts'
 import type { Recorder } from './recorder.ts'
 import { Scope } from './scope.ts'
-import { getsAreTraced, traceGet, traceWrite } from './tracing.ts'
+import { traceGet, traceWrite } from './tracing.ts'
 import { type WrapOptions, wrapFunction } from './wrap.ts'
 import { checkFunction, type WriteOptions } from './write-options.ts'
 import { type Entries, Writes } from './writes.ts'
@@ -37,17 +37,14 @@ import { type Entries, Writes } from './writes.ts'
 export class Cache<Value = unknown> {
   readonly #context: Context
   readonly #scope: Scope
+  readonly #hits: Hits
   readonly #reads: Reads
   readonly #writes: Writes
   readonly #conditional: ConditionalWrites
   readonly #loading: Loading
   readonly #locks: Locks
   readonly #rateLimits: RateLimits
-  #reader: NearReader | undefined
   readonly #recorder: Recorder
-  readonly #listeners: Listeners
-  /** Whether keys reach the backend as they are: no namespace, no `transformKey`. */
-  readonly #plainKeys: boolean
   /** Whether no option of the cache renews fresh values. */
   readonly #neverRenews: boolean
   readonly #events: BackendEvents | undefined
@@ -59,29 +56,26 @@ export class Cache<Value = unknown> {
     this.#context = this.#scope.context
     this.#events = parent === undefined ? new BackendEvents(this.#scope) : undefined
     this.#recorder = this.#context.recorder
-    this.#listeners = this.#context.listeners
+    this.#hits = new Hits(this.#scope)
     this.#reads = new Reads(this.#scope)
     this.#writes = new Writes(this.#scope)
     this.#conditional = new ConditionalWrites(this.#scope)
     this.#loading = new Loading(this.#scope)
     this.#locks = new Locks(this.#scope)
     this.#rateLimits = new RateLimits(this.#scope)
-    const { settings, reader } = this.#context
-    this.#reader = reader
-    this.#plainKeys = this.#scope.path === '' && settings.transformKey === undefined
+    const { settings } = this.#context
     this.#neverRenews = settings.load.refreshAhead === 1 && settings.load.earlyExpiry === 0
   }
 
   /** Resolves to the value, or to `undefined` when there is none, it expired, or one of its tags was invalidated. */
   get<T extends Value = Value>(key: string, options?: ReadOptions): Promise<T | undefined> {
     if (options === undefined) {
-      // One in 64 is timed, because reading the clock costs more than a hit in memory.
-      const item = (this.#recorder.hits & 63) === 0 ? this.#timed(key) : this.#readily(key)
+      const item = this.#hits.sampled(key)
       if (item !== undefined) {
-        this.#countHit(key)
+        this.#hits.count(key)
         return Promise.resolve(item.value as T)
       }
-      const stored = this.#storedFarAway(key)
+      const stored = this.#hits.farKey(key)
       if (stored !== undefined)
         return this.#reads.getLater(key, stored, this.#context.settings.load.readFailure) as Promise<T | undefined>
     }
@@ -120,10 +114,10 @@ export class Cache<Value = unknown> {
    * `signal` aborts. Options are looked at when something has to be loaded.
    */
   getOrSet<T extends Value = Value>(key: string, loader: Loader<T>, options?: GetOrSetOptions): Promise<T> {
-    const item = typeof loader === 'function' && options !== null ? this.#readily(key) : undefined
+    const item = typeof loader === 'function' && options !== null ? this.#hits.find(key) : undefined
     if (item !== undefined) {
       if (options === undefined ? this.#neverRenews : this.#asksNothing(options)) {
-        this.#countHit(key)
+        this.#hits.count(key)
         return Promise.resolve(item.value as T)
       }
       if (options?.forceRefresh !== true && options?.signal === undefined)
@@ -306,7 +300,7 @@ export class Cache<Value = unknown> {
 
   async #closeScope(): Promise<void> {
     this.#scope.closed = true
-    this.#reader = undefined
+    this.#hits.close()
   }
 
   async #close(events: BackendEvents): Promise<void> {
@@ -336,51 +330,6 @@ export class Cache<Value = unknown> {
     } catch (error) {
       throw this.#context.failed(error, 'close')
     }
-  }
-
-  #countHit(key: string): void {
-    this.#recorder.hits += 1
-    if (this.#listeners.hit) this.#scope.tell('hit', { key, stale: false })
-  }
-
-  #timed(key: string): Item | undefined {
-    const started = performance.now()
-    const item = this.#readily(key)
-    if (item !== undefined) this.#recorder.gotSince(started)
-    return item
-  }
-
-  /** A fresh item of valid tags, where one can be had without waiting. The path of every hit: it allocates nothing. */
-  #readily(key: string): Item | undefined {
-    const reader = this.#reader
-    if (
-      reader === undefined ||
-      typeof key !== 'string' ||
-      this.#context.closed ||
-      this.#scope.closed ||
-      getsAreTraced()
-    )
-      return undefined
-    let item: Item | undefined
-    try {
-      item = reader.get(this.#plainKeys && key.charCodeAt(0) !== 64 ? key : this.#scope.stored(key, 'get'))
-      if (item === undefined || item.value === undefined) return undefined
-      if (item.tags !== undefined && !this.#context.tags.validNow(item.tags, reader)) return undefined
-    } catch {
-      // The way that waits meets the same failure, and tells it.
-      return undefined
-    }
-    if (item.staleAt !== undefined && !isFresh(item, this.#context.now())) return undefined
-    return item
-  }
-
-  /** The backend's key, where a `get` has to wait for the store and there is nothing to check, time or trace. */
-  #storedFarAway(key: string): string | undefined {
-    if (this.#reader !== undefined || !this.#plainKeys || typeof key !== 'string' || key.charCodeAt(0) === 64)
-      return undefined
-    if (this.#context.closed || this.#scope.closed || getsAreTraced() || (this.#recorder.hits & 63) === 0)
-      return undefined
-    return key
   }
 
   #asksNothing(options: GetOrSetOptions): boolean {

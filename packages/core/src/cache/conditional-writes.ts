@@ -3,7 +3,7 @@ import { CacheError } from '../protocol/cache-error.ts'
 import { type Duration, milliseconds } from '../protocol/duration.ts'
 import type { Item } from '../protocol/item.ts'
 import { createVersion } from '../protocol/version.ts'
-import { instants, isFresh, type Lifetime, lifetime, renewed } from './lifetime.ts'
+import { instants, type Lifetime, lifetime, renewed } from './lifetime.ts'
 import { answer, isPromise, type Operation } from './operation.ts'
 import { type Found, type Scope, swapTries } from './scope.ts'
 import { checkFunction, checkWriteOptions, type WriteOptions } from './write-options.ts'
@@ -193,7 +193,7 @@ export class ConditionalWrites {
   }
 
   #fresh({ usable }: Found): Item | undefined {
-    return usable !== undefined && isFresh(usable, this.#scope.context.now()) ? usable : undefined
+    return usable !== undefined && this.#scope.context.isFresh(usable) ? usable : undefined
   }
 
   *#count(stored: string, delta: number, expiresAt: number | undefined, operation: string): Operation<number> {

@@ -1,11 +1,13 @@
 import type { CacheBackend, NearReader, SyncCacheBackend } from '../protocol/backend.ts'
 import { CacheError, type CacheErrorCode, cacheErrorCode } from '../protocol/cache-error.ts'
+import type { Item } from '../protocol/item.ts'
 import type { Settings } from './cache-options.ts'
 import { type CacheEventName, Listeners } from './events.ts'
 import { FailurePauses } from './failure-pauses.ts'
 import type { Flight } from './flights.ts'
 import { InFlight } from './in-flight.ts'
 import type { Lease } from './lease.ts'
+import { isFresh } from './lifetime.ts'
 import { answer, type MaybePromise, type Operation, runAsync } from './operation.ts'
 import { Recorder } from './recorder.ts'
 import { type Share, shareOf } from './share.ts'
@@ -71,6 +73,11 @@ export class Context {
 
   now(): number {
     return this.settings.clock.now()
+  }
+
+  /** `isFresh` now. Most items are never stale, and the clock is not read for them. */
+  isFresh(item: Item): boolean {
+    return item.staleAt === undefined || isFresh(item, this.now())
   }
 
   /** Runs an operation that `close` lets settle. */

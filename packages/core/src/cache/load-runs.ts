@@ -6,7 +6,7 @@ import { type Fence, Fill } from './fill.ts'
 import type { Flight } from './flights.ts'
 import type { GetOrSetOptions } from './get-or-set-options.ts'
 import { Lease } from './lease.ts'
-import { isFresh, type Lifetime } from './lifetime.ts'
+import type { Lifetime } from './lifetime.ts'
 import { LoadContext, type Loader, notModified } from './load-context.ts'
 import { runAsync } from './operation.ts'
 import type { Found, Scope } from './scope.ts'
@@ -97,9 +97,7 @@ export class LoadRuns {
 
   #isNewer(again: Found, found: Found): boolean {
     return (
-      again.usable !== undefined &&
-      again.usable.version !== found.raw?.version &&
-      isFresh(again.usable, this.#context.now())
+      again.usable !== undefined && again.usable.version !== found.raw?.version && this.#context.isFresh(again.usable)
     )
   }
 

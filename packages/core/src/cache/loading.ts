@@ -153,7 +153,7 @@ export class Loading {
     const item = found.usable
     if (item === undefined || call.options.forceRefresh === true) this.#start(flight, call, found)
     else if (this.#paused(call)) return
-    else if (!isFresh(item, this.#context.now())) this.#start(flight, call, found)
+    else if (!this.#context.isFresh(item)) this.#start(flight, call, found)
     else {
       const reason = this.reasonToRenew(item, call.settings)
       if (reason !== undefined) this.#startBehind(flight, call, found, reason)
@@ -234,7 +234,7 @@ export class Loading {
   }
 
   #stale(call: Call, item: Item, reason: 'refreshing' | 'loadFailed' | 'slow'): unknown {
-    const stale = !isFresh(item, this.#context.now())
+    const stale = !this.#context.isFresh(item)
     this.#scope.countHit(call.key, stale)
     if (stale) this.#scope.tellStale(call.key, reason)
     return item.value

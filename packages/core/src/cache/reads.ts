@@ -48,7 +48,7 @@ export class Reads {
 
   /** The value of what was found, counted as a hit or a miss. */
   #served(key: string, usable: Item | undefined, stale: boolean): unknown {
-    const fresh = usable !== undefined && isFresh(usable, this.#scope.context.now())
+    const fresh = usable !== undefined && this.#scope.context.isFresh(usable)
     if (usable === undefined || !(fresh || stale)) {
       this.#scope.countMiss(key)
       return undefined
@@ -61,7 +61,7 @@ export class Reads {
   *has(key: string, failure: ReadFailure): Operation<boolean> {
     this.#scope.assertOpen('has')
     const { usable } = yield* this.#scope.lookupOrMiss(this.#scope.stored(key, 'has'), 'has', failure)
-    return usable !== undefined && isFresh(usable, this.#scope.context.now())
+    return usable !== undefined && this.#scope.context.isFresh(usable)
   }
 
   /** The whole item under the application's key and tags, stale or fresh. */

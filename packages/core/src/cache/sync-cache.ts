@@ -1,5 +1,5 @@
 import { invalidArgument } from '../protocol/argument.ts'
-import type { NearReader, SyncCacheBackend } from '../protocol/backend.ts'
+import type { SyncCacheBackend } from '../protocol/backend.ts'
 import type { Duration } from '../protocol/duration.ts'
 import type { Item } from '../protocol/item.ts'
 import { itemKey } from '../protocol/keyspace.ts'
@@ -9,7 +9,7 @@ import { namespaceName, type SyncOptions } from './cache-options.ts'
 import { ConditionalWrites, type CountOptions } from './conditional-writes.ts'
 import type { Context } from './context.ts'
 import { type CacheEventName, type CacheEvents, Listeners } from './events.ts'
-import { isFresh } from './lifetime.ts'
+import { Hits } from './hits.ts'
 import { openSyncScope } from './open-scope.ts'
 import { runSync } from './operation.ts'
 import { type RateLimitOptions, type RateLimitResult, RateLimits } from './rate-limits.ts'
@@ -30,15 +30,13 @@ import { type Entries, Writes } from './writes.ts'
 export class SyncCache<Value = unknown> {
   readonly #context: Context
   readonly #scope: Scope
+  readonly #hits: Hits
   readonly #reads: Reads
   readonly #writes: Writes
   readonly #conditional: ConditionalWrites
   readonly #loading: SyncLoading
   readonly #rateLimits: RateLimits
-  #reader: NearReader | undefined
   readonly #recorder: Recorder
-  readonly #listeners: Listeners
-  readonly #plainKeys: boolean
   readonly #events: BackendEvents | undefined
 
   /** `parent` is for `namespace` alone. */
@@ -47,21 +45,19 @@ export class SyncCache<Value = unknown> {
     this.#context = this.#scope.context
     this.#events = parent === undefined ? new BackendEvents(this.#scope) : undefined
     this.#recorder = this.#context.recorder
-    this.#listeners = this.#context.listeners
+    this.#hits = new Hits(this.#scope)
     this.#reads = new Reads(this.#scope)
     this.#writes = new Writes(this.#scope)
     this.#conditional = new ConditionalWrites(this.#scope)
     this.#loading = new SyncLoading(this.#scope)
     this.#rateLimits = new RateLimits(this.#scope)
-    this.#reader = this.#context.reader
-    this.#plainKeys = this.#scope.path === '' && this.#context.settings.transformKey === undefined
   }
 
   get<T extends Value = Value>(key: string, options?: ReadOptions): T | undefined {
     if (options === undefined) {
-      const item = (this.#recorder.hits & 63) === 0 ? this.#timed(key) : this.#readily(key)
+      const item = this.#hits.sampled(key)
       if (item !== undefined) {
-        this.#countHit(key)
+        this.#hits.count(key)
         return item.value as T
       }
     }
@@ -88,9 +84,9 @@ export class SyncCache<Value = unknown> {
   /** The value, made by `loader` and stored when there is none; a stale value when the loader throws and one may be served. */
   getOrSet<T extends Value = Value>(key: string, loader: SyncLoader<T>, options?: SyncGetOrSetOptions): T {
     if (typeof loader === 'function' && (options === undefined || options?.forceRefresh === undefined)) {
-      const item = options === null ? undefined : this.#readily(key)
+      const item = options === null ? undefined : this.#hits.find(key)
       if (item !== undefined) {
-        this.#countHit(key)
+        this.#hits.count(key)
         return item.value as T
       }
     }
@@ -221,7 +217,7 @@ export class SyncCache<Value = unknown> {
   close(): void {
     if (this.#scope.closed) return
     this.#scope.closed = true
-    this.#reader = undefined
+    this.#hits.close()
     if (this.#events === undefined) return
     const context = this.#context
     context.closed = true
@@ -233,34 +229,6 @@ export class SyncCache<Value = unknown> {
 
   [Symbol.dispose](): void {
     this.close()
-  }
-
-  #countHit(key: string): void {
-    this.#recorder.hits += 1
-    if (this.#listeners.hit) this.#scope.tell('hit', { key, stale: false })
-  }
-
-  #timed(key: string): Item | undefined {
-    const started = performance.now()
-    const item = this.#readily(key)
-    if (item !== undefined) this.#recorder.gotSince(started)
-    return item
-  }
-
-  #readily(key: string): Item | undefined {
-    const reader = this.#reader
-    if (reader === undefined || typeof key !== 'string' || this.#context.closed) return undefined
-    let item: Item | undefined
-    try {
-      item = reader.get(this.#plainKeys && key.charCodeAt(0) !== 64 ? key : this.#scope.stored(key, 'get'))
-      if (item === undefined || item.value === undefined) return undefined
-      if (item.tags !== undefined && !this.#context.tags.validNow(item.tags, reader)) return undefined
-    } catch {
-      // The other way meets the same failure, and tells it.
-      return undefined
-    }
-    if (item.staleAt !== undefined && !isFresh(item, this.#context.now())) return undefined
-    return item
   }
 
   #get(key: string, options: ReadOptions = {}): unknown {

@@ -120,7 +120,7 @@ export class SyncLoading {
   }
 
   #serve(key: string, item: Item): unknown {
-    const stale = !isFresh(item, this.#context.now())
+    const stale = !this.#context.isFresh(item)
     this.#scope.countHit(key, stale)
     if (stale) this.#scope.tellStale(key, 'loadFailed')
     return item.value

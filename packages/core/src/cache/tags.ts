@@ -13,6 +13,8 @@ export type TagVersions = Readonly<Record<string, string>>
 
 /** How often minting a record is tried when others mint and remove it meanwhile. */
 const mintTries = 5
+/** Combinations of tags and versions that items share; with more, those that come later begin a new collection. */
+const mostShared = 1000
 
 /**
  * Tags by random versions. A tag's record holds a random version; an item keeps the versions that its tags had before its value
@@ -25,6 +27,7 @@ export class TagRecords {
   readonly #clock: Clock
   readonly #ttl: number
   readonly #local: boolean
+  readonly #combinations = new Map<string, RememberedTags>()
 
   constructor(store: Store, share: Share, clock: Clock, ttl: number, local: boolean) {
     this.#store = store
@@ -36,13 +39,25 @@ export class TagRecords {
 
   /** The versions of these records now; those that are missing are minted. */
   *capture(records: readonly string[]): Operation<TagVersions> {
-    const versions: Record<string, string> = this.#local ? new RememberedTags() : {}
+    const versions: Record<string, string> = {}
     const found = yield* this.#read(records)
     for (const [index, record] of records.entries()) {
       const item = found[index]
       versions[record] = item === undefined ? yield* this.#mint(record) : yield* this.#renewed(item)
     }
-    return versions
+    return this.#local ? this.#shared(versions) : versions
+  }
+
+  /** One object for all items of the same tags and versions: it is compared once after an invalidation, and kept once. */
+  #shared(versions: TagVersions): TagVersions {
+    const combination = JSON.stringify(versions)
+    let shared = this.#combinations.get(combination)
+    if (shared === undefined) {
+      shared = new RememberedTags(versions)
+      if (this.#combinations.size === mostShared) this.#combinations.clear()
+      this.#combinations.set(combination, shared)
+    }
+    return shared
   }
 
   /** Whether every tag still has the version that the item was made under. */
@@ -131,6 +146,10 @@ export class TagRecords {
 class RememberedTags {
   readonly [record: string]: string
   #epoch = -1
+
+  constructor(versions: TagVersions) {
+    Object.assign(this, versions)
+  }
 
   static validAt(tags: TagVersions, epoch: number): boolean {
     return #epoch in tags && tags.#epoch === epoch
