@@ -1,5 +1,6 @@
 import {
   type BackendEvent,
+  type Bus,
   type BusMessage,
   type CacheBackend,
   EventHub,
@@ -11,6 +12,7 @@ import { BusLink } from './bus-link.ts'
 import { asCacheError, backendName, closedError } from './errors.ts'
 import { LayeredReader } from './layered-reader.ts'
 import type { LayeredStats, LayerStats } from './layered-stats.ts'
+import { LayeredTransaction } from './layered-transaction.ts'
 import { LayeredWriter } from './layered-writer.ts'
 import { NearSide } from './near-side.ts'
 import { type LayeredOptions, type ResolvedOptions, resolveOptions } from './options.ts'
@@ -30,6 +32,8 @@ export class LayeredBackend implements CacheBackend {
   readonly swap?: (key: string, expected: string | undefined, next: Item | undefined) => Promise<boolean>
   readonly increment?: (key: string, delta: number, expiresAt?: number) => Promise<number>
   readonly keys?: (prefix?: string) => AsyncIterable<string>
+  /** Present where the authority and the bus have it: without announcements that come with the commit near copies would outlive it. */
+  readonly within?: (transaction: unknown) => CacheBackend
   /** The near copies and remembered tag records that may be served as they are. Whoever reads one compares its tags. */
   readonly near: NearReader
   readonly #options: ResolvedOptions
@@ -70,6 +74,9 @@ export class LayeredBackend implements CacheBackend {
         this.#run('increment', key, () => this.#writer.increment(key, delta, expiresAt))
     }
     if (authority.keys !== undefined) this.keys = (prefix) => this.#keys(prefix)
+    if (authority.within !== undefined && bus?.within !== undefined) {
+      this.within = (transaction) => this.#within(transaction)
+    }
   }
 
   get(key: string): Promise<Item | undefined> {
@@ -155,6 +162,13 @@ export class LayeredBackend implements CacheBackend {
     }
     running.then(end, end)
     return running
+  }
+
+  #within(transaction: unknown): CacheBackend {
+    if (this.#closing !== undefined) throw closedError('within')
+    const { authority, bus } = this.#options
+    const [view, publisher] = [authority.within?.(transaction), bus?.within?.(transaction)]
+    return new LayeredTransaction(view as CacheBackend, publisher as Pick<Bus, 'publish'>)
   }
 
   async *#keys(prefix?: string): AsyncGenerator<string> {

@@ -25,6 +25,7 @@ export class ResilientBackend implements CacheBackend {
   readonly keys?: (prefix?: string) => AsyncIterable<string>
   readonly stats?: () => Promise<BackendStats>
   readonly near?: NearReader
+  readonly within?: (transaction: unknown) => CacheBackend
   readonly getMany?: (keys: readonly string[]) => Promise<(Item | undefined)[]>
   readonly setMany?: (items: readonly Item[]) => Promise<void>
   readonly deleteMany?: (keys: readonly string[]) => Promise<number>
@@ -44,7 +45,7 @@ export class ResilientBackend implements CacheBackend {
     this.name = backend.name
     this.#guard = new Guard(resolved, (failure) => this.#opened(failure))
     // Bound to the backend here, so that a capability is present exactly where the backend has it.
-    const { getMany, setMany, deleteMany, swap, increment, keys, stats, near } = backend
+    const { getMany, setMany, deleteMany, swap, increment, keys, stats, near, within } = backend
     if (getMany) this.getMany = (keys) => this.#run('read', 'getMany', undefined, () => getMany.call(backend, keys))
     if (setMany) this.setMany = (items) => this.#run('write', 'setMany', undefined, () => setMany.call(backend, items))
     if (deleteMany) {
@@ -58,6 +59,8 @@ export class ResilientBackend implements CacheBackend {
         this.#run('once', 'increment', key, () => increment.call(backend, key, delta, expiresAt))
     }
     if (stats) this.stats = () => this.#run('read', 'stats', undefined, () => stats.call(backend))
+    // Not guarded: what failed in a transaction has ended it, and a second try would fail for that.
+    if (within) this.within = (transaction) => within.call(backend, transaction)
     if (near) this.near = { get: (key) => (this.#closing === undefined ? near.get(key) : undefined) }
     if (keys) this.keys = (prefix) => this.#keys(keys.call(backend, prefix))
   }

@@ -311,7 +311,17 @@ describe('ResilientBackend', () => {
     }
     const guarded = new ResilientBackend({ backend: four })
     expect(guarded.name).toBe('four')
-    for (const member of ['getMany', 'setMany', 'deleteMany', 'swap', 'increment', 'keys', 'stats', 'near'] as const) {
+    for (const member of [
+      'getMany',
+      'setMany',
+      'deleteMany',
+      'swap',
+      'increment',
+      'keys',
+      'stats',
+      'near',
+      'within',
+    ] as const) {
       expect(guarded[member], member).toBe(undefined)
     }
     expect('sync' in guarded).toBe(false)
@@ -325,6 +335,18 @@ describe('ResilientBackend', () => {
     expect(backend.near?.get('k')).toBe(found)
     await backend.close()
     expect(backend.near?.get('k')).toBe(undefined)
+  })
+
+  it('hands on the view of a transaction as it is', () => {
+    const { store } = rig()
+    const views: unknown[] = []
+    const view = rig().store
+    const within = (transaction: unknown) => {
+      views.push(transaction)
+      return view
+    }
+    const backend = new ResilientBackend({ backend: Object.assign(store, { within }) })
+    expect([backend.within?.('transaction'), views]).toEqual([view, ['transaction']])
   })
 
   it('an iteration that times out is left, and one that is left early ends the iteration within', async () => {

@@ -50,7 +50,7 @@ export class Cache<Value = unknown> {
   readonly #events: BackendEvents | undefined
   #closing: Promise<void> | undefined
 
-  /** `parent` is for `namespace` alone. */
+  /** `parent` is for `namespace` and `within` alone. */
   constructor(options: CacheOptions<Value>, parent?: Scope) {
     this.#scope = parent ?? openScope(options)
     this.#context = this.#scope.context
@@ -245,6 +245,23 @@ export class Cache<Value = unknown> {
     this.#scope.assertOpen('namespace')
     const segments = [...this.#scope.segments, namespaceName(name)]
     return new Cache<T>({} as CacheOptions<T>, new Scope(this.#context, segments, this.#scope.writer))
+  }
+
+  /**
+   * This cache in an open transaction of the application, such as a client of `pg` with `@cache/postgres`: what is deleted,
+   * invalidated or set there takes effect with the commit, and not at all when it is rolled back. Whoever loads such a key
+   * meanwhile does not store what it read before the commit. Closing it closes nothing else; the transaction stays the application's.
+   *
+   *     await client.query('begin')
+   *     await client.query('update users set name = $1 where id = 42', ['Ada'])
+   *     await cache.within(client).delete('user:42')
+   *     await client.query('commit')
+   *
+   * Throws `UNSUPPORTED` where the backend has no transactions (`within`) or the cache has a `writer`.
+   */
+  within(transaction: unknown): Cache<Value> {
+    this.#scope.assertOpen('within')
+    return new Cache<Value>({} as CacheOptions<Value>, this.#scope.within(transaction))
   }
 
   /**

@@ -10,7 +10,7 @@ import type { Lease } from './lease.ts'
 import { isFresh } from './lifetime.ts'
 import { answer, type MaybePromise, type Operation, runAsync } from './operation.ts'
 import { Recorder } from './recorder.ts'
-import { type Share, shareOf } from './share.ts'
+import { Share, shareOf } from './share.ts'
 import { readerOf, type Store } from './store.ts'
 import { TagRecords } from './tags.ts'
 
@@ -25,50 +25,64 @@ const callersCodes: ReadonlySet<CacheErrorCode> = new Set([
   'ABORTED',
 ])
 
-/** What a cache and its namespaces share. */
-export class Context {
+/** What a context is made of. */
+interface ContextParts {
   readonly backend: CacheBackend | SyncCacheBackend
   readonly store: Store
   /** Whether this process is the only writer and the store answers at once. */
   readonly local: boolean
+  readonly settings: Settings
+  /** The namespace that the cache was made with. */
+  readonly segments: readonly string[]
   /** Whether its callers get values and no promises. */
+  readonly synchronous: boolean
+}
+
+/** What a cache and its namespaces share. */
+export class Context implements ContextParts {
+  readonly backend: CacheBackend | SyncCacheBackend
+  readonly store: Store
+  readonly local: boolean
   readonly synchronous: boolean
   readonly reader: NearReader | undefined
   readonly share: Share
   readonly settings: Settings
-  /** The namespace that the cache was made with. */
   readonly segments: readonly string[]
-  readonly recorder: Recorder = new Recorder()
-  readonly listeners: Listeners = new Listeners()
+  readonly recorder: Recorder
+  readonly listeners: Listeners
   readonly tags: TagRecords
   readonly pauses: FailurePauses = new FailurePauses()
   /** Flights that this cache started. */
   readonly running: Set<Flight> = new Set()
   /** Leases that this cache holds. */
   readonly leases: Set<Lease> = new Set()
-  readonly #inFlight = new InFlight()
+  readonly #inFlight: InFlight
   closed = false
   /** Told the name of every event that somebody begins to listen to. */
   onListener: (name: CacheEventName) => void = () => {}
 
-  constructor(
-    backend: CacheBackend | SyncCacheBackend,
-    store: Store,
-    local: boolean,
-    settings: Settings,
-    segments: readonly string[],
-    synchronous = false,
-  ) {
+  /** `origin` is for `within` alone. */
+  constructor(parts: ContextParts, origin?: Context) {
+    const { backend, store, local, settings, segments, synchronous } = parts
     this.synchronous = synchronous
     this.segments = segments
     this.backend = backend
     this.store = store
     this.local = local
+    this.recorder = origin?.recorder ?? new Recorder()
+    this.listeners = origin?.listeners ?? new Listeners()
+    this.#inFlight = origin === undefined ? new InFlight() : origin.#inFlight
     this.reader =
       readerOf(local ? (store as SyncCacheBackend) : backend) ?? (local ? (store as SyncCacheBackend) : undefined)
-    this.share = shareOf(backend)
+    this.share = origin === undefined ? shareOf(backend) : new Share(origin.share)
     this.settings = settings
     this.tags = new TagRecords(store, this.share, settings.clock, settings.tagTtl, local)
+  }
+
+  /** The same cache on its backend's view of a transaction. What it does counts and is told as of this one. */
+  within(view: CacheBackend): Context {
+    const { settings, segments } = this
+    return new Context({ backend: view, store: view, local: false, settings, segments, synchronous: false }, this)
   }
 
   now(): number {

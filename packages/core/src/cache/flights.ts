@@ -55,6 +55,12 @@ export class Flight {
 /** The flights over one backend object, whichever caches started them. */
 export class Flights {
   readonly #flights = new Map<string, Flight>()
+  /** Flights that what is changed here makes old too. */
+  readonly #origin: Flights | undefined
+
+  constructor(origin?: Flights) {
+    this.#origin = origin
+  }
 
   get(key: string): Flight | undefined {
     return this.#flights.get(key)
@@ -71,16 +77,19 @@ export class Flights {
 
   /** The value of a key changes by other means: the result of its flight must not be stored nor joined. */
   fence(key: string): void {
+    this.#origin?.fence(key)
     if (this.#flights.size === 0) return
     const flight = this.#flights.get(key)
     if (flight !== undefined) this.#drop(flight)
   }
 
   fencePrefix(prefix: string): void {
+    this.#origin?.fencePrefix(prefix)
     for (const flight of this.#flights.values()) if (flight.key.startsWith(prefix)) this.#drop(flight)
   }
 
   fenceTag(record: string): void {
+    this.#origin?.fenceTag(record)
     for (const flight of this.#flights.values()) if (flight.tags.includes(record)) this.#drop(flight)
   }
 

@@ -23,7 +23,9 @@ export function openScope(options: CacheOptions<never>): Scope {
   const settings = resolveSettings(options, operation)
   const segments = namespaceSegments(options.namespace, operation)
   const { backend } = options
-  const context = new Context(backend, backend.sync ?? backend, backend.sync !== undefined, settings, segments)
+  const store = backend.sync ?? backend
+  const local = backend.sync !== undefined
+  const context = new Context({ backend, store, local, settings, segments, synchronous: false })
   const writer = openWriter(options, context, (keys) => dropRecovered(context, keys))
   context.share.caches += 1
   return new Scope(context, segments, writer)
@@ -37,7 +39,8 @@ export function openSyncScope(options: SyncOptions): Scope {
   const store = syncStore(options.backend, operation)
   const settings = resolveSettings(options, operation)
   const segments = namespaceSegments(options.namespace, operation)
-  const context = new Context(options.backend, store, true, settings, segments, true)
+  const { backend } = options
+  const context = new Context({ backend, store, local: true, settings, segments, synchronous: true })
   context.share.caches += 1
   return new Scope(context, segments)
 }

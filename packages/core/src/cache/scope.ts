@@ -1,4 +1,5 @@
 import { invalidArgument } from '../protocol/argument.ts'
+import type { CacheBackend } from '../protocol/backend.ts'
 import { CacheError } from '../protocol/cache-error.ts'
 import type { Item } from '../protocol/item.ts'
 import { itemKey, keyOfItem, namespacePath } from '../protocol/keyspace.ts'
@@ -73,6 +74,18 @@ export class Scope {
       operation,
       backend: this.context.store.name,
     })
+  }
+
+  /** This namespace in an open transaction of the application. */
+  within(transaction: unknown): Scope {
+    const { context } = this
+    const backend = context.backend as CacheBackend
+    if (backend.within === undefined) throw context.unsupported('within', "the application's transactions (within)")
+    if (this.writer !== undefined) {
+      const message = 'within: this cache writes to the database itself (writer), outside the transaction'
+      throw new CacheError('UNSUPPORTED', message, { operation: 'within', backend: backend.name })
+    }
+    return new Scope(context.within(backend.within(transaction)), this.segments)
   }
 
   /** The key by which the application's database knows it: made as for a backend, below the namespace of the cache itself. */

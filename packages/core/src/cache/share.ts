@@ -5,7 +5,7 @@ import { Turns } from './turns.ts'
 
 /** What all caches over one backend object have in common, so that two caches on it neither race nor close it under each other. */
 export class Share {
-  readonly flights: Flights = new Flights()
+  readonly flights: Flights
   readonly turns: Turns = new Turns()
   /** Calls of rate limits by record, while one of them is on its way. */
   readonly limited: Map<string, WaitingCall[]> = new Map()
@@ -13,6 +13,11 @@ export class Share {
   caches = 0
   /** Counts the tag records that this process changed: what was valid at this count still is, where nobody else writes. */
   tagEpoch = 0
+
+  /** `origin` is what others share outside a transaction: they do not join its loads, and its changes fence theirs. */
+  constructor(origin?: Share) {
+    this.flights = new Flights(origin?.flights)
+  }
 }
 
 const shares = new WeakMap<object, Share>()

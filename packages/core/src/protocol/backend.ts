@@ -102,6 +102,13 @@ export interface CacheBackend {
    */
   listen?(listener: (event: BackendEvent) => void, types?: readonly BackendEvent['type'][]): () => void
 
+  /**
+   * The same data through an open transaction of the application: what is changed there takes effect with its commit, and not
+   * at all when it is rolled back. A key that was removed there stays closed to `swap` of others until the transaction ends,
+   * also when nothing was there (RACES R3). For stores that live in the application's database. Throws `INVALID_ARGUMENT`.
+   */
+  within?(transaction: unknown): CacheBackend
+
   /** For layers and buffers in front of a slower store; a memory store offers `sync` instead. */
   readonly near?: NearReader
 

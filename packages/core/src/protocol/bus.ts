@@ -36,6 +36,11 @@ export interface Bus {
    * called from then on at every change. Rejects with a `CacheError` when no subscription could be made.
    */
   subscribe(listener: BusListener): Promise<() => Promise<void>>
+  /**
+   * Publishes with the commit of an open transaction of the application, and not at all when it is rolled back. `publish`
+   * resolves when the message is part of the transaction. Throws `INVALID_ARGUMENT`.
+   */
+  within?(transaction: unknown): Pick<Bus, 'publish'>
   /** Ends every subscription and closes what the bus itself opened. */
   close(): Promise<void>
 }

@@ -1,0 +1,97 @@
+import type { Bus, BusMessage, CacheBackend } from '@cache/core/backend'
+import { GatedBackend } from '@cache/core/conformance'
+import { describe, expect, it } from 'vitest'
+import { LayeredBackend } from '../src/index.ts'
+import { GatedBus } from './gated-bus.ts'
+import { Rig, settled } from './rig.ts'
+
+/** The application's transaction: changes and announcements wait for the commit. */
+class Transaction {
+  readonly steps: (() => unknown)[] = []
+
+  async commit(): Promise<void> {
+    for (const step of this.steps.splice(0)) await step()
+    await settled()
+  }
+}
+
+class TransactionalBackend extends GatedBackend {
+  within(transaction: unknown): CacheBackend {
+    const { steps } = transaction as Transaction
+    return {
+      name: this.name,
+      get: (key) => this.get(key),
+      set: async (item) => void steps.push(() => this.set(item)),
+      delete: async (key) => {
+        steps.push(() => this.delete(key))
+        return (await this.get(key)) !== undefined
+      },
+      clear: async (prefix) => void steps.push(() => this.clear(prefix)),
+      swap: async () => false,
+    }
+  }
+}
+
+class TransactionalBus extends GatedBus {
+  within(transaction: unknown): Pick<Bus, 'publish'> {
+    const { steps } = transaction as Transaction
+    return { publish: async (message: BusMessage) => void steps.push(() => this.publish(message)) }
+  }
+}
+
+async function twoNodes(): Promise<{ rig: Rig; one: LayeredBackend; two: LayeredBackend }> {
+  const rig = new Rig()
+  const bus = new TransactionalBus()
+  const open = async (name: string): Promise<LayeredBackend> => {
+    const { cache } = await rig.node(new TransactionalBackend(rig.store, name), { bus })
+    return cache
+  }
+  return { rig, one: await open('one'), two: await open('two') }
+}
+
+describe('a layered backend in a transaction', () => {
+  const changes: Record<string, (view: CacheBackend, rig: Rig) => Promise<unknown>> = {
+    delete: (view) => view.delete('k'),
+    set: (view, rig) => view.set(rig.item('k', 'new')),
+    clear: (view) => view.clear(),
+  }
+  for (const [name, change] of Object.entries(changes)) {
+    it(`${name}: near copies of every process are served until the commit and not after it`, async () => {
+      const { rig, one, two } = await twoNodes()
+      await one.set(rig.item('k', 'old'))
+      await two.get('k')
+      const transaction = new Transaction()
+      await change(one.within?.(transaction) as CacheBackend, rig)
+      expect([one.near.get('k')?.value, two.near.get('k')?.value]).toEqual(['old', 'old'])
+      await transaction.commit()
+      expect([one.near.get('k'), two.near.get('k')]).toEqual([undefined, undefined])
+      const expected = name === 'set' ? 'new' : undefined
+      expect([(await one.get('k'))?.value, (await two.get('k'))?.value]).toEqual([expected, expected])
+    })
+  }
+
+  it('announces tag records and neither locks nor what changed nothing', async () => {
+    const { rig, one } = await twoNodes()
+    const transaction = new Transaction()
+    const view = one.within?.(transaction) as CacheBackend
+    await view.set(rig.item('@#:tag', 'v'))
+    await view.set(rig.item('@!:lock', 'v'))
+    await view.swap?.('k', undefined, rig.item('k', 1))
+    expect(transaction.steps.length).toBe(3)
+  })
+
+  it('is there only where the authority and the bus take part in transactions', async () => {
+    const rig = new Rig()
+    const far = new TransactionalBackend(rig.store, 'far')
+    const layers = [rig.memory(), far]
+    expect(new LayeredBackend({ layers, bus: new GatedBus() }).within).toBe(undefined)
+    expect(new LayeredBackend({ layers: [rig.memory(), far] }).within).toBe(undefined)
+    expect(new LayeredBackend({ layers: [rig.memory(), rig.far()], bus: new TransactionalBus() }).within).toBe(
+      undefined,
+    )
+    const closed = new LayeredBackend({ layers, bus: new TransactionalBus() })
+    const { within } = closed
+    await closed.close()
+    expect(() => within?.(new Transaction())).toThrow('closed')
+  })
+})
