@@ -141,6 +141,18 @@ export class Check {
       return `counted ${JSON.stringify(counted)}, recorded ${JSON.stringify(total)}`
     })
     if (differs !== undefined) this.#note({ kind: 'totals', detail: differs, fixed: this.#fix })
+    await this.#compareDeadlines()
+  }
+
+  /** An item that is due after its deadline would not be removed in time. */
+  async #compareDeadlines(): Promise<void> {
+    const wrong = 'expires_at is not null and (due_at is null or due_at > expires_at)'
+    const late = await this.#store.queue.write('check', undefined, (index) =>
+      this.#fix
+        ? index.run(`update item set due_at = expires_at where ${wrong}`)
+        : (index.one(`select count(*) as count from item where ${wrong}`) as { count: number }).count,
+    )
+    if (late > 0) this.#note({ kind: 'totals', detail: `${late} items are due after they expire`, fixed: this.#fix })
   }
 
   async #findOrphans(): Promise<number> {

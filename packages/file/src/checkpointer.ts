@@ -1,11 +1,11 @@
 import { Background } from './background.ts'
+import { pageBytes } from './schema.ts'
 import type { Store } from './store.ts'
 
-const pageBytes = 4096
 /** Frames of the log (a page each) from which on it is moved into the database: 4 MB. */
-const enoughFrames = 1024
+const enoughFrames = 2048
 /** From here on writers wait for it, 16 MB: the log must not grow for ever, and whoever opens the index next must read all of it. */
-const waitingFrames = 4096
+const waitingFrames = 8192
 
 /** Keeps the write-ahead log short, in another thread: a checkpoint on the event loop would hold it for milliseconds. */
 export class Checkpointer {

@@ -47,15 +47,15 @@ export class Culler {
     return bytes <= this.#limits.maxBytes
   }
 
-  /** Removes up to `count` expired items; returns how many. */
+  /** Removes what has expired of the next `count` items that are due; returns how many were due. */
   removeExpired(index: ItemIndex, now: number, count: number): number {
-    const removed = index.removeExpired(now, count)
+    const { removed, looked } = index.removeExpired(now, count)
     for (const { key, kind } of removed) {
       if (kind === 0) continue
       this.#removedExpired += 1
       if (this.#hub.active) this.#events.push({ type: 'expire', key: keyOfText(key) })
     }
-    return removed.length
+    return looked
   }
 
   /** Removes what the policy gives up until the limits hold or the deadline has passed; returns whether they hold. */

@@ -33,9 +33,9 @@ export interface IndexTaskResult {
 }
 
 /** Freed pages from which on the index file is cut. */
-const freePagesWorthCutting = 1024
+const freePagesWorthCutting = 2048
 /** Pages given back at a time: the write lock is held for as long as it takes. */
-const pagesPerCut = 256
+const pagesPerCut = 512
 
 let open: { path: string; database: Database } | undefined
 

@@ -1,7 +1,7 @@
 import { corruptIndex } from './errors.ts'
 import type { TextRange } from './key-text.ts'
 import { type EvictionPolicy, policyColumn } from './schema.ts'
-import type { Database, SqlValue, Statement } from './sqlite.ts'
+import { type Database, prepareRows, type RowStatement, type SqlValue, type Statement } from './sqlite.ts'
 
 /** What reading an item needs of its row. */
 export interface Row {
@@ -19,6 +19,8 @@ export interface NewRow {
   readonly text: string
   readonly version: string
   readonly kind: number
+  /** Whether it is a record of the cache itself, placeholders for one included. */
+  readonly record: boolean
   readonly bytes: number
   readonly storedAt: number
   readonly expiresAt: number | undefined
@@ -52,9 +54,17 @@ export interface Victim {
   readonly due: number
 }
 
-const none: readonly never[] = []
+/** What looking for expired items came to. */
+export interface Expired {
+  readonly removed: readonly { readonly key: string; readonly kind: number }[]
+  /** Items that were due. While there are any, there may be more. */
+  readonly looked: number
+}
 
-const readColumns = 'id, version, expires_at, streamed, checksum, file, frame'
+const nothingDue: Expired = { removed: [], looked: 0 }
+const absent = (): undefined => undefined
+
+const readColumns = 'item.id, item.version, item.expires_at, item.streamed, item.checksum, item.file, item.frame'
 
 /** The statements of the index, prepared when they are first used. Synchronous, like SQLite; `OperationQueue` decides when they run. */
 export class ItemIndex {
@@ -62,20 +72,26 @@ export class ItemIndex {
   readonly #policy: EvictionPolicy
   readonly #statements = new Map<string, Statement>()
   #bytesWritten = 0
-  readonly #get: Statement
+  readonly #get: RowStatement
+  readonly #getMany: RowStatement
   readonly #put: Statement
   readonly #putPlain: Statement
-  readonly #expired: Statement
-  readonly #total: Statement
+  readonly #due: Statement
+  readonly #total: RowStatement
 
   constructor(database: Database, policy: EvictionPolicy) {
     this.database = database
     this.#policy = policy
-    this.#get = database.prepare(`select ${readColumns} from item where key = ?`)
-    const columns = 'key, version, kind, bytes, stored_at, used_at, rank, expires_at, checksum'
+    this.#get = prepareRows(database, `select ${readColumns} from item where key = ?`)
+    // `cross`, so that the keys come first and each finds its row.
+    this.#getMany = prepareRows(
+      database,
+      `select ${readColumns}, asked.key from json_each(?) as asked cross join item where item.key = asked.value`,
+    )
+    const columns = 'key, version, kind, bytes, stored_at, rank, expires_at, due_at, checksum'
+    // Nothing here is in an index: see `rank` and `due_at` in schema.ts.
     const update = `version = excluded.version, kind = excluded.kind, bytes = excluded.bytes,
-      stored_at = excluded.stored_at, ${policy === 'least-recently-used' ? 'used_at = excluded.used_at,' : ''}
-      expires_at = excluded.expires_at, checksum = excluded.checksum`
+      stored_at = excluded.stored_at, expires_at = excluded.expires_at, checksum = excluded.checksum`
     // Most items have neither tags nor a file: each value that is not bound is time saved.
     this.#putPlain = database.prepare(`
       insert into item (${columns}, frame) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
@@ -84,12 +100,20 @@ export class ItemIndex {
       insert into item (${columns}, frame, tagged, streamed, file) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
       on conflict (key) do update set ${update}, frame = excluded.frame, tagged = excluded.tagged,
         streamed = excluded.streamed, file = excluded.file`)
-    this.#expired = database.prepare('select 1 from item where expires_at <= ? limit 1')
-    this.#total = database.prepare('select entries, live, bytes, trash from total')
+    this.#due = database.prepare('select 1 from item where due_at <= ? limit 1')
+    this.#total = prepareRows(database, 'select entries, live, bytes, trash from total')
   }
 
   get(text: string): Row | undefined {
-    return this.#get.get(text) as Row | undefined
+    const found = this.#get.get(text)
+    return found === undefined ? undefined : rowOf(found)
+  }
+
+  /** The rows of many keys, in their order. */
+  getMany(texts: readonly string[]): (Row | undefined)[] {
+    const rows: (Row | undefined)[] = texts.map(absent)
+    for (const found of this.#getMany.all(JSON.stringify(texts))) rows[found[7] as number] = rowOf(found)
+    return rows
   }
 
   bytesOf(text: string): number | undefined {
@@ -101,9 +125,9 @@ export class ItemIndex {
     const expiresAt = row.expiresAt ?? null
     const frame = row.frame ?? null
     if (frame !== null) this.#bytesWritten += frame.length
-    const rank = this.#policy === 'least-frequently-used' ? 0 : storedAt
+    const rank = row.record ? null : this.#policy === 'least-frequently-used' ? 0 : storedAt
     if (row.file === undefined && row.tags.length === 0) {
-      this.#putPlain.run(text, version, kind, bytes, storedAt, storedAt, rank, expiresAt, checksum, frame)
+      this.#putPlain.run(text, version, kind, bytes, storedAt, rank, expiresAt, expiresAt, checksum, frame)
       return
     }
     const tagged = row.tags.length > 0 ? 1 : 0
@@ -115,8 +139,8 @@ export class ItemIndex {
       kind,
       bytes,
       storedAt,
-      storedAt,
       rank,
+      expiresAt,
       expiresAt,
       checksum,
       frame,
@@ -165,18 +189,29 @@ export class ItemIndex {
     return (this.one('select coalesce(max(id), 0) as id from item') as { id: number }).id
   }
 
-  removeExpired(now: number, count: number): readonly { readonly key: string; readonly kind: number }[] {
+  /** Removes what of the next `count` items that are due has expired; those that were stored again meanwhile are due later. */
+  removeExpired(now: number, count: number): Expired {
     // The usual answer, and much cheaper to get than by a delete that finds nothing.
-    if (this.#expired.get(now) === undefined) return none
-    const sql = `delete from item where id in
-      (select id from item where expires_at <= ? order by expires_at limit ?) returning key, kind`
-    return withTexts(this.all(sql, now, count) as { key: string; kind: number }[])
+    if (this.#due.get(now) === undefined) return nothingDue
+    const due = 'id in (select id from item where due_at <= ? order by due_at limit ?)'
+    const later = this.run(
+      `update item set due_at = expires_at where ${due} and (expires_at is null or expires_at > ?)`,
+      now,
+      count,
+      now,
+    )
+    const sql = `delete from item where ${due} and expires_at <= ? returning key, kind`
+    const removed = withTexts(this.all(sql, now, count, now) as { key: string; kind: number }[])
+    return { removed, looked: later + removed.length }
   }
 
   /** Values that have expired and were not removed yet. */
   expiredValues(now: number): number {
-    return (this.one('select count(*) as count from item where expires_at <= ? and kind > 0', now) as { count: number })
-      .count
+    return (
+      this.one('select count(*) as count from item where due_at <= ? and expires_at <= ? and kind > 0', now, now) as {
+        count: number
+      }
+    ).count
   }
 
   /** Items that carry the tag, at most `count`. */
@@ -194,7 +229,7 @@ export class ItemIndex {
   victims(now: number, count: number): readonly Victim[] {
     const columns = `id, key, bytes, rank, ${policyColumn[this.#policy]} as due`
     const sql = (where: string): string =>
-      `select ${columns} from item where kind < 2 ${where} order by rank, id limit ${count}`
+      `select ${columns} from item where rank is not null ${where} order by rank, id limit ${count}`
     const older = withTexts(this.all(sql('and stored_at < ?'), now) as Victim[])
     if (older.length > 0) return older
     const any = withTexts(this.all(sql('')) as Victim[])
@@ -228,7 +263,8 @@ export class ItemIndex {
   }
 
   total(): Total {
-    return this.#total.get() as Total
+    const [entries, live, bytes, trash] = this.#total.get() as readonly number[] as [number, number, number, number]
+    return { entries, live, bytes, trash }
   }
 
   trash(count: number): readonly string[] {
@@ -270,6 +306,18 @@ export class ItemIndex {
       this.#statements.set(sql, statement)
     }
     return statement
+  }
+}
+
+function rowOf(found: readonly SqlValue[]): Row {
+  return {
+    id: found[0] as number,
+    version: found[1] as string,
+    expires_at: found[2] as number | null,
+    streamed: found[3] as number,
+    checksum: found[4] as number,
+    file: found[5] as string | null,
+    frame: found[6] as Uint8Array | null,
   }
 }
 

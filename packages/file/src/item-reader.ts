@@ -26,15 +26,25 @@ export class ItemReader {
 
   /** The live item of the key; a promise where its value lies in a file. */
   live(index: ItemIndex, key: string, now: number): Item | undefined | Promise<Item | undefined> {
-    const row = index.get(keyText(key))
+    const text = keyText(key)
+    return this.#live(key, text, index.get(text), now)
+  }
+
+  /** The same for many keys, in their order. */
+  liveMany(index: ItemIndex, keys: readonly string[], now: number): (Item | undefined | Promise<Item | undefined>)[] {
+    const texts = keys.map(keyText)
+    return index.getMany(texts).map((row, at) => this.#live(keys[at] as string, texts[at] as string, row, now))
+  }
+
+  #live(key: string, text: string, row: Row | undefined, now: number): Item | undefined | Promise<Item | undefined> {
     if (row === undefined || isExpired(row, now)) return undefined
     this.#store.noteRead(row.id, now)
-    return row.file === null ? this.inline(key, row) : this.#fromFile(key, row, row.file)
+    return row.file === null ? this.#decode(key, text, row, row.frame) : this.#fromFile(key, row, row.file)
   }
 
   /** The item of a row whose frame is in the index; `undefined` when it is damaged. */
   inline(key: string, row: Row): Item | undefined {
-    return this.#decode(key, row, row.frame)
+    return this.#decode(key, keyText(key), row, row.frame)
   }
 
   /** Whether the row is known to hold nothing that can be read. */
@@ -78,14 +88,14 @@ export class ItemReader {
     const { values } = this.#store
     try {
       if (row.streamed === 1) {
-        const item = this.#decode(key, row, row.frame)
+        const item = this.inline(key, row)
         if (item === undefined) return undefined
         const value = await readStreamedValue(this.#store, item, file)
         return value === undefined ? 'gone' : { ...item, value }
       }
       const bytes = await values.read(file)
       if (bytes === undefined) return 'gone'
-      const item = this.#decode(key, row, bytes)
+      const item = this.#decode(key, keyText(key), row, bytes)
       if (item === undefined) this.#remember(file)
       return item
     } catch (error) {
@@ -106,10 +116,10 @@ export class ItemReader {
     this.#damagedFiles.add(file)
   }
 
-  #decode(key: string, row: Row, frame: Uint8Array | null): Item | undefined {
+  #decode(key: string, text: string, row: Row, frame: Uint8Array | null): Item | undefined {
     try {
       if (frame === null) throw damaged(key, 'it has no value')
-      if (checksum(keyText(key), frame) !== row.checksum) {
+      if (checksum(text, frame) !== row.checksum) {
         throw damaged(
           key,
           frame[0] === 1 ? 'its checksum differs' : `its checksum differs, and its format is ${frame[0]}`,

@@ -33,7 +33,7 @@ export class Items {
   async getMany(keys: readonly string[]): Promise<(Item | undefined)[]> {
     if (this.order.active) return Promise.all(keys.map((key) => this.get(key)))
     const steps = stepsOf(keys, batchStep).map((some) =>
-      this.#store.queue.read('getMany', some, (index, now) => some.map((key) => this.reader.live(index, key, now))),
+      this.#store.queue.read('getMany', some, (index, now) => this.reader.liveMany(index, some, now)),
     )
     return Promise.all((await Promise.all(steps)).flat())
   }

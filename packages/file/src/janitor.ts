@@ -51,8 +51,8 @@ export class Janitor {
     const { queue, culler } = this.#store
     const before = culler.expired
     for (;;) {
-      const removed = await queue.write('expire', undefined, (index, now) => culler.removeExpired(index, now, step))
-      if (removed < step) return culler.expired - before
+      const due = await queue.write('expire', undefined, (index, now) => culler.removeExpired(index, now, step))
+      if (due < step) return culler.expired - before
     }
   }
 

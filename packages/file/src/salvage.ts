@@ -1,5 +1,5 @@
 import type { IndexTaskResult } from './index-tasks.ts'
-import { createSchema, type EvictionPolicy } from './schema.ts'
+import { createSchema, type EvictionPolicy, pageBytes } from './schema.ts'
 import { type Database, type Engine, openDatabase, type SqlValue, type Statement } from './sqlite.ts'
 
 const tables = {
@@ -14,6 +14,7 @@ const tables = {
     'uses',
     'rank',
     'expires_at',
+    'due_at',
     'tagged',
     'streamed',
     'checksum',
@@ -38,6 +39,9 @@ const tables = {
   trash: ['file'],
 } as const
 
+/** Columns that follow another one, which damage may have parted. */
+const correct: Readonly<Record<string, string>> = { due_at: 'expires_at' }
+
 /** How many rows a transaction of the new index takes. */
 const step = 500
 
@@ -55,7 +59,8 @@ export async function salvage(
   const target = await openDatabase(to, engine)
   try {
     target.exec(
-      'pragma auto_vacuum = incremental; pragma journal_mode = wal; pragma synchronous = normal; begin immediate',
+      `pragma page_size = ${pageBytes}; pragma auto_vacuum = incremental; pragma journal_mode = wal; pragma synchronous = normal;
+      begin immediate`,
     )
     createSchema(target, policy)
     target.exec('commit')
@@ -133,7 +138,7 @@ function acceptable(row: SalvagedRow): boolean {
 
 function insertRow(insert: Statement, names: readonly string[], row: SalvagedRow, problems: string[]): boolean {
   try {
-    return Number(insert.run(...names.map((name) => row[name] ?? null)).changes) > 0
+    return Number(insert.run(...names.map((name) => row[correct[name] ?? name] ?? null)).changes) > 0
   } catch (error) {
     problems.push(`row ${row.id}: ${reason(error)}`)
     return false

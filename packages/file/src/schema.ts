@@ -7,12 +7,20 @@ export const schemaVersion = 1
 /** Which items go first when a limit is reached. */
 export type EvictionPolicy = 'least-recently-stored' | 'least-recently-used' | 'least-frequently-used' | 'none'
 
+/**
+ * Half of SQLite's usual page. A write that hits rows here and there moves a page into the log for each, so half the page is
+ * nearly half the work; below this the rows no longer fit well.
+ */
+export const pageBytes = 2048
+
 /** Values of the column `kind`. A record is an item that the cache keeps for itself: a tag, a lock, a rate limit. */
 export const kinds = { placeholder: 0, value: 1, record: 2 } as const
 
 /**
- * `rank` is what the policy's index is on. It follows `stored_at`, `used_at` or `uses` only when the row is looked at for
- * eviction: see `Culler`.
+ * `rank` is what the policy's index is on, and null for records, which go last. It follows `stored_at`, `used_at` or `uses` only
+ * when the row is looked at for eviction: see `Culler`. `due_at` is what the index of deadlines is on, and follows `expires_at`
+ * in the same way: it is never later than that, and is made right when it is due, or by a trigger when it would be too late. So
+ * storing an item again moves no entry of an index, of which each would be a page of the log.
  *
  * `frame` comes last, so that the columns before it are read without walking its overflow pages. Where it is null, the
  * bytes are in the value file that `file` names. `checksum` covers the key and the frame wherever it is.
@@ -31,15 +39,16 @@ create table item (
   stored_at integer not null,
   used_at integer not null default 0,
   uses integer not null default 0,
-  rank integer not null,
+  rank integer,
   expires_at integer,
+  due_at integer,
   tagged integer not null default 0,
   streamed integer not null default 0,
   checksum integer not null,
   file text,
   frame blob
 );
-create index item_expires_at on item (expires_at) where expires_at is not null;
+create index item_due_at on item (due_at) where due_at is not null;
 create index item_file on item (file) where file is not null;
 
 create table item_tag (
@@ -83,6 +92,10 @@ create trigger item_changed after update of bytes, kind on item
 when new.bytes <> old.bytes or (new.kind > 0) <> (old.kind > 0) begin
   update total set live = live + (new.kind > 0) - (old.kind > 0), bytes = bytes + new.bytes - old.bytes;
 end;
+create trigger item_due_earlier after update of expires_at on item
+when new.expires_at < new.due_at or (new.due_at is null and new.expires_at is not null) begin
+  update item set due_at = new.expires_at where id = new.id;
+end;
 create trigger item_removed after delete on item begin
   update total set entries = entries - 1, live = live - (old.kind > 0), bytes = bytes - old.bytes;
 end;
@@ -112,7 +125,7 @@ end;
 /** What each policy orders by. Only ever grows, as long as the clock does. */
 export const policyColumn: Readonly<Record<EvictionPolicy, string>> = {
   'least-recently-stored': 'stored_at',
-  'least-recently-used': 'used_at',
+  'least-recently-used': 'max(used_at, stored_at)',
   'least-frequently-used': 'uses',
   none: 'id',
 }
@@ -129,8 +142,8 @@ export function createSchema(database: Database, policy: EvictionPolicy): void {
   }
   if (policy === 'none' || storedPolicy(database) === policy) return
   // A rank of another policy says nothing; 0 is lower than what any policy orders by, and is made right when it is met.
-  database.exec('drop index if exists item_rank; update item set rank = 0')
-  database.exec('create index item_rank on item (rank) where kind < 2')
+  database.exec('drop index if exists item_rank; update item set rank = 0 where rank is not null')
+  database.exec('create index item_rank on item (rank) where rank is not null')
   database.prepare('update total set policy = ?').run(policy)
 }
 

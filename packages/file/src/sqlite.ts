@@ -10,6 +10,12 @@ export interface Statement {
   all(...values: SqlValue[]): unknown[]
 }
 
+/** A statement whose rows are arrays, in the order of the columns. */
+export interface RowStatement {
+  get(...values: SqlValue[]): readonly SqlValue[] | undefined
+  all(...values: SqlValue[]): readonly (readonly SqlValue[])[]
+}
+
 /** The part of `node:sqlite` and of better-sqlite3 that is the same in both, and all that this package uses. */
 export interface Database {
   exec(sql: string): unknown
@@ -29,6 +35,35 @@ export interface OpenOptions {
 type Opener = (path: string, options: OpenOptions) => Database
 
 let found: Promise<Opener> | undefined
+
+/** Rows as objects cost a quarter of a read more. `node:sqlite` knows arrays from Node 22.16 on. */
+export function prepareRows(database: Database, sql: string): RowStatement {
+  const statement = database.prepare(sql) as Statement & {
+    setReturnArrays?(yes: boolean): void
+    raw?(yes: boolean): void
+  }
+  if (statement.setReturnArrays !== undefined) statement.setReturnArrays(true)
+  else if (statement.raw !== undefined) statement.raw(true)
+  else return new ObjectRows(statement)
+  return statement as Statement as RowStatement
+}
+
+class ObjectRows implements RowStatement {
+  readonly #statement: Statement
+
+  constructor(statement: Statement) {
+    this.#statement = statement
+  }
+
+  get(...values: SqlValue[]): readonly SqlValue[] | undefined {
+    const row = this.#statement.get(...values)
+    return row === undefined ? undefined : Object.values(row as object)
+  }
+
+  all(...values: SqlValue[]): readonly (readonly SqlValue[])[] {
+    return this.#statement.all(...values).map((row) => Object.values(row as object))
+  }
+}
 
 /**
  * Opens a database file. Without `engine`: the runtime's own SQLite, else better-sqlite3. Rejects with `UNSUPPORTED` where

@@ -7,7 +7,7 @@ import { CacheError } from '@cache/core/backend'
 import { failureKind } from './errors.ts'
 import { type FileSystem, fileSystemOf } from './file-system.ts'
 import type { Settings } from './options.ts'
-import { createSchema, hasSchema, schemaVersion, storedSchemaVersion } from './schema.ts'
+import { createSchema, hasSchema, pageBytes, schemaVersion, storedSchemaVersion } from './schema.ts'
 import { type Database, openDatabase } from './sqlite.ts'
 
 /** The number is the version of the schema. */
@@ -284,8 +284,8 @@ pragma recursive_triggers = on;
 
 function prepareForWriting(database: Database, policy: Settings['policy']): void {
   if (hasSchema(database, policy)) return
-  // Has an effect only before anything is in the file.
-  database.exec('pragma auto_vacuum = incremental')
+  // Have an effect only before anything is in the file.
+  database.exec(`pragma page_size = ${pageBytes}; pragma auto_vacuum = incremental`)
   database.exec('pragma journal_mode = wal')
   database.exec('begin immediate')
   try {

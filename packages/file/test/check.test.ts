@@ -2,6 +2,7 @@ import { mkdir, readFile, truncate, unlink, utimes, writeFile } from 'node:fs/pr
 import { join } from 'node:path'
 import { expect, it } from 'vitest'
 import { FileBackend } from '../src/index.ts'
+import { pageBytes } from '../src/schema.ts'
 import { valueFiles, withIndex } from './file-harness.ts'
 import { item } from './items.ts'
 import { temporaryDirectory } from './temporary-directory.ts'
@@ -71,7 +72,7 @@ it('a page damaged in a way that no read has met yet is found, and fixing moves 
     return (row as { rootpage: number }).rootpage
   })
   const bytes = await readFile(join(dir, name))
-  bytes.fill(0, (page - 1) * 4096, page * 4096)
+  bytes.fill(0, (page - 1) * pageBytes, page * pageBytes)
   await writeFile(join(dir, name), bytes)
   const again = new FileBackend({ dir })
   const found = await again.check()

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { type BackendEvent, cacheErrorCode } from '@cache/core/backend'
 import { expect, it } from 'vitest'
 import { FileBackend } from '../src/index.ts'
+import { pageBytes } from '../src/schema.ts'
 import { valueFiles, withIndex } from './file-harness.ts'
 import { item } from './items.ts'
 import { createRandom, seedOf } from './random.ts'
@@ -137,7 +138,7 @@ it('a damaged page of the index costs its own items: the others are moved to a n
     return (rows as { pageno: number }[]).map((row) => row.pageno)
   })
   const page = pages[Math.floor(pages.length / 2)] as number
-  bytes.fill(0xee, (page - 1) * 4096, page * 4096)
+  bytes.fill(0xee, (page - 1) * pageBytes, page * pageBytes)
   await writeFile(path, bytes)
   const backend = new FileBackend({ dir })
   const events = told(backend)
