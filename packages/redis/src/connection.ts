@@ -44,21 +44,21 @@ export class Connection {
 
   /** Sends a command; on a Cluster to the node of its first key. */
   send(name: string, args: readonly Argument[], options?: SendOptions): Promise<unknown> {
-    return this.#dispatch(new SingleSendCommand(name, args, options), this.client)
+    return this.dispatch(new SingleSendCommand(name, args, options))
   }
 
   /** Sends a command to one of the `masters`. */
   sendTo(master: Redis | undefined, name: string, args: readonly Argument[]): Promise<unknown> {
-    return this.#dispatch(new SingleSendCommand(name, args), master ?? this.client)
+    return this.dispatch(new SingleSendCommand(name, args), master ?? this.client)
   }
 
   async run(call: ScriptCall): Promise<unknown> {
     try {
-      return await this.#dispatch(new ScriptCommand(call), this.client)
+      return await this.dispatch(new ScriptCommand(call))
     } catch (error) {
       // Nothing was carried out: somebody flushed the scripts.
       if (!(error instanceof Error) || !error.message.startsWith('NOSCRIPT')) throw error
-      return await this.#dispatch(new ScriptCommand(call, true), this.client)
+      return await this.dispatch(new ScriptCommand(call, true))
     }
   }
 
@@ -97,7 +97,8 @@ export class Connection {
     await Promise.all(nodes.map(closeStream))
   }
 
-  #dispatch(command: SingleSendCommand, to: RedisClient): Promise<unknown> {
+  /** Sends a command that was made by the caller; on a Cluster to the node of its first key. */
+  dispatch(command: SingleSendCommand, to: RedisClient = this.client): Promise<unknown> {
     const { promise } = command
     if (this.#lost !== undefined && to.status !== 'ready') {
       command.reject(this.#lost)

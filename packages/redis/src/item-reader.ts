@@ -1,11 +1,12 @@
 import { CacheError, type Item } from '@cache/core/backend'
 import type { Connection } from './connection.ts'
 import { redisError } from './errors.ts'
+import { ReadCommand } from './read-command.ts'
 import { counterScript } from './scripts.ts'
 import { allOrFailure } from './settle.ts'
 import type { StoredItems } from './stored-items.ts'
 import type { StoredKeys } from './stored-keys.ts'
-import { TickReads, type WaitingRead } from './tick-reads.ts'
+import { type GatheredReads, TickReads, type WaitingRead } from './tick-reads.ts'
 
 export interface ItemReaderOptions {
   readonly connection: Connection
@@ -15,6 +16,8 @@ export interface ItemReaderOptions {
   readonly failure: (error: unknown, key: string) => CacheError
   /** Told of what was read as a miss and should not have been one. */
   readonly tell: (error: CacheError) => void
+  /** Called before reads leave in the middle of a tick: what was set before them goes first. */
+  readonly beforeEarly: () => void
 }
 
 /** Reads items: those of one tick together. */
@@ -26,13 +29,16 @@ export class ItemReader {
   readonly #tell: (error: CacheError) => void
   readonly #tick: TickReads
 
-  constructor({ connection, keys, items, failure, tell }: ItemReaderOptions) {
+  constructor({ connection, keys, items, failure, tell, beforeEarly }: ItemReaderOptions) {
     this.#connection = connection
     this.#keys = keys
     this.#items = items
     this.#failure = failure
     this.#tell = tell
-    this.#tick = new TickReads((reads) => this.#send(reads))
+    this.#tick = new TickReads((reads, isEarly) => {
+      if (isEarly) beforeEarly()
+      this.#send(reads, isEarly)
+    })
   }
 
   /** Answers after the next `flush`. Other methods reject with the client's own errors. */
@@ -67,72 +73,83 @@ export class ItemReader {
     return this.#items.isCounter(bytes) ? await this.#counter(key) : this.#decode(key, bytes)
   }
 
-  #send(reads: WaitingRead[]): void {
+  #send({ keys, waiting }: GatheredReads, atOnce: boolean): void {
     // Keys of a Cluster lie in slots of their own, which one command must not mix.
-    if (reads.length === 1 || this.#connection.isCluster) {
-      for (const read of reads) this.#sendOne(read)
+    if (keys.length === 1 || this.#connection.isCluster) {
+      for (let index = 0; index < keys.length; index++) {
+        this.#sendOne(keys[index] as string, waiting[index] as WaitingRead)
+      }
       return
     }
-    const keys = reads.map((read) => this.#keys.stored(read.key))
-    this.#connection.send('mget', keys).then(
-      (reply) => this.#answerAll(reads, reply as (Buffer | null)[]),
+    this.#ask(keys, atOnce).then(
+      (reply) => this.#answerAll(keys, waiting, reply as (Buffer | null)[]),
       (error: unknown) => {
-        for (const read of reads) this.#reject(read, error)
+        for (let index = 0; index < keys.length; index++) {
+          this.#reject(keys[index] as string, waiting[index] as WaitingRead, error)
+        }
       },
     )
   }
 
-  #sendOne(read: WaitingRead): void {
-    this.#connection.send('get', [this.#keys.stored(read.key)], { atOnce: !this.#connection.isCluster }).then(
-      (bytes) => this.#answer(read, bytes as Buffer | null),
+  #sendOne(key: string, read: WaitingRead): void {
+    this.#ask([key], !this.#connection.isCluster).then(
+      (bytes) => this.#answer(key, read, bytes as Buffer | null),
       (error: unknown) => {
-        if (this.#isForeign(error, read.key)) this.#answer(read, null)
-        else this.#reject(read, error)
+        if (this.#isForeign(error, key)) this.#answer(key, read, null)
+        else this.#reject(key, read, error)
       },
     )
   }
 
-  #answerAll(reads: readonly WaitingRead[], reply: readonly (Buffer | null)[]): void {
+  #ask(keys: readonly string[], atOnce: boolean): Promise<unknown> {
+    return this.#connection.dispatch(new ReadCommand(keys, this.#keys, { atOnce }))
+  }
+
+  #answerAll(keys: readonly string[], waiting: readonly WaitingRead[], reply: readonly (Buffer | null)[]): void {
     let bytes = 0
-    for (let index = 0; index < reads.length; index++) {
+    for (let index = 0; index < keys.length; index++) {
       const found = reply[index] ?? null
       if (found !== null) bytes += found.length
-      this.#answer(reads[index] as WaitingRead, found)
+      this.#answer(keys[index] as string, waiting[index] as WaitingRead, found)
     }
-    this.#tick.learn(bytes, reads.length)
+    this.#tick.learn(bytes, keys.length)
   }
 
   /** Each caller gets an item of its own: what it does to the value must not reach another. */
-  #answer(first: WaitingRead, bytes: Buffer | null): void {
+  #answer(key: string, first: WaitingRead, bytes: Buffer | null): void {
     for (let read: WaitingRead | undefined = first; read !== undefined; read = read.next) {
       if (bytes === null) read.resolve(undefined)
-      else if (this.#items.isCounter(bytes)) this.#answerCounter(read)
-      else read.resolve(this.#decode(read.key, bytes))
+      else if (this.#items.isCounter(bytes)) this.#answerCounter(key, read)
+      else read.resolve(this.#decode(key, bytes))
     }
   }
 
-  #answerCounter(read: WaitingRead): void {
-    this.#counter(read.key).then(read.resolve, (error: unknown) => read.reject(this.#failure(error, read.key)))
+  #answerCounter(key: string, read: WaitingRead): void {
+    this.#counter(key).then(read.resolve, (error: unknown) => read.reject(this.#failure(error, key)))
   }
 
-  #reject(first: WaitingRead, error: unknown): void {
+  #reject(key: string, first: WaitingRead, error: unknown): void {
     for (let read: WaitingRead | undefined = first; read !== undefined; read = read.next) {
-      read.reject(this.#failure(error, read.key))
+      read.reject(this.#failure(error, key))
     }
   }
 
   async #fetch(keys: readonly string[]): Promise<(Buffer | null)[]> {
     const most = this.#tick.mostKeys
-    const parts: Promise<unknown>[] = []
+    const parts: Promise<(Buffer | null)[]>[] = []
     for (let start = 0; start < keys.length; start += most) {
-      const part = keys.slice(start, start + most).map((key) => this.#keys.stored(key))
-      parts.push(this.#connection.send('mget', part))
+      parts.push(this.#fetchPart(keys.slice(start, start + most)))
     }
-    const found = (await allOrFailure(parts)).flat() as (Buffer | null)[]
+    const found = (await allOrFailure(parts)).flat()
     let bytes = 0
     for (const one of found) bytes += one?.length ?? 0
     this.#tick.learn(bytes, found.length)
     return found
+  }
+
+  async #fetchPart(keys: readonly string[]): Promise<(Buffer | null)[]> {
+    if (keys.length === 1) return [await this.#fetchOne(keys[0] as string)]
+    return (await this.#ask(keys, false)) as (Buffer | null)[]
   }
 
   async #fetchEach(keys: readonly string[]): Promise<(Buffer | null)[]> {
@@ -141,7 +158,7 @@ export class ItemReader {
 
   async #fetchOne(key: string): Promise<Buffer | null> {
     try {
-      return (await this.#connection.send('get', [this.#keys.stored(key)])) as Buffer | null
+      return (await this.#ask([key], false)) as Buffer | null
     } catch (error) {
       if (this.#isForeign(error, key)) return null
       throw error

@@ -57,6 +57,7 @@ export class RedisBackend implements CacheBackend {
       items,
       failure: (error, key) => this.#failure(error, 'get', key),
       tell,
+      beforeEarly: () => this.#writer.flush(),
     })
     this.#writer = new ItemWriter({
       connection: this.#connection,

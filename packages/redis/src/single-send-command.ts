@@ -66,6 +66,11 @@ export class SingleSendCommand extends Command {
     if (this.#options.atOnce !== true) holdForTick(connection)
     this.#options.onWrite?.(this.args)
     this.prepareFor(connection)
+    return this.bytes()
+  }
+
+  /** The command as it goes to the server. */
+  protected bytes(): string | Buffer {
     return writeCommand(this.name, this.args)
   }
 

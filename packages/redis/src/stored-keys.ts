@@ -1,5 +1,19 @@
 import { isWellFormed } from './well-formed.ts'
 
+const zero = 48
+/** Dollar sign, length and both line ends of an argument, and then some. */
+const argumentBytes = 32
+
+/** Commands are put together here and copied once their length is known. */
+let scratch = Buffer.allocUnsafeSlow(64 * 1024)
+
+function makeRoom(at: number, bytes: number): void {
+  if (at + bytes <= scratch.length) return
+  const larger = Buffer.allocUnsafeSlow((at + bytes) * 2)
+  scratch.copy(larger, 0, 0, at)
+  scratch = larger
+}
+
 /**
  * How keys of the cache become keys of Redis, which are bytes, and keys again.
  *
@@ -10,16 +24,56 @@ import { isWellFormed } from './well-formed.ts'
 export class StoredKeys {
   readonly prefix: string
   readonly #prefixBytes: Buffer
+  readonly #isPlain: boolean
 
   constructor(prefix: string) {
     this.prefix = prefix
     this.#prefixBytes = encode(prefix)
+    this.#isPlain = this.#prefixBytes.length === prefix.length
   }
 
   /** What ioredis is given: a string where UTF-8 says it all, else bytes. */
   stored(key: string): string | Buffer {
     const whole = this.prefix + key
     return isWellFormed(whole) ? whole : encode(whole)
+  }
+
+  /** A command of nothing but keys, as Redis reads it. */
+  command(name: string, keys: readonly string[]): Buffer {
+    let at = scratch.write(`*${keys.length + 1}\r\n$${name.length}\r\n${name}\r\n`, 0, 'latin1')
+    for (const key of keys) at = this.#write(key, at)
+    const bytes = Buffer.allocUnsafe(at)
+    scratch.copy(bytes, 0, 0, at)
+    return bytes
+  }
+
+  /** Writes one argument into `scratch` and returns where the next begins. */
+  #write(key: string, at: number): number {
+    const prefix = this.#prefixBytes
+    const length = prefix.length + key.length
+    makeRoom(at, prefix.length + key.length * 3 + argumentBytes)
+    if (!this.#isPlain || length > 99 || length < 10) return this.#writeAny(key, at)
+    // All keys of ASCII, as nearly all are: as many bytes as characters.
+    scratch[at] = 36
+    scratch[at + 1] = zero + Math.floor(length / 10)
+    scratch[at + 2] = zero + (length % 10)
+    scratch[at + 3] = 13
+    scratch[at + 4] = 10
+    let end = at + 5
+    for (let index = 0; index < prefix.length; index++) scratch[end++] = prefix[index] as number
+    const written = scratch.write(key, end)
+    if (written !== key.length) return this.#writeAny(key, at)
+    end += written
+    scratch[end] = 13
+    scratch[end + 1] = 10
+    return end + 2
+  }
+
+  #writeAny(key: string, at: number): number {
+    const stored = encode(this.prefix + key)
+    let end = at + scratch.write(`$${stored.length}\r\n`, at, 'latin1')
+    end += stored.copy(scratch, end)
+    return end + scratch.write('\r\n', end, 'latin1')
   }
 
   /** The key of the cache, or `undefined` for a key of Redis that lacks the prefix. */

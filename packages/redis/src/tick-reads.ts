@@ -4,14 +4,29 @@ import type { Item } from '@cache/core/backend'
 const mostKeys = 512
 /** Bytes that one reply should not exceed, judged by the replies so far. */
 const mostBytes = 1024 * 1024
+/**
+ * So many keys of one tick leave before it is over, then twice as many, and so on: the server works on these while this
+ * process gathers the next (docs/decisions/0024).
+ */
+const sentEarly = 50
+/** Keys whose last request is remembered. */
+const mostRemembered = 4096
+
+type Resolve = (item: Item | undefined) => void
+type Reject = (error: unknown) => void
 
 /** One caller that waits for a key. */
 export interface WaitingRead {
-  readonly key: string
-  readonly resolve: (item: Item | undefined) => void
-  readonly reject: (error: unknown) => void
+  readonly resolve: Resolve
+  readonly reject: Reject
   /** The next caller that waits for the same key: each gets an item of its own to do with as it likes. */
   next: WaitingRead | undefined
+}
+
+/** Reads that leave together: a caller, or several, for each key. */
+export interface GatheredReads {
+  readonly keys: readonly string[]
+  readonly waiting: readonly WaitingRead[]
 }
 
 /**
@@ -19,39 +34,40 @@ export interface WaitingRead {
  * client exceeds that of a key many times over.
  */
 export class TickReads {
-  readonly #send: (reads: WaitingRead[]) => void
-  #reads: WaitingRead[] = []
-  #byKey = new Map<string, WaitingRead>()
+  readonly #send: (reads: GatheredReads, atOnce: boolean) => void
+  #keys: string[] = []
+  #waiting: WaitingRead[] = []
+  /**
+   * When each key was last asked for, counting all requests. One map for all ticks, because making one costs more than
+   * looking into it.
+   */
+  #asked = new Map<string, number>()
+  /** The count of the first request that still waits. */
+  #first = 0
+  #early = sentEarly
   #averageBytes = 256
 
-  constructor(send: (reads: WaitingRead[]) => void) {
+  constructor(send: (reads: GatheredReads, atOnce: boolean) => void) {
     this.#send = send
   }
 
   add(key: string): Promise<Item | undefined> {
-    return new Promise((resolve, reject) => {
-      const read: WaitingRead = { key, resolve, reject, next: undefined }
-      const first = this.#byKey.get(key)
-      if (first !== undefined) {
-        read.next = first.next
-        first.next = read
-        return
-      }
-      this.#byKey.set(key, read)
-      this.#reads.push(read)
-    })
+    const promise = new Promise<Item | undefined>(capture)
+    const read: WaitingRead = { resolve: captured.resolve, reject: captured.reject, next: undefined }
+    const asked = this.#asked.get(key)
+    const first = asked === undefined || asked < this.#first ? undefined : this.#waiting[asked - this.#first]
+    if (first === undefined) this.#append(key, read)
+    else {
+      read.next = first.next
+      first.next = read
+    }
+    return promise
   }
 
   /** Sends what waits. */
   flush(): void {
-    const reads = this.#reads
-    if (reads.length === 0) return
-    this.#reads = []
-    this.#byKey = new Map()
-    const most = this.mostKeys
-    for (let start = 0; start < reads.length; start += most) {
-      this.#send(reads.length <= most ? reads : reads.slice(start, start + most))
-    }
+    this.#early = sentEarly
+    if (this.#keys.length > 0) this.#sendAll(false)
   }
 
   /** How many keys one command may ask for. */
@@ -63,4 +79,38 @@ export class TickReads {
   learn(bytes: number, values: number): void {
     if (values > 0) this.#averageBytes += (bytes / values - this.#averageBytes) / 8
   }
+
+  #append(key: string, read: WaitingRead): void {
+    this.#asked.set(key, this.#first + this.#keys.length)
+    this.#waiting.push(read)
+    if (this.#keys.push(key) < this.#early) return
+    this.#early *= 2
+    this.#sendAll(true)
+  }
+
+  #sendAll(atOnce: boolean): void {
+    const keys = this.#keys
+    const waiting = this.#waiting
+    this.#keys = []
+    this.#waiting = []
+    this.#first += keys.length
+    if (this.#asked.size > mostRemembered) this.#asked = new Map()
+    const most = this.mostKeys
+    if (keys.length <= most) {
+      this.#send({ keys, waiting }, atOnce)
+      return
+    }
+    for (let start = 0; start < keys.length; start += most) {
+      const end = start + most
+      this.#send({ keys: keys.slice(start, end), waiting: waiting.slice(start, end) }, atOnce)
+    }
+  }
+}
+
+const captured: { resolve: Resolve; reject: Reject } = { resolve: () => {}, reject: () => {} }
+
+/** One function for all promises, which run it at once: a closure for each is what most of a get would cost. */
+function capture(resolve: Resolve, reject: Reject): void {
+  captured.resolve = resolve
+  captured.reject = reject
 }
