@@ -1,6 +1,7 @@
 import pg from 'pg'
 import { deadline } from './deadline.ts'
 import { timeoutError } from './errors.ts'
+import { type RowConnection, readRawRows } from './row-reader.ts'
 import { quoteLiteral } from './statement.ts'
 
 /** What a client of our own is given besides the options of `pg`. */
@@ -15,6 +16,8 @@ export interface GracefulClientOptions {
 export interface GracefulClient extends pg.Client {
   /** Whether the session behind the connection is ours alone, so that settings and prepared statements stay in it. */
   readonly isExclusive: boolean
+  /** Whether rows are handed over as `RawRow`. */
+  readonly givesRawRows: boolean
 }
 
 type ConnectCallback = (error: Error | null | undefined, client?: pg.Client) => void
@@ -27,6 +30,7 @@ export function gracefulClient(options: GracefulClientOptions): new (config?: pg
   const { connectTimeout, settings } = options
   return class extends pg.Client implements GracefulClient {
     isExclusive = false
+    readonly givesRawRows: boolean = readRawRows(this.connection as unknown as RowConnection)
 
     override connect(): Promise<pg.Client>
     override connect(callback: ConnectCallback): void

@@ -6,7 +6,8 @@ import { quoteLiteral, statement } from './statement.ts'
 async function currentVersion(run: Run, table: string, timeout: number): Promise<number> {
   const select = statement(`select obj_description(to_regclass(${quoteLiteral(table)}), 'pg_class')`)
   const [row] = await run(select, [], 'migrate', timeout)
-  return versionOfComment(row?.[0] ?? null)
+  const comment = row?.[0]
+  return versionOfComment(typeof comment === 'string' ? comment : null)
 }
 
 /** How much longer than any other statement one of a migration may take: it is done once, and all wait for it. */

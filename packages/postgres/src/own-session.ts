@@ -126,9 +126,12 @@ export class OwnSession implements Session {
       }
       this.#put(connection)
     }
+    const { client } = connection
     const { statement, values } = job
-    if (this.#prepare) connection.client.query(new PreparedQuery(statement, values, done) as unknown as Submittable)
-    else sendQuery(connection.client, statement, values, false, done)
+    if (this.#prepare) {
+      const best = client.givesRawRows ? (statement.raw ?? statement) : statement
+      client.query(new PreparedQuery(best, values, done) as unknown as Submittable)
+    } else sendQuery(client, statement, values, false, done)
   }
 
   /** Gives a connection with room its next statement, or lays it ready. */

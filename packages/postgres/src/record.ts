@@ -73,9 +73,9 @@ export function keyOfRow(row: Row): string {
   return row[0] as string
 }
 
-/** The bytes that the server sent in hexadecimal. */
-export function bytesOf(text: string | null | undefined): Buffer {
-  return Buffer.from(text ?? '', 'hex')
+/** The bytes that the server sent, as they are or in hexadecimal. */
+export function bytesOf(column: Row[number] | undefined): Buffer {
+  return Buffer.isBuffer(column) ? column : Buffer.from(column ?? '', 'hex')
 }
 
 /** The item of a row of `getOne`, `getMany` or `raw`. `undefined`, and told to `damaged`, when its bytes cannot be read. */
@@ -91,7 +91,7 @@ export function toItem(
     const counter = row[2]
     // SQL has counted in columns of its own; the bytes keep what the counter began with.
     if (counter === null || counter === undefined || !isClearNumber(bytes)) return item
-    const [number, version] = counter.split(' ')
+    const [number, version] = (counter as string).split(' ')
     const value = Number(number)
     if (!Number.isSafeInteger(value)) throw new CacheError('DAMAGED', `the number ${number} is not exact`, { key })
     return { ...item, value, version: version ?? item.version }

@@ -1,7 +1,7 @@
 import type { Statement } from './statement.ts'
 
-/** A row as the server sent it: texts in the order of the columns. */
-export type Row = readonly (string | null)[]
+/** A row as the server sent it: texts in the order of the columns. Bytes are hexadecimal, or bytes where the session can. */
+export type Row = readonly (string | Buffer | null)[]
 
 export type Parameter = string | number | boolean | null | Buffer
 

@@ -4,6 +4,13 @@ import { createHash } from 'node:crypto'
 export interface Statement {
   readonly name: string
   readonly text: string
+  /** The same for connections that can hand over bytes. */
+  readonly raw?: RawStatement
+}
+
+/** A statement whose columns come in PostgreSQL's binary form: for texts that is the text, and one column is bytes. */
+export interface RawStatement extends Statement {
+  readonly bytesColumn: number
 }
 
 /**
@@ -13,6 +20,12 @@ export interface Statement {
 export function statement(text: string): Statement {
   const squeezed = text.replace(/\s+/g, ' ').trim()
   return { name: `cache_${createHash('sha256').update(squeezed).digest('hex').slice(0, 24)}`, text: squeezed }
+}
+
+/** A statement that returns bytes as its column `bytesColumn`: in hexadecimal, and as they are where they can be read so. */
+export function bytesStatement(bytesColumn: number, bytes: string, text: (column: string) => string): Statement {
+  const raw = { ...statement(text(bytes)), bytesColumn }
+  return { ...statement(text(`encode(${bytes}, 'hex')`)), raw }
 }
 
 /** An SQL identifier in double quotes: whatever it holds stays a name. */

@@ -1,4 +1,4 @@
-import { quoteLiteral, type Statement, statement } from './statement.ts'
+import { bytesStatement, quoteLiteral, type Statement, statement } from './statement.ts'
 
 /**
  * Every SQL text that the backend runs on its table. Every column comes as text, whatever parsers of types an application
@@ -95,12 +95,20 @@ function keys(table: string, isRoot: boolean): Statement {
  */
 export function statementsFor(table: string, isRoot: boolean): Statements {
   // A counter's number and version in one column, which is null for all other items: columns cost.
-  const columns = "coalesce(t.long_key, t.key), encode(t.value, 'hex'), t.number || ' ' || t.version"
+  const columns = (value: string): string => `coalesce(t.long_key, t.key), ${value}, t.number || ' ' || t.version`
   return {
-    getOne: statement(`select ${columns} from ${table} t where t.key = $2 and ${live}`),
+    getOne: bytesStatement(
+      1,
+      't.value',
+      (value) => `select ${columns(value)} from ${table} t where t.key = $2 and ${live}`,
+    ),
 
     // A subquery hides the array's length, so that the planner takes one plan for all lengths and keeps it.
-    getMany: statement(`select ${columns} from ${table} t where t.key = any ((select $2::text[])::text[]) and ${live}`),
+    getMany: bytesStatement(
+      1,
+      't.value',
+      (value) => `select ${columns(value)} from ${table} t where t.key = any ((select $2::text[])::text[]) and ${live}`,
+    ),
 
     put: statement(`insert into ${table} as t (${rowColumns}) ${newRows} on conflict (key) do update set ${overwrite}`),
 
@@ -155,20 +163,27 @@ export function statementsFor(table: string, isRoot: boolean): Statements {
     release: statement(`delete from ${table} t where t.key = any ((select $1::text[])::text[])`),
 
     // What counts as absent starts from 0 with its own deadline; a row that is refused is not returned.
-    increment: statement(`insert into ${table} as t (${rowColumns}) ${newRows}
+    increment: bytesStatement(
+      2,
+      't.value',
+      (value) => `insert into ${table} as t (${rowColumns}) ${newRows}
       on conflict (key) do update set long_key = excluded.long_key, version = excluded.version,
         number = case when ${absent} or t.placeholder then excluded.number else t.number + excluded.number end,
         value = case when ${absent} or t.placeholder then excluded.value else t.value end,
         expires_at = case when ${absent} or t.placeholder then excluded.expires_at else t.expires_at end,
         placeholder = false, written_at = excluded.written_at
       where ${absent} or t.placeholder or (t.number + excluded.number between -${most} and ${most})
-      returning t.key, t.number::text, encode(t.value, 'hex')`),
+      returning t.key, t.number::text, ${value}`,
+    ),
 
     clear: clear(table, isRoot),
     keys: keys(table, isRoot),
 
-    raw: statement(`select ${columns}, t.version, t.number::text from ${table} t
-      where t.key = $2 and ${live}`),
+    raw: bytesStatement(
+      1,
+      't.value',
+      (value) => `select ${columns(value)}, t.version, t.number::text from ${table} t where t.key = $2 and ${live}`,
+    ),
 
     // `$10` and `$11` are the version and the bytes that could not be read.
     replaceDamaged: statement(`with r as (select * from ${rows} where ${lockTimeout('$2')})
