@@ -4,16 +4,16 @@ import type { LoadSettings } from './cache-options.ts'
 import type { Context } from './context.ts'
 import { Flight } from './flights.ts'
 import { checkGetOrSetOptions, type GetOrSetOptions } from './get-or-set-options.ts'
-import { freshUntil, isAlive, isFresh, lifetime } from './lifetime.ts'
+import { freshUntil, isAlive, lifetime } from './lifetime.ts'
 import type { Loader } from './load-context.ts'
 import { type BatchPart, type Call, LoadRuns } from './load-runs.ts'
-import { runAsync } from './operation.ts'
 import type { Found, Scope } from './scope.ts'
 import { tagRecord } from './tags.ts'
 import { aborted, type Patience, tooSlow, waitFor } from './waiting.ts'
 import { checkFunction } from './write-options.ts'
 
 const nothing: Found = { raw: undefined, usable: undefined }
+const noTags: readonly string[] = []
 
 /**
  * `getOrSet`: a look-up and, where it is needed, a load, both shared by all callers of a key. Stale values are served while a
@@ -30,13 +30,12 @@ export class Loading {
     this.#runs = new LoadRuns(scope)
   }
 
-  async getOrSet(
-    key: string,
-    loader: Loader<unknown>,
-    options: GetOrSetOptions = {},
-    part?: BatchPart,
-  ): Promise<unknown> {
-    return await this.#take(this.#checkedCall(key, loader, options, part))
+  getOrSet(key: string, loader: Loader<unknown>, options: GetOrSetOptions = {}, part?: BatchPart): Promise<unknown> {
+    try {
+      return this.#take(this.#checkedCall(key, loader, options, part))
+    } catch (error) {
+      return Promise.reject(error)
+    }
   }
 
   /** Starts a load behind a value that is still fresh, unless one runs; for hits that were answered without waiting. */
@@ -79,19 +78,20 @@ export class Loading {
     return { key, stored, loader, options, settings, life, part }
   }
 
-  async #take(call: Call): Promise<unknown> {
+  #take(call: Call): Promise<unknown> {
     const running = this.#context.share.flights.get(call.stored)
-    if (running !== undefined && this.#context.now() <= running.heldUntil) return await this.#follow(running, call)
+    if (running !== undefined && this.#context.now() <= running.heldUntil) return this.#follow(running, call)
     // A load that never ends does not hold its key for ever (RACES R22).
     if (running !== undefined) {
       const message = 'getOrSet: the load took too long'
       this.#abandon(running, new CacheError('LOAD_TIMEOUT', message, { operation: 'getOrSet', key: call.key }))
     }
-    return await this.#lead(call)
+    return this.#lead(call)
   }
 
   #newFlight(call: Call): Flight {
-    const records = [...new Set(call.options.tags ?? [])].map((tag) => tagRecord(this.#scope.path, tag))
+    const { tags } = call.options
+    const records = tags === undefined ? noTags : [...new Set(tags)].map((tag) => tagRecord(this.#scope.path, tag))
     const flight = new Flight(call.stored, records, this.#context.now(), call.settings.timeout)
     this.#context.share.flights.add(flight)
     this.#context.running.add(flight)
@@ -108,11 +108,11 @@ export class Loading {
     flight.abort(reason)
   }
 
-  async #lead(call: Call): Promise<unknown> {
+  #lead(call: Call): Promise<unknown> {
     const flight = this.#newFlight(call)
     const looked = this.#look(flight, call)
     flight.looked = looked
-    return await this.#serve(flight, call, await this.#patiently(flight, call, looked))
+    return this.#patiently(flight, call, looked).then((found) => this.#serve(flight, call, found))
   }
 
   async #follow(flight: Flight, call: Call): Promise<unknown> {
@@ -126,9 +126,7 @@ export class Loading {
     }
     // What was served behind may have been invalidated since: newcomers look for themselves, and share only the load. They
     // count as waiting meanwhile, or the load would end when the others leave (RACES R24).
-    const looking = (): Promise<Found> =>
-      runAsync(this.#scope.lookupOrMiss(call.stored, 'getOrSet', call.settings.readFailure))
-    const found = flight.stale === undefined ? nothing : await this.#patiently(flight, call, looking())
+    const found = flight.stale === undefined ? nothing : await this.#patiently(flight, call, this.#found(call))
     return await this.#serve(flight, call, found)
   }
 
@@ -136,8 +134,7 @@ export class Loading {
   async #look(flight: Flight, call: Call): Promise<Found> {
     let found = nothing
     try {
-      found = await (call.part?.found ??
-        runAsync(this.#scope.lookupOrMiss(call.stored, 'getOrSet', call.settings.readFailure)))
+      found = await (call.part?.found ?? this.#found(call))
       // Not where all callers have left by their signals.
       if (!flight.aborted) this.#startWhereNeeded(flight, call, found)
       return found
@@ -147,6 +144,10 @@ export class Loading {
         call.part?.decided()
       }
     }
+  }
+
+  #found(call: Call): Promise<Found> {
+    return this.#scope.found(call.stored, 'getOrSet', call.settings.readFailure)
   }
 
   #startWhereNeeded(flight: Flight, call: Call, found: Found): void {
@@ -166,20 +167,19 @@ export class Loading {
   }
 
   /** What one caller gets from what was found and the load that runs, counted as one hit or one miss. */
-  async #serve(flight: Flight, call: Call, found: Found | typeof tooSlow): Promise<unknown> {
+  #serve(flight: Flight, call: Call, found: Found | typeof tooSlow): Promise<unknown> | unknown {
     if (found === tooSlow) {
       this.#scope.countMiss(call.key)
       throw this.#timedOut(call)
     }
     const item = found.usable
     const { load } = flight
-    const now = this.#context.now()
-    if (item !== undefined && isFresh(item, now) && !(call.options.forceRefresh === true && load !== undefined))
+    if (item !== undefined && this.#context.isFresh(item) && !(call.options.forceRefresh === true && load !== undefined))
       return this.#hit(call, item)
     if (load === undefined)
       return item === undefined ? this.#missed(call, flight, undefined) : this.#stale(call, item, 'loadFailed')
-    if (item === undefined) return await this.#missed(call, flight, load)
-    return await this.#stalely(flight, call, item, load)
+    if (item === undefined) return this.#missed(call, flight, load)
+    return this.#stalely(flight, call, item, load)
   }
 
   async #missed(call: Call, flight: Flight, load: Promise<unknown> | undefined): Promise<unknown> {

@@ -1,6 +1,6 @@
 import type { Item } from '../protocol/item.ts'
 import { freshUntil, isFresh } from './lifetime.ts'
-import { type Operation, runAsync } from './operation.ts'
+import type { Operation } from './operation.ts'
 import type { ReadFailure, Scope } from './scope.ts'
 
 /** What reads items and changes none. */
@@ -18,32 +18,20 @@ export class Reads {
     return this.#served(key, usable, stale)
   }
 
-  /**
-   * `get` from a store that has to be waited for: a hit as most are goes straight to the caller. The detour of the operations
-   * makes several promises more for each call, and is for tags alone.
-   */
-  async getLater(key: string, stored: string, failure: ReadFailure): Promise<unknown> {
+  /** `get` from a store that has to be waited for, without the detour of the operations. */
+  getLater(key: string, stored: string, failure: ReadFailure): Promise<unknown> {
     const { context } = this.#scope
     context.begin()
-    try {
-      const raw = await this.#fetched(stored, failure)
-      if (raw?.tags === undefined) return this.#served(key, raw?.value === undefined ? undefined : raw, false)
-      const { usable } = await runAsync(this.#scope.judgeOrMiss(raw, stored, 'get', failure))
-      return this.#served(key, usable, false)
-    } finally {
-      context.end()
-    }
-  }
-
-  async #fetched(stored: string, failure: ReadFailure): Promise<Item | undefined> {
-    const { context } = this.#scope
-    try {
-      return await context.store.get(stored)
-    } catch (error) {
-      const told = context.failed(error, 'get', stored)
-      if (failure === 'reject') throw told
-      return undefined
-    }
+    return this.#scope.found(stored, 'get', failure).then(
+      ({ usable }) => {
+        context.end()
+        return this.#served(key, usable, false)
+      },
+      (error) => {
+        context.end()
+        throw error
+      },
+    )
   }
 
   /** The value of what was found, counted as a hit or a miss. */

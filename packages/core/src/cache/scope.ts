@@ -8,8 +8,8 @@ import type { Context } from './context.ts'
 import type { CacheEventName, CacheEvents, Told } from './events.ts'
 import type { Flight } from './flights.ts'
 import { hasLife, type Instants, instants, jittered, type Lifetime, lifetime } from './lifetime.ts'
-import { answer, answers, isPromise, type MaybePromise, type Operation } from './operation.ts'
-import { deleteAll } from './store.ts'
+import { answer, answers, isPromise, type MaybePromise, type Operation, runAsync } from './operation.ts'
+import { deleteAll, type Store } from './store.ts'
 import { type TagVersions, tagRecord } from './tags.ts'
 import { checkKey, checkKeys, checkValue, checkWriteOptions, type WriteOptions } from './write-options.ts'
 import type { WriterEntry } from './writer.ts'
@@ -129,8 +129,26 @@ export class Scope {
     }
   }
 
+  /**
+   * `lookupOrMiss` of a store that has to be waited for. Without tags it makes two promises; the operation would make several
+   * more for each call, and is the path of every hit in a far store.
+   */
+  found(stored: string, operation: string, failure: ReadFailure): Promise<Found> {
+    return asked(this.context.store, stored).then(
+      (raw) => {
+        if (raw?.tags !== undefined) return runAsync(this.#judgeOrMiss(raw, stored, operation, failure))
+        return { raw, usable: raw?.value === undefined ? undefined : raw }
+      },
+      (error) => {
+        const told = this.context.failed(error, operation, stored)
+        if (failure === 'reject') throw told
+        return nothing
+      },
+    )
+  }
+
   /** `lookupOrMiss` from the store's answer on. */
-  *judgeOrMiss(raw: Item | undefined, stored: string, operation: string, failure: ReadFailure): Operation<Found> {
+  *#judgeOrMiss(raw: Item | undefined, stored: string, operation: string, failure: ReadFailure): Operation<Found> {
     try {
       return yield* this.context.guard(operation, stored, this.#judge(raw))
     } catch (error) {
@@ -343,5 +361,13 @@ export class Scope {
       if (failure === 'reject') throw error
       return {}
     }
+  }
+}
+
+function asked(store: Store, key: string): Promise<Item | undefined> {
+  try {
+    return Promise.resolve(store.get(key))
+  } catch (error) {
+    return Promise.reject(error)
   }
 }
