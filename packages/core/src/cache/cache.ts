@@ -123,6 +123,8 @@ export class Cache<Value = unknown> {
       if (options?.forceRefresh !== true && options?.signal === undefined)
         return settle(() => this.#renewedBehind(key, loader, options ?? {}, item)) as Promise<T>
     }
+    const stored = typeof loader === 'function' && this.#asksOnlyLater(options) ? this.#hits.farKey(key) : undefined
+    if (stored !== undefined) return this.#loading.getOrSetLater(key, stored, loader, options) as Promise<T>
     return traceGet(key, 'getOrSet', () => this.#loading.getOrSet(key, loader, options)) as Promise<T>
   }
 
@@ -359,6 +361,16 @@ export class Cache<Value = unknown> {
     )
   }
 
+  #asksOnlyLater(options: GetOrSetOptions | undefined): boolean {
+    if (options === undefined) return this.#neverRenews
+    return (
+      options !== null &&
+      this.#asksNothing(options) &&
+      options.readFailure === undefined &&
+      options.timeout === undefined
+    )
+  }
+
   /** Serves a fresh item to a call that may want it renewed. */
   #renewedBehind(key: string, loader: Loader<unknown>, options: GetOrSetOptions, item: Item): Promise<unknown> {
     const { load } = this.#context.settings
@@ -373,7 +385,7 @@ export class Cache<Value = unknown> {
   async #get(key: string, options: ReadOptions = {}): Promise<unknown> {
     const { failure, stale } = this.#readOptions(options, 'get')
     const recorder = this.#recorder
-    if ((recorder.hits & 63) !== 0) return await this.#context.run(this.#reads.get(key, 'get', failure, stale))
+    if (!recorder.samples) return await this.#context.run(this.#reads.get(key, 'get', failure, stale))
     const started = performance.now()
     const value = await this.#context.run(this.#reads.get(key, 'get', failure, stale))
     recorder.gotSince(started)

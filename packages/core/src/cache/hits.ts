@@ -47,9 +47,9 @@ export class Hits {
     return this.#context.isFresh(item) ? item : undefined
   }
 
-  /** `find` for `get`: one in 64 is timed, because reading the clock costs more than a hit in memory. */
+  /** `find` for `get`, timed now and then. */
   sampled(key: string): Item | undefined {
-    return (this.#recorder.hits & 63) === 0 ? this.#timed(key) : this.find(key)
+    return this.#recorder.samples ? this.#timed(key) : this.find(key)
   }
 
   count(key: string): void {
@@ -57,10 +57,10 @@ export class Hits {
     if (this.#listeners.hit) this.#scope.tell('hit', { key, stale: false })
   }
 
-  /** The backend's key, where a `get` has to wait for the store and there is nothing to check, time or trace. */
+  /** The backend's key, where the store has to be waited for and there is nothing to check or trace. */
   farKey(key: string): string | undefined {
-    if (this.#reader !== undefined || !this.#plainKeys || typeof key !== 'string') return undefined
-    if (key.charCodeAt(0) === markerCode || (this.#recorder.hits & 63) === 0) return undefined
+    if (this.#reader !== undefined || !this.#plainKeys) return undefined
+    if (typeof key !== 'string' || key.charCodeAt(0) === markerCode) return undefined
     return this.#context.closed || this.#scope.closed || getsAreTraced() ? undefined : key
   }
 

@@ -20,15 +20,14 @@ export interface Call {
   readonly options: GetOrSetOptions
   readonly settings: LoadSettings
   readonly life: Lifetime
-  readonly part: BatchPart | undefined
+  readonly looked: LookedUp | undefined
 }
 
-/** The place of a key in a batch. */
-export interface BatchPart {
-  /** The look-up that was made for the whole batch. */
+/** A look-up that was made before: for a whole batch, or because most look-ups end there. */
+export interface LookedUp {
   readonly found: Promise<Found>
-  /** Called when the batch need not wait for this call any longer; once more does no harm. */
-  readonly decided: () => void
+  /** Of a batch: called when it need not wait for this call any longer; once more does no harm. */
+  readonly decided?: () => void
 }
 
 /** A lease on a load lives this long without a sign of its owner. */
@@ -81,7 +80,7 @@ export class LoadRuns {
         return undefined
       }
       // Two batches that waited for each other's keys, each with leases of its own, would wait for the whole timeout.
-      call.part?.decided()
+      call.looked?.decided?.()
       await new Promise<void>((resolve) => this.#context.settings.clock.after(pause, resolve, true))
       if (flight.aborted) return undefined
       const now = await this.#lookAgain(call, found)
@@ -142,7 +141,7 @@ export class LoadRuns {
   /** Nothing is stored without a fence: when the backend fails, the load still serves its callers. */
   async #raise(flight: Flight, call: Call, found: Found): Promise<Fence | Item | undefined> {
     // The loader of a batch has no way to name tags.
-    const namesTags = call.part === undefined && call.loader.length > 0
+    const namesTags = call.looked?.decided === undefined && call.loader.length > 0
     try {
       return await runAsync(this.#fill.raise(flight, found.raw, call.settings, namesTags))
     } catch (error) {

@@ -2,11 +2,12 @@ import { CacheError } from '../protocol/cache-error.ts'
 import type { Item } from '../protocol/item.ts'
 import type { LoadSettings } from './cache-options.ts'
 import type { Context } from './context.ts'
+import { Deadlines } from './deadlines.ts'
 import { Flight } from './flights.ts'
 import { checkGetOrSetOptions, type GetOrSetOptions } from './get-or-set-options.ts'
 import { freshUntil, isAlive, lifetime } from './lifetime.ts'
 import type { Loader } from './load-context.ts'
-import { type BatchPart, type Call, LoadRuns } from './load-runs.ts'
+import { type Call, LoadRuns, type LookedUp } from './load-runs.ts'
 import type { Found, Scope } from './scope.ts'
 import { tagRecord } from './tags.ts'
 import { aborted, type Patience, tooSlow, waitFor } from './waiting.ts'
@@ -23,19 +24,57 @@ export class Loading {
   readonly #scope: Scope
   readonly #context: Context
   readonly #runs: LoadRuns
+  readonly #deadlines: Deadlines
 
   constructor(scope: Scope) {
     this.#scope = scope
     this.#context = scope.context
     this.#runs = new LoadRuns(scope)
+    this.#deadlines = new Deadlines(scope.context.settings.clock, scope.context.settings.load.timeout)
   }
 
-  getOrSet(key: string, loader: Loader<unknown>, options: GetOrSetOptions = {}, part?: BatchPart): Promise<unknown> {
+  getOrSet(key: string, loader: Loader<unknown>, options: GetOrSetOptions = {}, looked?: LookedUp): Promise<unknown> {
     try {
-      return this.#take(this.#checkedCall(key, loader, options, part))
+      return this.#take(this.#checkedCall(key, loader, options, looked))
     } catch (error) {
       return Promise.reject(error)
     }
+  }
+
+  /**
+   * `getOrSet` from a store that has to be waited for, where no load runs and nothing is asked for but a fresh value: a hit costs a
+   * third of what it costs by a flight. Whatever else is found goes on as a flight that has been looked up already.
+   */
+  getOrSetLater(key: string, stored: string, loader: Loader<unknown>, options?: GetOrSetOptions): Promise<unknown> {
+    const context = this.#context
+    if (context.share.flights.get(stored) !== undefined) return this.getOrSet(key, loader, options)
+    return new Promise((resolve, reject) => {
+      context.begin()
+      const deadline = this.#deadlines.begin(() => reject(this.#timedOut(key, context.settings.load.timeout)))
+      this.#scope.found(stored, 'getOrSet', context.settings.load.readFailure).then(
+        (found) => {
+          this.#deadlines.end(deadline)
+          context.end()
+          const { usable } = found
+          if (usable === undefined || !context.isFresh(usable)) return resolve(this.#goOn(key, loader, options, found))
+          this.#scope.countHit(key, false)
+          resolve(usable.value)
+        },
+        (error) => {
+          this.#deadlines.end(deadline)
+          context.end()
+          reject(error)
+        },
+      )
+    })
+  }
+
+  /** Also where the caller does not wait any longer: whoever comes next will want the result (RACES R22). */
+  #goOn(key: string, loader: Loader<unknown>, options: GetOrSetOptions | undefined, found: Found): Promise<unknown> {
+    const going = this.getOrSet(key, loader, options, { found: Promise.resolve(found) })
+    // Nobody hears a failure after that; it is told by an event.
+    going.catch(() => {})
+    return going
   }
 
   /** Starts a load behind a value that is still fresh, unless one runs; for hits that were answered without waiting. */
@@ -68,14 +107,14 @@ export class Loading {
     return now + ahead >= end ? 'early' : undefined
   }
 
-  #checkedCall(key: string, loader: Loader<unknown>, options: GetOrSetOptions, part?: BatchPart): Call {
+  #checkedCall(key: string, loader: Loader<unknown>, options: GetOrSetOptions, looked?: LookedUp): Call {
     this.#scope.assertOpen('getOrSet')
     const stored = this.#scope.stored(key, 'getOrSet')
     checkFunction(loader, 'loader', 'getOrSet')
     const settings = checkGetOrSetOptions(options, this.#context.settings.load, 'getOrSet')
     const life = lifetime(options, this.#context.settings.life, 'getOrSet')
     if (options.signal?.aborted === true) throw aborted(key, options.signal, 'getOrSet')
-    return { key, stored, loader, options, settings, life, part }
+    return { key, stored, loader, options, settings, life, looked }
   }
 
   #take(call: Call): Promise<unknown> {
@@ -116,7 +155,7 @@ export class Loading {
   }
 
   async #follow(flight: Flight, call: Call): Promise<unknown> {
-    call.part?.decided()
+    call.looked?.decided?.()
     if (flight.load === undefined) {
       const found = await this.#patiently(flight, call, flight.looked as Promise<Found>)
       // The look-up was content with what it found; a forced refresh is not.
@@ -134,14 +173,14 @@ export class Loading {
   async #look(flight: Flight, call: Call): Promise<Found> {
     let found = nothing
     try {
-      found = await (call.part?.found ?? this.#found(call))
+      found = await (call.looked?.found ?? this.#found(call))
       // Not where all callers have left by their signals.
       if (!flight.aborted) this.#startWhereNeeded(flight, call, found)
       return found
     } finally {
       if (flight.load === undefined) {
         this.#end(flight)
-        call.part?.decided()
+        call.looked?.decided?.()
       }
     }
   }
@@ -170,11 +209,15 @@ export class Loading {
   #serve(flight: Flight, call: Call, found: Found | typeof tooSlow): Promise<unknown> | unknown {
     if (found === tooSlow) {
       this.#scope.countMiss(call.key)
-      throw this.#timedOut(call)
+      throw this.#timedOut(call.key, call.settings.timeout)
     }
     const item = found.usable
     const { load } = flight
-    if (item !== undefined && this.#context.isFresh(item) && !(call.options.forceRefresh === true && load !== undefined))
+    if (
+      item !== undefined &&
+      this.#context.isFresh(item) &&
+      !(call.options.forceRefresh === true && load !== undefined)
+    )
       return this.#hit(call, item)
     if (load === undefined)
       return item === undefined ? this.#missed(call, flight, undefined) : this.#stale(call, item, 'loadFailed')
@@ -185,7 +228,7 @@ export class Loading {
   async #missed(call: Call, flight: Flight, load: Promise<unknown> | undefined): Promise<unknown> {
     this.#scope.countMiss(call.key)
     const value = load === undefined ? undefined : await this.#patiently(flight, call, load)
-    if (value === tooSlow) throw this.#timedOut(call)
+    if (value === tooSlow) throw this.#timedOut(call.key, call.settings.timeout)
     return value
   }
 
@@ -224,7 +267,7 @@ export class Loading {
     const value = await this.#patiently(flight, call, load, ms)
     if (value !== tooSlow || isAlive(item, this.#context.now())) return value
     const late = await this.#patiently(flight, call, load, call.settings.timeout - ms)
-    if (late === tooSlow) throw this.#timedOut(call)
+    if (late === tooSlow) throw this.#timedOut(call.key, call.settings.timeout)
     return late
   }
 
@@ -255,13 +298,9 @@ export class Loading {
     return waitFor(flight, work, patience)
   }
 
-  #timedOut(call: Call): CacheError {
-    const message = `getOrSet: the load of '${call.key}' took longer than ${call.settings.timeout} ms; its result will be stored when it comes`
-    return new CacheError('LOAD_TIMEOUT', message, {
-      operation: 'getOrSet',
-      backend: this.#context.store.name,
-      key: call.key,
-    })
+  #timedOut(key: string, timeout: number): CacheError {
+    const message = `getOrSet: the load of '${key}' took longer than ${timeout} ms; its result will be stored when it comes`
+    return new CacheError('LOAD_TIMEOUT', message, { operation: 'getOrSet', backend: this.#context.store.name, key })
   }
 
   #startBehind(flight: Flight, call: Call, found: Found, reason: 'ahead' | 'early'): void {
@@ -275,7 +314,7 @@ export class Loading {
       this.#scope.tell('refresh', { key: call.key, reason })
     const load = this.#runs.run(flight, call, found).finally(() => {
       this.#end(flight)
-      call.part?.decided()
+      call.looked?.decided?.()
     })
     flight.load = load
     // Nobody may be waiting: a failure was told by an event, and must not end the process.

@@ -21,10 +21,12 @@ export class Reads {
   /** `get` from a store that has to be waited for, without the detour of the operations. */
   getLater(key: string, stored: string, failure: ReadFailure): Promise<unknown> {
     const { context } = this.#scope
+    const started = context.recorder.samples ? performance.now() : undefined
     context.begin()
     return this.#scope.found(stored, 'get', failure).then(
       ({ usable }) => {
         context.end()
+        if (started !== undefined) context.recorder.gotSince(started)
         return this.#served(key, usable, false)
       },
       (error) => {

@@ -234,7 +234,7 @@ export class SyncCache<Value = unknown> {
   #get(key: string, options: ReadOptions = {}): unknown {
     const { failure, stale } = this.#readOptions(options, 'get')
     const recorder = this.#recorder
-    if ((recorder.hits & 63) !== 0) return runSync(this.#reads.get(key, 'get', failure, stale))
+    if (!recorder.samples) return runSync(this.#reads.get(key, 'get', failure, stale))
     const started = performance.now()
     const value = runSync(this.#reads.get(key, 'get', failure, stale))
     recorder.gotSince(started)

@@ -397,6 +397,54 @@ describe('a load across processes', () => {
   })
 })
 
+describe('a look-up in a far store', () => {
+  it('that takes longer than timeout rejects for all who wait; its result is stored all the same (R22)', async () => {
+    const { cache, far, clock } = twoProcesses({ timeout: '2s' })
+    const { loader, runs } = counting()
+    const held = [far.holdBefore('get'), far.holdBefore('get')]
+    const calls = [codeOf(cache.getOrSet('k', loader)), codeOf(cache.getOrSet('k', loader))]
+    for (const { reached } of held) await reached
+    clock.advance(1999)
+    await settled()
+    expect(await Promise.race([...calls, settled()])).toBe(undefined)
+    clock.advance(1)
+    expect(await Promise.all(calls)).toEqual(['LOAD_TIMEOUT', 'LOAD_TIMEOUT'])
+    for (const call of held) call.open()
+    await settled()
+    expect([await cache.get('k'), runs()]).toEqual([1, 1])
+  })
+
+  it('that fails after timeout rejects nobody again', async () => {
+    const { cache, far, clock } = twoProcesses({ timeout: '2s', readFailure: 'reject' })
+    const held = far.holdBefore('get')
+    const late = codeOf(cache.getOrSet('k', () => 1))
+    await held.reached
+    clock.advance(2000)
+    expect(await late).toBe('LOAD_TIMEOUT')
+    far.broken = true
+    held.open()
+    await settled()
+    await cache.close()
+  })
+
+  it('has a time limit of its own, whoever asked just before', async () => {
+    const { cache, far, clock } = twoProcesses({ timeout: '2s' })
+    const first = far.holdBefore('get')
+    const early = codeOf(cache.getOrSet('a', () => 1))
+    await first.reached
+    clock.advance(1000)
+    const second = far.holdBefore('get')
+    const late = cache.getOrSet('b', () => 2)
+    await second.reached
+    clock.advance(1000)
+    expect(await early).toBe('LOAD_TIMEOUT')
+    second.open()
+    expect(await late).toBe(2)
+    first.open()
+    await cache.close()
+  })
+})
+
 describe('a result that the store refuses', () => {
   it('reaches its callers, is told as an error, and leaves the key to the next load', async () => {
     const { cache, far } = twoProcesses()
