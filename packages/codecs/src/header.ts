@@ -1,4 +1,5 @@
 import type { Item } from '@cache/core/backend'
+import { asciiText } from './ascii-text.ts'
 import { frame } from './frame.ts'
 import { isWellFormed } from './well-formed.ts'
 
@@ -151,10 +152,10 @@ let source: Buffer = scratch
 let cursor = 0
 
 /**
- * Reads what `writeHeader` wrote into an item that the caller completes. Returns where the payload begins. Throws for anything
- * else, as far as it can be told.
+ * Reads what `writeHeader` wrote into an item that the caller gives its value; `payloadStart` says where to look for it. Throws
+ * for anything else, as far as it can be told.
  */
-export function readHeader(bytes: Buffer, into: Mutable<Item>): number {
+export function readHeader(key: string, bytes: Buffer): Mutable<Item> {
   source = bytes
   const flags = bytes[frame.flagsOffset] as number
   const versionLength = bytes[frame.versionLengthOffset] as number
@@ -162,14 +163,30 @@ export function readHeader(bytes: Buffer, into: Mutable<Item>): number {
   // Shorter than a version and an instant: `undefined` bytes above are caught here too.
   if (!(bytes.length >= cursor + 6) || versionLength === 0) throw new RangeError('the frame ends too early')
   if ((flags & 0x80) !== 0) throw new RangeError('the frame has a flag of a later format')
-  into.version = bytes.toString('latin1', frame.versionOffset, cursor)
+  const version = asciiText(bytes, frame.versionOffset, cursor)
+  if (version === undefined) throw new RangeError('its version is not ASCII')
   const createdAt = readInstant()
-  into.createdAt = createdAt
-  if ((flags & optionalParts) !== 0) readOptional(flags, createdAt, into)
+  const item =
+    (flags & optionalParts) === expiresFlag ? withEnd(key, version, createdAt) : plainItem(key, version, createdAt)
+  if ((flags & optionalParts & ~expiresFlag) !== 0) readOptional(flags, createdAt, item)
   if ((flags & clearNumber) === 0 && bytes.length !== readWhole() + cursor) {
     throw new RangeError('the frame is longer or shorter than it was')
   }
+  return item
+}
+
+/** Where the payload of what `readHeader` read last begins. */
+export function payloadStart(): number {
   return cursor
+}
+
+function plainItem(key: string, version: string, createdAt: number): Mutable<Item> {
+  return { key, value: undefined, version, createdAt }
+}
+
+/** What most items are: made with all its members at once, because one that is added later costs more than all the others. */
+function withEnd(key: string, version: string, createdAt: number): Mutable<Item> {
+  return { key, value: undefined, version, createdAt, expiresAt: instant(createdAt + readWhole()) }
 }
 
 export type Mutable<T> = { -readonly [K in keyof T]: T[K] }

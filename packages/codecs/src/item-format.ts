@@ -4,7 +4,7 @@ import { asBuffer } from './as-buffer.ts'
 import { Compression, decompress } from './compression.ts'
 import { Encryption } from './encryption.ts'
 import { frame } from './frame.ts'
-import { headerBytes, type Mutable, openEnd, readHeader, writeHeader } from './header.ts'
+import { headerBytes, openEnd, payloadStart, readHeader, writeHeader } from './header.ts'
 import { type ItemFormatOptions, itemFormatOptionNames } from './item-format-options.ts'
 import { msgpackCodec, packInPlace, unpackFrom } from './msgpack-codec.ts'
 import { isWellFormed } from './well-formed.ts'
@@ -128,8 +128,8 @@ export class ItemFormat {
     if (bytes[0] !== formatVersion) {
       throw new RangeError(`format version ${bytes[0]}, and only ${formatVersion} is known`)
     }
-    const item: Mutable<Item> = { key, value: undefined, version: '', createdAt: 0 }
-    const offset = readHeader(bytes, item)
+    const item = readHeader(key, bytes)
+    const offset = payloadStart()
     const wrapped = ((bytes[flagsOffset] as number) & (sealedFlag | compressedFlag)) !== 0
     const kind = bytes[codecOffset] as number
     if (wrapped || this.sealed) item.value = this.#value(kind, this.#open(key, bytes, offset), 0)

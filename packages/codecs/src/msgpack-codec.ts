@@ -2,6 +2,7 @@ import { addExtension, Packr } from 'msgpackr'
 import { asBuffer } from './as-buffer.ts'
 import type { KeepingCodec } from './keeping-codec.ts'
 import { inspectForMessagePack } from './messagepack-check.ts'
+import { longestPlain, readPlainValue } from './plain-value.ts'
 
 /** Written in front of the form with record definitions; MessagePack never uses this byte itself. */
 const recordsMark = 0xc1
@@ -49,6 +50,10 @@ const range = { start: 0, end: 0 }
 
 /** The same as `msgpackCodec.decode`, from `start` on. */
 export function unpackFrom(bytes: Buffer, start: number): unknown {
+  if (bytes.length - start <= longestPlain) {
+    const value = readPlainValue(bytes, start)
+    if (value !== undefined) return value
+  }
   range.end = bytes.length
   const hasRecords = bytes[start] === recordsMark
   range.start = hasRecords ? start + 1 : start

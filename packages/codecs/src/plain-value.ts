@@ -1,0 +1,120 @@
+import { asciiText } from './ascii-text.ts'
+
+/** Payloads up to so many bytes are read here: beyond that msgpackr, which reads many strings at once, is faster. */
+export const longestPlain = 512
+
+/** Names of members read so far, so that each is made into a string once. Another name may take a place at any time. */
+const names: (Name | undefined)[] = new Array(1024).fill(undefined)
+
+interface Name {
+  readonly bytes: Uint8Array
+  readonly text: string
+}
+
+let source: Buffer = Buffer.alloc(0)
+let position = 0
+let end = 0
+
+/**
+ * The value of MessagePack from `start` to the end of `bytes`, when it is made of nothing but small objects and arrays, ASCII,
+ * numbers up to 32 bits, floats, booleans and `null`. `undefined` for everything else, which is msgpackr's to read: it makes
+ * a view of each buffer first, which costs half as much as reading a small object.
+ */
+export function readPlainValue(bytes: Buffer, start: number): unknown {
+  source = bytes
+  position = start
+  end = bytes.length
+  const value = read()
+  return position === end ? value : undefined
+}
+
+/** Gives up: no position beyond is the end. */
+function giveUp(): undefined {
+  position = Number.POSITIVE_INFINITY
+  return undefined
+}
+
+function read(): unknown {
+  const token = source[position++] as number
+  if (token < 0x80) return token
+  if (token < 0x90) return readObject(token & 0x0f)
+  if (token < 0xa0) return readArray(token & 0x0f)
+  if (token < 0xc0) return readText(token & 0x1f)
+  if (token >= 0xe0) return token - 0x100
+  switch (token) {
+    case 0xc0:
+      return null
+    case 0xc2:
+      return false
+    case 0xc3:
+      return true
+    case 0xcb:
+      return has(8) ? source.readDoubleBE(position - 8) : giveUp()
+    case 0xcc:
+      return has(1) ? source[position - 1] : giveUp()
+    case 0xcd:
+      return has(2) ? source.readUInt16BE(position - 2) : giveUp()
+    case 0xce:
+      return has(4) ? source.readUInt32BE(position - 4) : giveUp()
+    case 0xd0:
+      return has(1) ? source.readInt8(position - 1) : giveUp()
+    case 0xd1:
+      return has(2) ? source.readInt16BE(position - 2) : giveUp()
+    case 0xd2:
+      return has(4) ? source.readInt32BE(position - 4) : giveUp()
+    case 0xd9:
+      return readText(source[position++] as number)
+    default:
+      return giveUp()
+  }
+}
+
+/** Steps over so many bytes, if they are there. */
+function has(bytes: number): boolean {
+  position += bytes
+  return position <= end
+}
+
+function readObject(size: number): unknown {
+  const object: Record<string, unknown> = {}
+  for (let index = 0; index < size; index++) {
+    const name = readName()
+    if (name === undefined) return giveUp()
+    object[name] = read()
+  }
+  return object
+}
+
+function readArray(size: number): unknown {
+  const array: unknown[] = []
+  for (let index = 0; index < size; index++) array.push(read())
+  return array
+}
+
+function readText(length: number): string | undefined {
+  const start = position
+  position += length
+  // A length that is not there gives NaN, which is not less either.
+  return position <= end ? (asciiText(source, start, position) ?? giveUp()) : giveUp()
+}
+
+function readName(): string | undefined {
+  const length = (source[position] as number) - 0xa0
+  const start = position + 1
+  if (!(length > 0 && length < 32 && start + length <= end)) return undefined
+  const place = (length * 37 + (source[start] as number) * 7 + (source[start + length - 1] as number)) & 1023
+  const known = names[place]
+  position = start + length
+  if (known !== undefined && isSame(known.bytes, start, length)) return known.text
+  const text = asciiText(source, start, position)
+  // msgpackr keeps this one from becoming the object's prototype.
+  if (text === undefined || text === '__proto__') return undefined
+  names[place] = { bytes: Uint8Array.prototype.slice.call(source, start, position), text }
+  return text
+}
+
+function isSame(bytes: Uint8Array, start: number, length: number): boolean {
+  if (bytes.length !== length) return false
+  for (let index = 0; index < length; index++) if (bytes[index] !== source[start + index]) return false
+  return true
+}

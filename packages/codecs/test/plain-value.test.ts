@@ -1,0 +1,113 @@
+import { deepStrictEqual } from 'node:assert/strict'
+import { Packr } from 'msgpackr'
+import { expect, test } from 'vitest'
+import { ItemFormat, msgpackCodec } from '../src/index.ts'
+import { readPlainValue } from '../src/plain-value.ts'
+import { createRandom } from './random.ts'
+import { randomValue } from './random-value.ts'
+import { json } from './samples.ts'
+
+/** What msgpackr alone makes of the same bytes. */
+const reference = new Packr({
+  moreTypes: true,
+  structuredClone: false,
+  useToJSON: false,
+  copyBuffers: true,
+  useRecords: false,
+  mapsAsObjects: true,
+  variableMapSize: true,
+})
+
+/** Whether the value was read, and not left. */
+function readsAlike(value: unknown): boolean {
+  const bytes = Buffer.from(reference.pack(value))
+  const found = readPlainValue(bytes, 0)
+  if (found === undefined) return false
+  deepStrictEqual(found, reference.unpack(bytes))
+  return true
+}
+
+test('A plain value is read as msgpackr reads it, or left to it', () => {
+  for (const value of json) readsAlike(value)
+  const random = createRandom(20261120)
+  let read = 0
+  for (let count = 0; count < 3000; count++) {
+    const value = randomValue(random)
+    // What the codec refuses is never stored.
+    if (isStorable(value) && readsAlike(value)) read += 1
+  }
+  expect(read).toBeGreaterThan(500)
+})
+
+function isStorable(value: unknown): boolean {
+  try {
+    msgpackCodec.encode(value)
+    return true
+  } catch {
+    return false
+  }
+}
+
+test('Numbers of every width are read, and those of 64 bits left', () => {
+  for (const value of [
+    0, 127, 128, 255, 256, 65_535, 65_536, 4_294_967_295, -1, -32, -33, -128, -129, -32_768, -32_769,
+  ])
+    expect(readPlainValue(reference.pack([value]), 0)).toEqual([value])
+  expect(readPlainValue(reference.pack([-2_147_483_648, 1.5, -0.1]), 0)).toEqual([-2_147_483_648, 1.5, -0.1])
+  expect(readPlainValue(reference.pack([2n ** 60n]), 0)).toBe(undefined)
+})
+
+test('Texts of every length are read, and those beyond ASCII left', () => {
+  for (let length = 0; length < 300; length++) {
+    const text = 'abcdefghijklmnopqrstuvwxyz'.repeat(12).slice(0, length)
+    expect(readPlainValue(reference.pack([text]), 0)).toEqual(length < 256 ? [text] : undefined)
+    expect(readPlainValue(reference.pack([`${text}é`]), 0)).toBe(undefined)
+  }
+})
+
+test('Bytes that are cut or go on are left to msgpackr, which refuses them', () => {
+  const bytes = reference.pack({ id: 4711, name: 'Ada Lovelace', rate: 1.5, roles: ['admin', null, true, 70_000] })
+  for (let length = 0; length < bytes.length; length++) {
+    expect(readPlainValue(Buffer.from(bytes.subarray(0, length)), 0)).toBe(undefined)
+    expect(() => msgpackCodec.decode(Buffer.from(bytes.subarray(0, length)))).toThrow()
+  }
+  expect(readPlainValue(Buffer.concat([bytes, Buffer.of(1)]), 0)).toBe(undefined)
+})
+
+test('A member named __proto__ is never the prototype', () => {
+  const bytes = Buffer.from([0x81, 0xa9, ...Buffer.from('__proto__'), 0x81, 0xa1, 0x61, 0x01])
+  expect(readPlainValue(bytes, 0)).toBe(undefined)
+  expect(Object.getPrototypeOf(msgpackCodec.decode(bytes))).toBe(Object.prototype)
+})
+
+test('Names that share a place in the table of names are told apart', () => {
+  // Their lengths, first and last bytes are the same.
+  const value = { axb: 1, ayb: 2, azb: 3 }
+  for (let count = 0; count < 3; count++) expect(readPlainValue(reference.pack(value), 0)).toEqual(value)
+})
+
+test('A whole number is damaged unless it is the decimals that were written', () => {
+  const format = new ItemFormat()
+  const bytes = format.encode({ key: 'n', value: 0, version: 'v', createdAt: 1 })
+  const head = bytes.subarray(0, bytes.length - 1)
+  const read = (digits: string): unknown =>
+    format.decode('n', Buffer.concat([head, Buffer.from(digits, 'latin1')])).value
+  for (const digits of ['0', '7', '-7', '9007199254740991', '-9007199254740991'])
+    expect(read(digits)).toBe(Number(digits))
+  for (const digits of [
+    '',
+    '-',
+    '-0',
+    '00',
+    '07',
+    '-07',
+    '1.',
+    '+1',
+    ' 1',
+    '1 ',
+    '9007199254740992',
+    '12345678901234567',
+  ]) {
+    expect(() => read(digits)).toThrow('whole number')
+  }
+})
