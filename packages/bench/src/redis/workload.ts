@@ -64,10 +64,10 @@ export async function measureScenario(
   const keys = Array.from({ length: keyCount(scenario.value) }, (_, index) => `key:${index}`)
   const expected = contestant.stored === undefined ? value : contestant.stored(value)
   if (scenario.operation === 'get' || scenario.operation === 'getMany') await fill(contestant, keys, value)
-  const run = operationOf(scenario.operation, contestant, keys, value, expected)
+  const work = operationOf(scenario.operation, contestant, keys, value, expected)
   // Code that has just been compiled is not what anybody runs.
-  const warm = await runFor(context.quick ? 500 : 1000, scenario.concurrency, run)
-  const measured = await runFor(context.quick ? 300 : 1000, scenario.concurrency, run)
+  const warm = await runFor(context.quick ? 500 : 1000, scenario.concurrency, work)
+  const measured = await runFor(context.quick ? 300 : 1000, scenario.concurrency, work)
   const isWhole = await check(scenario.operation, contestant, keys, expected, warm.calls + measured.calls)
   const perCall = scenario.operation.endsWith('Many') ? batchSize : 1
   const isRight = warm.wrong + measured.wrong === 0 && isWhole
@@ -78,36 +78,51 @@ async function fill(contestant: Contestant, keys: readonly string[], value: unkn
   for (const key of keys) await contestant.set?.(key, value)
 }
 
+/** One call, and whether its answer is right. Two functions, so that no promise of the benchmark's own comes between. */
+interface Work {
+  call(index: number): Promise<unknown>
+  isRight(answer: unknown): boolean
+}
+
 function operationOf(
   operation: OperationName,
   contestant: Contestant,
   keys: readonly string[],
   value: unknown,
   expected: unknown,
-): (index: number) => Promise<boolean> {
+): Work {
   const key = (index: number): string => keys[index % keys.length] as string
   const batch = (index: number): string[] => Array.from({ length: batchSize }, (_, n) => key(index * batchSize + n))
+  const isDone = (): boolean => true
   switch (operation) {
     case 'get':
-      return async (index) => sameValue(await contestant.get?.(key(index)), expected)
-    case 'set':
-      return async (index) => {
-        await contestant.set?.(key(index), value)
-        return true
+      return {
+        call: (index) => able(contestant.get)(key(index)),
+        isRight: (answer) => sameValue(answer, expected),
       }
+    case 'set':
+      return { call: (index) => able(contestant.set)(key(index), value), isRight: isDone }
     case 'increment':
-      return async (index) => ((await contestant.increment?.(key(index))) ?? 0) > 0
+      return { call: (index) => able(contestant.increment)(key(index)), isRight: (answer) => Number(answer) > 0 }
     case 'getMany':
-      return async (index) => {
-        const found = (await contestant.getMany?.(batch(index))) ?? []
-        return found.length === batchSize && found.every((one) => sameValue(one, expected))
+      return {
+        call: (index) => able(contestant.getMany)(batch(index)),
+        isRight: (answer) => {
+          const found = answer as readonly unknown[]
+          return found.length === batchSize && found.every((one) => sameValue(one, expected))
+        },
       }
     case 'setMany':
-      return async (index) => {
-        await contestant.setMany?.(batch(index).map((one) => [one, value] as const))
-        return true
+      return {
+        call: (index) => able(contestant.setMany)(batch(index).map((one) => [one, value] as const)),
+        isRight: isDone,
       }
   }
+}
+
+function able<Method>(method: Method | undefined): Method {
+  if (method === undefined) throw new Error('this contestant does not take part in the row')
+  return method
 }
 
 interface Run {
@@ -116,19 +131,26 @@ interface Run {
   readonly ms: number
 }
 
-/** So many callers, each of which calls again as soon as it has its answer. */
-async function runFor(ms: number, callers: number, call: (index: number) => Promise<boolean>): Promise<Run> {
+/**
+ * So many callers, each of which calls again as soon as it has its answer. A timer ends it: looking at the clock at every
+ * call would be a part of what is measured.
+ */
+async function runFor(ms: number, callers: number, { call, isRight }: Work): Promise<Run> {
+  let isOver = false
+  const timer = setTimeout(() => {
+    isOver = true
+  }, ms)
   const start = performance.now()
-  const end = start + ms
   let calls = 0
   let wrong = 0
   const one = async (caller: number): Promise<void> => {
-    for (let index = caller * 7; performance.now() < end; index++) {
-      if (!(await call(index))) wrong += 1
+    for (let index = caller * 7; !isOver; index++) {
+      if (!isRight(await call(index))) wrong += 1
       calls += 1
     }
   }
   await Promise.all(Array.from({ length: callers }, (_, caller) => one(caller)))
+  clearTimeout(timer)
   return { calls, wrong, ms: performance.now() - start }
 }
 
