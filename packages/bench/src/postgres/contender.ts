@@ -1,5 +1,5 @@
 import type { Candidate } from '../harness/suite.ts'
-import { type Contestant, measureScenario, type OperationName, operations, rowName } from '../redis/workload.ts'
+import { type Contestant, measureScenario, type OperationName, operations, rowName } from '../workload/workload.ts'
 import { scenarioOf, scenarios } from './scenarios.ts'
 
 /** A candidate that takes part in the rows of these operations, on a database that is emptied for each. */

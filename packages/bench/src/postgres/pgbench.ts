@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { requireBinary } from '@cache/testing'
 import type { Candidate, CandidateContext, Measurement } from '../harness/suite.ts'
-import { rowName } from '../redis/workload.ts'
+import { rowName } from '../workload/workload.ts'
 import { empty } from './contender.ts'
 import { scenarioOf, scenarios } from './scenarios.ts'
 

@@ -1,4 +1,4 @@
-import { batchSize, type OperationName, operations, rowName, type Scenario } from '../redis/workload.ts'
+import { batchSize, type OperationName, operations, rowName, type Scenario } from '../workload/workload.ts'
 
 const concurrencies = [1, 10, 100, 1000]
 const texts = ['200 B', '10 KB', '200 KB']

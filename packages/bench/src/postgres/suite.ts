@@ -1,6 +1,6 @@
 import { startPostgres } from '@cache/testing'
 import type { ResultRow, Row, Suite, SuiteContext } from '../harness/suite.ts'
-import { rowName } from '../redis/workload.ts'
+import { rowName } from '../workload/workload.ts'
 import { ours } from './ours.ts'
 import { peers } from './peers.ts'
 import { pgbench } from './pgbench.ts'
