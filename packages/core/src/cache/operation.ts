@@ -33,8 +33,7 @@ export function runAsync<T>(operation: Operation<T>, inFlight?: InFlight): Promi
   try {
     let step = operation.next()
     while (!step.done) {
-      if (isPromise(step.value))
-        return inFlight === undefined ? runFrom(operation, step.value) : runCounted(operation, step.value, inFlight)
+      if (isPromise(step.value)) return waited(operation, step.value, inFlight)
       step = operation.next(step.value)
     }
     return Promise.resolve(step.value)
@@ -43,31 +42,32 @@ export function runAsync<T>(operation: Operation<T>, inFlight?: InFlight): Promi
   }
 }
 
-async function runCounted<T>(operation: Operation<T>, first: Promise<unknown>, inFlight: InFlight): Promise<T> {
-  inFlight.begin()
-  try {
-    return await runFrom(operation, first)
-  } finally {
-    inFlight.end()
-  }
-}
-
-async function runFrom<T>(operation: Operation<T>, first: Promise<unknown>): Promise<T> {
-  let step = await resume(operation, first)
-  while (!step.done) {
-    step = isPromise(step.value) ? await resume(operation, step.value) : operation.next(step.value)
-  }
-  return step.value
-}
-
-async function resume<T>(operation: Operation<T>, pending: Promise<unknown>): Promise<IteratorResult<unknown, T>> {
-  let value: unknown
-  try {
-    value = await pending
-  } catch (error) {
-    return operation.throw(error)
-  }
-  return operation.next(value)
+/** By callbacks and not by `await`, which makes three promises more for each answer: this is under every write. */
+function waited<T>(operation: Operation<T>, first: Promise<unknown>, inFlight: InFlight | undefined): Promise<T> {
+  inFlight?.begin()
+  return new Promise((resolve, reject) => {
+    first.then(onValue, onError)
+    function onValue(value: unknown): void {
+      goOn(() => operation.next(value))
+    }
+    function onError(error: unknown): void {
+      goOn(() => operation.throw(error))
+    }
+    function goOn(resume: () => IteratorResult<unknown, T>): void {
+      try {
+        let step = resume()
+        while (!step.done) {
+          if (isPromise(step.value)) return void step.value.then(onValue, onError)
+          step = operation.next(step.value)
+        }
+        inFlight?.end()
+        resolve(step.value)
+      } catch (error) {
+        inFlight?.end()
+        reject(error)
+      }
+    }
+  })
 }
 
 export function isPromise(value: unknown): value is Promise<unknown> {
