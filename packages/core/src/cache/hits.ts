@@ -37,7 +37,7 @@ export class Hits {
     if (reader === undefined || typeof key !== 'string' || this.#context.closed || getsAreTraced()) return undefined
     let item: Item | undefined
     try {
-      item = reader.get(this.#plainKeys && key.charCodeAt(0) !== markerCode ? key : this.#scope.stored(key, 'get'))
+      item = reader.get(this.#stored(key))
       if (item === undefined || item.value === undefined) return undefined
       if (item.tags !== undefined && !this.#context.tags.validNow(item.tags, reader)) return undefined
     } catch {
@@ -59,13 +59,23 @@ export class Hits {
 
   /** The backend's key, where the store has to be waited for and there is nothing to check or trace. */
   farKey(key: string): string | undefined {
-    if (this.#reader !== undefined || !this.#plainKeys) return undefined
-    if (typeof key !== 'string' || key.charCodeAt(0) === markerCode) return undefined
-    return this.#context.closed || this.#scope.closed || getsAreTraced() ? undefined : key
+    if (this.#reader !== undefined || typeof key !== 'string' || this.#context.closed || this.#scope.closed)
+      return undefined
+    if (getsAreTraced()) return undefined
+    try {
+      return this.#stored(key)
+    } catch {
+      // The way of the operations meets the same failure, and tells it.
+      return undefined
+    }
   }
 
   close(): void {
     this.#reader = undefined
+  }
+
+  #stored(key: string): string {
+    return this.#plainKeys && key.charCodeAt(0) !== markerCode ? key : this.#scope.stored(key, 'get')
   }
 
   #timed(key: string): Item | undefined {
