@@ -90,14 +90,16 @@ export class KeyHasher {
   private hashByPattern(key: string): number {
     const length = key.length
     // Branch-free: a negative position counts from the end. Behind either end, there is the character 0.
-    const a = this.a + (length & (this.a >> 31))
-    const b = this.b + (length & (this.b >> 31))
-    const c = this.c + (length & (this.c >> 31))
+    const a = (this.a + (length & (this.a >> 31))) | 0
+    const b = (this.b + (length & (this.b >> 31))) | 0
+    const c = (this.c + (length & (this.c >> 31))) | 0
     const low = (a >>> 0 < length ? key.charCodeAt(a) : 0) | ((b >>> 0 < length ? key.charCodeAt(b) : 0) << 16)
     let h = Math.imul(low ^ this.seed, BLOCK)
     const high = (c >>> 0 < length ? key.charCodeAt(c) : 0) | (length << 16)
     h = Math.imul(((h << 13) | (h >>> 19)) ^ high, BLOCK)
-    return mix(this.count > 3 ? this.hashMore(key, h) : h)
+    if (this.count > 3) h = this.hashMore(key, h)
+    h = Math.imul(h ^ (h >>> 16), 0x85ebca6b)
+    return h ^ (h >>> 15)
   }
 
   private hashMore(key: string, start: number): number {

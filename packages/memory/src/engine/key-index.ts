@@ -1,4 +1,5 @@
 import { KeyHasher } from './key-hasher.ts'
+import { MOST_SAMPLES } from './key-pattern.ts'
 import type { Slots } from './slots.ts'
 
 const SMALLEST = 16
@@ -17,9 +18,12 @@ const SMALL = 1024
 /** Tables of these sizes learn their keys' pattern anew when they grow; larger ones only when keys collide. */
 const LEARN_FROM = 128
 const LEARN_UNTIL = 16_384
-const SAMPLE_SIZE = 256
-/** So many collisions, and one in 32 inserts, are no reason to move: small tables learn anew soon anyway. */
-const TOLERATED = 512
+/** So many collisions, and one in 32 inserts, are no reason to move: learning anew takes a millisecond. */
+const TOLERATED = 64
+/** Of the last collisions, so many slots are remembered: their keys show what the pattern overlooks. */
+const WITNESSES = 64
+/** So many keys of the overflow map at most get another chance in the cells when the seed changes; all at once could be a long pause. */
+const MOST_REPLACED = 1024
 /** A run of filled cells longer than this does not happen by chance: the table gets a new seed. */
 const LONGEST_RUN = 4096
 
@@ -56,6 +60,8 @@ export class KeyIndex<K, V> {
   /** Inserts, and other keys with the very same hash that they met, since the hasher or the table changed. */
   private inserts = 0
   private collisions = 0
+  /** The slots that met at the last collisions; some may have been released since. */
+  private readonly witnesses = new Int32Array(WITNESSES)
   private inCells = 0
   private slots: Slots<K, V>
   private random: () => number
@@ -155,12 +161,23 @@ export class KeyIndex<K, V> {
       budget--
       if (((cell ^ hash) & ~slotMask) === 0) {
         budget -= MISMATCH
-        if (this.slots.hashes[(cell & slotMask) - 1] === hash) this.collisions++
+        const other = (cell & slotMask) - 1
+        if (this.slots.hashes[other] === hash) this.witness(slot, other)
       }
       at = (at + 1) & mask
     }
+    this.overflowing().set(key, slot)
+  }
+
+  private overflowing(): Map<K, number> {
     if (this.overflow === null) this.overflow = new Map()
-    this.overflow.set(key, slot)
+    return this.overflow
+  }
+
+  private witness(slot: number, other: number): void {
+    const at = (this.collisions++ * 2) % WITNESSES
+    this.witnesses[at] = slot
+    this.witnesses[at + 1] = other
   }
 
   private findElsewhere(key: K, hash: number): number {
@@ -263,8 +280,12 @@ export class KeyIndex<K, V> {
     this.overflow = null
     this.leave(this.mask + 1, this.hasher.improved(seed, this.slots.count, this.sample()))
     this.slots.hashes[slot] = this.hash(key)
-    // There are few of them at this moment: they get another chance in the cells.
-    if (colliding !== null) for (const [other, at] of colliding) this.replace(other, at)
+    if (colliding === null) return
+    let left = MOST_REPLACED
+    for (const [other, at] of colliding) {
+      if (left-- > 0) this.replace(other, at)
+      else this.overflowing().set(other, at)
+    }
   }
 
   private replace(key: K, slot: number): void {
@@ -272,14 +293,26 @@ export class KeyIndex<K, V> {
     this.place(key, slot)
   }
 
-  /** Some string keys, from all over the slots. */
+  /**
+   * Some string keys: those that collided last, and one of each stretch of the slots, drawn by lot. With even steps, keys that were set by
+   * turns (every other one a user's, say) would show half of their kinds only.
+   */
   private sample(): string[] {
     const { high } = this.slots
+    const slots = new Set<number>(this.witnesses.subarray(0, Math.min(WITNESSES, this.collisions * 2)))
+    const stretches = Math.min(high, MOST_SAMPLES - slots.size)
+    let lot = this.hasher.seed
+    for (let i = 0, start = 0; i < stretches; i++) {
+      // Numerical Recipes' linear congruential generator: its high bits are good enough for this.
+      lot = (Math.imul(lot, 1_664_525) + 1_013_904_223) | 0
+      const end = Math.floor(((i + 1) * high) / stretches)
+      slots.add(start + Math.floor((lot >>> 0) * 2 ** -32 * (end - start)))
+      start = end
+    }
     const keys: string[] = []
-    const step = Math.max(1, Math.floor(high / SAMPLE_SIZE))
-    for (let slot = 0; slot < high; slot += step) {
-      const key = this.slots.keyAt(slot)
-      if (typeof key === 'string' && this.slots.isLive(slot)) keys.push(key)
+    for (const slot of slots) {
+      const key = this.slots.isLive(slot) ? this.slots.keyAt(slot) : undefined
+      if (typeof key === 'string') keys.push(key)
     }
     return keys
   }

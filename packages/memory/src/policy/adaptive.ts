@@ -106,9 +106,9 @@ export class AdaptivePolicy implements Policy {
   hit(slot: number): void {
     const meta = this.slots.meta
     const bits = meta[slot] as number
-    meta[slot] = ((bits & FREQUENCY) === FREQUENCY ? bits : bits + 1) | VISITED
-    if ((bits & WINDOW) !== 0) this.windowHits++
-    else this.mainHits++
+    meta[slot] = (bits + (((bits & FREQUENCY) - FREQUENCY) >>> 31)) | VISITED
+    this.windowHits += (bits >> 5) & 1
+    this.mainHits++
   }
 
   reweigh(slot: number, before: number): void {
