@@ -8,6 +8,8 @@ export class Flight {
   readonly key: string
   /** The tag records that the load declared; an invalidation of one of them fences the flight. */
   readonly tags: readonly string[]
+  /** The record that changes with every tag of its namespace. */
+  readonly namespaceRecord: string
   readonly startedAt: number
   /** After this instant it no longer holds its key: twice the timeout of the call that began it (RACES R22). */
   readonly heldUntil: number
@@ -16,6 +18,13 @@ export class Flight {
    * wait still get the value; it is not stored, and newcomers start a flight of their own (RACES R1, R2, R4, R5).
    */
   fenced = false
+  /** Its loader may name tags that nobody knows yet. */
+  namesTags = false
+  /**
+   * A tag was invalidated that its result may have, since it began: newcomers do not take it (RACES R2, R4). Whether it is stored, the
+   * versions that were captured say.
+   */
+  doubtful = false
   /** Everybody has left, or it held its key for too long: no load is started for it any more. */
   aborted = false
   /** The look-up, shared while it is pending. */
@@ -32,9 +41,15 @@ export class Flight {
   background = false
   #controller: AbortController | undefined
 
-  constructor(key: string, tags: readonly string[], startedAt: number, timeout: number) {
+  constructor(
+    key: string,
+    tags: readonly string[],
+    namespaceRecord: string,
+    { startedAt, timeout }: { readonly startedAt: number; readonly timeout: number },
+  ) {
     this.key = key
     this.tags = tags
+    this.namespaceRecord = namespaceRecord
     this.startedAt = startedAt
     this.heldUntil = startedAt + 2 * timeout
   }
@@ -88,9 +103,14 @@ export class Flights {
     for (const flight of this.#flights.values()) if (flight.key.startsWith(prefix)) this.#drop(flight)
   }
 
-  fenceTag(record: string): void {
-    this.#origin?.fenceTag(record)
-    for (const flight of this.#flights.values()) if (flight.tags.includes(record)) this.#drop(flight)
+  fenceTag(record: string, namespaceRecord: string): void {
+    this.#origin?.fenceTag(record, namespaceRecord)
+    for (const flight of this.#flights.values()) {
+      if (flight.tags.includes(record)) this.#drop(flight)
+      // What a look-up finds may have any tag.
+      else if (flight.namespaceRecord === namespaceRecord && (flight.namesTags || flight.load === undefined))
+        flight.doubtful = true
+    }
   }
 
   /** The writes of results that are under way and that a delete has to wait for. Call before fencing. */

@@ -142,6 +142,7 @@ export class LoadRuns {
   async #raise(flight: Flight, call: Call, found: Found): Promise<Fence | Item | undefined> {
     // The loader of a batch has no way to name tags.
     const namesTags = call.looked?.decided === undefined && call.loader.length > 0
+    flight.namesTags = namesTags
     try {
       return await runAsync(this.#fill.raise(flight, found.raw, call.settings, namesTags))
     } catch (error) {

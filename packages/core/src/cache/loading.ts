@@ -9,7 +9,7 @@ import { freshUntil, isAlive, lifetime } from './lifetime.ts'
 import type { Loader } from './load-context.ts'
 import { type Call, LoadRuns, type LookedUp } from './load-runs.ts'
 import type { Found, Scope } from './scope.ts'
-import { tagRecord } from './tags.ts'
+import { namespaceTagRecord, tagRecord } from './tags.ts'
 import { aborted, type Patience, tooSlow, waitFor } from './waiting.ts'
 import { checkFunction } from './write-options.ts'
 
@@ -25,11 +25,13 @@ export class Loading {
   readonly #context: Context
   readonly #runs: LoadRuns
   readonly #deadlines: Deadlines
+  readonly #namespaceRecord: string
 
   constructor(scope: Scope) {
     this.#scope = scope
     this.#context = scope.context
     this.#runs = new LoadRuns(scope)
+    this.#namespaceRecord = namespaceTagRecord(scope.path)
     this.#deadlines = new Deadlines(scope.context.settings.clock, scope.context.settings.load.timeout)
   }
 
@@ -118,20 +120,25 @@ export class Loading {
   }
 
   #take(call: Call): Promise<unknown> {
-    const running = this.#context.share.flights.get(call.stored)
-    if (running !== undefined && this.#context.now() <= running.heldUntil) return this.#follow(running, call)
-    // A load that never ends does not hold its key for ever (RACES R22).
-    if (running !== undefined) {
+    const { flights } = this.#context.share
+    const running = flights.get(call.stored)
+    if (running === undefined) return this.#lead(call)
+    if (this.#context.now() > running.heldUntil) {
+      // A load that never ends does not hold its key for ever (RACES R22).
       const message = 'getOrSet: the load took too long'
       this.#abandon(running, new CacheError('LOAD_TIMEOUT', message, { operation: 'getOrSet', key: call.key }))
-    }
+    } else if (running.doubtful) flights.drop(running)
+    else return this.#follow(running, call)
     return this.#lead(call)
   }
 
   #newFlight(call: Call): Flight {
     const { tags } = call.options
     const records = tags === undefined ? noTags : [...new Set(tags)].map((tag) => tagRecord(this.#scope.path, tag))
-    const flight = new Flight(call.stored, records, this.#context.now(), call.settings.timeout)
+    const flight = new Flight(call.stored, records, this.#namespaceRecord, {
+      startedAt: this.#context.now(),
+      timeout: call.settings.timeout,
+    })
     this.#context.share.flights.add(flight)
     this.#context.running.add(flight)
     return flight

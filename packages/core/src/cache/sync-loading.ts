@@ -9,7 +9,7 @@ import { LoadContext, notModified } from './load-context.ts'
 import type { Operation } from './operation.ts'
 import type { Found, Scope } from './scope.ts'
 import { resolveSyncOptions, type SyncGetOrSetOptions } from './sync-options.ts'
-import { tagRecord } from './tags.ts'
+import { namespaceTagRecord, tagRecord } from './tags.ts'
 import { checkFunction, checkKeys } from './write-options.ts'
 import { type Entries, pairsOf } from './writes.ts'
 
@@ -129,7 +129,10 @@ export class SyncLoading {
   *#begin(key: string, stored: string, found: Found, keeping: Keeping, namesTags: boolean): Operation<Run> {
     const { flights } = this.#context.share
     const records = [...new Set(keeping.options.tags ?? [])].map((tag) => tagRecord(this.#scope.path, tag))
-    const flight = new Flight(stored, records, this.#context.now(), Infinity)
+    const namespaceRecord = namespaceTagRecord(this.#scope.path)
+    const startedAt = this.#context.now()
+    const flight = new Flight(stored, records, namespaceRecord, { startedAt, timeout: Infinity })
+    flight.namesTags = namesTags
     const fence = (yield* this.#fill.raise(flight, found.raw, keeping.settings, namesTags)) as Fence
     // A load of a Cache on the same backend may be under way; this one is newer, and its result is fenced off.
     flights.fence(stored)

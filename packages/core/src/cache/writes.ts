@@ -178,12 +178,13 @@ export class Writes {
   *#invalidate(record: string): Operation<void> {
     const { context } = this.#scope
     const { flights } = context.share
-    flights.fenceTag(record)
+    const namespaceRecord = namespaceTagRecord(this.#scope.path)
+    flights.fenceTag(record, namespaceRecord)
     try {
-      const invalidating = context.tags.invalidate(record, namespaceTagRecord(this.#scope.path))
+      const invalidating = context.tags.invalidate(record, namespaceRecord)
       yield* context.guard('deleteByTag', undefined, invalidating)
     } finally {
-      flights.fenceTag(record)
+      flights.fenceTag(record, namespaceRecord)
     }
   }
 

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import type { LoadContext } from '../../src/index.ts'
 import { codeOf, GatedLoad, oneProcess, settled, twoProcesses } from './rig.ts'
 
 describe('a change while a load runs, in one process', () => {
@@ -71,6 +72,40 @@ describe('a change while a load runs, in one process', () => {
         expect(await first).toBe('old')
         await settled()
         expect(await cache.get('k')).toBe(undefined)
+      })
+
+      it('R2 R4 a caller after the invalidation never joins a load from before it that can name tags', async () => {
+        const { cache } = open()
+        const old = new GatedLoad<string>()
+        const named = (load: () => Promise<string>) => async (context: LoadContext) => {
+          context.tags = ['late']
+          return await load()
+        }
+        const first = cache.getOrSet('k', named(old.loader))
+        await old.started()
+        await cache.deleteByTag('late')
+        expect(
+          await cache.getOrSet(
+            'k',
+            named(async () => 'new'),
+          ),
+        ).toBe('new')
+        old.end('old')
+        expect(await first).toBe('old')
+        await settled()
+        expect(await cache.get('k')).toBe('new')
+      })
+
+      it('R18 a load that can name tags is still shared when another namespace or nothing was invalidated', async () => {
+        const { cache } = open()
+        const load = new GatedLoad<string>()
+        const first = cache.getOrSet('k', (_context: LoadContext) => load.loader())
+        await load.started()
+        await cache.namespace('other').deleteByTag('late')
+        const second = cache.getOrSet('k', load.loader)
+        await settled()
+        load.end('value')
+        expect([await first, await second, load.runs]).toEqual(['value', 'value', 1])
       })
 
       it('R4 a clear keeps the late result out', async () => {
@@ -231,6 +266,25 @@ describe('a change while a load runs, in one process', () => {
       })
     })
   }
+})
+
+describe('a change while an earlier caller looks the key up', () => {
+  it('R2 R4 an invalidated tag keeps what was found before it from callers who come after it', async () => {
+    const { cache, far } = twoProcesses()
+    await cache.set('k', 'old', { tags: ['t'] })
+    const item = far.holdAfter('get')
+    // With an option of its own, a look-up is shared.
+    const first = cache.getOrSet('k', async () => 'new', { timeout: '1m' })
+    await item.reached
+    const record = far.holdAfter('get')
+    item.open()
+    await record.reached
+    await cache.deleteByTag('t')
+    const second = cache.getOrSet('k', async () => 'new', { timeout: '1m' })
+    await settled()
+    record.open()
+    expect([await first, await second]).toEqual(['old', 'new'])
+  })
 })
 
 describe('a change by another process while a load runs', () => {
