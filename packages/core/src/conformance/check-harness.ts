@@ -9,6 +9,7 @@ const members: readonly (keyof Harness)[] = [
   'openMany',
   'openLimited',
   'openInjected',
+  'beginTransaction',
   'reopen',
   'clock',
   'corrupt',

@@ -55,6 +55,9 @@ export interface Harness {
   /** Opens a handle, on an empty store, that was given a client of the application. */
   openInjected?(): Awaitable<InjectedClient>
 
+  /** Begins a transaction of the application, for `within`: what it is handed, and how it ends. */
+  beginTransaction?(): Awaitable<ApplicationTransaction>
+
   /** Restarts what the data outlive (every handle is closed before), and opens a handle on the same data. */
   reopen?(): Awaitable<CacheBackend>
 
@@ -110,6 +113,13 @@ export interface InjectedClient {
   end(): Awaitable<void>
 }
 
+/** A transaction of the application. The rule ends it by one of the two. */
+export interface ApplicationTransaction {
+  readonly transaction: unknown
+  readonly commit: () => Promise<void>
+  readonly rollBack: () => Promise<void>
+}
+
 /** The members of a harness that a rule may need. */
 export type Means =
   | 'openSecond'
@@ -117,6 +127,7 @@ export type Means =
   | 'openMany'
   | 'openLimited'
   | 'openInjected'
+  | 'beginTransaction'
   | 'reopen'
   | 'clock'
   | 'corrupt'

@@ -2,7 +2,16 @@
 export { type Chapter, chapters } from './chapters/index.ts'
 export { conformance } from './conformance.ts'
 export { type Gated, GatedBackend, type HeldCall } from './gated-backend.ts'
-export type { Awaitable, Damage, Harness, InjectedClient, Means, MovableClock, ValueKind } from './harness.ts'
+export type {
+  ApplicationTransaction,
+  Awaitable,
+  Damage,
+  Harness,
+  InjectedClient,
+  Means,
+  MovableClock,
+  ValueKind,
+} from './harness.ts'
 export { createMovableClock } from './movable-clock.ts'
 export type { Member, Rule } from './rule.ts'
 export { type Outcome, runRule } from './run-rule.ts'

@@ -6,6 +6,7 @@ import { collection } from './broken/index.ts'
 import { bytesHarness } from './bytes-harness.ts'
 import type { MapBackend } from './map-backend.ts'
 import { mapHarness } from './map-harness.ts'
+import { transactionalHarness } from './transactional-harness.ts'
 
 const rules = chapters.flatMap((chapter) => chapter.rules)
 
@@ -18,6 +19,7 @@ function ruleOf(id: string): Rule {
 /** The honest backend that shows a rule: of bytes where it can, else the one that answers without waiting. */
 function honest(rule: Rule): Harness {
   if (rule.members.includes('near')) return mapHarness(holdingNear)
+  if (rule.members.includes('within')) return transactionalHarness()
   return rule.members.includes('sync') ? mapHarness() : bytesHarness()
 }
 

@@ -15,7 +15,7 @@ export function realTimeHarness(Kind: Backend = BytesBackend): Harness {
 export function bytesHarness(
   Kind: Backend = BytesBackend,
   clock: Clock = createMovableClock(),
-): Required<Omit<Harness, 'dispose'>> {
+): Required<Omit<Harness, 'dispose' | 'beginTransaction'>> {
   let store = new ByteStore()
   const open = (rest: Partial<BytesBackendOptions> = {}): BytesBackend => new Kind({ store, clock, ...rest })
   const openEmpty = (rest: Partial<BytesBackendOptions> = {}): BytesBackend => {
@@ -26,7 +26,7 @@ export function bytesHarness(
     name: 'bytes',
     values: 'copies',
     keeps: ['NaN', 'date', 'map', 'set', 'bytes', 'bigint', 'undefined member', 'lone surrogate'],
-    without: {},
+    without: { beginTransaction: 'a store of its own is in no transaction' },
     seed: 14,
     failureBound: 500,
     patience: 500,

@@ -41,10 +41,10 @@ function one(declared: readonly Declared[], id: string): Declared {
 describe('the suite in a runner', () => {
   it('declares one test for each rule, titled by number and promise', () => {
     const declared = declare(bytesHarness())
-    assert.deepEqual(
-      declared.map(({ title }) => title),
-      rules.map((rule) => `${rule.id} ${rule.says}`),
-    )
+    const titles = rules.map((rule) => `${rule.id} ${rule.says}`)
+    assert.equal(declared.length, titles.length)
+    // What is skipped says why after that.
+    for (const [index, title] of titles.entries()) assert(declared[index]?.title.startsWith(title), title)
   })
 
   it('fits the runner of Node as well as vitest', () => {

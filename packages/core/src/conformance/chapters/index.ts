@@ -12,6 +12,7 @@ import { lifetimes } from './lifetimes.ts'
 import { swapping } from './swapping.ts'
 import { synchronous } from './synchronous.ts'
 import { telling } from './telling.ts'
+import { transactions } from './transactions.ts'
 import { walking } from './walking.ts'
 
 export type { Chapter } from './chapter.ts'
@@ -32,4 +33,5 @@ export const chapters: readonly Chapter[] = [
   telling,
   synchronous,
   walking,
+  transactions,
 ]

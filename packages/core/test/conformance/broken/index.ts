@@ -12,6 +12,7 @@ import { brokenLifetimes } from './lifetimes.ts'
 import { brokenSwaps } from './swapping.ts'
 import { brokenNear, brokenSync } from './synchronous.ts'
 import { brokenTelling } from './telling.ts'
+import { brokenTransactions } from './transactions.ts'
 import { brokenWalks } from './walking.ts'
 
 /** Every broken backend, in the order of the rules that catch them. */
@@ -31,4 +32,5 @@ export const collection: readonly Broken[] = [
   ...brokenSync,
   ...brokenNear,
   ...brokenWalks,
+  ...brokenTransactions,
 ]

@@ -1,0 +1,90 @@
+import assert from 'node:assert/strict'
+import { type Rule, rule } from '../rule.ts'
+import type { Chapter } from './chapter.ts'
+
+/** Reads of another key, one after the other, in which a compare-and-set that need not wait would long have been done. */
+const reads = 20
+
+const rules: readonly Rule[] = [
+  rule({
+    id: '15.1',
+    says: 'what is changed through `within` is seen there at once, and by others from the commit on',
+    members: ['within'],
+    means: ['beginTransaction'],
+    async check(stage) {
+      const { backend, harness } = stage
+      const [old, next] = [stage.item('k', 'old'), stage.item('k', 'new')]
+      const [gone, made] = [stage.item('gone', 1), stage.item('made', 1)]
+      await backend.set(old)
+      await backend.set(gone)
+      const { transaction, commit } = await harness.beginTransaction()
+      const view = backend.within(transaction)
+      await view.set(next)
+      await view.set(made)
+      assert.equal(await view.delete('gone'), true)
+      for (const item of [next, made]) await stage.holds(item, view)
+      await stage.lacks('gone', view)
+      for (const item of [old, gone]) await stage.holds(item)
+      await stage.lacks('made')
+      await commit()
+      for (const item of [next, made]) await stage.holds(item)
+      await stage.lacks('gone')
+    },
+  }),
+
+  rule({
+    id: '15.2',
+    says: 'what was changed through `within` never happened once the transaction is rolled back',
+    members: ['within'],
+    means: ['beginTransaction'],
+    async check(stage) {
+      const { backend, harness } = stage
+      const [old, gone] = [stage.item('k', 'old'), stage.item('gone', 1)]
+      await backend.set(old)
+      await backend.set(gone)
+      const { transaction, rollBack } = await harness.beginTransaction()
+      const view = backend.within(transaction)
+      await view.set(stage.item('k', 'new'))
+      await view.delete('gone')
+      await view.clear('g')
+      await rollBack()
+      for (const item of [old, gone]) await stage.holds(item)
+    },
+  }),
+
+  rule({
+    id: '15.3',
+    says: 'a key that was removed through `within` stays closed to `swap` of others until the transaction ends, also when nothing was there',
+    members: ['within', 'swap'],
+    means: ['beginTransaction'],
+    async check(stage) {
+      const { backend, harness } = stage
+      const there = stage.item('there', 1)
+      await backend.set(there)
+      for (const [key, expected] of [
+        ['absent', undefined],
+        ['there', there.version],
+      ] as const) {
+        const { transaction, commit } = await harness.beginTransaction()
+        await backend.within(transaction).delete(key)
+        let early: boolean | undefined
+        const swapping = backend.swap(key, expected, stage.placeholder(key)).then(
+          (done) => {
+            early = done
+          },
+          // It may give up waiting.
+          () => {
+            early = false
+          },
+        )
+        for (let n = 0; n < reads; n += 1) await backend.get('another')
+        assert.notEqual(early, true, `a swap of '${key}' got in before the commit of the transaction that removed it`)
+        await commit()
+        await swapping
+      }
+      await stage.lacks('there')
+    },
+  }),
+]
+
+export const transactions: Chapter = { title: '15 Transactions of the application', rules }

@@ -1,0 +1,80 @@
+import type { CacheBackend, Item } from '../../src/index.ts'
+import { MapBackend } from './map-backend.ts'
+
+/** A transaction over the reference store: a copy of the items, which replaces what it changed when it commits. */
+export class Transaction {
+  readonly #open: Promise<void>
+  #end: () => void = () => {}
+  /** Keys that were removed, which others may not swap before the end. */
+  readonly closed: Set<string> = new Set()
+  readonly changed: Set<string> = new Set()
+
+  constructor() {
+    this.#open = new Promise((resolve) => {
+      this.#end = resolve
+    })
+  }
+
+  ended(): Promise<void> {
+    return this.#open
+  }
+
+  end(): void {
+    this.closed.clear()
+    this.#end()
+  }
+}
+
+/** The reference store with transactions of an application: one at a time. It has no `sync`, since others write too. */
+export class TransactionalBackend extends MapBackend {
+  readonly #items: Map<string, Item>
+  #transaction = new Transaction()
+  #view: Map<string, Item> = new Map()
+
+  constructor(options: ConstructorParameters<typeof MapBackend>[0] & { readonly items: Map<string, Item> }) {
+    super(options)
+    this.#items = options.items
+  }
+
+  begin(): { transaction: Transaction; commit(): Promise<void>; rollBack(): Promise<void> } {
+    const transaction = new Transaction()
+    this.#transaction = transaction
+    this.#view = new Map(this.#items)
+    const commit = async (): Promise<void> => {
+      for (const key of transaction.changed) {
+        const item = this.#view.get(key)
+        if (item === undefined) this.#items.delete(key)
+        else this.#items.set(key, item)
+      }
+      transaction.end()
+    }
+    return { transaction, commit, rollBack: async () => transaction.end() }
+  }
+
+  override async swap(key: string, expected: string | undefined, next: Item | undefined): Promise<boolean> {
+    if (this.#transaction.closed.has(key)) await this.#transaction.ended()
+    return super.swap(key, expected, next)
+  }
+
+  within(given: unknown): CacheBackend {
+    const transaction = given as Transaction
+    const view = new MapBackend({ items: this.#view })
+    return {
+      name: this.name,
+      get: (key) => view.get(key),
+      set: (item) => {
+        transaction.changed.add(item.key)
+        return view.set(item)
+      },
+      delete: (key) => {
+        transaction.changed.add(key)
+        transaction.closed.add(key)
+        return view.delete(key)
+      },
+      clear: async (prefix = '') => {
+        for (const key of this.#view.keys()) if (key.startsWith(prefix)) transaction.changed.add(key)
+        await view.clear(prefix)
+      },
+    }
+  }
+}
