@@ -25,6 +25,7 @@ export function postgresHarness(given: PostgresHarnessOptions): Harness {
   let proxy: TcpProxy | undefined
   let table = ''
   let admin: pg.Pool | undefined
+  const clients: pg.Client[] = []
 
   const query = async (text: string, values: unknown[] = []): Promise<pg.QueryResult> => {
     if (admin === undefined) {
@@ -83,6 +84,21 @@ export function postgresHarness(given: PostgresHarnessOptions): Harness {
         end: () => pool.end(),
       }
     },
+    async beginTransaction() {
+      const client = new pg.Client({ connectionString: url })
+      await client.connect()
+      clients.push(client)
+      await client.query('begin')
+      return {
+        transaction: client,
+        commit: async () => {
+          await client.query('commit')
+        },
+        rollBack: async () => {
+          await client.query('rollback')
+        },
+      }
+    },
     async corrupt(key, damage) {
       const damaged = { garbage: "'\\xff007b31'", truncated: 'substr(value, 1, 6)', empty: "''" } satisfies Record<
         Damage,
@@ -113,6 +129,7 @@ export function postgresHarness(given: PostgresHarnessOptions): Harness {
       clock: "lifetimes go by the server's clock; another run hands one in",
     },
     async dispose() {
+      for (const client of clients.splice(0)) await client.end()
       await proxy?.stop()
       proxy = undefined
       await query(`drop table if exists ${quoted()}`)
