@@ -138,10 +138,17 @@ it('keys without a place in the cells are kept when a small index, which moves a
   const engine = engineWith(() => 0.25, 1000)
   const { index } = engine
   const before = index.hasher.seed
-  // These collide under the seed that follows, when strings are hashed whole; the others collide now, and no pattern tells them apart.
+  // These collide under the seed that follows, when strings are hashed whole. The others collide now, by sixes, which leaves all of them
+  // in the cells, and no pattern tells them apart.
   const later = collidingKeys(20, ~before)
-  const now = Array.from({ length: 20 }, (_, i) => `${'a'.repeat(60)}${String(i).padStart(5, '0')}${'b'.repeat(60)}`)
-  for (const [i, key] of [...later, ...now].entries()) engine.set(key, i, Number.POSITIVE_INFINITY)
+  const now = Array.from({ length: 60 }, (_, i) => `${'a'.repeat(60)}${i % 6}${'b'.repeat(60)}${Math.floor(i / 6)}`)
+  const overflowed: boolean[] = []
+  for (const [i, key] of [...later, ...now].entries()) {
+    const earlier = index.overflow !== null
+    engine.set(key, i, Number.POSITIVE_INFINITY)
+    if (index.hasher.seed === ~before && overflowed.length === 0) overflowed.push(earlier, index.overflow !== null)
+  }
+  expect(overflowed).toEqual([false, true])
   expect(index.hasher).toMatchObject({ seed: ~before, whole: true })
   expect(index.overflow?.size).toBeGreaterThan(8)
   for (const [i, key] of [...later, ...now].entries()) expect(engine.get(key)).toBe(i)
