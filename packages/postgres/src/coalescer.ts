@@ -14,8 +14,11 @@ export interface Job<Request, Result> {
 }
 
 export interface CoalescerOptions<Request, Result> {
-  /** Does all jobs of a batch within `timeout` milliseconds and settles each one's waiters; a rejection rejects those that are left. */
-  readonly run: (jobs: readonly Job<Request, Result>[], timeout: number) => Promise<void>
+  /**
+   * Does all jobs of a batch within `timeout` milliseconds and settles each one's waiters; a rejection rejects those that are
+   * left. After `makeRoom` the batch does not count any more as one that is under way, but its keys do.
+   */
+  readonly run: (jobs: readonly Job<Request, Result>[], timeout: number, makeRoom: () => void) => Promise<void>
   /** Milliseconds that a call may take in all, the time that it waits for its batch included. */
   readonly timeout: number
   /** The error for a call whose time was up before its batch could start. */
@@ -46,7 +49,9 @@ export class Coalescer<Request, Result> {
   readonly #waiting = new Map<string, Job<Request, Result>>()
   readonly #later = new Map<string, Job<Request, Result>[]>()
   readonly #underWay = new Set<string>()
+  /** Batches under way that count, and all of them. */
   #batches = 0
+  #unsettled = 0
   #isScheduled = false
   #idle: (() => void)[] = []
 
@@ -56,7 +61,7 @@ export class Coalescer<Request, Result> {
 
   /** Resolves when every call made so far has settled. */
   async settled(): Promise<void> {
-    if (this.#waiting.size === 0 && this.#batches === 0) return
+    if (this.#waiting.size === 0 && this.#unsettled === 0) return
     await new Promise<void>((resolve) => this.#idle.push(resolve))
   }
 
@@ -124,24 +129,33 @@ export class Coalescer<Request, Result> {
 
   #start(jobs: readonly Job<Request, Result>[]): void {
     this.#batches += 1
+    this.#unsettled += 1
     const { run, timeout, late } = this.#options
     // Jobs leave in the order in which they came, so the first has waited longest; each batch gets what is left of its
     // time, and nobody waits for longer than `timeout`, however many batches are before his.
     const left = timeout - (performance.now() - (jobs[0] as Job<Request, Result>).since)
-    const outcome = left > 0 ? run(jobs, left) : Promise.reject(late())
+    let counts = true
+    const makeRoom = (): void => {
+      if (!counts) return
+      counts = false
+      this.#batches -= 1
+      if (this.#waiting.size > 0) this.#schedule()
+    }
+    const outcome = left > 0 ? run(jobs, left, makeRoom) : Promise.reject(late())
     outcome.then(
-      () => this.#end(jobs),
+      () => this.#end(jobs, makeRoom),
       (error: unknown) => {
         for (const job of jobs) for (const waiter of job.waiters) waiter.reject(error)
-        this.#end(jobs)
+        this.#end(jobs, makeRoom)
       },
     )
   }
 
-  #end(jobs: readonly Job<Request, Result>[]): void {
-    this.#batches -= 1
+  #end(jobs: readonly Job<Request, Result>[], makeRoom: () => void): void {
+    this.#unsettled -= 1
     if (!this.#options.overlapping) for (const job of jobs) this.#underWay.delete(job.key)
+    makeRoom()
     if (this.#waiting.size > 0) this.#schedule()
-    else if (this.#batches === 0) for (const resolve of this.#idle.splice(0)) resolve()
+    else if (this.#unsettled === 0) for (const resolve of this.#idle.splice(0)) resolve()
   }
 }

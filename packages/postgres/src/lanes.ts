@@ -1,7 +1,8 @@
 import { cacheErrorCode, createVersion, type Item } from '@cache/core/backend'
-import { Coalescer, type Job } from './coalescer.ts'
+import { Coalescer } from './coalescer.ts'
 import type { Counting } from './counting.ts'
-import { sqlState, timeoutError } from './errors.ts'
+import { timeoutError } from './errors.ts'
+import { LockedRows, runBatch, type Work } from './locked-rows.ts'
 import type { Record } from './record.ts'
 import type { StoredKey } from './stored-key.ts'
 import type { Table } from './table.ts'
@@ -26,13 +27,8 @@ interface Removal {
   readonly expected: string
 }
 
-interface Lane<Request, Result> {
+interface Lane<Request, Result> extends Work<Request, Result> {
   readonly operation: string
-  /** Does the batch and returns each waiter's result. */
-  readonly work: (
-    requests: readonly Request[],
-    timeout: number,
-  ) => Promise<(request: Request, waiter: number) => Result>
   readonly join?: (waiting: Request, incoming: Request, replace: (request: Request) => void) => boolean
   readonly bytesOf?: (request: Request) => number
   readonly isRead?: boolean
@@ -42,6 +38,8 @@ export interface LanesOptions {
   readonly table: Table
   readonly counting: Counting
   readonly timeout: number
+  /** Milliseconds that a write waits for a row which others have locked; absent where no limit may be set. */
+  readonly lockTimeout: number | undefined
   /** Resolves when the table is there. */
   readonly ready: () => Promise<void>
   /** Hears of rows that were written, and of how many bytes. */
@@ -71,7 +69,7 @@ export class Lanes {
       operation: 'get',
       isRead: true,
       join: () => true,
-      work: async (keys, timeout) => {
+      work: async (keys, { timeout }) => {
         const items = await table.get(keys, timeout)
         const found = new Map(keys.map((key, index) => [key, items[index]]))
         return (key) => found.get(key)
@@ -85,8 +83,8 @@ export class Lanes {
         replace(incoming)
         return true
       },
-      work: async (records, timeout) => {
-        await table.put(records, timeout)
+      work: async (records, patience) => {
+        await table.put(records, patience)
         onWritten(records.length, bytesOf(records))
         return () => undefined
       },
@@ -94,8 +92,8 @@ export class Lanes {
     this.#removals = this.#lane({
       operation: 'delete',
       join: () => true,
-      work: async (keys, timeout) => {
-        const removed = await table.remove(keys, timeout)
+      work: async (keys, patience) => {
+        const removed = await table.remove(keys, patience)
         // Of several deletes of one key the first has found the value.
         return ({ whole }, waiter) => waiter === 0 && removed.has(whole)
       },
@@ -103,8 +101,8 @@ export class Lanes {
     this.#creations = this.#lane({
       operation: 'swap',
       bytesOf: recordBytes,
-      work: async (records, timeout) => {
-        const written = await table.putIfAbsent(records, timeout)
+      work: async (records, patience) => {
+        const written = await table.putIfAbsent(records, patience)
         onWritten(written.size, bytesOf(records))
         return ({ stored }) => written.has(stored.id)
       },
@@ -112,33 +110,33 @@ export class Lanes {
     this.#replacements = this.#lane({
       operation: 'swap',
       bytesOf: ({ record }) => recordBytes(record),
-      work: async (requests, timeout) => {
+      work: async (requests, patience) => {
         const records = requests.map(({ record }) => record)
         const expected = requests.map((request) => request.expected)
-        const written = await table.replace(records, expected, timeout)
+        const written = await table.replace(records, expected, patience)
         onWritten(written.size, bytesOf(records))
         return ({ record }) => written.has(record.stored.id)
       },
     })
     this.#versionRemovals = this.#lane({
       operation: 'swap',
-      work: async (requests, timeout) => {
+      work: async (requests, patience) => {
         const keys = requests.map(({ stored }) => stored)
         const expected = requests.map((request) => request.expected)
-        const removed = await table.removeVersions(keys, expected, timeout)
+        const removed = await table.removeVersions(keys, expected, patience)
         return ({ stored }) => removed.has(stored.id)
       },
     })
     this.#additions = this.#lane({
       operation: 'increment',
       join: joinAdditions,
-      work: async (additions, timeout) => {
+      work: async (additions, patience) => {
         if (table.isSealed) {
           const sums = await this.#countSealed(additions)
           return (addition, waiter) => stepSum(sums.get(addition.stored.id), addition, waiter)
         }
         const records = additions.map((addition) => this.#counter(addition))
-        const sums = await table.increment(records, timeout)
+        const sums = await table.increment(records, patience)
         onWritten(sums.size, bytesOf(records))
         return (addition, waiter) => stepSum(sums.get(addition.stored.id), addition, waiter)
       },
@@ -222,15 +220,18 @@ export class Lanes {
   }
 
   #lane<Request, Result>(lane: Lane<Request, Result>): Coalescer<Request, Result> {
-    const { timeout, ready } = this.#options
-    const { operation, join, bytesOf, isRead = false } = lane
+    const { timeout, lockTimeout, ready } = this.#options
+    const { operation, work, join, bytesOf, isRead = false } = lane
+    const late = (): Error => timeoutError(operation, timeout)
+    const locked = isRead ? undefined : new LockedRows({ work, timeout, lockTimeout, late })
     return new Coalescer<Request, Result>({
-      run: async (jobs, left) => {
+      run: async (jobs, left, makeRoom) => {
         await ready()
-        await runJobs(lane, jobs, left)
+        if (locked === undefined) await runBatch(work, jobs, { timeout: left })
+        else await locked.run(jobs, left, makeRoom)
       },
       timeout,
-      late: () => timeoutError(operation, timeout),
+      late,
       join: (job, incoming) =>
         join?.(job.request, incoming, (request) => {
           job.request = request
@@ -258,39 +259,6 @@ function together<Result>(
       if (left === 0) resolve(result)
     }, reject)
   })
-}
-
-async function runJobs<Request, Result>(
-  lane: Lane<Request, Result>,
-  jobs: readonly Job<Request, Result>[],
-  timeout: number,
-): Promise<void> {
-  const since = performance.now()
-  try {
-    const resultOf = await lane.work(
-      jobs.map((job) => job.request),
-      timeout,
-    )
-    for (const { request, waiters } of jobs) {
-      for (const [index, waiter] of waiters.entries()) waiter.resolve(resultOf(request, index))
-    }
-  } catch (error) {
-    if (jobs.length === 1 || !isOneRowsFault(error)) throw error
-    // The server took the whole statement back because of a row that another transaction holds. The others need not
-    // suffer for it: each is done alone now, and only who wants that row waits for it.
-    const left = Math.max(1, timeout - (performance.now() - since))
-    await Promise.all(jobs.map((job) => runJobs(lane, [job], left).catch((reason) => rejectAll(job, reason))))
-  }
-}
-
-function rejectAll<Request, Result>(job: Job<Request, Result>, reason: unknown): void {
-  for (const waiter of job.waiters) waiter.reject(reason)
-}
-
-/** The server waited too long for a lock, or met a circle of locks. Nothing has been written. */
-function isOneRowsFault(error: unknown): boolean {
-  const state = sqlState((error as Error).cause)
-  return state === '55P03' || state === '40P01'
 }
 
 function bytesOf(records: readonly Record[]): number {

@@ -1,5 +1,6 @@
 import { ClientSession } from './client-session.ts'
 import { gracefulClient } from './graceful-client.ts'
+import { firstLockTimeout } from './locked-rows.ts'
 import type { ResolvedConnections } from './options.ts'
 import { OwnSession } from './own-session.ts'
 import { PoolSession } from './pool-session.ts'
@@ -24,7 +25,8 @@ const statementsPerPipeline = 64
 
 /** The session that the options describe. */
 export function openSession(options: ResolvedConnections, onError: (error: Error) => void): Session {
-  const { pool, client, prepare, lockTimeout } = options
+  const { pool, client, prepare } = options
+  const lockTimeout = firstLockTimeout(options.lockTimeout)
   if (pool !== undefined) return new PoolSession({ pool, prepare, lockTimeout, onError })
   if (client !== undefined) return new ClientSession(client, { prepare, lockTimeout: `${lockTimeout}ms` })
   const { config, connectTimeout, maxConnections, pipeline } = options

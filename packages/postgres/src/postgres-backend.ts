@@ -64,6 +64,8 @@ export class PostgresBackend implements CacheBackend {
         : // A limit for waiting would stay in force until the application's transaction ends; and a name that the session has
           // lost would end it.
           new ClientSession(transaction.client, { prepare: false, lockTimeout: null })
+    // Of the application's transaction nothing is set, and what fails there is its end.
+    const lockTimeout = transaction === undefined ? connections.lockTimeout : undefined
     this.#table = new Table({
       session: this.#session,
       statements: statementsFor(quotedTable(schema), prefix === ''),
@@ -71,6 +73,7 @@ export class PostgresBackend implements CacheBackend {
       format: new ItemFormat(format),
       clock,
       timeout: connections.timeout,
+      lockTimeout,
       holds: transaction !== undefined,
       onDamaged: (error) => this.#tell(error),
     })
@@ -80,6 +83,7 @@ export class PostgresBackend implements CacheBackend {
       table: this.#table,
       counting: this.#counting,
       timeout: connections.timeout,
+      lockTimeout,
       ready: () => this.#whenReady(),
       onWritten: (rows, bytes) => {
         // What is swept in the application's transaction would stay locked until its end.

@@ -5,7 +5,10 @@ import {
   BusSubscription,
   CacheError,
   createVersion,
+  invalidArgument,
 } from '@cache/core/backend'
+import type { ClientBase } from 'pg'
+import { ClientSession } from './client-session.ts'
 import { postgresError } from './errors.ts'
 import { openListener } from './listen-source.ts'
 import { toPayloads } from './notification.ts'
@@ -25,6 +28,8 @@ export class PostgresBus implements Bus {
   readonly name: string = 'postgres'
   /** Tells the parts of this bus's long messages from those of others. */
   readonly #sender: string = createVersion()
+  readonly #channel: string
+  readonly #timeout: number
   readonly #session: Session
   readonly #notifier: Notifier
   readonly #subscription: BusSubscription
@@ -33,6 +38,8 @@ export class PostgresBus implements Bus {
   /** Connects with the first message. Throws `INVALID_ARGUMENT`. */
   constructor(options: PostgresBusOptions) {
     const { connections, channel, heartbeat } = resolveBusOptions(options)
+    this.#channel = channel
+    this.#timeout = connections.timeout
     // A failure of the publisher reaches whoever publishes.
     this.#session = openSession({ ...connections, maxConnections: 1 }, () => {})
     this.#notifier = new Notifier({ session: this.#session, channel, timeout: connections.timeout })
@@ -42,6 +49,22 @@ export class PostgresBus implements Bus {
 
   async publish(message: BusMessage): Promise<void> {
     await this.#attempt('publish', () => this.#notifier.send(toPayloads(message, this.#sender)))
+  }
+
+  /**
+   * Publishes in the transaction that `client` is in: the messages leave with its commit, and not at all when it is rolled
+   * back. A commit that sends notifications takes a lock of the whole server for a moment. Rejects with what hinders the
+   * statement, which ends the transaction.
+   */
+  within(client: ClientBase): Pick<Bus, 'publish'> {
+    if (this.#closing !== undefined) throw this.#closed('within')
+    if (typeof client?.query !== 'function') throw invalidArgument('client', client, 'a client of pg', 'within')
+    // Nothing is prepared or set on a client of the application's.
+    const session = new ClientSession(client, { prepare: false, lockTimeout: null })
+    const notifier = new Notifier({ session, channel: this.#channel, timeout: this.#timeout })
+    return {
+      publish: (message) => this.#attempt('publish', () => notifier.send(toPayloads(message, this.#sender))),
+    }
   }
 
   async subscribe(listener: BusListener): Promise<() => Promise<void>> {
@@ -60,13 +83,15 @@ export class PostgresBus implements Bus {
   }
 
   async #attempt<Result>(operation: string, work: () => Promise<Result>): Promise<Result> {
-    if (this.#closing !== undefined) {
-      throw new CacheError('CLOSED', 'The bus was closed', { operation, backend: this.name })
-    }
+    if (this.#closing !== undefined) throw this.#closed(operation)
     try {
       return await work()
     } catch (error) {
       throw postgresError(error, operation)
     }
+  }
+
+  #closed(operation: string): CacheError {
+    return new CacheError('CLOSED', 'The bus was closed', { operation, backend: this.name })
   }
 }

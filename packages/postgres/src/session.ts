@@ -16,7 +16,7 @@ export type Run = (
 /** Where statements run: a pool, one client, or pipelined clients. */
 export interface Session {
   readonly run: Run
-  /** What a statement itself must set as its limit for waiting for locks, such as `'500ms'`; `null` where it is set already, or must not be. */
+  /** What a statement itself must set as its short limit for waiting for locks, such as `'125ms'`; `null` where it is set already, or must not be. */
   readonly lockTimeout: string | null
   /** Runs several statements on one connection, which nobody else uses meanwhile. */
   exclusive<Result>(work: (run: Run) => Promise<Result>, operation: string, timeout: number): Promise<Result>

@@ -16,9 +16,18 @@ export interface TableOptions {
   readonly clock: Clock | undefined
   /** Milliseconds per statement, unless the call says otherwise. */
   readonly timeout: number
+  /** Milliseconds that a write waits for a row which others have locked; absent where no limit may be set. */
+  readonly lockTimeout: number | undefined
   /** Whether a removal keeps others from storing under its keys until the transaction ends, also where nothing was. */
   readonly holds: boolean
   readonly onDamaged: (error: CacheError) => void
+}
+
+/** How long a write may take. */
+export interface Patience {
+  readonly timeout: number
+  /** Milliseconds of it that it may wait for locked rows; absent: the short time that the session has set. */
+  readonly lock?: number | undefined
 }
 
 /** A bunch of keys that a scan found, and where to go on; without `next` it is the last one. */
@@ -96,24 +105,24 @@ export class Table {
   }
 
   /** Writes records over whatever is there. Those that have expired must have been sorted out. */
-  async put(records: readonly Record[], timeout?: number): Promise<void> {
+  async put(records: readonly Record[], patience?: Patience): Promise<void> {
     const { put, putOne } = this.#options.statements
-    await this.#write(records.length === 1 ? putOne : put, records, [], 'set', timeout)
+    await this.#write(records.length === 1 ? putOne : put, records, [], 'set', patience)
   }
 
   /** Resolves to the ids of those that were written. */
-  async putIfAbsent(records: readonly Record[], timeout?: number): Promise<Set<string>> {
+  async putIfAbsent(records: readonly Record[], patience?: Patience): Promise<Set<string>> {
     const { putIfAbsent, putOneIfAbsent } = this.#options.statements
-    return ids(await this.#write(records.length === 1 ? putOneIfAbsent : putIfAbsent, records, [], 'swap', timeout))
+    return ids(await this.#write(records.length === 1 ? putOneIfAbsent : putIfAbsent, records, [], 'swap', patience))
   }
 
   /** Writes each record where its expected version is. Resolves to the ids of those that were written. */
-  async replace(records: readonly Record[], expected: readonly string[], timeout?: number): Promise<Set<string>> {
+  async replace(records: readonly Record[], expected: readonly string[], patience?: Patience): Promise<Set<string>> {
     const { replace, replaceOne } = this.#options.statements
     return ids(
       await (records.length === 1
-        ? this.#write(replaceOne, records, [expected[0] as string], 'swap', timeout)
-        : this.#write(replace, records, [textArray(expected)], 'swap', timeout)),
+        ? this.#write(replaceOne, records, [expected[0] as string], 'swap', patience)
+        : this.#write(replace, records, [textArray(expected)], 'swap', patience)),
     )
   }
 
@@ -121,36 +130,38 @@ export class Table {
   async removeVersions(
     keys: readonly StoredKey[],
     expected: readonly string[],
-    timeout?: number,
+    patience?: Patience,
   ): Promise<Set<string>> {
-    const { statements, session } = this.#options
-    const values = [this.#instant(), session.lockTimeout, textArray(keys.map(({ id }) => id)), textArray(expected)]
-    return ids(await this.#run(statements.removeVersions, values, 'swap', timeout))
+    const removing = textArray(keys.map(({ id }) => id))
+    const values = [this.#instant(), this.#lockTimeout(patience), removing, textArray(expected)]
+    return ids(await this.#run(this.#options.statements.removeVersions, values, 'swap', patience?.timeout))
   }
 
   /** Resolves to the whole encoded keys at which a live value was. */
-  async remove(keys: readonly StoredKey[], timeout?: number): Promise<Set<string>> {
-    const removed = await this.#remove(keys, timeout)
-    if (this.#options.holds) await this.#hold(keys, removed, timeout)
+  async remove(keys: readonly StoredKey[], patience?: Patience): Promise<Set<string>> {
+    const removed = await this.#remove(keys, patience)
+    if (this.#options.holds) await this.#hold(keys, removed, patience)
     return new Set(removed.filter((row) => row[2] === 'true').map((row) => row[1] as string))
   }
 
-  async #remove(keys: readonly StoredKey[], timeout: number | undefined): Promise<Row[]> {
-    const { statements, session } = this.#options
+  async #remove(keys: readonly StoredKey[], patience: Patience | undefined): Promise<Row[]> {
+    const { statements } = this.#options
     const [first] = keys
     const isOne = keys.length === 1 && first !== undefined
     const ids = isOne ? first.id : textArray(keys.map(({ id }) => id))
     const statement = isOne ? statements.removeOne : statements.remove
-    return await this.#run(statement, [this.#instant(), session.lockTimeout, ids], 'delete', timeout)
+    const values = [this.#instant(), this.#lockTimeout(patience), ids]
+    return await this.#run(statement, values, 'delete', patience?.timeout)
   }
 
   /**
    * Keeps others from storing under the keys until the transaction ends. A row that was removed does so by itself; where
    * none was, a load could otherwise begin before the commit, read the application's old data, and store them after it.
    */
-  async #hold(keys: readonly StoredKey[], removed: readonly Row[], timeout: number | undefined): Promise<void> {
+  async #hold(keys: readonly StoredKey[], removed: readonly Row[], patience: Patience | undefined): Promise<void> {
     const held = new Set(removed.map((row) => row[0] as string))
     const { statements } = this.#options
+    const timeout = patience?.timeout
     for (;;) {
       const free = keys.filter(({ id }) => !held.has(id))
       if (free.length === 0) return
@@ -160,13 +171,13 @@ export class Table {
       for (const id of made) held.add(id)
       // The rest was stored by others in between: that, too, is from before the commit.
       const rest = free.filter(({ id }) => !held.has(id))
-      if (rest.length > 0) for (const row of await this.#remove(rest, timeout)) held.add(row[0] as string)
+      if (rest.length > 0) for (const row of await this.#remove(rest, patience)) held.add(row[0] as string)
     }
   }
 
   /** Adds each record's number. Resolves to the sums by id; a key that is refused is not among them, nor a damaged one. */
-  async increment(records: readonly Record[], timeout?: number): Promise<Map<string, number>> {
-    const rows = await this.#write(this.#options.statements.increment, records, [], 'increment', timeout)
+  async increment(records: readonly Record[], patience?: Patience): Promise<Map<string, number>> {
+    const rows = await this.#write(this.#options.statements.increment, records, [], 'increment', patience)
     const sums = new Map<string, number>()
     for (const [id, sum, value] of rows) {
       // SQL has added to the column whatever the bytes beside it say.
@@ -190,7 +201,9 @@ export class Table {
   /** Writes the record over a row whose bytes could not be read, if it still is the same one. */
   async replaceDamaged(record: Record, row: Row, timeout?: number): Promise<boolean> {
     const more = [row[3] as string, bytesOf(row[1])]
-    const rows = await this.#write(this.#options.statements.replaceDamaged, [record], more, 'swap', timeout)
+    const { statements, lockTimeout } = this.#options
+    const patience = timeout === undefined ? undefined : { timeout, lock: lockTimeout }
+    const rows = await this.#write(statements.replaceDamaged, [record], more, 'swap', patience)
     return rows.length > 0
   }
 
@@ -201,8 +214,8 @@ export class Table {
 
   /** Removes some rows of the range; resolves to the rest of it, `undefined` when it is empty. */
   async clear(range: KeyRange, timeout?: number): Promise<KeyRange | undefined> {
-    const { statements, session } = this.#options
-    const values = [session.lockTimeout, rowsPerClear, ...parameters(range)]
+    const { statements } = this.#options
+    const values = [this.#lockTimeout(undefined), rowsPerClear, ...parameters(range)]
     const [row] = await this.#run(statements.clear, values, 'clear', timeout)
     const last = row?.[1]
     return Number(row?.[0]) < rowsPerClear || typeof last !== 'string' ? undefined : after(range, last)
@@ -284,15 +297,21 @@ export class Table {
     records: readonly Record[],
     more: readonly Parameter[],
     operation: string,
-    timeout?: number,
+    patience: Patience | undefined,
   ): Promise<Row[]> {
-    const { session, statements } = this.#options
-    const { putOne, putOneIfAbsent, replaceOne } = statements
+    const { putOne, putOneIfAbsent, replaceOne } = this.#options.statements
     const [first] = records
     const isForOne = statement === putOne || statement === putOneIfAbsent || statement === replaceOne
     const columns = isForOne ? columnsOfOne(first as Record, this.now()) : columnsOf(records, this.now())
-    const values = [this.#instant(), session.lockTimeout, ...columns, ...more]
-    return this.#run(statement, values, operation, timeout)
+    const values = [this.#instant(), this.#lockTimeout(patience), ...columns, ...more]
+    return this.#run(statement, values, operation, patience?.timeout)
+  }
+
+  /** What the statement itself must set; a call that says nothing waits for the whole time. */
+  #lockTimeout(patience: Patience | undefined): string | null {
+    const { session, lockTimeout } = this.#options
+    const lock = patience === undefined ? lockTimeout : patience.lock
+    return lockTimeout === undefined || lock === undefined ? session.lockTimeout : `${lock}ms`
   }
 
   #run(

@@ -217,3 +217,50 @@ it('while the server cannot be reached, publishing and subscribing reject in tim
   await bus.publish({ kind: 'foreign', source: 's' })
   await bus.close()
 })
+
+it('what is published within a transaction arrives with its commit, in its order, and not at all with a rollback', async () => {
+  const channel = tableName()
+  const [sender, receiver] = [new PostgresBus({ url, channel }), new PostgresBus({ url, channel })]
+  const { heard, listener } = ear()
+  await receiver.subscribe(listener)
+  const client = new pg.Client({ connectionString: url })
+  await client.connect()
+  const long: BusMessage = { kind: 'delete', source: 'long', keys: Array.from({ length: 2000 }, (_, n) => `é ${n}`) }
+  for (const end of ['rollback', 'commit']) {
+    await client.query('begin')
+    const inside = sender.within(client)
+    await inside.publish({ kind: 'delete', source: end, keys: ['a'] })
+    await Promise.all([inside.publish(long), inside.publish({ kind: 'delete', source: end, keys: ['b'] })])
+    // Whoever publishes now is heard before.
+    await sender.publish({ kind: 'delete', source: 'outside', keys: [end] })
+    await waitUntil('the message from outside', () => heard.length > 0)
+    expect(heard.splice(0)).toEqual([{ kind: 'delete', source: 'outside', keys: [end] }])
+    await client.query(end)
+  }
+  await waitUntil('the last message', () => heard.length === 3)
+  expect(heard).toEqual([
+    { kind: 'delete', source: 'commit', keys: ['a'] },
+    long,
+    { kind: 'delete', source: 'commit', keys: ['b'] },
+  ])
+  await client.end()
+  await sender.close()
+  await receiver.close()
+})
+
+it('a transaction that has failed refuses to publish, and a closed bus and what is no client are refused', async () => {
+  const bus = new PostgresBus({ url, channel: tableName() })
+  const client = new pg.Client({ connectionString: url })
+  await client.connect()
+  await client.query('begin')
+  await client.query('select 1/0').catch(() => {})
+  const inside = bus.within(client)
+  const message: BusMessage = { kind: 'delete', source: 'a', keys: ['a'] }
+  expect(await inside.publish(message).catch((error: unknown) => cacheErrorCode(error))).toBe('BACKEND_FAILURE')
+  await client.query('rollback')
+  expect(() => bus.within({} as pg.ClientBase)).toThrow('client must be a client of pg')
+  await bus.close()
+  expect(await inside.publish(message).catch((error: unknown) => cacheErrorCode(error))).toBe('CLOSED')
+  expect(() => bus.within(client)).toThrow('The bus was closed')
+  await client.end()
+})

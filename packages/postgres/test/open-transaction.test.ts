@@ -1,0 +1,221 @@
+import { Cache } from '@cache/core'
+import { cacheErrorCode } from '@cache/core/backend'
+import { waitUntil } from '@cache/testing'
+import type {} from '@cache/testing/postgres-setup'
+import pg from 'pg'
+import { afterAll, afterEach, beforeEach, describe, expect, inject, it } from 'vitest'
+import { PostgresBackend } from '../src/index.ts'
+import { tableName } from './table-name.ts'
+
+const url = inject('postgresUrl')
+const admin = new pg.Pool({ connectionString: url })
+afterAll(() => admin.end())
+
+/** Milliseconds that a busy machine may add. */
+const slack = 1500
+
+let table: string
+/** The process whose application has the transaction open, and another one. */
+let here: PostgresBackend
+let there: PostgresBackend
+let other: Cache<string>
+let client: pg.PoolClient
+
+beforeEach(async () => {
+  table = tableName()
+  here = new PostgresBackend({ url, table })
+  there = new PostgresBackend({ url, table, lockTimeout: '2s', timeout: '8s' })
+  other = new Cache<string>({ backend: there, ttl: '10m' })
+  client = await admin.connect()
+})
+
+afterEach(async () => {
+  await client.query('rollback')
+  client.release()
+  await other.close()
+  await there.close()
+  await here.close()
+})
+
+const within = (): Cache<string> => new Cache<string>({ backend: here.within(client), ttl: '10m' })
+
+/** How many sessions that use this test's table wait for a lock of another one. */
+async function waiting(): Promise<number> {
+  const { rows } = await admin.query(
+    "select count(*)::int as n from pg_stat_activity where wait_event_type = 'Lock' and query like '%' || $1 || '%'",
+    [table],
+  )
+  return rows[0].n
+}
+
+function gate(): { readonly passed: Promise<void>; open: () => void } {
+  let open = (): void => {}
+  const passed = new Promise<void>((resolve) => {
+    open = resolve
+  })
+  return { passed, open }
+}
+
+/** A load by the other process that has begun, and goes on when it is let. */
+async function beginLoad(key: string, options?: { readonly tags: string[] }) {
+  const [begun, ready] = [gate(), gate()]
+  const load = async (): Promise<string> => {
+    begun.open()
+    await ready.passed
+    return 'old'
+  }
+  const loading = other.getOrSet(key, load, options)
+  await begun.passed
+  return { loading, goOn: ready.open }
+}
+
+describe('a load that began before the commit (RACES R3, R4)', () => {
+  it('stores nothing under a key that is deleted though it was missing, and whose commit it waits for', async () => {
+    const { loading, goOn } = await beginLoad('user')
+    await client.query('begin')
+    expect(await within().delete('user')).toBe(false)
+    goOn()
+    await waitUntil('the load waits to store', async () => (await waiting()) > 0)
+    await client.query('commit')
+    expect(await loading).toBe('old')
+    expect(await other.item('user')).toBe(undefined)
+  })
+
+  it('stores nothing under a key that was missing when it ends after the commit', async () => {
+    const { loading, goOn } = await beginLoad('user')
+    await client.query('begin')
+    await within().delete('user')
+    await client.query('commit')
+    goOn()
+    expect(await loading).toBe('old')
+    expect(await other.item('user')).toBe(undefined)
+  })
+
+  it.each([
+    ['the first use of the tag', false],
+    ['a tag in use', true],
+  ] as const)('stores nothing valid of a tag that is invalidated: %s', async (_, inUse) => {
+    if (inUse) await other.set('another', 'x', { tags: ['users'] })
+    const { loading, goOn } = await beginLoad('user', { tags: ['users'] })
+    await client.query('begin')
+    await within().deleteByTag('users')
+    goOn()
+    expect(await loading).toBe('old')
+    await client.query('commit')
+    expect(await other.get('user')).toBe(undefined)
+    expect(await other.get('another')).toBe(undefined)
+  })
+
+  it('is not fenced by a transaction that is rolled back', async () => {
+    await other.set('stored', 'kept', { tags: ['users'] })
+    const { loading, goOn } = await beginLoad('user', { tags: ['users'] })
+    await client.query('begin')
+    const inside = within()
+    await inside.delete('user')
+    await inside.delete('stored')
+    await inside.delete('missing')
+    await inside.deleteByTag('users')
+    goOn()
+    await waitUntil('the load waits to store', async () => (await waiting()) > 0)
+    await client.query('rollback')
+    expect(await loading).toBe('old')
+    expect(await other.getMany(['user', 'stored', 'missing'])).toEqual(['old', 'kept', undefined])
+    expect((await admin.query(`select count(*)::int as n from ${table} where version = 'held'`)).rows[0].n).toBe(0)
+  })
+})
+
+describe('while a transaction that has deleted stays open', () => {
+  const many = Array.from({ length: 40 }, (_, n) => `held ${n}`)
+  const free = (round: number): [string, string][] =>
+    Array.from({ length: 100 }, (_, n) => [`free ${round} ${n}`, 'value'])
+
+  it('calls for other keys of the same tick wait for less than `lockTimeout`, and later ones not at all', async () => {
+    await other.set('stored', 'old')
+    await client.query('begin')
+    expect(await within().deleteMany(['stored', 'missing'])).toBe(1)
+    const held = Promise.allSettled([other.set('stored', 'new'), other.set('missing', 'new'), other.delete('stored')])
+    const since = performance.now()
+    await Promise.all(free(0).map(([key, value]) => other.set(key, value)))
+    expect(performance.now() - since).toBeLessThan(2000)
+    expect(await waiting()).toBeGreaterThan(0)
+    // The two keys are known to be held by now: nobody waits for them any more.
+    for (let round = 1; round <= 20; round++) {
+      await Promise.all(free(round).map(([key, value]) => other.set(key, value)))
+      await Promise.all(free(round).map(([key]) => other.increment(`n ${key}`)))
+    }
+    expect(await waiting()).toBeGreaterThan(0)
+    await client.query('commit')
+    expect((await held).map(({ status }) => status)).toEqual(['fulfilled', 'fulfilled', 'fulfilled'])
+    expect(await other.get('missing')).toBe('new')
+  })
+
+  it('many calls for many held keys leave connections and batches to the others', async () => {
+    await client.query('begin')
+    await within().deleteMany(many)
+    const held: Promise<unknown>[] = []
+    for (const [round, key] of many.entries()) {
+      held.push(other.set(key, 'new'))
+      await Promise.all(free(round).map(([other_]) => other.get(other_)))
+    }
+    await waitUntil('the held ones wait together', async () => (await waiting()) === 1)
+    await Promise.all(free(0).map(([key, value]) => other.set(key, value)))
+    await client.query('commit')
+    await Promise.all(held)
+    expect(await other.getMany(many)).toEqual(many.map(() => 'new'))
+  })
+
+  it('`getOrSet` of a deleted key gives what it loaded, within twice `lockTimeout`, and stores nothing', async () => {
+    const lockTimeout = 400
+    const backend = new PostgresBackend({ url, table, lockTimeout })
+    const cache = new Cache<string>({ backend, ttl: '10m' })
+    await cache.set('stored', 'old')
+    await client.query('begin')
+    await within().deleteMany(['stored', 'missing'])
+    expect(await cache.get('stored')).toBe('old')
+    const since = performance.now()
+    expect(await cache.getOrSet('missing', () => 'loaded')).toBe('loaded')
+    expect(await cache.getOrSet('tagged', () => 'loaded', { tags: ['users'] })).toBe('loaded')
+    expect(performance.now() - since).toBeLessThan(2 * lockTimeout + slack)
+    await client.query('commit')
+    expect(await cache.getMany(['stored', 'missing', 'tagged'])).toEqual([undefined, undefined, 'loaded'])
+    await cache.close()
+  })
+
+  it('a write to a deleted key is rejected with `TIMEOUT` within twice `lockTimeout`, and works after the end', async () => {
+    const lockTimeout = 400
+    const backend = new PostgresBackend({ url, table, lockTimeout })
+    const cache = new Cache<string>({ backend, ttl: '10m' })
+    await client.query('begin')
+    await within().delete('missing')
+    const since = performance.now()
+    const refused = [cache.set('missing', 'new'), cache.set('missing', 'newer'), cache.increment('missing')]
+    const outcomes = await Promise.allSettled(refused)
+    expect(performance.now() - since).toBeLessThan(2 * lockTimeout + slack)
+    expect(outcomes.map((outcome) => outcome.status === 'rejected' && cacheErrorCode(outcome.reason))).toEqual([
+      'TIMEOUT',
+      'TIMEOUT',
+      'TIMEOUT',
+    ])
+    await client.query('rollback')
+    await cache.set('missing', 'new')
+    expect(await cache.get('missing')).toBe('new')
+    await cache.close()
+  })
+
+  it('an injected pool keeps the same bounds', async () => {
+    const pool = new pg.Pool({ connectionString: url, max: 4 })
+    const backend = new PostgresBackend({ pool, table, lockTimeout: '2s', timeout: '8s' })
+    await backend.get('any')
+    await client.query('begin')
+    await within().deleteMany(many)
+    const cache = new Cache<string>({ backend, ttl: '10m' })
+    const held = many.map((key) => cache.set(key, 'new'))
+    const since = performance.now()
+    await Promise.all(free(0).map(([key, value]) => cache.set(key, value)))
+    expect(performance.now() - since).toBeLessThan(2000)
+    await client.query('commit')
+    await Promise.all(held)
+    await cache.close()
+    await pool.end()
+  })
+})
