@@ -8,6 +8,7 @@ export const suites: Readonly<Record<string, () => Promise<{ readonly suite: Sui
   memory: () => import('./memory/suite.ts'),
   postgres: () => import('./postgres/suite.ts'),
   'postgres-cpu': () => import('./postgres/cpu-suite.ts'),
+  'postgres-pairs': () => import('./postgres/pairs-suite.ts'),
   'postgres-soak': () => import('./postgres/soak-suite.ts'),
   redis: () => import('./redis/suite.ts'),
   'redis-memory': () => import('./redis/memory-suite.ts'),
