@@ -1,5 +1,5 @@
 import { type SimulatedPolicy, simulatePolicies } from '@cache/memory/simulate'
-import type { Candidate, Row, Suite, SuiteContext } from '../harness/suite.ts'
+import type { Candidate, ResultRow, Row, Suite, SuiteContext } from '../harness/suite.ts'
 import { sizesOf, traces } from '../memory/traces.ts'
 import { type KeyLog, readKeyLog } from './key-log.ts'
 
@@ -92,6 +92,23 @@ function teller(row: string): (progress: { policy: string; done: number; total: 
   }
 }
 
+/** For each policy, what it loses to the best of the others in each row: the mean and the worst, in percentage points. */
+export function losses(results: readonly ResultRow[]): string[] {
+  const online = results.filter(({ candidate }) => candidate !== 'optimal')
+  return [...new Set(online.map(({ candidate }) => candidate))].flatMap((policy) => {
+    const lost = online
+      .filter(({ candidate }) => candidate === policy)
+      .map(({ row, value }) => {
+        const others = online.filter((other) => other.row === row && other.candidate !== policy)
+        return Math.max(0, ...others.map((other) => other.value - value))
+      })
+    const mean = lost.reduce((sum, points) => sum + points, 0) / lost.length
+    return [
+      `${policy} loses ${mean.toFixed(2)} points to the best of the others in the mean, ${Math.max(...lost).toFixed(1)} at worst`,
+    ]
+  })
+}
+
 export const suite: Suite = {
   name: 'hit-ratio',
   says: "hit ratio of each policy beside Belady's optimum, for a log of your own (one key a line, or key, tab, bytes) or for traffic made here.",
@@ -101,4 +118,5 @@ export const suite: Suite = {
   arguments: '[file of keys]',
   processPer: 'candidate',
   repetitions: 1,
+  conclude: losses,
 }

@@ -13,6 +13,8 @@ const CLOSE_READS = 16
  * A timer of one millisecond runs only while answers come from memory, ends itself when the calls end, and keeps no process alive.
  */
 export class CoarseClock implements Clock {
+  /** The time while it may be answered from memory, else Infinity: what lies beyond it has not come yet. For those who `spend`. */
+  horizon: number = Number.POSITIVE_INFINITY
   private time = 0
   private left = 0
   private reads = 1
@@ -22,11 +24,15 @@ export class CoarseClock implements Clock {
   private timer: ReturnType<typeof setInterval> | undefined
 
   now(): number {
-    if (this.left > 0) {
-      this.left--
-      return this.time
-    }
-    return this.read()
+    if (this.left <= 0) return this.read()
+    if (--this.left === 0) this.horizon = Number.POSITIVE_INFINITY
+    return this.time
+  }
+
+  /** Counts calls that looked at the horizon instead of asking for the time. */
+  spend(calls: number): void {
+    this.left -= calls
+    if (this.left <= 0) this.horizon = Number.POSITIVE_INFINITY
   }
 
   private read(): number {
@@ -40,6 +46,7 @@ export class CoarseClock implements Clock {
     }
     this.time = time
     this.left = this.reads - 1
+    this.horizon = this.left > 0 ? time : Number.POSITIVE_INFINITY
     this.used = true
     if (this.left > 0 && this.timer === undefined) this.start()
     return time
@@ -53,6 +60,7 @@ export class CoarseClock implements Clock {
 
   private tick(): void {
     this.left = 0
+    this.horizon = Number.POSITIVE_INFINITY
     if (this.used) {
       this.used = false
       return
@@ -70,3 +78,6 @@ export class CoarseClock implements Clock {
 
 /** One for all caches of the process. */
 export const coarseClock: CoarseClock = new CoarseClock()
+
+/** Stands in where another clock was given: nobody reads it, so nothing ever lies beyond its horizon. */
+export const shutClock: CoarseClock = new CoarseClock()

@@ -2,7 +2,7 @@ import { type Duration, invalidArgument, milliseconds, wholeNumber } from '@cach
 import type { BoundedMapOptions } from '../bounded-map.ts'
 import { estimateBytes } from '../estimate-bytes.ts'
 import { createPolicy } from '../policy/create-policy.ts'
-import { coarseClock } from './coarse-clock.ts'
+import { coarseClock, shutClock } from './coarse-clock.ts'
 import { Engine, type EvictionTeller } from './engine.ts'
 import { secureRandom } from './secure-random.ts'
 
@@ -50,6 +50,7 @@ export function createEngine<K, V>(
     maxEntryBytes: resolveMaxEntryBytes(options.maxEntryBytes, bytes, operation),
     weigh: options.weigh ?? (maxBytes === undefined ? null : estimateEntry),
     clock: clock ?? coarseClock,
+    coarse: clock === undefined ? coarseClock : shutClock,
     reclaimWhenIdle: clock === undefined,
     policy: createPolicy(policy ?? 'adaptive', random ?? Math.random),
     teller,
