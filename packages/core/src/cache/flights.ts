@@ -67,11 +67,18 @@ export class Flight {
   }
 }
 
+/** So many keys of flights that ended are remembered. */
+const rememberedEnds = 256
+
 /** The flights over one backend object, whichever caches started them. */
 export class Flights {
   readonly #flights = new Map<string, Flight>()
   /** Flights that what is changed here makes old too. */
   readonly #origin: Flights | undefined
+  /** Keys of the flights that ended last, each at its number modulo their count. */
+  readonly #endedKeys: string[] = []
+  /** How many flights have ended. */
+  ended = 0
 
   constructor(origin?: Flights) {
     this.#origin = origin
@@ -87,7 +94,17 @@ export class Flights {
 
   /** Forgets a flight that ended, unless another has taken its place. */
   end(flight: Flight): void {
-    if (this.#flights.get(flight.key) === flight) this.#flights.delete(flight.key)
+    if (this.#flights.get(flight.key) !== flight) return
+    this.#flights.delete(flight.key)
+    this.#endedKeys[this.ended % rememberedEnds] = flight.key
+    this.ended += 1
+  }
+
+  /** Whether a flight of this key may have ended since so many had. */
+  endedSince(ended: number, key: string): boolean {
+    if (this.ended - ended > rememberedEnds) return true
+    for (let at = ended; at < this.ended; at += 1) if (this.#endedKeys[at % rememberedEnds] === key) return true
+    return false
   }
 
   /** The value of a key changes by other means: the result of its flight must not be stored nor joined. */

@@ -49,7 +49,9 @@ export class Loading {
    */
   getOrSetLater(key: string, stored: string, loader: Loader<unknown>, options?: GetOrSetOptions): Promise<unknown> {
     const context = this.#context
-    if (context.share.flights.get(stored) !== undefined) return this.getOrSet(key, loader, options)
+    const { flights } = context.share
+    if (flights.get(stored) !== undefined) return this.getOrSet(key, loader, options)
+    const { ended } = flights
     return new Promise((resolve, reject) => {
       context.begin()
       const deadline = this.#deadlines.begin(() => reject(this.#timedOut(key, context.settings.load.timeout)))
@@ -58,7 +60,11 @@ export class Loading {
           this.#deadlines.end(deadline)
           context.end()
           const { usable } = found
-          if (usable === undefined || !context.isFresh(usable)) return resolve(this.#goOn(key, loader, options, found))
+          if (usable === undefined || !context.isFresh(usable)) {
+            // Another's load has ended meanwhile, and may have stored what this look-up came too early for (RACES R18).
+            const looked = flights.endedSince(ended, stored) ? undefined : { found: Promise.resolve(found) }
+            return resolve(this.#goOn(key, loader, options, looked))
+          }
           this.#scope.countHit(key, false)
           resolve(usable.value)
         },
@@ -72,8 +78,13 @@ export class Loading {
   }
 
   /** Also where the caller does not wait any longer: whoever comes next will want the result (RACES R22). */
-  #goOn(key: string, loader: Loader<unknown>, options: GetOrSetOptions | undefined, found: Found): Promise<unknown> {
-    const going = this.getOrSet(key, loader, options, { found: Promise.resolve(found) })
+  #goOn(
+    key: string,
+    loader: Loader<unknown>,
+    options: GetOrSetOptions | undefined,
+    looked: LookedUp | undefined,
+  ): Promise<unknown> {
+    const going = this.getOrSet(key, loader, options, looked)
     // Nobody hears a failure after that; it is told by an event.
     going.catch(() => {})
     return going

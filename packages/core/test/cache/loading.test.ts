@@ -318,6 +318,18 @@ for (const [name, open] of bothStores) {
 }
 
 describe('a load across processes', () => {
+  it('R18 is not made again for a caller whose look-up was answered when it had ended', async () => {
+    const { cache, far } = twoProcesses({ staleFor: '1h' })
+    const { loader, runs } = counting()
+    const looked = far.holdAfter('get')
+    const late = cache.getOrSet('k', loader)
+    await looked.reached
+    expect(await cache.getOrSet('k', loader)).toBe(1)
+    for (let other = 0; other < 3; other += 1) await cache.getOrSet(`other ${other}`, async () => other)
+    looked.open()
+    expect([await late, runs()]).toEqual([1, 1])
+  })
+
   it('R22 whose look-up never ends does not hold its key for ever', async () => {
     const { cache, clock, far } = twoProcesses({ timeout: '1s' })
     far.holdBefore('get')
