@@ -132,7 +132,8 @@ export class SyncLoading {
     const namespaceRecord = namespaceTagRecord(this.#scope.path)
     const startedAt = this.#context.now()
     const flight = new Flight(stored, records, namespaceRecord, { startedAt, timeout: Infinity })
-    flight.namesTags = namesTags
+    // Nobody can wait for it: whoever asks while it runs was called by its own loader, and loads for itself.
+    flight.doubtful = true
     const fence = (yield* this.#fill.raise(flight, found.raw, keeping.settings, namesTags)) as Fence
     // A load of a Cache on the same backend may be under way; this one is newer, and its result is fenced off.
     flights.fence(stored)

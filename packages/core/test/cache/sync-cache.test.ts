@@ -198,6 +198,17 @@ describe('a SyncCache', () => {
     expect(sync.get('k')).toBe('sync')
   })
 
+  it('R36 lets its loader load the same key by a Cache, which waits for nothing that cannot be waited for', async () => {
+    const { cache, backend, clock } = open()
+    const other = new Cache({ backend, clock, ttl: '1m' })
+    const inner: Promise<unknown>[] = []
+    const outer = cache.getOrSet('k', () => {
+      inner.push(other.getOrSet('k', async () => 'inner'))
+      return 'outer'
+    })
+    expect([outer, ...(await Promise.all(inner)), await other.get('k')]).toEqual(['outer', 'inner', 'inner'])
+  })
+
   it('loads many at once, serves stale values where all have one, and throws otherwise', () => {
     const { cache, clock } = open({ staleFor: '1h' })
     cache.setMany({ a: 'old a', b: 'old b' })
