@@ -303,3 +303,29 @@ it('connections that are lost while nothing runs are told as events, and cost no
   expect((await backend.get('k'))?.value).toBe(1)
   await close()
 })
+
+it('a server that is out of memory is named so, loses nothing, and works again when it has some', async () => {
+  // Its table of locks is small, and a write needs an entry there.
+  const small = await startPostgres({ config: { max_connections: 10, max_locks_per_transaction: 10 } })
+  const hog = new pg.Client(small.url)
+  await hog.connect()
+  const { backend, close } = own(small.url)
+  await backend.setMany([item('k', 'there'), item('n', 5)])
+  // Session locks stay also where the statement fails.
+  const full = await outcome(hog.query('select pg_advisory_lock(n) from generate_series(1, 1000000) n'))
+  expect(full.code).toMatch(/out of shared memory/)
+  const refused = await Promise.all([
+    outcome(backend.set(item('k', 'new'))),
+    outcome(backend.increment('n', 1)),
+    outcome(backend.delete('k')),
+    outcome(backend.setMany([item('a', 1), item('b', 2)])),
+  ])
+  expect(refused.map(({ code }) => code)).toEqual(Array(4).fill('OUT_OF_MEMORY'))
+  await hog.query('select pg_advisory_unlock_all()')
+  expect((await backend.getMany(['k', 'n'])).map((found) => found?.value)).toEqual(['there', 5])
+  expect(await works(backend)).toBe(true)
+  expect(await backend.increment('n', 1)).toBe(6)
+  await close()
+  await hog.end()
+  await small.stop()
+})
