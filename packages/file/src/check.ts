@@ -3,7 +3,7 @@ import { damaged } from './errors.ts'
 import type { ItemIndex } from './item-index.ts'
 import { keyOfText } from './key-text.ts'
 import type { Store } from './store.ts'
-import { checksum } from './stored-item.ts'
+import { agrees, checksum, columnsDiffer } from './stored-item.ts'
 import { checkStreamedValue } from './value-stream.ts'
 
 /** Something that is not as it should be. */
@@ -32,6 +32,8 @@ interface CheckedRow {
   readonly key: string
   readonly checksum: number
   readonly streamed: number
+  readonly version: string | null
+  readonly expires_at: number | null
   readonly file: string | null
   readonly frame: Uint8Array | null
 }
@@ -106,6 +108,7 @@ export class Check {
       if (!frame) return row.file === null ? 'it has no value' : 'missing'
       if (checksum(row.key, frame) !== row.checksum) return 'its checksum differs'
       const item = format.decode(key, frame)
+      if (row.version !== null && !agrees(item, { ...row, version: row.version })) return columnsDiffer
       if (row.streamed === 0 || row.file === null) return undefined
       return (await checkStreamedValue(this.#store, item, row.file)) ? undefined : 'missing'
     } catch (error) {
@@ -175,7 +178,10 @@ export class Check {
 }
 
 function rowsAfter(index: ItemIndex, table: 'item' | 'message', after: number): CheckedRow[] {
-  const names = table === 'item' ? 'key, streamed' : 'queue as key, 0 as streamed'
+  const names =
+    table === 'item'
+      ? 'key, streamed, version, expires_at'
+      : 'queue as key, 0 as streamed, null as version, null as expires_at'
   const sql = `select id, ${names}, checksum, file, frame from ${table} where id > ? order by id limit ${step}`
   return index.all(sql, after) as CheckedRow[]
 }

@@ -1,9 +1,10 @@
 import { corruptIndex } from './errors.ts'
 import type { TextRange } from './key-text.ts'
+import { type Found, RowBatch } from './row-batch.ts'
 import { type EvictionPolicy, policyColumn } from './schema.ts'
 import { type Database, prepareRows, type RowStatement, type SqlValue, type Statement } from './sqlite.ts'
 
-/** What reading an item needs of its row. */
+/** What is read of an item where its value alone is not enough. */
 export interface Row {
   readonly id: number
   readonly version: string
@@ -62,7 +63,6 @@ export interface Expired {
 }
 
 const nothingDue: Expired = { removed: [], looked: 0 }
-const absent = (): undefined => undefined
 
 const readColumns = 'item.id, item.version, item.expires_at, item.streamed, item.checksum, item.file, item.frame'
 
@@ -73,7 +73,8 @@ export class ItemIndex {
   readonly #statements = new Map<string, Statement>()
   #bytesWritten = 0
   readonly #get: RowStatement
-  readonly #getMany: RowStatement
+  readonly #batch: RowBatch
+  readonly #find: RowStatement
   readonly #put: Statement
   readonly #putPlain: Statement
   readonly #due: Statement
@@ -83,10 +84,10 @@ export class ItemIndex {
     this.database = database
     this.#policy = policy
     this.#get = prepareRows(database, `select ${readColumns} from item where key = ?`)
-    // `cross`, so that the keys come first and each finds its row.
-    this.#getMany = prepareRows(
+    this.#batch = new RowBatch(database)
+    this.#find = prepareRows(
       database,
-      `select ${readColumns}, asked.key from json_each(?) as asked cross join item where item.key = asked.value`,
+      'select id, checksum, case when file is null then frame end from item where key = ?',
     )
     const columns = 'key, version, kind, bytes, stored_at, rank, expires_at, due_at, checksum'
     // Nothing here is in an index: see `rank` and `due_at` in schema.ts.
@@ -109,11 +110,16 @@ export class ItemIndex {
     return found === undefined ? undefined : rowOf(found)
   }
 
-  /** The rows of many keys, in their order. */
-  getMany(texts: readonly string[]): (Row | undefined)[] {
-    const rows: (Row | undefined)[] = texts.map(absent)
-    for (const found of this.#getMany.all(JSON.stringify(texts))) rows[found[7] as number] = rowOf(found)
-    return rows
+  /** What most reads need; see `Found`. */
+  find(text: string): Found | undefined {
+    const found = this.#find.get(text)
+    if (found === undefined) return undefined
+    return { id: found[0] as number, checksum: found[1] as number, frame: found[2] as Uint8Array | null }
+  }
+
+  /** The same for many keys, in their order. Frames that are not short are null too. */
+  findMany(texts: readonly string[]): (Found | undefined)[] {
+    return this.#batch.read(texts)
   }
 
   bytesOf(text: string): number | undefined {

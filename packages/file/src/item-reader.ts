@@ -1,9 +1,11 @@
+import { msgpackCodec } from '@cache/codecs'
 import { CacheError, cacheErrorCode, type Item } from '@cache/core/backend'
 import { damaged, fileError } from './errors.ts'
 import type { ItemIndex, Row } from './item-index.ts'
 import { keyText } from './key-text.ts'
+import type { Found } from './row-batch.ts'
 import type { Store } from './store.ts'
-import { checksum, isExpired } from './stored-item.ts'
+import { agrees, checksum, columnsDiffer, isExpired } from './stored-item.ts'
 import { readStreamedValue } from './value-stream.ts'
 
 /** Value files known to be damaged that are remembered. */
@@ -27,29 +29,54 @@ export class ItemReader {
   /** The live item of the key; a promise where its value lies in a file. */
   live(index: ItemIndex, key: string, now: number): Item | undefined | Promise<Item | undefined> {
     const text = keyText(key)
-    return this.#live(key, text, index.get(text), now)
-  }
-
-  /** The same for many keys, in their order. */
-  liveMany(index: ItemIndex, keys: readonly string[], now: number): (Item | undefined | Promise<Item | undefined>)[] {
-    const texts = keys.map(keyText)
-    return index.getMany(texts).map((row, at) => this.#live(keys[at] as string, texts[at] as string, row, now))
-  }
-
-  #live(key: string, text: string, row: Row | undefined, now: number): Item | undefined | Promise<Item | undefined> {
+    const found = index.find(text)
+    if (found === undefined) return undefined
+    if (found.frame !== null) return this.#liveOf(key, text, found, found.frame, now)
+    const row = index.get(text)
     if (row === undefined || isExpired(row, now)) return undefined
     this.#store.noteRead(row.id, now)
-    return row.file === null ? this.#decode(key, text, row, row.frame) : this.#fromFile(key, row, row.file)
+    return row.file === null ? this.inline(key, row) : this.#fromFile(key, row, row.file)
+  }
+
+  /** The same for many keys, in their order; `undefined` also stands for what is read by `later`, which gets its place. */
+  liveMany(
+    index: ItemIndex,
+    keys: readonly string[],
+    now: number,
+    later: (place: number) => void,
+  ): (Item | undefined)[] {
+    const texts = keys.map(keyText)
+    return index.findMany(texts).map((found, place) => {
+      if (found === undefined) return undefined
+      if (found.frame !== null) {
+        return this.#liveOf(keys[place] as string, texts[place] as string, found, this.#own(found.frame), now)
+      }
+      later(place)
+      return undefined
+    })
+  }
+
+  /** A frame of a batch as what a value may be part of: it must not hold the others in memory. */
+  #own(frame: Uint8Array): Uint8Array {
+    // Its values share nothing with the bytes they were read from.
+    return this.#store.settings.format.codec === msgpackCodec ? frame : Buffer.from(frame)
+  }
+
+  #liveOf(key: string, text: string, found: Found, frame: Uint8Array, now: number): Item | undefined {
+    const item = this.#decode(key, text, found.checksum, frame)
+    if (item === undefined || (item.expiresAt !== undefined && item.expiresAt <= now)) return undefined
+    this.#store.noteRead(found.id, now)
+    return item
   }
 
   /** The item of a row whose frame is in the index; `undefined` when it is damaged. */
   inline(key: string, row: Row): Item | undefined {
-    return this.#decode(key, keyText(key), row, row.frame)
+    return this.#decode(key, keyText(key), row.checksum, row.frame)
   }
 
-  /** Whether the row is known to hold nothing that can be read. */
-  isDamaged(key: string, row: Row): boolean {
-    return row.file === null ? this.inline(key, row) === undefined : this.#damagedFiles.has(row.file)
+  /** Whether a read found that the file holds nothing that can be read. */
+  isKnownDamaged(file: string): boolean {
+    return this.#damagedFiles.has(file)
   }
 
   /** Whether the key's value lies in a file that turns out to be damaged. */
@@ -88,14 +115,14 @@ export class ItemReader {
     const { values } = this.#store
     try {
       if (row.streamed === 1) {
-        const item = this.inline(key, row)
+        const item = this.#ofColumns(key, row, row.frame)
         if (item === undefined) return undefined
         const value = await readStreamedValue(this.#store, item, file)
         return value === undefined ? 'gone' : { ...item, value }
       }
       const bytes = await values.read(file)
       if (bytes === undefined) return 'gone'
-      const item = this.#decode(key, keyText(key), row, bytes)
+      const item = this.#ofColumns(key, row, bytes)
       if (item === undefined) this.#remember(file)
       return item
     } catch (error) {
@@ -116,21 +143,24 @@ export class ItemReader {
     this.#damagedFiles.add(file)
   }
 
-  #decode(key: string, text: string, row: Row, frame: Uint8Array | null): Item | undefined {
+  /** The item of a row with a value file. Its columns are not under the checksum, and `swap` judges by them. */
+  #ofColumns(key: string, row: Row, frame: Uint8Array | null): Item | undefined {
+    const item = this.#decode(key, keyText(key), row.checksum, frame)
+    if (item === undefined || agrees(item, row)) return item
+    this.report(damaged(key, columnsDiffer))
+    return undefined
+  }
+
+  #decode(key: string, text: string, expected: number, frame: Uint8Array | null): Item | undefined {
     try {
       if (frame === null) throw damaged(key, 'it has no value')
-      if (checksum(text, frame) !== row.checksum) {
+      if (checksum(text, frame) !== expected) {
         throw damaged(
           key,
           frame[0] === 1 ? 'its checksum differs' : `its checksum differs, and its format is ${frame[0]}`,
         )
       }
-      const item = this.#store.settings.format.decode(key, frame)
-      // The columns are what SQL judges by; they are not under the checksum.
-      if (item.version !== row.version || (item.expiresAt ?? null) !== row.expires_at) {
-        throw damaged(key, 'its columns say something else than its value')
-      }
-      return item
+      return this.#store.settings.format.decode(key, frame)
     } catch (error) {
       this.report(cacheErrorCode(error) === undefined ? damaged(key, String(error), error) : (error as CacheError))
       return undefined

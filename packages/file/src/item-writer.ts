@@ -71,7 +71,7 @@ export class ItemWriter {
   /** Adds to a whole number; see `CacheBackend.increment`. */
   increment(index: ItemIndex, key: string, delta: number, expiresAt: number | undefined, now: number): number {
     const row = index.get(keyText(key))
-    const old = row === undefined || isExpired(row, now) ? undefined : this.#counter(key, row)
+    const old = row === undefined ? undefined : this.#counter(key, row, now)
     const sum = (old === undefined ? 0 : (old.value as number)) + delta
     if (!Number.isSafeInteger(sum)) {
       throw failure('OUT_OF_RANGE', key, `the sum ${sum} is not a whole number between ±(2^53 - 1)`)
@@ -111,21 +111,37 @@ export class ItemWriter {
     })
   }
 
-  /** The version that a condition is compared with. Only a condition on absence asks whether the value can still be read. */
+  /**
+   * The version that a condition is compared with. Where the columns do not say what is expected, the value itself is asked:
+   * `get` goes by that alone, and what it finds must not be refused for ever where damage has changed a column.
+   */
   liveVersion(key: string, row: Row | undefined, expected: string | undefined, now: number): string | undefined {
-    if (row === undefined || isExpired(row, now)) return undefined
-    return expected === undefined && this.#reader.isDamaged(key, row) ? undefined : row.version
+    if (row === undefined) return undefined
+    if (row.file === null) {
+      if (row.version === expected && !isExpired(row, now)) return expected
+      const item = this.#reader.inline(key, row)
+      return item === undefined || hasExpired(item, now) ? undefined : item.version
+    }
+    if (isExpired(row, now)) return undefined
+    return expected === undefined && this.#reader.isKnownDamaged(row.file) ? undefined : row.version
   }
 
   /** The item to count on from; `undefined` where counting starts from 0. */
-  #counter(key: string, row: Row): Item | undefined {
+  #counter(key: string, row: Row, now: number): Item | undefined {
     // Numbers are short: what lies in a file is none.
-    if (row.file !== null) throw failure('NOT_A_NUMBER', key, 'the value is not a whole number')
+    if (row.file !== null) {
+      if (isExpired(row, now)) return undefined
+      throw failure('NOT_A_NUMBER', key, 'the value is not a whole number')
+    }
     const item = this.#reader.inline(key, row)
-    if (item === undefined || item.value === undefined) return undefined
+    if (item === undefined || item.value === undefined || hasExpired(item, now)) return undefined
     if (!Number.isSafeInteger(item.value)) throw failure('NOT_A_NUMBER', key, 'the value is not a whole number')
     return item
   }
+}
+
+function hasExpired({ expiresAt }: Item, now: number): boolean {
+  return expiresAt !== undefined && expiresAt <= now
 }
 
 function failure(code: 'NOT_A_NUMBER' | 'OUT_OF_RANGE', key: string, message: string): CacheError {

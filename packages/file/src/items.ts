@@ -8,6 +8,8 @@ import type { StoredItem } from './stored-item.ts'
 
 /** Operations of a batch that share one entry of the queue, so that a turn can end between them. */
 const batchStep = 64
+/** Keys that are looked up in one statement. */
+const lookupStep = 128
 /** Rows that one transaction of a long removal takes. */
 const removalStep = 200
 const keysStep = 500
@@ -32,10 +34,21 @@ export class Items {
 
   async getMany(keys: readonly string[]): Promise<(Item | undefined)[]> {
     if (this.order.active) return Promise.all(keys.map((key) => this.get(key)))
-    const steps = stepsOf(keys, batchStep).map((some) =>
-      this.#store.queue.read('getMany', some, (index, now) => this.reader.liveMany(index, some, now)),
-    )
-    return Promise.all((await Promise.all(steps)).flat())
+    if (keys.length <= lookupStep) return this.#getSome(keys)
+    return (await Promise.all(stepsOf(keys, lookupStep).map((some) => this.#getSome(some)))).flat()
+  }
+
+  async #getSome(keys: readonly string[]): Promise<(Item | undefined)[]> {
+    const left: number[] = []
+    const items = await this.#store.queue.read('getMany', keys, (index, now) => {
+      left.length = 0
+      return this.reader.liveMany(index, keys, now, (place) => left.push(place))
+    })
+    if (left.length === 0) return items
+    // Each by itself, so that a turn can end between long values.
+    const found = await Promise.all(left.map((place) => this.#get(keys[place] as string)))
+    for (const [at, place] of left.entries()) items[place] = found[at]
+    return items
   }
 
   set(item: Item): Promise<void> {

@@ -57,6 +57,13 @@ export function kindOf(item: Item): number {
   return isRecordKey(item.key) ? kinds.record : kinds.value
 }
 
+export const columnsDiffer = 'its columns say something else than its value'
+
+/** Whether the columns say what the item says. */
+export function agrees(item: Item, row: { readonly version: string; readonly expires_at: number | null }): boolean {
+  return item.version === row.version && (item.expiresAt ?? null) === row.expires_at
+}
+
 export function isExpired(row: { readonly expires_at: number | null }, now: number): boolean {
   return row.expires_at !== null && row.expires_at <= now
 }
