@@ -75,6 +75,8 @@ export class RateLimits {
     const { context } = this.#scope
     const { limited } = context.share
     const waiting = limited.get(record) ?? []
+    // Those that wait are in flight too, between two rounds as well (RACES R33).
+    context.begin()
     while (waiting.length > 0) {
       const calls = waiting.splice(0)
       try {
@@ -85,6 +87,7 @@ export class RateLimits {
       }
     }
     limited.delete(record)
+    context.end()
   }
 
   #checked(key: string, options: RateLimitOptions): Limit {

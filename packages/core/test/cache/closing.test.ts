@@ -95,6 +95,37 @@ describe('close with work in flight', () => {
     expect(far.calls.at(-1)).toBe('close')
   })
 
+  it('R33 lets reads end before the backend is closed', async () => {
+    for (const read of [
+      (cache: Cache) => cache.get('k'),
+      (cache: Cache) => cache.get('k', {}),
+      (cache: Cache) => cache.getOrSet('k', () => 'unused'),
+    ]) {
+      const { cache, far } = twoProcesses()
+      await cache.set('k', 'value')
+      const held = far.holdBefore('get')
+      const reading = read(cache)
+      await held.reached
+      const closing = cache.close()
+      await settled()
+      expect(far.calls).not.toContain('close')
+      held.open()
+      expect(await reading).toBe('value')
+      await closing
+    }
+  })
+
+  it('R33 lets calls of a rate limit end that wait for an earlier one', async () => {
+    const { cache, far } = twoProcesses()
+    const held = far.holdBefore('get')
+    const calls = [1, 2, 3].map(() => cache.rateLimit('r', { limit: 2, window: '1m' }))
+    await held.reached
+    const closing = cache.close()
+    held.open()
+    expect((await Promise.all(calls)).map(({ allowed }) => allowed)).toEqual([true, true, false])
+    await closing
+  })
+
   it('R33 does not wait for functions of the application, which store nothing afterwards', async () => {
     const { cache, far, items } = twoProcesses()
     const change = new GatedLoad<string>()
