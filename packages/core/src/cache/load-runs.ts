@@ -113,6 +113,8 @@ export class LoadRuns {
     let value: unknown
     try {
       value = await traceLoad(call.key, async () => await this.#made(call, context))
+      // One that another load's context gave, where this load has nothing to keep, is refused.
+      if (value === notModified) context.notModified()
     } catch (error) {
       this.#failed(call, flight, error, started)
       if (fence !== undefined) await this.#withdraw(flight, fence, call)

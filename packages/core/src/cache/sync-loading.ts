@@ -48,7 +48,10 @@ export class SyncLoading {
     const { readFailure } = keeping.settings
     const found = yield* this.#scope.lookupOrMiss(stored[0] as string, 'getOrSet', readFailure)
     const loaded = yield* this.#load([key], [found], stored, keeping, loader.length > 0, (runs) =>
-      runs.map((run) => loader(run.load)),
+      runs.map((run) => {
+        const value = loader(run.load)
+        return value === notModified ? run.load.notModified() : value
+      }),
     )
     return loaded[0]
   }

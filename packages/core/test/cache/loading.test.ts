@@ -103,6 +103,20 @@ for (const [name, open] of bothStores) {
       expect(await cache.ttl('k')).toBe(5000)
     })
 
+    it('may not return the notModified of another load where there is no stale value', async () => {
+      const { cache, clock } = open({ staleFor: '1h' })
+      await cache.set('stale', 1)
+      clock.advance(60_000)
+      let kept: unknown
+      const keep = (load: LoadContext): never => {
+        kept = load.notModified()
+        return kept as never
+      }
+      expect(await cache.getOrSet('stale', keep, { softTimeout: '1s' })).toBe(1)
+      expect(await codeOf(cache.getOrSet('k', () => kept))).toBe('INVALID_ARGUMENT')
+      expect(await cache.item('k')).toBe(undefined)
+    })
+
     it('may not say notModified where there is no stale value', async () => {
       const { cache } = open()
       expect(await codeOf(cache.getOrSet('k', (load) => load.notModified()))).toBe('INVALID_ARGUMENT')
