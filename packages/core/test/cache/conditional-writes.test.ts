@@ -207,6 +207,22 @@ describe('counters of a backend without any', () => {
     expect(await cache.get('k')).toBe(1000)
   })
 
+  it('R39 R40 leave what is no whole number, and what would leave the exact range, as it is', async () => {
+    const { far, clock } = twoProcesses()
+    const cache = new Cache({ backend: withoutIncrement(far), clock })
+    for (const [value, delta, code] of [
+      ['5', 1, 'NOT_A_NUMBER'],
+      [1.5, 1, 'NOT_A_NUMBER'],
+      [null, 1, 'NOT_A_NUMBER'],
+      [Number.MAX_SAFE_INTEGER, 1, 'OUT_OF_RANGE'],
+      [-Number.MAX_SAFE_INTEGER, -1, 'OUT_OF_RANGE'],
+    ] as const) {
+      await cache.set('k', value)
+      expect(await codeOf(cache.increment('k', delta))).toBe(code)
+      expect(await cache.get('k')).toBe(value)
+    }
+  })
+
   it('keep deadline, tags and cost of a counter that is there, and take a placeholder for none', async () => {
     const { far, clock } = twoProcesses()
     const cache = new Cache({ backend: withoutIncrement(far), clock })

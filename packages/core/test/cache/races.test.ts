@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest'
-import type { LoadContext } from '../../src/index.ts'
+import { GatedBackend } from '../../src/conformance/index.ts'
+import { Cache, type LoadContext } from '../../src/index.ts'
+import { MapBackend } from '../conformance/map-backend.ts'
 import { codeOf, GatedLoad, oneProcess, settled, twoProcesses } from './rig.ts'
 
 describe('a change while a load runs, in one process', () => {
@@ -285,6 +287,30 @@ describe('a change while an earlier caller looks the key up', () => {
     record.open()
     expect([await first, await second]).toEqual(['old', 'new'])
   })
+})
+
+describe('a change while a result is on its way to a store without compare-and-set', () => {
+  for (const [title, change, left] of [
+    ['R1 a delete', (cache: Cache) => cache.delete('k'), undefined],
+    ['R1 a deleteMany', (cache: Cache) => cache.deleteMany(['k', 'x']), undefined],
+    ['R4 a clear', (cache: Cache) => cache.clear(), undefined],
+    ['R5 a set', (cache: Cache) => cache.set('k', 'set'), 'set'],
+    ['R5 a setMany', (cache: Cache) => cache.setMany({ k: 'set' }), 'set'],
+  ] as const) {
+    it(`${title} comes after it, in whichever order the store would take them`, async () => {
+      const far = new GatedBackend(new MapBackend())
+      Object.assign(far, { swap: undefined })
+      const cache = new Cache({ backend: far })
+      const storing = far.holdBefore('set')
+      const first = cache.getOrSet('k', async () => 'old')
+      await storing.reached
+      const changed = change(cache)
+      await settled()
+      storing.open()
+      await changed
+      expect([await first, await cache.get('k')]).toEqual(['old', left])
+    })
+  }
 })
 
 describe('a change by another process while a load runs', () => {
