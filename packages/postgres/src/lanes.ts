@@ -2,6 +2,7 @@ import { cacheErrorCode, createVersion, type Item } from '@cache/core/backend'
 import { Coalescer } from './coalescer.ts'
 import type { Counting } from './counting.ts'
 import { timeoutError } from './errors.ts'
+import { Gate } from './gate.ts'
 import { LockedRows, runBatch, type Work } from './locked-rows.ts'
 import type { Record } from './record.ts'
 import type { StoredKey } from './stored-key.ts'
@@ -40,6 +41,8 @@ export interface LanesOptions {
   readonly timeout: number
   /** Milliseconds that a write waits for a row which others have locked; absent where no limit may be set. */
   readonly lockTimeout: number | undefined
+  /** Statements that may run at once. */
+  readonly connections: number
   /** Resolves when the table is there. */
   readonly ready: () => Promise<void>
   /** Hears of rows that were written, and of how many bytes. */
@@ -54,6 +57,7 @@ const maxWriteBatches = 4
 /** The operations of the table for single keys: those of one tick and one kind become one statement. */
 export class Lanes {
   readonly #options: LanesOptions
+  readonly #gate: Gate
   readonly #reads: Coalescer<string, Item | undefined>
   readonly #puts: Coalescer<Record, void>
   readonly #removals: Coalescer<StoredKey, boolean>
@@ -65,6 +69,7 @@ export class Lanes {
   constructor(options: LanesOptions) {
     this.#options = options
     const { table, onWritten } = options
+    this.#gate = new Gate(Math.max(1, Math.floor(options.connections / 2)))
     this.#reads = this.#lane({
       operation: 'get',
       isRead: true,
@@ -223,7 +228,7 @@ export class Lanes {
     const { timeout, lockTimeout, ready } = this.#options
     const { operation, work, join, bytesOf, isRead = false } = lane
     const late = (): Error => timeoutError(operation, timeout)
-    const locked = isRead ? undefined : new LockedRows({ work, timeout, lockTimeout, late })
+    const locked = isRead ? undefined : new LockedRows({ work, timeout, lockTimeout, gate: this.#gate, late })
     return new Coalescer<Request, Result>({
       run: async (jobs, left, makeRoom) => {
         await ready()

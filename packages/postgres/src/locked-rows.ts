@@ -1,5 +1,6 @@
 import { Coalescer, type Job } from './coalescer.ts'
 import { sqlState } from './errors.ts'
+import type { Gate } from './gate.ts'
 import type { Patience } from './table.ts'
 
 /** What is done with a batch of requests. */
@@ -16,6 +17,8 @@ export interface LockedRowsOptions<Request, Result> extends Work<Request, Result
   readonly timeout: number
   /** Milliseconds that a call waits for a row which others have locked; absent: statements set no limit. */
   readonly lockTimeout: number | undefined
+  /** Through which those pass who wait for a row, so that they never take all connections. */
+  readonly gate: Gate
   /** The error for a call whose time was up before anything was sent. */
   readonly late: () => Error
 }
@@ -113,7 +116,7 @@ export class LockedRows<Request, Result> {
     const lockTimeout = this.#options.lockTimeout as number
     const lock = Math.max(1, lockTimeout - firstLockTimeout(lockTimeout))
     try {
-      await runBatch(this.#options.work, jobs, { timeout: this.#left(jobs), lock })
+      await this.#options.gate.pass(() => runBatch(this.#options.work, jobs, { timeout: this.#left(jobs), lock }))
       for (const { key } of jobs) this.#locked.delete(key)
     } catch (error) {
       if (!isLocked(error)) for (const job of jobs) rejectAll(job, error)

@@ -84,6 +84,7 @@ export class PostgresBackend implements CacheBackend {
       counting: this.#counting,
       timeout: connections.timeout,
       lockTimeout,
+      connections: connections.pool?.options?.max ?? connections.maxConnections,
       ready: () => this.#whenReady(),
       onWritten: (rows, bytes) => {
         // What is swept in the application's transaction would stay locked until its end.
@@ -94,16 +95,17 @@ export class PostgresBackend implements CacheBackend {
 
   /**
    * A handle on the same items whose statements run on `client`, in the transaction that it is in: they take effect with its
-   * commit, and not at all when it is rolled back. Hand it to a `Cache` with the same options, and delete what the
-   * transaction makes wrong:
+   * commit, and not at all when it is rolled back. `Cache.within` makes one, and it is there that applications delete what
+   * the transaction makes wrong:
    *
    *     await client.query('begin')
    *     await client.query('update users set name = $1 where id = 42', ['Ada'])
-   *     await new Cache({ backend: backend.within(client) }).delete('user:42')
+   *     await cache.within(client).delete('user:42')
    *     await client.query('commit')
    *
    * Until the commit others are served the old value, and whoever wants to store under a deleted key waits for it, so that
-   * no load that began before the commit stores old data after it. A statement that fails ends the transaction, as any does.
+   * no load that began before the commit stores old data after it. `clear` removes what it finds, and holds no key that was
+   * missing. A statement that fails ends the transaction, as any does.
    */
   within(client: ClientBase): PostgresBackend {
     if (this.#closing !== undefined) throw closedError('within')

@@ -32,7 +32,7 @@ afterEach(async () => {
 })
 
 const load = async (): Promise<string> => (await admin.query(`select name from ${users} where id = 1`)).rows[0].name
-const within = (): Cache<string> => new Cache<string>({ backend: backend.within(client), ttl: '10m' })
+const within = (): Cache<string> => cache.within(client)
 
 /** How many sessions wait for a lock of another one. */
 async function waiting(): Promise<number> {
