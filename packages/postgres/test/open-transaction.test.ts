@@ -220,7 +220,7 @@ describe('while a transaction that has deleted stays open', () => {
     })
     const since = performance.now()
     await Promise.all(free(0).map(([key, value]) => cache.set(key, value)))
-    expect(performance.now() - since).toBeLessThan(8000)
+    expect(performance.now() - since).toBeLessThan(15_000)
     for (let round = 1; round <= 10; round++) {
       await Promise.all(free(round).map(([key, value]) => cache.set(key, value)))
       expect(await cache.getMany(free(round).map(([key]) => key))).toEqual(free(round).map(([, value]) => value))
