@@ -42,6 +42,11 @@ export class Connection {
     if (this.#isOwn) this.#watchOwn()
   }
 
+  /** Whether no command waits for its reply. */
+  get isIdle(): boolean {
+    return this.#deadlines.isIdle
+  }
+
   /** Sends a command; on a Cluster to the node of its first key. */
   send(name: string, args: readonly Argument[], options?: SendOptions): Promise<unknown> {
     return this.dispatch(new SingleSendCommand(name, args, options))
@@ -104,9 +109,7 @@ export class Connection {
       command.reject(this.#lost)
       return promise
     }
-    const settled = (): void => this.#deadlines.settled(command)
     this.#deadlines.watch(command)
-    promise.then(settled, settled)
     if (!to.isCluster) to.sendCommand(command)
     else sendToCluster(to as Cluster, command)
     command.handedOver()

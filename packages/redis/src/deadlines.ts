@@ -1,5 +1,8 @@
 import type { SingleSendCommand } from './single-send-command.ts'
 
+/** Settled commands at the front that are kept until the list is copied without them. */
+const mostSettled = 64
+
 /**
  * Bounds how long commands wait for their replies: one timer for all of them, because a timer each costs more than the
  * command.
@@ -11,9 +14,13 @@ import type { SingleSendCommand } from './single-send-command.ts'
 export class Deadlines {
   readonly #timeout: number
   readonly #expire: (command: SingleSendCommand) => void
-  /** In the order of their deadlines, because all wait for the same time. */
-  readonly #pending = new Set<SingleSendCommand>()
-  readonly #idle: (() => void)[] = []
+  /**
+   * In the order of their deadlines, because all wait for the same time. Those at the front that are settled are dropped at
+   * the next look: being told of each would cost a promise more.
+   */
+  #pending: SingleSendCommand[] = []
+  /** Where the first begins that is not dropped. */
+  #start = 0
   #timer: NodeJS.Timeout | undefined
 
   constructor(timeout: number, expire: (command: SingleSendCommand) => void) {
@@ -21,26 +28,22 @@ export class Deadlines {
     this.#expire = expire
   }
 
-  get pending(): number {
-    return this.#pending.size
+  /** Whether no command waits for its reply. */
+  get isIdle(): boolean {
+    return this.#first() === undefined
   }
 
   watch(command: SingleSendCommand): void {
     command.deadline = performance.now() + this.#timeout
-    this.#pending.add(command)
+    // So that what is settled does not pile up while there is always something that is not.
+    this.#first()
+    this.#pending.push(command)
     this.#timer ??= this.#arm(this.#timeout)
-  }
-
-  settled(command: SingleSendCommand): void {
-    this.#pending.delete(command)
-    if (this.#pending.size > 0) return
-    for (const resolve of this.#idle.splice(0)) resolve()
   }
 
   /** Resolves when no command waits. */
   async idle(): Promise<void> {
-    if (this.#pending.size === 0) return
-    await new Promise<void>((resolve) => this.#idle.push(resolve))
+    while (!this.isIdle) await Promise.allSettled(this.#pending.slice(this.#start).map(({ promise }) => promise))
   }
 
   stop(): void {
@@ -53,9 +56,28 @@ export class Deadlines {
     return setTimeout(() => this.#look(), Math.max(1, Math.ceil(ms))).unref()
   }
 
+  /** The first that is not settled; drops those before it. */
+  #first(): SingleSendCommand | undefined {
+    const pending = this.#pending
+    while (this.#start < pending.length) {
+      const command = pending[this.#start] as SingleSendCommand
+      if (!command.isSettled) {
+        if (this.#start >= mostSettled) {
+          this.#pending = pending.slice(this.#start)
+          this.#start = 0
+        }
+        return command
+      }
+      this.#start += 1
+    }
+    if (pending.length > 0) this.#pending = []
+    this.#start = 0
+    return undefined
+  }
+
   #look(): void {
     this.#timer = undefined
-    const [first] = this.#pending
+    const first = this.#first()
     if (first === undefined) return
     const now = performance.now()
     if (first.deadline > now) {
@@ -66,12 +88,11 @@ export class Deadlines {
   }
 
   #expireAll(now: number): void {
-    for (const command of this.#pending) {
-      if (command.deadline > now) break
-      this.#expire(command)
-      this.settled(command)
+    for (let first = this.#first(); first !== undefined && first.deadline <= now; first = this.#first()) {
+      this.#start += 1
+      this.#expire(first)
     }
-    const [first] = this.#pending
+    const first = this.#first()
     if (first !== undefined) this.#timer ??= this.#arm(first.deadline - performance.now())
   }
 }

@@ -28,6 +28,8 @@ export class ItemReader {
   readonly #failure: (error: unknown, key: string) => CacheError
   readonly #tell: (error: CacheError) => void
   readonly #tick: TickReads
+  /** The request of this tick that did not wait for its end, until something is written. */
+  #now: { readonly key: string; readonly bytes: Promise<unknown> } | undefined
 
   constructor({ connection, keys, items, failure, tell, beforeEarly }: ItemReaderOptions) {
     this.#connection = connection
@@ -43,7 +45,25 @@ export class ItemReader {
 
   /** Answers after the next `flush`. Other methods reject with the client's own errors. */
   get(key: string): Promise<Item | undefined> {
+    if (this.#now !== undefined && this.#now.key === key) return this.#itemOf(key, this.#now.bytes)
     return this.#tick.add(key)
+  }
+
+  /** How many keys wait for `flush`. */
+  get count(): number {
+    return this.#tick.count
+  }
+
+  /** The same as `get`, at once. Whoever asks for the same key before `forget` shares the request. */
+  getNow(key: string): Promise<Item | undefined> {
+    const bytes = this.#ask([key], true)
+    this.#now = { key, bytes }
+    return this.#itemOf(key, bytes)
+  }
+
+  /** What is asked for from here on may be another value than what was asked for before. */
+  forget(): void {
+    this.#now = undefined
   }
 
   /** Sends what was asked for since the last time. */
@@ -71,6 +91,19 @@ export class ItemReader {
   /** The item of bytes that were read; `undefined` where they cannot be. */
   async item(key: string, bytes: Buffer): Promise<Item | undefined> {
     return this.#items.isCounter(bytes) ? await this.#counter(key) : this.#decode(key, bytes)
+  }
+
+  #itemOf(key: string, reply: Promise<unknown>): Promise<Item | undefined> {
+    return reply.then(
+      (bytes) => {
+        if (bytes === null) return undefined
+        return this.#items.isCounter(bytes as Buffer) ? this.#counterOf(key) : this.#decode(key, bytes as Buffer)
+      },
+      (error: unknown) => {
+        if (this.#isForeign(error, key)) return undefined
+        throw this.#failure(error, key)
+      },
+    )
   }
 
   #send({ keys, waiting }: GatheredReads, atOnce: boolean): void {
@@ -125,7 +158,15 @@ export class ItemReader {
   }
 
   #answerCounter(key: string, read: WaitingRead): void {
-    this.#counter(key).then(read.resolve, (error: unknown) => read.reject(this.#failure(error, key)))
+    this.#counterOf(key).then(read.resolve, read.reject)
+  }
+
+  async #counterOf(key: string): Promise<Item | undefined> {
+    try {
+      return await this.#counter(key)
+    } catch (error) {
+      throw this.#failure(error, key)
+    }
   }
 
   #reject(key: string, first: WaitingRead, error: unknown): void {

@@ -40,6 +40,8 @@ export class RedisBackend implements CacheBackend {
   readonly #events: EventHub = new EventHub()
   readonly #endTick = (): void => this.#flush()
   #isScheduled = false
+  /** Whether one caller, who awaits each answer, is all there is, as far as the last requests tell. */
+  #isLone = true
   #closing: Promise<void> | undefined
 
   /** Connects with the first command. Throws `INVALID_ARGUMENT` for options that are unknown or out of range. */
@@ -73,8 +75,9 @@ export class RedisBackend implements CacheBackend {
 
   get(key: string): Promise<Item | undefined> {
     if (this.#closing !== undefined) return Promise.reject(this.#closed('get', key))
+    const isAlone = this.#isAlone()
     this.#schedule()
-    return this.#reader.get(key)
+    return isAlone ? this.#reader.getNow(key) : this.#reader.get(key)
   }
 
   async getMany(keys: readonly string[]): Promise<(Item | undefined)[]> {
@@ -87,6 +90,8 @@ export class RedisBackend implements CacheBackend {
 
   set(item: Item): Promise<void> {
     if (this.#closing !== undefined) return Promise.reject(this.#closed('set', item.key))
+    this.#reader.forget()
+    if (this.#isAlone()) return this.#writer.setNow(item)
     this.#schedule()
     return this.#writer.set(item)
   }
@@ -163,6 +168,15 @@ export class RedisBackend implements CacheBackend {
     })
   }
 
+  /**
+   * Whether a request may leave now, because no other of its tick is to be expected: waiting for the end of the tick would
+   * be in vain. The first of many that come at once leaves alone, and no more until there is again a tick with only one.
+   */
+  #isAlone(): boolean {
+    if (this.#isLone) this.#isLone = !this.#isScheduled && this.#connection.isIdle
+    return this.#isLone
+  }
+
   #schedule(): void {
     if (this.#isScheduled) return
     this.#isScheduled = true
@@ -172,12 +186,16 @@ export class RedisBackend implements CacheBackend {
   /** What is set goes out first, so that a get never misses what was set before it in the same tick. */
   #flush(): void {
     this.#isScheduled = false
+    this.#reader.forget()
+    const waiting = this.#reader.count + this.#writer.count
+    if (waiting > 0) this.#isLone = waiting === 1 && this.#connection.isIdle
     this.#writer.flush()
     this.#reader.flush()
   }
 
   async #attempt<Result>(operation: string, key: string | undefined, work: () => Promise<Result>): Promise<Result> {
     this.#refuseWhenClosed(operation, key)
+    this.#reader.forget()
     try {
       return await work()
     } catch (error) {

@@ -38,6 +38,11 @@ export class TickCounts {
     })
   }
 
+  /** How many counts wait. */
+  get count(): number {
+    return this.#waiting.length
+  }
+
   flush(): void {
     if (this.#waiting.length > 0) this.#flush(false)
   }

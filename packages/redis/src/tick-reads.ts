@@ -64,6 +64,11 @@ export class TickReads {
     return promise
   }
 
+  /** How many keys wait. */
+  get count(): number {
+    return this.#keys.length
+  }
+
   /** Sends what waits. */
   flush(): void {
     this.#early = sentEarly

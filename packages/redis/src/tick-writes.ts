@@ -38,6 +38,11 @@ export class TickWrites {
     })
   }
 
+  /** How many items wait. */
+  get count(): number {
+    return this.#waiting.length
+  }
+
   flush(): void {
     if (this.#waiting.length > 0) this.#flush(false)
   }

@@ -174,22 +174,48 @@ describe('The operations of one tick', () => {
     expect(found.map((one) => one?.value)).toEqual([undefined, 3, 'small', 'x'.repeat(10_000), undefined, 2, 2, 15])
   })
 
-  it('ask Redis once for each key, with one command, and give each caller a value of its own', async () => {
+  it('ask Redis once for each key, with one command beside the first, and give each caller a value of its own', async () => {
     const server = endLater(await startRedis())
     const backend = openBackend({ url: server.url })
     const redis = openRedis(server.url)
     await backend.set(item('a', { list: [1] }))
     await backend.set(item('b', { list: [2] }))
     await redis.config('RESETSTAT')
-    const [first, second, third] = await Promise.all([backend.get('a'), backend.get('a'), backend.get('b')])
+    const ask = (keys: readonly string[]): Promise<(Item | undefined)[]> =>
+      Promise.all(keys.map((key) => backend.get(key)))
+    // The first does not wait for others to come.
+    const [first, second, third] = await ask(['a', 'a', 'b', 'c', 'b'])
+    const before = await redis.info('commandstats')
+    expect(before).toMatch(/cmdstat_get:calls=1,/)
+    expect(before).toMatch(/cmdstat_mget:calls=1,/)
+    // Then many are expected, and all go together.
+    await ask(['a', 'b', 'a'])
     const stats = await redis.info('commandstats')
-    expect(stats).toMatch(/cmdstat_mget:calls=1,/)
-    expect(stats).not.toMatch(/cmdstat_get:/)
+    expect(stats).toMatch(/cmdstat_mget:calls=2,/)
+    expect(stats).toMatch(/cmdstat_get:calls=1,/)
     const list = (first?.value as { list: number[] } | undefined)?.list
     list?.push(9)
     expect(list).toEqual([1, 9])
     expect(second?.value).toEqual({ list: [1] })
     expect(third?.value).toEqual({ list: [2] })
+  })
+
+  it('never give a value from before a write that was called before the get', async () => {
+    const { backend } = open()
+    await backend.set(item('a', 1))
+    const [old, , current] = await Promise.all([backend.get('a'), backend.set(item('a', 2)), backend.get('a')])
+    expect([old?.value, current?.value]).toEqual([1, 2])
+    const [, , deleted] = await Promise.all([backend.get('a'), backend.delete('a'), backend.get('a')])
+    expect(deleted).toBe(undefined)
+  })
+
+  it('leave early when they are many, and never before what was set before them', async () => {
+    const { backend } = open()
+    const keys = Array.from({ length: 300 }, (_, index) => `k${index}`)
+    await backend.setMany(keys.map((key) => item(key, 'old')))
+    const calls = keys.flatMap((key) => [backend.set(item(key, 'new')), backend.get(key)])
+    const found = (await Promise.all(calls)).filter((_, index) => index % 2 === 1)
+    expect(new Set(found.map((one) => (one as Item | undefined)?.value))).toEqual(new Set(['new']))
   })
 
   it('store many items in one script, each with its own lifetime', async () => {
