@@ -334,8 +334,7 @@ export class Cache<Value = unknown> {
       await writer?.close()
     } finally {
       // Also when the database did not take what waits: the backend is not to stay open for it.
-      events.close()
-      await this.#leave()
+      await this.#leave().finally(() => events.close())
     }
   }
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { Cache, SyncCache } from '../../src/index.ts'
+import { type BackendEvent, Cache, type CacheBackend, CacheError, SyncCache } from '../../src/index.ts'
 import { MapBackend } from '../conformance/map-backend.ts'
 import { bothStores, codeOf, collect, GatedLoad, oneProcess, settled, twoProcesses } from './rig.ts'
 
@@ -161,6 +161,25 @@ describe('close with work in flight', () => {
     await cache.withLock('job', () => 1)
     await cache.close()
     expect(clock.timers).toBe(0)
+  })
+
+  it('tells what its backend tells while that closes', async () => {
+    const listeners: ((event: BackendEvent) => void)[] = []
+    const lost = new CacheError('BACKEND_FAILURE', '3 deletes were not done')
+    const backend: CacheBackend = Object.assign(new MapBackend(), {
+      listen: (listener: (event: BackendEvent) => void) => {
+        listeners.push(listener)
+        return () => void listeners.splice(listeners.indexOf(listener), 1)
+      },
+      close: async () => {
+        for (const listener of listeners) listener({ type: 'error', error: lost })
+      },
+    })
+    const cache = new Cache({ backend })
+    const told: unknown[] = []
+    cache.on('error', ({ error }) => told.push(error))
+    await cache.close()
+    expect([told, listeners]).toEqual([[lost], []])
   })
 
   it('rejects with a CacheError when the backend fails to close', async () => {
