@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import type { Duration } from '../../src/index.ts'
-import { bothStores, codeOf } from './rig.ts'
+import { Cache, type Duration } from '../../src/index.ts'
+import { bothStores, codeOf, twoProcesses } from './rig.ts'
 
 const longest = 8.9e15
 
@@ -199,3 +199,17 @@ for (const [name, open] of bothStores) {
     })
   })
 }
+
+describe('a lifetime', () => {
+  it('R16 is judged by the clock of the store, whatever the clock of a reader says', async () => {
+    const { cache, far, clock } = twoProcesses()
+    const skewed = [3_600_000, -3_600_000].map(
+      (skew) => new Cache({ backend: far, clock: { now: () => clock.now() + skew } }),
+    )
+    await cache.set('k', 1, { ttl: '1m' })
+    for (const reader of skewed)
+      expect([await reader.get('k'), await reader.getOrSet('k', () => 2), await reader.has('k')]).toEqual([1, 1, true])
+    clock.advance(60_000)
+    for (const reader of skewed) expect(await reader.get('k')).toBe(undefined)
+  })
+})
