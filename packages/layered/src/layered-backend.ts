@@ -58,6 +58,7 @@ export class LayeredBackend implements CacheBackend {
     this.#tags = new TagWindow(this.#authority, tagWindow, clock, resolved.exactClock)
     this.#near = new NearSide(nears, this.#tags, nearTtl, clock, report, bus !== undefined)
     this.near = this.#near
+    if (bus !== undefined) this.#tags.suspend()
     this.#link = bus === undefined ? undefined : new BusLink(bus, clock, this.#busListener())
     if (recovery !== undefined) {
       this.#recovery = new RecoveryQueue(authority, recovery, this.#hub, clock, async (key) => {
@@ -193,10 +194,13 @@ export class LayeredBackend implements CacheBackend {
     return {
       message: (message: BusMessage) => this.#heard(message),
       connected: () => {
-        this.#tags.forgetPrefix('')
+        this.#tags.resume()
         this.#near.connected()
       },
-      disconnected: () => this.#near.disconnected(),
+      disconnected: () => {
+        this.#tags.suspend()
+        this.#near.disconnected()
+      },
       error: (error: unknown, operation: string) => this.#report(error, operation),
     }
   }

@@ -30,6 +30,7 @@ export class TagWindow implements NearReader {
   readonly #exact: boolean
   readonly #remembered = new Map<string, Remembered>()
   #reads = 0
+  #suspended = false
   #cancelSweep: (() => void) | undefined
 
   constructor(authority: Authority, window: number, clock: Clock, exact: boolean) {
@@ -105,13 +106,25 @@ export class TagWindow implements NearReader {
 
   /** Remembers what the authority holds, unless something was heard of the record since `epoch`. */
   remember(fence: Fence, epoch: number, item: Item): void {
-    if (this.#window === 0 || fence.epoch !== epoch || item.value === undefined) return
+    if (this.#window === 0 || this.#suspended || fence.epoch !== epoch || item.value === undefined) return
     const life = (item.expiresAt ?? Infinity) - this.#clock.now()
     if (life <= 0) return
     this.#remembered.delete(item.key)
     this.#remembered.set(item.key, { item, until: this.#ticks() + Math.min(this.#window, life) })
     if (this.#remembered.size > mostRecords) this.#forgetOldest()
     this.#armSweep()
+  }
+
+  /** Announcements may be missed from here on: nothing is remembered (RACES R14). */
+  suspend(): void {
+    this.#suspended = true
+    this.forgetPrefix('')
+  }
+
+  /** Announcements arrive again. */
+  resume(): void {
+    this.#suspended = false
+    this.forgetPrefix('')
   }
 
   close(): void {

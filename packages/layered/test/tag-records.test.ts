@@ -216,6 +216,43 @@ describe('a near copy with tags', () => {
     expect(node.cache.near.get('k')).toEqual(item)
   })
 
+  it('R14: while the subscriber is disconnected an invalidation by another process is seen at once', async () => {
+    const rig = new Rig()
+    const [one, two] = [await rig.node(rig.far()), await rig.node(rig.far(), { tagWindow: '1h' })]
+    const [first, second] = [one, two].map(({ cache }) => new Cache({ backend: cache, clock: rig.clock })) as [
+      Cache,
+      Cache,
+    ]
+    for (const [value, connected] of [
+      [1, false],
+      [2, false],
+      [3, true],
+    ] as const) {
+      await first.set('k', value, { tags: ['t'] })
+      expect(await second.get('k')).toBe(value)
+      expect(await second.get('k')).toBe(value)
+      if (!connected) rig.bus.disconnect(1)
+      await first.deleteByTag('t')
+      expect(await second.get('k')).toBe(undefined)
+      await first.set('k', value, { tags: ['t'] })
+      // What is read meanwhile is not remembered either.
+      expect(await second.get('k')).toBe(value)
+      await first.deleteByTag('t')
+      expect(await second.get('k')).toBe(undefined)
+      if (!connected) rig.bus.reconnect(1)
+    }
+  })
+
+  it('R14: no record is remembered before the first subscription stands', async () => {
+    const rig = new Rig()
+    rig.bus.subscribing = 'fails'
+    const node = await rig.node(rig.far(), { tagWindow: '1h' })
+    await rig.store.set(record(rig, 'v1'))
+    expect((await node.cache.get(tag))?.value).toBe('v1')
+    expect(node.cache.near.get(tag)).toBe(undefined)
+    await node.cache.close()
+  })
+
   it('an invalidation by one process is seen by the other at once over the bus, and without it after the window', async () => {
     const rig = new Rig()
     const [one, two] = [await rig.node(rig.far()), await rig.node(rig.far())]
