@@ -35,7 +35,7 @@ export function learnPattern(keys: readonly string[], bits: number): KeyPattern 
   let known = 0
   while (known < bits && chosen.length < MOST_POSITIONS) {
     const best = mostWorth(candidates, chosen[0])
-    if (best === undefined || best.worth <= LEAST_BITS) break
+    if (best === undefined || !(best.worth > LEAST_BITS)) break
     chosen.push(best)
     known += best.worth
     const told = numbered(keys, (_key, i) => ((best.codes[i] as number) << 8) | (lengths[i] as number))
