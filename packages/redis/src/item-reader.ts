@@ -206,11 +206,15 @@ export class ItemReader {
     }
   }
 
+  /** Tells that the key holds, or held, another type of Redis. */
+  tellForeign(operation: string, key: string): void {
+    this.#tell(new CacheError('DAMAGED', 'The key holds another type of Redis', { operation, backend: 'redis', key }))
+  }
+
   /** Whether the key holds another type of Redis, which is a miss and told. */
   #isForeign(error: unknown, key: string): boolean {
     if (!(error instanceof Error) || !error.message.startsWith('WRONGTYPE')) return false
-    const details = { operation: 'get', backend: 'redis', key }
-    this.#tell(new CacheError('DAMAGED', 'The key holds another type of Redis', details))
+    this.tellForeign('get', key)
     return true
   }
 

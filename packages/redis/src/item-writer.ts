@@ -113,7 +113,9 @@ export class ItemWriter {
     const write = next === undefined ? undefined : this.#write(next)
     this.flush()
     const outcome = await this.#swap(key, expected, write, '')
-    if (outcome !== 2) return outcome === 1
+    // Gathered reads cannot tell this from an absent key; the write that follows a miss can, and it costs nothing.
+    if (outcome === 3) this.#reader.tellForeign('swap', key)
+    if (outcome !== 2) return outcome !== 0
     // Something is there. When it cannot be read it counts as absent, which only this side can tell.
     const found = (await this.#connection.send('get', [this.#keys.stored(key)])) as Buffer | null
     if (found !== null && (await this.#reader.item(key, found)) !== undefined) return false

@@ -48,12 +48,12 @@ local function failed(done) return type(done) == 'table' and done.err ~= nil end
 /**
  * KEYS: one. ARGV: the expected version (empty: none), the new bytes (empty: remove), their remaining life in ms (empty:
  * for ever), bytes that count as absent (empty: none). Returns 1 when it swapped, 0 when it did not, 2 when it did not
- * because of a value that this script cannot tell from a damaged one.
+ * because of a value that this script cannot tell from a damaged one, 3 when it swapped in the place of another type of Redis.
  */
 export const swapScript: Script = new Script(`
 ${versions}
 ${writing}
-local v = read(KEYS[1])
+local v, isForeign = read(KEYS[1])
 local current = versionOf(v)
 if ARGV[4] ~= '' and v == ARGV[4] then current = nil end
 if ARGV[1] == '' then
@@ -62,7 +62,8 @@ elseif current ~= ARGV[1] then
   return 0
 end
 local done = write(KEYS[1], ARGV[2], ARGV[2] == '' and '0' or ARGV[3])
-return failed(done) and done or 1
+if failed(done) then return done end
+return isForeign and 3 or 1
 `)
 
 /** KEYS: any. Returns how many live values were removed; placeholders and foreign values are removed and not counted. */

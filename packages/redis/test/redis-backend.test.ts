@@ -1,4 +1,5 @@
-import { type BackendEvent, cacheErrorCode, type Item } from '@cache/core/backend'
+import { Cache } from '@cache/core'
+import { type BackendEvent, type CacheError, cacheErrorCode, type Item } from '@cache/core/backend'
 import { startRedis, waitUntil } from '@cache/testing'
 import type {} from '@cache/testing/redis-setup'
 import { describe, expect, inject, it } from 'vitest'
@@ -105,6 +106,30 @@ describe('Foreign values under our keys', () => {
     'a set': (redis, key) => redis.sadd(key, 'a'),
     'a stream': (redis, key) => redis.xadd(key, '*', 'a', 'b'),
   }
+
+  it('are told when a gathered read missed them, by the load that takes their place', async () => {
+    const { backend, prefix, errors } = open()
+    const redis = openRedis(url)
+    const cache = new Cache({ backend })
+    await redis.rpush(`${prefix}list`, 'a')
+    await redis.hset(`${prefix}hash`, 'a', 1)
+    await backend.set(item('ours', 1))
+    // One command for all of them, in which they look as if they were absent.
+    expect(await cache.getMany(['list', 'hash', 'ours'])).toEqual([undefined, undefined, 1])
+    expect(errors).toEqual([])
+    const load = (key: string): Promise<string> => cache.getOrSet(key, () => `loaded ${key}`)
+    expect(await Promise.all([load('none'), load('hash'), load('list')])).toEqual([
+      'loaded none',
+      'loaded hash',
+      'loaded list',
+    ])
+    expect(errors.map((error) => [cacheErrorCode(error), (error as CacheError).key]).sort()).toEqual([
+      ['DAMAGED', 'hash'],
+      ['DAMAGED', 'list'],
+    ])
+    expect((await backend.get('list'))?.value).toBe('loaded list')
+    await cache.close()
+  })
 
   for (const [name, make] of Object.entries(foreign)) {
     it(`are a miss with an error event, and give way to ours: ${name}`, async () => {
