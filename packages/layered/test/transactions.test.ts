@@ -27,7 +27,15 @@ class TransactionalBackend extends GatedBackend {
         return (await this.get(key)) !== undefined
       },
       clear: async (prefix) => void steps.push(() => this.clear(prefix)),
-      swap: async () => false,
+      swap: async (key, expected, next) => {
+        if ((await this.get(key))?.version !== expected) return false
+        steps.push(() => this.swap(key, expected, next))
+        return true
+      },
+      increment: async (key, delta) => {
+        steps.push(() => this.increment(key, delta))
+        return Number((await this.get(key))?.value ?? 0) + delta
+      },
     }
   }
 }
@@ -52,20 +60,23 @@ async function twoNodes(): Promise<{ rig: Rig; one: LayeredBackend; two: Layered
 describe('a layered backend in a transaction', () => {
   const changes: Record<string, (view: CacheBackend, rig: Rig) => Promise<unknown>> = {
     delete: (view) => view.delete('k'),
-    set: (view, rig) => view.set(rig.item('k', 'new')),
+    set: (view, rig) => view.set(rig.item('k', 8)),
     clear: (view) => view.clear(),
+    'swap to an item': async (view, rig) => view.swap?.('k', (await view.get('k'))?.version, rig.item('k', 8)),
+    'swap to nothing': async (view) => view.swap?.('k', (await view.get('k'))?.version, undefined),
+    increment: (view) => view.increment?.('k', 1) ?? Promise.reject(new Error('the view has no increment')),
   }
   for (const [name, change] of Object.entries(changes)) {
     it(`${name}: near copies of every process are served until the commit and not after it`, async () => {
       const { rig, one, two } = await twoNodes()
-      await one.set(rig.item('k', 'old'))
+      await one.set(rig.item('k', 7))
       await two.get('k')
       const transaction = new Transaction()
       await change(one.within?.(transaction) as CacheBackend, rig)
-      expect([one.near.get('k')?.value, two.near.get('k')?.value]).toEqual(['old', 'old'])
+      expect([one.near.get('k')?.value, two.near.get('k')?.value]).toEqual([7, 7])
       await transaction.commit()
       expect([one.near.get('k'), two.near.get('k')]).toEqual([undefined, undefined])
-      const expected = name === 'set' ? 'new' : undefined
+      const expected = ['delete', 'clear', 'swap to nothing'].includes(name) ? undefined : 8
       expect([(await one.get('k'))?.value, (await two.get('k'))?.value]).toEqual([expected, expected])
     })
   }
@@ -76,7 +87,7 @@ describe('a layered backend in a transaction', () => {
     const view = one.within?.(transaction) as CacheBackend
     await view.set(rig.item('@#:tag', 'v'))
     await view.set(rig.item('@!:lock', 'v'))
-    await view.swap?.('k', undefined, rig.item('k', 1))
+    expect(await view.swap?.('k', 'another version', rig.item('k', 1))).toBe(false)
     expect(transaction.steps.length).toBe(3)
   })
 
