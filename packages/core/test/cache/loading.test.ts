@@ -453,6 +453,21 @@ describe('a look-up in a far store', () => {
     await cache.close()
   })
 
+  it('that comes too late goes on into a load, whose failure is told by an event alone', async () => {
+    const { cache, far, clock } = twoProcesses({ timeout: '2s' })
+    const failed: unknown[] = []
+    cache.on('loadFailed', ({ key }) => failed.push(key))
+    const held = far.holdBefore('get')
+    const late = codeOf(cache.getOrSet('k', () => Promise.reject(new Error('down'))))
+    await held.reached
+    clock.advance(2000)
+    expect(await late).toBe('LOAD_TIMEOUT')
+    // A rejection that nobody handles would fail the test.
+    held.open()
+    await settled()
+    expect(failed).toEqual(['k'])
+  })
+
   it('has a time limit of its own, whoever asked just before', async () => {
     const { cache, far, clock } = twoProcesses({ timeout: '2s' })
     const first = far.holdBefore('get')

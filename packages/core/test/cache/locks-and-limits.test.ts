@@ -152,6 +152,30 @@ describe('withLock', () => {
     await held
   })
 
+  it('starts no work when the lock ran out while its token was drawn, which would be larger than the holder has', async () => {
+    const { cache, other, far, clock } = twoProcesses()
+    const token = far.holdBefore('get')
+    let worked = false
+    const slow = codeOf(
+      cache.withLock(
+        'job',
+        () => {
+          worked = true
+        },
+        { ttl: '9s' },
+      ),
+    )
+    await token.reached
+    clock.advance(9000)
+    let release = (): void => {}
+    const held = other.withLock('job', () => new Promise<void>((resolve) => (release = resolve)), { wait: 0 })
+    await settled()
+    token.open()
+    expect([await slow, worked]).toEqual(['LOCK_LOST', false])
+    release()
+    await held
+  })
+
   it('survives a renewal whose answer was lost though the backend had it', async () => {
     const { cache, other, far, clock } = twoProcesses()
     let release = (): void => {}

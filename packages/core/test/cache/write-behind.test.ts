@@ -431,6 +431,30 @@ describe('writeMode behind', () => {
     expect([...database.rows.keys()]).toEqual(['kept'])
   })
 
+  it('keeps a newer write of a key in the journal when the database has the older one', async () => {
+    const items = new Map<string, Item>()
+    const { cache, database, clock } = open({
+      writeMode: 'behind',
+      writeBehind: { journal: new MapBackend({ items }) },
+    })
+    let go = (): void => {}
+    database.hold = new Promise((resolve) => {
+      go = resolve
+    })
+    await cache.set('k', 'older')
+    clock.advance(100)
+    await cache.set('k', 'newer')
+    // The next batch does not end.
+    database.hold = new Promise(() => {})
+    go()
+    await settled()
+    expect(database.rows.get('k')).toBe('older')
+    // Killed here.
+    const next = open({ writeMode: 'behind', writeBehind: { journal: new MapBackend({ items }) } })
+    await next.cache.close()
+    expect(next.database.rows.get('k')).toBe('newer')
+  })
+
   it('never writes what an earlier process left over what this one wrote since', async () => {
     const items = new Map<string, Item>()
     const first = open({ writeMode: 'behind', writeBehind: { journal: new MapBackend({ items }) } })
