@@ -42,6 +42,9 @@ export class OperationQueue {
   /** Reads that ran at once in this tick, on this index, and until when more may. */
   #tickReads = 0
   #tickIndex: ItemIndex | undefined
+  /** Whether they share a transaction, and whether the last tick had several. */
+  #reading = false
+  #manyReads = false
   /** Since when this queue has been at work without the event loop in between. */
   #stretch: number | undefined
   #scheduled = false
@@ -97,16 +100,22 @@ export class OperationQueue {
 
   /**
    * The index, where a read may run at once: nothing waits that it would overtake, and the event loop was not held for long
-   * already. The second read of a tick begins a transaction for those that follow, which ends with the tick.
+   * already. The second read of a tick begins a transaction for those that follow, which ends with the tick; the first one
+   * does where the last tick had more than one.
    */
   #readableNow(): ItemIndex | undefined {
     if (this.#pending.length > 0 || this.#running) return undefined
     this.#tickReads += 1
     if ((this.#tickReads & 7) === 0 && this.#heldForLong()) return undefined
     if (this.#tickReads === 1) return this.#firstRead()
-    const index = this.#tickIndex
-    if (this.#tickReads === 2 && index !== undefined && !beginQuietly(index)) this.#tickIndex = undefined
+    if (this.#tickReads === 2) this.#beginReading()
     return this.#tickIndex
+  }
+
+  #beginReading(): void {
+    if (this.#reading || this.#tickIndex === undefined) return
+    this.#reading = beginQuietly(this.#tickIndex)
+    if (!this.#reading) this.#tickIndex = undefined
   }
 
   #firstRead(): ItemIndex | undefined {
@@ -117,6 +126,7 @@ export class OperationQueue {
     } catch {
       this.#tickIndex = undefined
     }
+    if (this.#manyReads) this.#beginReading()
     return this.#tickIndex
   }
 
@@ -137,8 +147,10 @@ export class OperationQueue {
   }
 
   readonly #endTick = (): void => {
-    const index = this.#tickIndex
-    if (this.#tickReads > 1 && index !== undefined) endQuietly(index, 'commit')
+    if (this.#tickReads === 0) return
+    if (this.#reading && this.#tickIndex !== undefined) endQuietly(this.#tickIndex, 'commit')
+    this.#manyReads = this.#tickReads > 1
+    this.#reading = false
     this.#tickReads = 0
     this.#tickIndex = undefined
   }
