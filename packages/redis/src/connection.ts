@@ -1,6 +1,7 @@
 import type { Cluster, Redis } from 'ioredis'
 import { Deadlines } from './deadlines.ts'
 import { knownError, redisError } from './errors.ts'
+import { isSplit } from './key-groups.ts'
 import { openClient, type RedisClient } from './open-client.ts'
 import type { ResolvedConnectionOptions } from './options.ts'
 import { type ScriptCall, ScriptCommand } from './script.ts'
@@ -171,7 +172,7 @@ function sendToCluster(cluster: Cluster, command: SingleSendCommand): void {
   const retry = command.reject
   command.reject = (error) => {
     if (notCarriedOut.test(error.message)) command.allowAnother()
-    if (command.wasWritten) fail(error)
+    if (command.wasWritten || (command.splits && isSplit(error))) fail(error)
     else retry(error)
   }
 }

@@ -1,6 +1,7 @@
 import { CacheError, type Item } from '@cache/core/backend'
 import type { Connection } from './connection.ts'
 import { redisError } from './errors.ts'
+import { isSplit, type KeyGroups } from './key-groups.ts'
 import { ReadCommand } from './read-command.ts'
 import { counterScript } from './scripts.ts'
 import { allOrFailure } from './settle.ts'
@@ -11,6 +12,7 @@ import { type GatheredReads, TickReads, type WaitingRead } from './tick-reads.ts
 export interface ItemReaderOptions {
   readonly connection: Connection
   readonly keys: StoredKeys
+  readonly groups: KeyGroups
   readonly items: StoredItems
   /** What `get` rejects with. */
   readonly failure: (error: unknown, key: string) => CacheError
@@ -24,6 +26,7 @@ export interface ItemReaderOptions {
 export class ItemReader {
   readonly #connection: Connection
   readonly #keys: StoredKeys
+  readonly #groups: KeyGroups
   readonly #items: StoredItems
   readonly #failure: (error: unknown, key: string) => CacheError
   readonly #tell: (error: CacheError) => void
@@ -31,9 +34,10 @@ export class ItemReader {
   /** The request of this tick that did not wait for its end, until something is written. */
   #now: { readonly key: string; readonly bytes: Promise<unknown> } | undefined
 
-  constructor({ connection, keys, items, failure, tell, beforeEarly }: ItemReaderOptions) {
+  constructor({ connection, keys, groups, items, failure, tell, beforeEarly }: ItemReaderOptions) {
     this.#connection = connection
     this.#keys = keys
+    this.#groups = groups
     this.#items = items
     this.#failure = failure
     this.#tell = tell
@@ -72,19 +76,20 @@ export class ItemReader {
   }
 
   async getMany(keys: readonly string[]): Promise<(Item | undefined)[]> {
-    const unique = [...new Set(keys)]
-    const replies = this.#connection.isCluster ? await this.#fetchEach(unique) : await this.#fetch(unique)
-    const found = new Map<string, Buffer | null>()
-    for (let index = 0; index < unique.length; index++) found.set(unique[index] as string, replies[index] ?? null)
+    const unique = new Set(keys)
+    const asked = unique.size === keys.length ? keys : [...unique]
+    const places = asked === keys ? undefined : new Map(asked.map((key, index) => [key, index]))
+    const replies = await this.#fetch(asked)
     const items: (Item | undefined)[] = []
     const counters: Promise<void>[] = []
-    for (const [index, key] of keys.entries()) {
-      const bytes = found.get(key) ?? null
+    for (let index = 0; index < keys.length; index++) {
+      const key = keys[index] as string
+      const bytes = replies[places?.get(key) ?? index] ?? null
       const isCounter = bytes !== null && this.#items.isCounter(bytes)
       items.push(bytes === null || isCounter ? undefined : this.#decode(key, bytes))
       if (isCounter) counters.push(this.#place(key, items, index))
     }
-    await allOrFailure(counters)
+    if (counters.length > 0) await allOrFailure(counters)
     return items
   }
 
@@ -106,20 +111,31 @@ export class ItemReader {
     )
   }
 
-  #send({ keys, waiting }: GatheredReads, atOnce: boolean): void {
-    // Keys of a Cluster lie in slots of their own, which one command must not mix.
-    if (keys.length === 1 || this.#connection.isCluster) {
-      for (let index = 0; index < keys.length; index++) {
-        this.#sendOne(keys[index] as string, waiting[index] as WaitingRead)
-      }
+  #send(reads: GatheredReads, atOnce: boolean): void {
+    if (!this.#connection.isCluster) {
+      this.#sendGroup(reads, atOnce)
+      return
+    }
+    // Keys of different slots must not share a command.
+    for (const indexes of this.#groups.of(reads.keys.map((key) => this.#keys.stored(key)))) {
+      const keys = indexes.map((index) => reads.keys[index] as string)
+      this.#sendGroup({ keys, waiting: indexes.map((index) => reads.waiting[index] as WaitingRead) }, false)
+    }
+  }
+
+  #sendGroup({ keys, waiting }: GatheredReads, atOnce: boolean): void {
+    const each = (work: (key: string, read: WaitingRead) => void): void => {
+      for (let index = 0; index < keys.length; index++) work(keys[index] as string, waiting[index] as WaitingRead)
+    }
+    if (keys.length === 1) {
+      each((key, read) => this.#sendOne(key, read))
       return
     }
     this.#ask(keys, atOnce).then(
       (reply) => this.#answerAll(keys, waiting, reply as (Buffer | null)[]),
       (error: unknown) => {
-        for (let index = 0; index < keys.length; index++) {
-          this.#reject(keys[index] as string, waiting[index] as WaitingRead, error)
-        }
+        if (isSplit(error)) each((key, read) => this.#sendOne(key, read))
+        else each((key, read) => this.#reject(key, read, error))
       },
     )
   }
@@ -135,7 +151,7 @@ export class ItemReader {
   }
 
   #ask(keys: readonly string[], atOnce: boolean): Promise<unknown> {
-    return this.#connection.dispatch(new ReadCommand(keys, this.#keys, { atOnce }))
+    return this.#connection.dispatch(new ReadCommand(keys, this.#keys, { atOnce, splits: keys.length > 1 }))
   }
 
   #answerAll(keys: readonly string[], waiting: readonly WaitingRead[], reply: readonly (Buffer | null)[]): void {
@@ -175,26 +191,33 @@ export class ItemReader {
     }
   }
 
+  /** What Redis holds under each key. */
   async #fetch(keys: readonly string[]): Promise<(Buffer | null)[]> {
     const most = this.#tick.mostKeys
-    const parts: Promise<(Buffer | null)[]>[] = []
-    for (let start = 0; start < keys.length; start += most) {
-      parts.push(this.#fetchPart(keys.slice(start, start + most)))
-    }
-    const found = (await allOrFailure(parts)).flat()
+    const isOne = !this.#connection.isCluster && keys.length <= most
+    const found = isOne ? await this.#fetchPart(keys) : await this.#fetchParts(keys, most)
     let bytes = 0
-    for (const one of found) bytes += one?.length ?? 0
+    for (const one of found) if (one !== null) bytes += one.length
     this.#tick.learn(bytes, found.length)
     return found
   }
 
-  async #fetchPart(keys: readonly string[]): Promise<(Buffer | null)[]> {
-    if (keys.length === 1) return [await this.#fetchOne(keys[0] as string)]
-    return (await this.#ask(keys, false)) as (Buffer | null)[]
+  async #fetchParts(keys: readonly string[], most: number): Promise<(Buffer | null)[]> {
+    const stored = keys.map((key) => this.#keys.stored(key))
+    const names = new Map(stored.map((one, index) => [one, keys[index] as string]))
+    const fetch = (part: readonly (string | Buffer)[]): Promise<(Buffer | null)[]> =>
+      this.#fetchPart(part.map((one) => names.get(one) as string))
+    const found: (Buffer | null)[] = new Array(keys.length).fill(null)
+    for (const { indexes, reply } of await this.#groups.run(stored, fetch, most)) {
+      for (const [at, index] of indexes.entries()) found[index] = reply[at] ?? null
+    }
+    return found
   }
 
-  async #fetchEach(keys: readonly string[]): Promise<(Buffer | null)[]> {
-    return await allOrFailure(keys.map((key) => this.#fetchOne(key)))
+  async #fetchPart(keys: readonly string[]): Promise<(Buffer | null)[]> {
+    if (keys.length === 0) return []
+    if (keys.length === 1) return [await this.#fetchOne(keys[0] as string)]
+    return (await this.#ask(keys, false)) as (Buffer | null)[]
   }
 
   async #fetchOne(key: string): Promise<Buffer | null> {

@@ -1,6 +1,7 @@
 import type { CacheError, Item } from '@cache/core/backend'
 import type { Connection } from './connection.ts'
 import type { ItemReader } from './item-reader.ts'
+import { isSplit, type KeyGroups } from './key-groups.ts'
 import { deleteScript, setScript, swapScript } from './scripts.ts'
 import { allOrFailure } from './settle.ts'
 import type { Argument, SendOptions } from './single-send-command.ts'
@@ -9,14 +10,13 @@ import type { StoredKeys } from './stored-keys.ts'
 import { TickCounts } from './tick-counts.ts'
 import { largestGathered, mostGathered, TickWrites, type WaitingWrite, type Write } from './tick-writes.ts'
 
-/** Keys in one command or script that removes or looks at them. */
-const keysAtOnce = 512
 /** A script's own arguments come after its hash and the number of keys. */
 const beforeKeys = 2
 
 export interface ItemWriterOptions {
   readonly connection: Connection
   readonly keys: StoredKeys
+  readonly groups: KeyGroups
   readonly items: StoredItems
   readonly reader: ItemReader
   /** What `set` rejects with. */
@@ -27,15 +27,17 @@ export interface ItemWriterOptions {
 export class ItemWriter {
   readonly #connection: Connection
   readonly #keys: StoredKeys
+  readonly #groups: KeyGroups
   readonly #items: StoredItems
   readonly #reader: ItemReader
   readonly #failure: (error: unknown, key: string) => CacheError
   readonly #counts: TickCounts
   readonly #tick: TickWrites = new TickWrites((writes, atOnce) => this.#send(writes, atOnce))
 
-  constructor({ connection, keys, items, reader, failure }: ItemWriterOptions) {
+  constructor({ connection, keys, groups, items, reader, failure }: ItemWriterOptions) {
     this.#connection = connection
     this.#keys = keys
+    this.#groups = groups
     this.#items = items
     this.#reader = reader
     this.#failure = failure
@@ -86,9 +88,12 @@ export class ItemWriter {
     for (const item of items) last.set(item.key, this.#write(item))
     this.flush()
     const writes = [...last.values()]
-    const gathered = writes.filter((write) => this.#isGathered(write))
-    const commands = writes.filter((write) => !this.#isGathered(write)).map((write) => this.#store(write))
-    for (const batch of slices(gathered, mostGathered)) commands.push(this.#storeAll(batch))
+    const small = writes.filter(isSmall)
+    const commands = writes.filter((write) => !isSmall(write)).map((write) => this.#store(write))
+    const stored = small.map(({ key }) => this.#keys.stored(key))
+    for (const indexes of this.#groups.of(stored, mostGathered)) {
+      commands.push(this.#storeAll(indexes.map((index) => small[index] as Write)))
+    }
     await allOrFailure(commands)
   }
 
@@ -101,11 +106,10 @@ export class ItemWriter {
   async deleteMany(keys: readonly string[]): Promise<number> {
     this.flush()
     const stored = [...new Set(keys)].map((key) => this.#keys.stored(key))
-    const counts = this.groups(stored).map((group) =>
-      this.#connection.run({ script: deleteScript, keys: group, args: [] }),
-    )
+    const script = (part: readonly (string | Buffer)[]): Promise<unknown> =>
+      this.#connection.run({ script: deleteScript, keys: part, args: [], splits: part.length > 1 })
     let removed = 0
-    for (const count of await allOrFailure(counts)) removed += Number(count)
+    for (const { reply } of await this.#groups.run(stored, script)) removed += Number(reply)
     return removed
   }
 
@@ -128,17 +132,12 @@ export class ItemWriter {
     return this.#counts.add(key, delta, expiresAt)
   }
 
-  /** What may go into one command: on a Cluster a key each, because keys of different slots never share one. */
-  groups<Key>(keys: readonly Key[]): Key[][] {
-    return slices(keys, this.#connection.isCluster ? 1 : keysAtOnce)
-  }
-
   #write(item: Item): Write {
     return { key: item.key, bytes: this.#items.encode(item), expiresAt: item.expiresAt }
   }
 
-  #isGathered({ bytes }: Write): boolean {
-    return bytes.length <= largestGathered && !this.#connection.isCluster
+  #isGathered(write: Write): boolean {
+    return isSmall(write) && !this.#connection.isCluster
   }
 
   /** What is left of a lifetime in ms, as the scripts take it. */
@@ -193,8 +192,14 @@ export class ItemWriter {
   }
 
   async #storeAll(batch: readonly Write[]): Promise<void> {
-    const [failure] = (await this.#runSet(batch, false)).values()
-    if (failure !== undefined) throw failure
+    if (batch.length === 1) return await this.#store(batch[0] as Write)
+    try {
+      const [failure] = (await this.#runSet(batch, false)).values()
+      if (failure !== undefined) throw failure
+    } catch (error) {
+      if (!isSplit(error)) throw error
+      await allOrFailure(batch.map((write) => this.#store(write)))
+    }
   }
 
   /** The failures by position; rejects when all failed. */
@@ -210,7 +215,7 @@ export class ItemWriter {
         if (expiresAt !== undefined) written[beforeKeys + keys.length + 2 * index + 1] = this.#life(expiresAt)
       }
     }
-    const reply = (await this.#connection.run({ script: setScript, keys, args, onWrite, atOnce })) as (
+    const reply = (await this.#connection.run({ script: setScript, keys, args, onWrite, atOnce, splits: true })) as (
       | number
       | Buffer
     )[]
@@ -231,8 +236,6 @@ export class ItemWriter {
   }
 }
 
-function slices<Value>(values: readonly Value[], size: number): Value[][] {
-  const parts: Value[][] = []
-  for (let start = 0; start < values.length; start += size) parts.push(values.slice(start, start + size))
-  return parts
+function isSmall({ bytes }: Write): boolean {
+  return bytes.length <= largestGathered
 }

@@ -11,6 +11,7 @@ import { Connection } from './connection.ts'
 import { redisError } from './errors.ts'
 import { ItemReader } from './item-reader.ts'
 import { ItemWriter } from './item-writer.ts'
+import { KeyGroups } from './key-groups.ts'
 import { KeyScan } from './key-scan.ts'
 import { type RedisBackendOptions, resolveBackendOptions } from './options.ts'
 import { liveScript } from './scripts.ts'
@@ -25,7 +26,7 @@ const mostCounted = 10_000
  * A cache backend on Redis or Redis Cluster.
  *
  * Items are frames of `@cache/codecs` under a key each, with Redis' own expiry; counters are plain numbers. The gets of one
- * tick become one MGET and the sets one script; on a Cluster each key has a command of its own, and the commands of one
+ * tick become one MGET and the sets one script; on a Cluster keys of one slot share a command, and the commands of one
  * tick leave together.
  */
 export class RedisBackend implements CacheBackend {
@@ -34,6 +35,7 @@ export class RedisBackend implements CacheBackend {
   readonly increment?: (key: string, delta: number, expiresAt?: number) => Promise<number>
   readonly listen: (listener: (event: BackendEvent) => void) => () => void
   readonly #connection: Connection
+  readonly #groups: KeyGroups
   readonly #reader: ItemReader
   readonly #writer: ItemWriter
   readonly #scan: KeyScan
@@ -53,9 +55,11 @@ export class RedisBackend implements CacheBackend {
       if (this.#events.active) this.#events.emit({ type: 'error', error })
     }
     this.#connection = new Connection(connection, (error) => tell(redisError(error, 'connect')))
+    this.#groups = new KeyGroups(this.#connection)
     this.#reader = new ItemReader({
       connection: this.#connection,
       keys,
+      groups: this.#groups,
       items,
       failure: (error, key) => this.#failure(error, 'get', key),
       tell,
@@ -64,6 +68,7 @@ export class RedisBackend implements CacheBackend {
     this.#writer = new ItemWriter({
       connection: this.#connection,
       keys,
+      groups: this.#groups,
       items,
       reader: this.#reader,
       failure: (error, key) => this.#failure(error, 'set', key),
@@ -117,7 +122,7 @@ export class RedisBackend implements CacheBackend {
     await this.#attempt('clear', undefined, async () => {
       this.#writer.flush()
       for await (const { stored } of this.#scan.pages(prefix)) {
-        await allOrFailure(this.#writer.groups(stored).map((group) => this.#connection.send('unlink', group)))
+        await this.#groups.run(stored, (part) => this.#connection.send('unlink', part, { splits: part.length > 1 }))
         this.#refuseWhenClosed('clear')
       }
     })
@@ -128,10 +133,13 @@ export class RedisBackend implements CacheBackend {
       this.#refuseWhenClosed('keys')
       this.#writer.flush()
       for await (const page of this.#scan.pages(prefix)) {
-        const groups = this.#writer.groups(page.stored)
-        const replies = groups.map((group) => this.#connection.run({ script: liveScript, keys: group, args: [] }))
-        const live = (await allOrFailure(replies)).flat()
-        for (const [index, key] of page.keys.entries()) if (live[index] === 1) yield key
+        const script = (part: readonly (string | Buffer)[]): Promise<unknown> =>
+          this.#connection.run({ script: liveScript, keys: part, args: [], splits: part.length > 1 })
+        for (const { indexes, reply } of await this.#groups.run(page.stored, script)) {
+          const live = reply as readonly number[]
+          for (let at = 0; at < indexes.length; at++)
+            if (live[at] === 1) yield page.keys[indexes[at] as number] as string
+        }
         this.#refuseWhenClosed('keys')
       }
     } catch (error) {

@@ -9,6 +9,8 @@ export interface SendOptions {
   readonly onWrite?: (args: unknown[]) => void
   /** Leaves without waiting for the other commands of the tick. Default false. */
   readonly atOnce?: boolean
+  /** Fails when the keys of its slot lie on two nodes, instead of being sent again until they do not. Default false. */
+  readonly splits?: boolean
 }
 
 /** What is written in the place of a command that must not be: its reply settles nothing. */
@@ -36,6 +38,10 @@ export class SingleSendCommand extends Command {
     // Without an encoding, replies are bytes.
     super(name, args as Argument[], { replyEncoding: null })
     this.#options = options
+  }
+
+  get splits(): boolean {
+    return this.#options.splits === true
   }
 
   get wasWritten(): boolean {
