@@ -1,63 +1,13 @@
-import type { Candidate, Measurement, Suite } from '../harness/suite.ts'
-import type { SoakReport } from './soak.ts'
+import { RedisBackend } from '@cache/redis'
+import { startRedis } from '@cache/testing'
+import type { Suite } from '../harness/suite.ts'
+import type { Soaked } from '../soak/soak.ts'
+import { soakSuite } from '../soak/soak-suite.ts'
 
-const rows: readonly { readonly name: string; readonly unit: string; readonly better: 'lower' | 'higher' }[] = [
-  { name: 'operations', unit: 'op', better: 'higher' },
-  { name: 'faults', unit: 'faults', better: 'higher' },
-  { name: 'longest call', unit: 'ms', better: 'lower' },
-  { name: 'failed: UNAVAILABLE', unit: 'op', better: 'lower' },
-  { name: 'failed: TIMEOUT', unit: 'op', better: 'lower' },
-  { name: 'failed: anything else', unit: 'op', better: 'lower' },
-  { name: 'wrong answers', unit: 'op', better: 'lower' },
-]
-
-/** One soak gives all the rows. */
-let soaking: Promise<SoakReport> | undefined
-
-function figure(report: SoakReport, row: string): number {
-  switch (row) {
-    case 'operations':
-      return report.operations
-    case 'faults':
-      return report.faults
-    case 'longest call':
-      return report.longest
-    case 'wrong answers':
-      return report.wrong.length
-    case 'failed: anything else': {
-      const { UNAVAILABLE = 0, TIMEOUT = 0 } = report.errors
-      return Object.values(report.errors).reduce((sum, count) => sum + count, 0) - UNAVAILABLE - TIMEOUT
-    }
-    default:
-      return report.errors[row.replace('failed: ', '')] ?? 0
-  }
+/** The append-only file is synced at each write, so the server keeps what it acknowledged. */
+const soaked: Soaked = {
+  start: () => startRedis({ config: { appendonly: 'yes', appendfsync: 'always' } }),
+  open: (url, timeout) => new RedisBackend({ url, timeout, connectTimeout: timeout }),
 }
 
-const candidate: Candidate = {
-  name: '@cache/redis',
-  async measure(row, { args, quick }): Promise<Measurement> {
-    const { soak } = await import('./soak.ts')
-    const [seconds = quick ? '15' : '180', seed = String(Date.now() % 1_000_000)] = args
-    soaking ??= soak(Number(seconds), Number(seed), (line) => console.error(line))
-    const report = await soaking
-    if (report.wrong.length > 0) {
-      throw new Error(`${report.wrong.length} wrong answers, seed ${seed}:\n${report.wrong.slice(0, 10).join('\n')}`)
-    }
-    if (report.operations < 1000) throw new Error(`only ${report.operations} operations, seed ${seed}`)
-    // A call may take its timeout, and the grace for a busy process; the load itself keeps this one busy.
-    if (report.longest > report.bound) throw new Error(`a call took ${report.longest} ms, seed ${seed}`)
-    return { value: figure(report, row), work: 0 }
-  },
-}
-
-export const suite: Suite = {
-  name: 'redis-soak',
-  says: 'Sets, gets, counts, swaps and deletes while faults come at random: cut, slow and swallowed replies, a frozen, killed and restarted server. Wrong answers fail it.',
-  baseline: '@cache/redis',
-  rows: rows.map((row) => ({ ...row, work: 0 })),
-  candidates: [candidate],
-  repetitions: 1,
-  processPer: 'candidate',
-  timeLimit: 3_600_000,
-  arguments: '[seconds] [seed]',
-}
+export const suite: Suite = soakSuite('redis-soak', { '@cache/redis': soaked })

@@ -1,6 +1,5 @@
-import { cacheErrorCode, createVersion, type Item } from '@cache/core/backend'
-import { PostgresBackend } from '@cache/postgres'
-import { type PostgresOptions, startPostgres, type TcpProxy, tcpProxy, waitUntil } from '@cache/testing'
+import { type CacheBackend, cacheErrorCode, createVersion, type Item } from '@cache/core/backend'
+import { type Server, type TcpProxy, tcpProxy, waitUntil } from '@cache/testing'
 
 export interface SoakReport {
   readonly operations: number
@@ -13,15 +12,19 @@ export interface SoakReport {
   readonly wrong: readonly string[]
 }
 
-type PostgresServer = Awaited<ReturnType<typeof startPostgres>>
+/** What is put under load: a server that keeps what it acknowledged, and a backend on it, reached by way of a proxy. */
+export interface Soaked {
+  start(): Promise<Server>
+  open(url: string, timeout: number): SoakedBackend
+}
+
+type SoakedBackend = CacheBackend & Required<Pick<CacheBackend, 'swap' | 'close'>>
 
 const timeout = 500
 /** What the machine may add to a timeout: it starts servers and runs the load at once. */
 const grace = 1500
 const workers = 20
 const keysPerWorker = 5
-/** Few, so that the load itself can exhaust them. */
-const config: PostgresOptions['config'] = { max_connections: 25 }
 
 /** Numbers from 0 up to 1 that the seed decides (mulberry32, by Tommy Ettinger). */
 function createRandom(seed: number): () => number {
@@ -34,19 +37,19 @@ function createRandom(seed: number): () => number {
   }
 }
 
-/** Runs for so many seconds. The server writes through, so it must keep everything that it acknowledged. */
+/** Runs for so many seconds. */
 export async function soak(
+  soaked: Soaked,
   seconds: number,
   seed: number,
-  pipeline: boolean,
   tell: (line: string) => void,
 ): Promise<SoakReport> {
-  const server = await startPostgres({ durable: true, ...(config ? { config } : {}) })
+  const server = await soaked.start()
   const proxy = await tcpProxy(server.url)
-  const backend = new PostgresBackend({ url: proxy.url, timeout, connectTimeout: timeout, pipeline })
+  const backend = soaked.open(proxy.url, timeout)
   const run = new Soak(backend)
   try {
-    tell(`soak: ${seconds} s, seed ${seed}${pipeline ? ', pipelined' : ''}`)
+    tell(`soak: ${seconds} s, seed ${seed}`)
     const end = performance.now() + seconds * 1000
     const load = Array.from({ length: workers }, (_, id) => run.work(id, createRandom(seed + id), end))
     const faults = await makeTrouble(server, proxy, createRandom(seed - 1), end, tell)
@@ -71,14 +74,15 @@ interface Book {
 }
 
 class Soak {
-  readonly #backend: PostgresBackend
+  readonly #backend: SoakedBackend
   readonly #books = new Map<string, Book>()
   readonly #errors: Record<string, number> = {}
   readonly #wrong: string[] = []
   #operations = 0
+  #failures = 0
   #longest = 0
 
-  constructor(backend: PostgresBackend) {
+  constructor(backend: SoakedBackend) {
     this.#backend = backend
   }
 
@@ -96,13 +100,14 @@ class Soak {
     for (let round = 1; performance.now() < end; round++) {
       const key = `${id}:${Math.floor(random() * keysPerWorker)}`
       const choice = random()
+      const failures = this.#failures
       if (choice < 0.35) await this.#read(key)
       else if (choice < 0.6) await this.#change(key, round, () => this.#backend.set(item(key, round)))
       else if (choice < 0.75) await this.#change(key, undefined, () => this.#backend.delete(key))
       else if (choice < 0.85) await this.#swap(key, round)
       else await this.#count(`count ${key}`)
-      // Failures come at once while the server is away: the loop must not fill the pause with them.
-      if (round % 20 === 0) await pause(5)
+      // They come at once while the server is away: the figures should not be made of them.
+      if (this.#failures > failures) await pause(5)
     }
   }
 
@@ -139,6 +144,7 @@ class Soak {
     } catch (error) {
       const code = cacheErrorCode(error) ?? String(error)
       this.#errors[code] = (this.#errors[code] ?? 0) + 1
+      this.#failures += 1
       return undefined
     } finally {
       this.#longest = Math.max(this.#longest, performance.now() - start)
@@ -172,7 +178,7 @@ class Soak {
 
   async #count(key: string): Promise<void> {
     const book = this.#book(key)
-    const answer = await this.#time(() => this.#backend.increment(key, 1))
+    const answer = await this.#time(async () => (await this.#backend.increment?.(key, 1)) as number)
     if (answer === undefined) book.perhaps += 1
     else {
       book.certain += 1
@@ -200,7 +206,7 @@ function item(key: string, value: number): Item {
 
 /** One fault after the other, each of random length, with quiet between. Resolves to how many there were. */
 async function makeTrouble(
-  server: PostgresServer,
+  server: Server,
   proxy: TcpProxy,
   random: () => number,
   end: number,
