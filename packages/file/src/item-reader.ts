@@ -59,7 +59,7 @@ export class ItemReader {
   /** A frame of a batch as what a value may be part of: it must not hold the others in memory. */
   #own(frame: Uint8Array): Uint8Array {
     // Its values share nothing with the bytes they were read from.
-    return this.#store.settings.format.codec === msgpackCodec ? frame : Buffer.from(frame)
+    return this.#store.settings.format.codec === msgpackCodec ? frame : new Uint8Array(frame)
   }
 
   #liveOf(key: string, text: string, found: Found, frame: Uint8Array, now: number): Item | undefined {
