@@ -17,7 +17,7 @@ conformance(
   postgresHarness({
     name: 'postgres behind PgBouncer in transaction mode',
     url: bouncer.url,
-    options: { prepare: false, timeout: '5s' },
+    options: { prepare: false },
     failureBound: 8000,
   }),
   { describe, it },
