@@ -1,7 +1,7 @@
 import { measureSync } from '../harness/measure.ts'
 import type { Measurement } from '../harness/suite.ts'
 import type { Bounded, Maker } from './bounded.ts'
-import { even, keyOf, LIFETIME, OPERATIONS, readyKeys, value, zipf } from './workload.ts'
+import { DRAWS, even, keyOf, LIFETIME, OPERATIONS, readyKeys, value, zipf } from './workload.ts'
 
 /** A row whose figure is nanoseconds of processor time per call. Its work is one for every call that had the right answer. */
 export interface TimeRow {
@@ -74,15 +74,23 @@ function right(found: unknown): 1 {
   return 1
 }
 
+// Rounds go on where the last one ended, with more draws than a round has: if each began anew, a cache that holds the keys of one round
+// would have nothing to push out.
+function drawn(entries: number): () => number {
+  const order = zipf(entries, DRAWS)
+  let next = 0
+  return () => order[next++ & (DRAWS - 1)] as number
+}
+
 function readThrough(entries: number, ttl: number | undefined, key: 'ready' | 'fresh'): TimeRow['measure'] {
   return async (maker) => {
     const universe = entries * 10
     const keys = key === 'ready' ? readyKeys(universe) : []
     const name = key === 'ready' ? (entry: number): string => keys[entry] as string : keyOf
     const cache = await maker.make(entries, ttl)
-    const order = zipf(universe)
-    return measureSync((i) => {
-      const wanted = name(order[i] as number)
+    const draw = drawn(universe)
+    return measureSync(() => {
+      const wanted = name(draw())
       const found = cache.get(wanted)
       if (found !== undefined) return right(found)
       cache.set(wanted, value)
@@ -95,9 +103,9 @@ function mixed(entries: number): TimeRow['measure'] {
   return async (maker) => {
     const keys = readyKeys(entries * 2)
     const cache = await filled(maker, entries, undefined, (entry) => keys[entry] as string)
-    const order = zipf(entries * 2)
+    const draw = drawn(entries * 2)
     return measureSync((i) => {
-      const wanted = keys[order[i] as number] as string
+      const wanted = keys[draw()] as string
       if (i % 10 === 0) {
         cache.set(wanted, value)
         return 1

@@ -35,6 +35,12 @@ export function even(entries: number): Int32Array {
   return Int32Array.from({ length: OPERATIONS }, () => Math.floor(random() * entries))
 }
 
+/** Draws of a mix that misses: so many that a cache of a hundred thousand entries does not hold all keys that they name. */
+export const DRAWS: number = 2 ** 21
+
+/** How finely the first step of a draw divides the sums. */
+const CUTS = 65_536
+
 /** Entries drawn by Zipf's law with exponent 0.99, the usual one of YCSB, the popular ones spread over the numbers. */
 export function zipf(entries: number, length: number = OPERATIONS): Int32Array {
   const random = numbersFrom(2)
@@ -44,10 +50,17 @@ export function zipf(entries: number, length: number = OPERATIONS): Int32Array {
     total += 1 / (rank + 1) ** 0.99
     sums[rank] = total
   }
+  const cuts = new Int32Array(CUTS + 1).fill(entries - 1)
+  for (let cut = 0, rank = 0; cut < CUTS; cut++) {
+    while ((sums[rank] as number) < (cut / CUTS) * total) rank++
+    cuts[cut] = rank
+  }
   return Int32Array.from({ length }, () => {
-    const wanted = random() * total
-    let low = 0
-    let high = entries - 1
+    const share = random()
+    const wanted = share * total
+    const cut = Math.floor(share * CUTS)
+    let low = cuts[cut] as number
+    let high = cuts[cut + 1] as number
     while (low < high) {
       const middle = (low + high) >> 1
       if ((sums[middle] as number) < wanted) low = middle + 1
