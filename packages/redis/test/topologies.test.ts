@@ -10,6 +10,7 @@ import {
 import { Command } from 'ioredis'
 import { describe, expect, it } from 'vitest'
 import { type RedisBackend, RedisBus, RedisTrackingBus } from '../src/index.ts'
+import { keySlot } from '../src/key-slot.ts'
 import { endLater, openBackend, openCluster, openRedis } from './ends.ts'
 import { RecordingListener } from './listener.ts'
 
@@ -257,6 +258,95 @@ describe('Cluster', () => {
     expect((await backend.get('k0'))?.value).toBe('k0')
     expect(await backend.getMany(['k0', 'k1'])).toEqual([item('k0', 'k0'), item('k1', 'k1')])
     await backend.clear()
+    expect((await backend.getMany(names)).filter((one) => one !== undefined)).toEqual([])
+  })
+
+  it('has each key in the slot that the server says, with hash tags, without, and with braces that are none', async () => {
+    const { cluster } = await sixNodes()
+    const [first] = cluster.nodes
+    const server = openRedis(first?.url ?? '')
+    const keys = ['', 'a', 'foo', '123456789', 'ключ', '😀', 'x'.repeat(1000)]
+    const tagged = [
+      '{a}',
+      '{a}b',
+      'b{a}',
+      '{a}{b}',
+      '{}',
+      '{}a',
+      '{',
+      '}',
+      '}{',
+      '{a',
+      'a}',
+      '{{a}}',
+      'a{b}c}d',
+      'a{}{b}',
+    ]
+    for (const key of [...keys, ...tagged, '{ключ}1']) {
+      expect([key, keySlot(key)]).toEqual([key, await server.cluster('KEYSLOT', key)])
+      expect(keySlot(Buffer.from(key))).toBe(keySlot(key))
+    }
+  })
+
+  it('is asked once for the keys of one slot, alone, in a tick and in batches', { timeout: 60_000 }, async () => {
+    const { cluster, nodes } = await sixNodes()
+    const backend = openBackend({ cluster: { nodes } })
+    const masters = cluster.nodes.slice(0, 3).map(({ url }) => openRedis(url))
+    /** How often the masters carried out commands of this name since the last time. */
+    const calls = async (name: string): Promise<number> => {
+      const stats = await Promise.all(masters.map((master) => master.info('commandstats')))
+      await Promise.all(masters.map((master) => master.config('RESETSTAT')))
+      return stats.reduce(
+        (sum, text) => sum + Number(new RegExp(`cmdstat_${name}:calls=(\\d+)`).exec(text)?.[1] ?? 0),
+        0,
+      )
+    }
+    const tagged = Array.from({ length: 50 }, (_, index) => `{user 1}:${index}`)
+    const spread = Array.from({ length: 50 }, (_, index) => `k${index}`)
+    const all = [...tagged, ...spread]
+    // The first time each script goes in full.
+    await Promise.all(all.map((key) => backend.set(item(key, 'old'))))
+    await backend.setMany(tagged.map((key) => item(key, 'old')))
+    await backend.deleteMany(tagged)
+    await calls('')
+
+    await backend.setMany(tagged.map((key) => item(key, key)))
+    expect(await calls('evalsha')).toBe(1)
+    expect((await backend.getMany(tagged)).map((one) => one?.value)).toEqual(tagged)
+    expect(await calls('mget')).toBe(1)
+    await backend.setMany(spread.map((key) => item(key, key)))
+    const found = await Promise.all(all.map((key) => backend.get(key)))
+    expect(found.map((one) => one?.value)).toEqual(all)
+    expect(await calls('mget')).toBe(1)
+    expect((await backend.getMany(all)).map((one) => one?.value)).toEqual(all)
+    expect(await backend.deleteMany(tagged)).toBe(50)
+    expect(await calls('evalsha')).toBe(1)
+    expect(await backend.deleteMany(all)).toBe(50)
+  })
+
+  it('carries out batches key by key where the keys of a slot lie on two nodes', { timeout: 60_000 }, async () => {
+    const { cluster, nodes } = await sixNodes()
+    const backend = openBackend({ cluster: { nodes } })
+    const names = Array.from({ length: 20 }, (_, index) => `{t}${index}`)
+    await backend.setMany(names.map((name) => item(name, 'old')))
+    const slot = slotOf('cache:{t}0')
+    const from = await cluster.masterOf(slot)
+    const to = cluster.nodes.slice(0, 3).find((node) => node !== from)
+    if (to === undefined) throw new Error('the cluster has one master')
+    const [source, target] = [openRedis(from.url), openRedis(to.url)]
+    await target.cluster('SETSLOT', slot, 'IMPORTING', from.id)
+    await source.cluster('SETSLOT', slot, 'MIGRATING', to.id)
+    for (const name of names.slice(0, 10)) await source.migrate(to.host, to.port, `cache:${name}`, 0, 5000)
+
+    expect((await backend.getMany(names)).map((one) => one?.value)).toEqual(names.map(() => 'old'))
+    const gets = await Promise.all(names.map((name) => backend.get(name)))
+    expect(gets.map((one) => one?.value)).toEqual(names.map(() => 'old'))
+    await backend.setMany(names.map((name) => item(name, 'new')))
+    expect((await backend.getMany(names)).map((one) => one?.value)).toEqual(names.map(() => 'new'))
+    const found: string[] = []
+    for await (const key of backend.keys()) found.push(key)
+    expect([...new Set(found)].sort()).toEqual([...names].sort())
+    expect(await backend.deleteMany(names)).toBe(20)
     expect((await backend.getMany(names)).filter((one) => one !== undefined)).toEqual([])
   })
 
