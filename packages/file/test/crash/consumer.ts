@@ -1,0 +1,18 @@
+/**
+ * Takes messages from the queue `q` until it is empty, or until it is killed. Says of each message that it got it, and then
+ * that it is done with it, each in one line and one system call.
+ *
+ *     node consumer.ts DIR
+ */
+import { writeSync } from 'node:fs'
+import { FileBackend } from '../../src/index.ts'
+
+const [dir = ''] = process.argv.slice(2)
+const backend = new FileBackend({ dir })
+while ((await backend.countMessages('q')) > 0) {
+  const message = await backend.pull('q', { lease: 400 })
+  if (message === undefined) continue
+  writeSync(1, `${JSON.stringify({ got: message.value })}\n`)
+  if (await message.ack()) writeSync(1, `${JSON.stringify({ done: message.value })}\n`)
+}
+await backend.close()
