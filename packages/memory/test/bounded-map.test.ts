@@ -121,6 +121,34 @@ it('an expiry callback that sets the very key does not make it stand there twice
   expect([map.size, map.get('a')]).toEqual([1, 2])
 })
 
+it('what was missed and is set next stands there once, whatever happened between', () => {
+  const map = new BoundedMap<string, number>({
+    maxEntries: 2000,
+    // Looks for the key of every entry that it weighs, sets another one, and grows the index meanwhile.
+    weigh: (value, key) => {
+      if (value !== 1) return 1
+      map.get(key)
+      map.set(`${key}, other`, 2)
+      map.get(key)
+      return 1
+    },
+  })
+  for (let i = 0; i < 500; i++) {
+    expect(map.get(`key:${i}`)).toBe(undefined)
+    map.set(`key:${i}`, 1)
+    map.set(`key:${i}`, 3)
+    expect([map.get(`key:${i}`), map.get(`key:${i}, other`)]).toEqual([3, 2])
+    expect(map.size).toBe(2 * i + 2)
+  }
+  map.get('late')
+  map.resize(10)
+  map.set('late', 3)
+  map.get('later')
+  map.clear()
+  map.set('later', 3)
+  expect([...map.keys()]).toEqual(['later'])
+})
+
 it('resize pushes out at once and grows again', () => {
   const map = new BoundedMap<number, number>({ maxEntries: 1000, policy: 'lru' })
   for (let i = 0; i < 1000; i++) map.set(i, i)

@@ -32,6 +32,9 @@ export interface EngineOptions<K, V> {
 /** One in so many hits tells the coarse clock, for all of them. A power of two, less than its `MOST_READS`. */
 const HITS_AT_ONCE = 16
 
+/** Equal to no key. */
+const NOTHING: unknown = {}
+
 /**
  * The bounded map behind `BoundedMap` and `MemoryBackend`: slots, the index that finds them, the policy that picks who leaves,
  * and the sweeper of expired ones. Arguments were checked by the caller.
@@ -58,6 +61,9 @@ export class Engine<K, V> {
   private readonly teller: EvictionTeller<K, V> | null
   private readonly tellsRemovals: boolean
   private readonly sweeper: Sweeper<K, V>
+  /** The string that was looked for last and is not in, and its hash: who reads through a cache sets next what it missed. */
+  private missed: unknown = NOTHING
+  private missedHash = 0
 
   constructor(options: EngineOptions<K, V>) {
     this.maxEntries = options.maxEntries
@@ -76,8 +82,17 @@ export class Engine<K, V> {
   }
 
   get(key: K): V | undefined {
-    const slot = this.index.find(key, this.index.hash(key))
-    if (slot < 0 || (this.slots.deadlines !== null && !this.isBeyondHorizon(slot) && this.expireIfDue(slot))) {
+    const hash = this.index.hash(key)
+    const slot = this.index.find(key, hash)
+    if (slot < 0) {
+      this.misses++
+      if (typeof key === 'string') {
+        this.missed = key
+        this.missedHash = hash
+      }
+      return undefined
+    }
+    if (this.slots.deadlines !== null && !this.isBeyondHorizon(slot) && this.expireIfDue(slot)) {
       this.misses++
       return undefined
     }
@@ -101,8 +116,9 @@ export class Engine<K, V> {
   /** Stores the entry until `deadline`. Returns false when it was not stored: expired already, or too heavy. */
   set(key: K, value: V, deadline: number): boolean {
     const weight = this.weigh === null ? 1 : checkedWeight(this.weigh(value, key))
-    const hash = this.index.hash(key)
-    const found = this.index.find(key, hash)
+    const missed = key === this.missed
+    const hash = missed ? this.missedHash : this.index.hash(key)
+    const found = missed ? -1 : this.index.find(key, hash)
     const due = deadline !== Number.POSITIVE_INFINITY && deadline <= this.clock.now()
     if (found >= 0) {
       // The callback of the expiry may have set this very key: look again rather than insert it twice.
@@ -122,6 +138,8 @@ export class Engine<K, V> {
     this.bytes += weight
     if (this.slots.weights !== null) this.slots.weights[slot] = weight
     this.setDeadline(slot, deadline)
+    // Before the index moves on: another key, another seed, or this very key is in from here on.
+    this.missed = NOTHING
     this.index.insert(key, slot)
     this.policy.insert(slot)
     this.settle()
