@@ -341,17 +341,17 @@ export class Scope {
     return raws.map((raw) => {
       if (raw === undefined || raw.value === undefined) return { raw, usable: undefined }
       const { tags } = raw
-      const valid = tags === undefined || Object.keys(tags).every((record) => tags[record] === current[record])
+      const valid = tags === undefined || (current !== undefined && this.context.tags.validAmong(tags, current))
       return { raw, usable: valid ? raw : undefined }
     })
   }
 
-  /** Versions of all tags of these items. When they cannot be read, only the items that have tags are misses. */
+  /** Versions of all tags of these items; `undefined` when they cannot be read, and only the items that have tags are misses. */
   *#currentTags(
     raws: readonly (Item | undefined)[],
     operation: string,
     failure: ReadFailure,
-  ): Operation<Record<string, unknown>> {
+  ): Operation<Record<string, unknown> | undefined> {
     const records = new Set<string>()
     for (const raw of raws) for (const record in raw?.tags) records.add(record)
     if (records.size === 0) return {}
@@ -359,7 +359,7 @@ export class Scope {
       return yield* this.context.guard(operation, undefined, this.context.tags.current([...records]))
     } catch (error) {
       if (failure === 'reject') throw error
-      return {}
+      return undefined
     }
   }
 }

@@ -1,7 +1,11 @@
 import type { CacheBackend, SyncCacheBackend } from '../protocol/backend.ts'
+import type { Item } from '../protocol/item.ts'
 import { Flights } from './flights.ts'
 import type { WaitingCall } from './rate-limits.ts'
 import { Turns } from './turns.ts'
+
+/** Of all shares, so that no two are ever at the same epoch: an item may be moved from one store to another. */
+let lastEpoch = 0
 
 /** What all caches over one backend object have in common, so that two caches on it neither race nor close it under each other. */
 export class Share {
@@ -11,12 +15,20 @@ export class Share {
   readonly limited: Map<string, WaitingCall[]> = new Map()
   /** Caches that are open; the last one closes the backend (RACES R36). */
   caches = 0
-  /** Counts the tag records that this process changed: what was valid at this count still is, where nobody else writes. */
+  /** Moves with every change of a tag record by this process: what was valid at this epoch still is, where nobody else writes. */
   tagEpoch = 0
+  /** Tag records as they are stored, as far as they are remembered, where nobody else writes. */
+  readonly knownTags: Map<string, Item> = new Map()
 
   /** `origin` is what others share outside a transaction: they do not join its loads, and its changes fence theirs. */
   constructor(origin?: Share) {
     this.flights = new Flights(origin?.flights)
+    this.moveTags()
+  }
+
+  moveTags(): void {
+    lastEpoch += 1
+    this.tagEpoch = lastEpoch
   }
 }
 

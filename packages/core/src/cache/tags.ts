@@ -4,6 +4,7 @@ import type { Clock } from '../protocol/clock.ts'
 import type { Item } from '../protocol/item.ts'
 import { recordKey } from '../protocol/keyspace.ts'
 import { createVersion } from '../protocol/version.ts'
+import { isAlive } from './lifetime.ts'
 import { answer, answers, type Operation } from './operation.ts'
 import type { Share } from './share.ts'
 import type { Store } from './store.ts'
@@ -15,11 +16,14 @@ export type TagVersions = Readonly<Record<string, string>>
 const mintTries = 5
 /** Combinations of tags and versions that items share; with more, those that come later begin a new collection. */
 const mostShared = 1000
+/** Tag records whose versions this process remembers, where nobody else writes. */
+const mostKnown = 10_000
 
 /**
  * Tags by random versions. A tag's record holds a random version; an item keeps the versions that its tags had before its value
  * was made, and is valid while all of them are still the same. Validity is equality only: no clock is compared, and a lost
- * record makes its items invalid (RACES R4, R16, R17, R31). Invalidating writes one record, whatever it guards.
+ * record makes its items invalid (RACES R4, R16, R17, R31), unless this process is the only writer and knows the version that
+ * the record had. Invalidating writes one record, whatever it guards.
  */
 export class TagRecords {
   readonly #store: Store
@@ -42,7 +46,7 @@ export class TagRecords {
     const versions: Record<string, string> = {}
     const found = yield* this.#read(records)
     for (const [index, record] of records.entries()) {
-      const item = found[index]
+      const item = found[index] ?? this.#lost(record)
       versions[record] = item === undefined ? yield* this.#mint(record) : yield* this.#renewed(item)
     }
     return this.#local ? this.#shared(versions) : versions
@@ -62,8 +66,15 @@ export class TagRecords {
 
   /** Whether every tag still has the version that the item was made under. */
   *valid(tags: TagVersions): Operation<boolean> {
+    if (this.#local) return this.validNow(tags, this.#store as NearReader)
     const current = yield* this.current(Object.keys(tags))
     return Object.keys(tags).every((record) => current[record] === tags[record])
+  }
+
+  /** `valid`, where the versions that all these records have now were read already. */
+  validAmong(tags: TagVersions, current: Readonly<Record<string, unknown>>): boolean {
+    if (Object.keys(tags).every((record) => tags[record] === current[record])) return true
+    return this.#local && this.validNow(tags, this.#store as NearReader)
   }
 
   /** The versions that these records have now; a missing one is absent. */
@@ -77,11 +88,36 @@ export class TagRecords {
     // Where only this process writes, what was valid stays so until a tag is invalidated.
     if (this.#local && RememberedTags.validAt(tags, this.#share.tagEpoch)) return true
     for (const record in tags) {
-      const item = reader.get(record)
+      const item = reader.get(record) ?? this.#lost(record)
       if (item === undefined || item.value !== tags[record]) return false
+      if (this.#local) this.#know(item)
     }
     if (this.#local) RememberedTags.remember(tags, this.#share.tagEpoch)
     return true
+  }
+
+  /**
+   * A record that the store does not have any more, where this process knows it and nobody else writes: it is put back. Hits of
+   * remembered tags do not count as uses of a record, and its eviction would take along the items that are used most.
+   */
+  #lost(record: string): Item | undefined {
+    if (!this.#local) return undefined
+    const known = this.#share.knownTags.get(record)
+    if (known === undefined || !isAlive(known, this.#clock.now())) return undefined
+    void this.#store.set(known)
+    return known
+  }
+
+  #know(item: Item): void {
+    const { knownTags } = this.#share
+    if (knownTags.get(item.key)?.version === item.version) return
+    knownTags.delete(item.key)
+    knownTags.set(item.key, item)
+    if (knownTags.size <= mostKnown) return
+    for (const oldest of knownTags.keys()) {
+      knownTags.delete(oldest)
+      return
+    }
   }
 
   /**
@@ -90,15 +126,18 @@ export class TagRecords {
    */
   *invalidate(record: string, namespaceRecord: string): Operation<void> {
     for (const key of [namespaceRecord, record]) {
-      this.#share.tagEpoch += 1
+      this.#share.moveTags()
+      this.#share.knownTags.delete(key)
       try {
-        yield* answer(this.#store.set(this.#record(key)))
+        const record = this.#record(key)
+        yield* answer(this.#store.set(record))
+        if (this.#local) this.#know(record)
       } catch (error) {
         // Removing the record frees memory rather than taking it, and a missing record means invalid.
         if (cacheErrorCode(error) !== 'OUT_OF_MEMORY') throw error
         yield* answer(this.#store.delete(key))
       }
-      this.#share.tagEpoch += 1
+      this.#share.moveTags()
     }
   }
 
@@ -114,10 +153,14 @@ export class TagRecords {
     if (this.#store.swap === undefined) {
       // Without compare-and-set two processes may mint at once; the loser's items are invalid, which is safe.
       yield* answer(this.#store.set(record))
+      if (this.#local) this.#know(record)
       return record.value
     }
     for (let tried = 0; tried < mintTries; tried += 1) {
-      if (yield* answer(this.#store.swap(key, undefined, record))) return record.value
+      if (yield* answer(this.#store.swap(key, undefined, record))) {
+        if (this.#local) this.#know(record)
+        return record.value
+      }
       const other = yield* answer(this.#store.get(key))
       if (other !== undefined) return other.value as string
     }
@@ -132,6 +175,7 @@ export class TagRecords {
       const next = { ...this.#record(item.key), value: item.value }
       yield* answer(this.#store.swap(item.key, item.version, next))
     }
+    if (this.#local) this.#know(item)
     return item.value as string
   }
 
@@ -142,10 +186,10 @@ export class TagRecords {
   }
 }
 
-/** Versions of tags that know at which count of invalidations they were last found valid: three look-ups less for each hit. */
+/** Versions of tags that know at which epoch they were last found valid: three look-ups less for each hit. */
 class RememberedTags {
   readonly [record: string]: string
-  #epoch = -1
+  #epoch = 0
 
   constructor(versions: TagVersions) {
     Object.assign(this, versions)

@@ -198,7 +198,8 @@ export class Writes {
       yield* context.call(operation, undefined, (store) => (prefix === '' ? store.clear() : store.clear(prefix)))
     } finally {
       share.flights.fencePrefix(prefix)
-      share.tagEpoch += 1
+      share.moveTags()
+      if (prefix === '') share.knownTags.clear()
     }
     if (context.listeners.has('clear')) this.#scope.tell('clear', { prefix: given })
   }
