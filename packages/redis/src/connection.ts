@@ -1,4 +1,5 @@
 import type { Cluster, Redis } from 'ioredis'
+import { ClusterNodes, nodeName } from './cluster-nodes.ts'
 import { Deadlines } from './deadlines.ts'
 import { knownError, redisError } from './errors.ts'
 import { isSplit } from './key-groups.ts'
@@ -24,6 +25,7 @@ export class Connection {
   readonly #isOwn: boolean
   readonly #connectTimeout: number
   readonly #deadlines: Deadlines
+  readonly #nodes: ClusterNodes | undefined
   readonly #onError: (error: Error) => void
   #lastError: Error | undefined
   /** Set when our own connection is lost, until it is back: commands then fail at once. */
@@ -37,6 +39,7 @@ export class Connection {
     this.client = client ?? openClient(options)
     this.isCluster = this.client.isCluster
     this.timeout = options.timeout
+    this.#nodes = this.isCluster ? new ClusterNodes(this.client as Cluster) : undefined
     this.#connectTimeout = options.connectTimeout
     this.#onError = onError
     this.#deadlines = new Deadlines(options.timeout, (command) => this.#expire(command))
@@ -112,9 +115,16 @@ export class Connection {
     }
     this.#deadlines.watch(command)
     if (!to.isCluster) to.sendCommand(command)
-    else sendToCluster(to as Cluster, command)
+    else this.#sendToCluster(to as Cluster, command)
     command.handedOver()
     return promise
+  }
+
+  #sendToCluster(cluster: Cluster, command: SingleSendCommand): void {
+    const { key } = command
+    const node = key === undefined ? undefined : this.#nodes?.of(key)
+    if (node === undefined) sendToCluster(cluster, command)
+    else sendToNode(cluster, node, command)
   }
 
   #expire(command: SingleSendCommand): void {
@@ -162,6 +172,22 @@ export class Connection {
   }
 }
 
+/** When the node does not have the slot any more, it says so, and the client follows it. */
+function sendToNode(cluster: Cluster, node: Redis, command: SingleSendCommand): void {
+  const fail = command.reject
+  command.reject = (error) => {
+    command.reject = fail
+    const isElsewhere = notCarriedOut.test(error.message) && !(command.splits && isSplit(error))
+    if (!isElsewhere) {
+      fail(error)
+      return
+    }
+    command.allowAnother()
+    sendToCluster(cluster, command)
+  }
+  node.sendCommand(command)
+}
+
 /**
  * ioredis sends a command again when the connection of its node ends, though it may have been carried out. Here only what
  * never left, or what a node said it did not carry out, goes out again.
@@ -175,11 +201,6 @@ function sendToCluster(cluster: Cluster, command: SingleSendCommand): void {
     if (command.wasWritten || (command.splits && isSplit(error))) fail(error)
     else retry(error)
   }
-}
-
-/** As ioredis' table of slots names it. */
-export function nodeName(node: Redis): string {
-  return `${node.options.host}:${node.options.port}`
 }
 
 /** A frozen server does not answer the end of the connection, so it is not waited for. */

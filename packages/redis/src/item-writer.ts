@@ -157,14 +157,14 @@ export class ItemWriter {
 
   #store({ key, bytes, expiresAt }: Write, atOnce = false): Promise<void> {
     const stored = this.#keys.stored(key)
-    if (expiresAt === undefined) return this.#done('set', [stored, bytes], { atOnce })
+    if (expiresAt === undefined) return this.#done('set', [stored, bytes], { atOnce, key: stored })
     const life = this.#items.remaining(expiresAt)
     if (life === 0) return this.#done('unlink', [stored], { atOnce })
     const onWrite = (args: unknown[]): void => {
       // SET takes no lifetime of 0: the least there is.
       args[3] = String(Math.max(1, this.#items.remaining(expiresAt)))
     }
-    return this.#done('set', [stored, bytes, 'PX', life], { onWrite, atOnce })
+    return this.#done('set', [stored, bytes, 'PX', life], { onWrite, atOnce, key: stored })
   }
 
   #done(name: string, args: readonly Argument[], options?: SendOptions): Promise<void> {

@@ -11,16 +11,32 @@ const table = Uint16Array.from({ length: 256 }, (_, byte) => {
 
 /** Which slot of a Cluster a key of Redis lies in: that of its hash tag, the text in its first braces, where it has one. */
 export function keySlot(key: string | Buffer): number {
-  const bytes = typeof key === 'string' ? Buffer.from(key, 'utf8') : key
-  const start = bytes.indexOf(open)
-  const end = start < 0 ? -1 : bytes.indexOf(close, start + 1)
-  return end > start + 1 ? slotOf(bytes, start + 1, end) : slotOf(bytes, 0, bytes.length)
+  if (typeof key === 'string') {
+    const start = key.indexOf('{')
+    const end = start < 0 ? -1 : key.indexOf('}', start + 1)
+    return end > start + 1 ? textSlot(key.slice(start + 1, end)) : textSlot(key)
+  }
+  const start = key.indexOf(open)
+  const end = start < 0 ? -1 : key.indexOf(close, start + 1)
+  return end > start + 1 ? bytesSlot(key.subarray(start + 1, end)) : bytesSlot(key)
 }
 
-function slotOf(bytes: Buffer, start: number, end: number): number {
+function textSlot(text: string): number {
   let crc = 0
-  for (let index = start; index < end; index++) {
-    crc = ((crc << 8) & 0xff00) ^ (table[(crc >> 8) ^ (bytes[index] as number)] as number)
+  for (let index = 0; index < text.length; index++) {
+    const code = text.charCodeAt(index)
+    if (code > 127) return bytesSlot(Buffer.from(text, 'utf8'))
+    crc = next(crc, code)
   }
   return crc % slots
+}
+
+function bytesSlot(bytes: Buffer): number {
+  let crc = 0
+  for (const byte of bytes) crc = next(crc, byte)
+  return crc % slots
+}
+
+function next(crc: number, byte: number): number {
+  return ((crc << 8) & 0xff00) ^ (table[(crc >> 8) ^ byte] as number)
 }

@@ -8,7 +8,8 @@ export class ReadCommand extends SingleSendCommand {
 
   constructor(keys: readonly string[], stored: StoredKeys, options?: SendOptions) {
     // Of the arguments ioredis needs the first alone: it says which node of a Cluster has the keys.
-    super(keys.length === 1 ? 'get' : 'mget', [stored.stored(keys[0] as string)], options)
+    const key = stored.stored(keys[0] as string)
+    super(keys.length === 1 ? 'get' : 'mget', [key], { ...options, key })
     this.#keys = keys
     this.#stored = stored
   }

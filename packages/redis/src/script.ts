@@ -33,7 +33,7 @@ export class ScriptCommand extends SingleSendCommand {
   /** `onWrite` sees the hash, the number of keys, the keys and the arguments. */
   constructor(call: ScriptCall, inFull = false) {
     const { script, keys, args } = call
-    super('evalsha', [script.sha, keys.length, ...keys, ...args], call)
+    super('evalsha', [script.sha, keys.length, ...keys, ...args], { ...call, key: keys[0] as string | Buffer })
     this.#script = script
     this.#inFull = inFull
   }

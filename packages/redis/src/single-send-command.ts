@@ -11,6 +11,8 @@ export interface SendOptions {
   readonly atOnce?: boolean
   /** Fails when the keys of its slot lie on two nodes, instead of being sent again until they do not. Default false. */
   readonly splits?: boolean
+  /** The key by which a Cluster is asked, where this package looks up the node itself: ioredis' way costs as much as all the rest. */
+  readonly key?: string | Buffer
 }
 
 /** What is written in the place of a command that must not be: its reply settles nothing. */
@@ -38,6 +40,10 @@ export class SingleSendCommand extends Command {
     // Without an encoding, replies are bytes.
     super(name, args as Argument[], { replyEncoding: null })
     this.#options = options
+  }
+
+  get key(): string | Buffer | undefined {
+    return this.#options.key
   }
 
   get splits(): boolean {

@@ -1,6 +1,7 @@
 import type { SourceEvents } from '@cache/core/backend'
 import type { Redis, RedisOptions } from 'ioredis'
-import { Connection, nodeName } from './connection.ts'
+import { nodeName } from './cluster-nodes.ts'
+import { Connection } from './connection.ts'
 import { startHeartbeat } from './heartbeat.ts'
 import { openClient } from './open-client.ts'
 import type { ResolvedConnectionOptions } from './options.ts'
