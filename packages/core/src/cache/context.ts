@@ -82,7 +82,12 @@ export class Context implements ContextParts {
   /** The same cache on its backend's view of a transaction. What it does counts and is told as of this one. */
   within(view: CacheBackend): Context {
     const { settings, segments } = this
-    return new Context({ backend: view, store: view, local: false, settings, segments, synchronous: false }, this)
+    const inside = new Context(
+      { backend: view, store: view, local: false, settings, segments, synchronous: false },
+      this,
+    )
+    inside.onListener = this.onListener
+    return inside
   }
 
   now(): number {

@@ -131,6 +131,18 @@ describe('Cache.within', () => {
     expect([told, (await cache.stats()).deletes]).toEqual([['k'], 1])
   })
 
+  it('hears what the backend tells, as the cache that it belongs to', async () => {
+    const heard: (readonly string[] | undefined)[] = []
+    const backend = Object.assign(new TransactionalBackend(createMovableClock()), {
+      listen: (_listener: unknown, types?: readonly string[]) => {
+        heard.push(types)
+        return () => {}
+      },
+    })
+    new Cache({ backend }).within(new Transaction()).on('evict', () => {})
+    expect(heard).toEqual([['error'], ['evict']])
+  })
+
   it('leaves the cache open when it is closed', async () => {
     const { cache, transaction } = openCache()
     const inside = cache.within(transaction)
