@@ -106,7 +106,13 @@ async function loadNodeSqlite(): Promise<Opener> {
   return (path, { readOnly = false, immutable = false }) => {
     const url = pathToFileURL(path)
     url.searchParams.set('immutable', '1')
-    return new DatabaseSync(immutable ? url : path, { readOnly }) as Database
+    try {
+      return new DatabaseSync(immutable ? url : path, { readOnly }) as Database
+    } catch (cause) {
+      if (!immutable || (cause as NodeJS.ErrnoException).code !== 'ERR_INVALID_ARG_TYPE') throw cause
+      const message = `A directory that cannot be written to is read from Node 22.15 on (this is Node ${process.versions.node})`
+      throw new CacheError('UNSUPPORTED', message, { backend: 'file', operation: 'open', cause })
+    }
   }
 }
 

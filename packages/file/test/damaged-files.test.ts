@@ -131,10 +131,9 @@ it('a directory deleted while large values are being written is made again by on
   const backend = new FileBackend({ dir })
   await backend.set(item('a', 1))
   const bytes = Buffer.alloc(5_000_000, 7)
-  const writing = Array.from({ length: 8 }, (_, n) => backend.set(item(`large ${n}`, bytes)))
+  const writing = Promise.allSettled(Array.from({ length: 8 }, (_, n) => backend.set(item(`large ${n}`, bytes))))
   await rm(dir, { recursive: true, force: true, maxRetries: 20 })
-  const outcomes = await Promise.allSettled(writing)
-  for (const outcome of outcomes) {
+  for (const outcome of await writing) {
     if (outcome.status === 'rejected') expect(cacheErrorCode(outcome.reason)).toBe('UNAVAILABLE')
   }
   await backend.set(item('again', bytes))
