@@ -47,6 +47,13 @@ export function openWriter(
   }
   if (writeMode !== 'through' && writeMode !== 'behind')
     throw invalidArgument('writeMode', writeMode, "'through' or 'behind'", 'new Cache')
+  if (writeBehind?.journal !== undefined && writeBehind.journal === context.backend)
+    throw invalidArgument(
+      'writeBehind.journal',
+      writeBehind.journal,
+      "another backend than the cache's, which clear() empties",
+      'new Cache',
+    )
   if (writeMode === 'behind')
     return new WriteBehind(writer as Writer, writeBehind === undefined ? {} : writeBehind, context, onRecovered)
   if (writeBehind !== undefined)

@@ -481,6 +481,7 @@ describe('the options of a writer', () => {
       { writer: database, writeMode: 'behind', writeBehind: null },
       { writer: database, writeMode: 'behind', writeBehind: { journal: null } },
       { writer: database, writeMode: 'behind', writeBehind: { journal: {} } },
+      { writer: database, writeMode: 'behind', writeBehind: { journal: backend } },
       { writer: database, writeMode: 'behind', writeBehind: { batchSize: null } },
       { writer: null },
     ]) {
