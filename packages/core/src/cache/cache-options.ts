@@ -54,7 +54,7 @@ export interface SyncCacheOptions extends Pick<LoadingOptions, 'retryAfter' | 'n
   readonly staleFor?: Duration
   /** Lifetime of a tag's record, renewed while it is used. A lost record makes its items misses. Default `'30d'`. */
   readonly tagTtl?: Duration
-  /** Changes each key before it is used, such as `hashLongKeys(200)`. `keys` and the events of the backend then speak of the changed keys. Default: none. */
+  /** Changes each key before it is used, such as `hashLongKeys(200)`. `keys`, `deleteByPrefix` and the events of the backend then go by the changed keys. Default: none. */
   readonly transformKey?: (key: string) => string
   /** Source of the current instant and of timers. Default: the machine's. */
   readonly clock?: Clock

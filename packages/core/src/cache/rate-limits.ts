@@ -39,7 +39,8 @@ export interface WaitingCall extends Limit {
 /**
  * A sliding window counter: the calls allowed in the current fixed window and, by the share of it that still overlaps, in the
  * one before (as Cloudflare describes it in "How we built rate limiting capable of scaling to millions of domains", 2017).
- * Changed by compare-and-set, so that however many ask at once exactly the allowed number gets through.
+ * Changed by compare-and-set, so that however many ask at once exactly the allowed number gets through. A clock that is ahead
+ * of the others moves the window for all: until theirs have caught up, what that window allows is all there is.
  */
 export class RateLimits {
   readonly #scope: Scope
