@@ -75,6 +75,38 @@ describe('A server that was killed', () => {
   })
 })
 
+describe('A server that writes everything down', () => {
+  it('has lost nothing that was acknowledged when it is killed under load', async () => {
+    const server = endLater(await startRedis({ config: { appendonly: 'yes', appendfsync: 'always' } }))
+    const backend = openBackend({ url: server.url, timeout: 1000 })
+    await works(backend)
+    const acknowledged = new Map<string, number>()
+    let isOver = false
+    const worker = async (key: string): Promise<void> => {
+      for (let count = 1; !isOver; count++) {
+        const isDone = await backend.set(item(key, count, `v${count}`)).then(
+          () => true,
+          () => false,
+        )
+        if (!isDone) return
+        acknowledged.set(key, count)
+      }
+    }
+    const workers = Array.from({ length: 60 }, (_, index) => worker(`k${index}`))
+    await waitUntil('load', () => acknowledged.size === 60 && [...acknowledged.values()].every((count) => count > 5))
+    await server.kill()
+    await Promise.all(workers)
+    isOver = true
+    await server.restart()
+    await works(backend)
+    for (const [key, count] of acknowledged) {
+      const found = (await backend.get(key))?.value as number
+      // The one that was under way may have been carried out as well.
+      expect([key, found === count || found === count + 1]).toEqual([key, true])
+    }
+  })
+})
+
 describe('A server that was never there', () => {
   it('costs the first call no more than the timeout, and tells the listeners why', async () => {
     const proxy = endLater(await tcpProxy(url))
@@ -88,6 +120,22 @@ describe('A server that was never there', () => {
     await waitUntil('an event', () => events.length > 0)
     expect(events[0]).toMatchObject({ type: 'error', error: { code: 'UNAVAILABLE', operation: 'connect' } })
     proxy.heal()
+    await works(backend)
+  })
+})
+
+describe('A server without connections left', () => {
+  it('is reported as UNAVAILABLE within the timeout, and works on the same backend when one is free again', async () => {
+    const server = endLater(await startRedis({ config: { maxclients: 5 } }))
+    const others = Array.from({ length: 5 }, () => openRedis(server.url))
+    await Promise.all(others.map((other) => other.ping()))
+    const backend = openBackend({ url: server.url, timeout: 500 })
+    for (const [name, call] of Object.entries(operations(backend))) {
+      const { code, ms } = await outcome(call)
+      expect([name, code]).toEqual([name, 'UNAVAILABLE'])
+      expect(ms).toBeLessThan(1000)
+    }
+    for (const other of others) other.disconnect()
     await works(backend)
   })
 })
