@@ -88,17 +88,24 @@ async function find(): Promise<Opener> {
   } catch (missing) {
     if (!isMissing(missing)) throw missing
   }
-  return load('better-sqlite3')
+  try {
+    return await load('better-sqlite3')
+  } catch (missing) {
+    throw isMissing(missing) ? noEngine('SQLite', missing) : missing
+  }
 }
 
 async function load(engine: Engine): Promise<Opener> {
   try {
     return engine === 'node:sqlite' ? await loadNodeSqlite() : await loadBetterSqlite3()
   } catch (cause) {
-    if (!isMissing(cause)) throw cause
-    const message = `No ${engine}: @cache/file needs Node 22.13 or later, or the optional package better-sqlite3 (this is Node ${process.versions.node})`
-    throw new CacheError('UNSUPPORTED', message, { backend: 'file', operation: 'open', cause })
+    throw isMissing(cause) ? noEngine(engine, cause) : cause
   }
+}
+
+function noEngine(what: string, cause: unknown): CacheError {
+  const message = `No ${what}: @cache/file needs Node 22.13 or later, or the optional package better-sqlite3 (this is Node ${process.versions.node})`
+  return new CacheError('UNSUPPORTED', message, { backend: 'file', operation: 'open', cause })
 }
 
 async function loadNodeSqlite(): Promise<Opener> {

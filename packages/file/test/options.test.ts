@@ -1,5 +1,7 @@
+import { execFile } from 'node:child_process'
 import { chmod, lstat, mkdir, readdir, readFile, stat, symlink } from 'node:fs/promises'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 import { cacheErrorCode } from '@cache/core/backend'
 import { expect, it } from 'vitest'
 import { fileSystemOf, fileSystemOfType } from '../src/file-system.ts'
@@ -170,6 +172,34 @@ it('the same directory works through better-sqlite3', async () => {
   const after = new FileBackend({ dir, engine: 'node:sqlite' })
   expect((await after.get('a'))?.value).toEqual({ n: 1 })
   await after.close()
+})
+
+it('without any SQLite, everything is refused with UNSUPPORTED, and the message says what helps', async () => {
+  const dir = await temporaryDirectory()
+  const without = `
+    import { registerHooks } from 'node:module'
+    const missing = Object.assign(new Error('not installed'), { code: 'ERR_MODULE_NOT_FOUND' })
+    registerHooks({
+      resolve(name, context, next) {
+        if (name === 'better-sqlite3') throw missing
+        return next(name, context)
+      },
+    })
+    const { FileBackend } = await import(${JSON.stringify(new URL('../src/index.ts', import.meta.url).href)})
+    const backend = new FileBackend({ dir: ${JSON.stringify(dir)} })
+    await backend.get('a').catch((error) => console.log(JSON.stringify([error.code, error.message])))
+    await backend.close()`
+  const { stdout } = await promisify(execFile)(process.execPath, [
+    '--no-experimental-sqlite',
+    '--input-type=module',
+    '-e',
+    without,
+  ])
+  const node = process.versions.node
+  expect(JSON.parse(stdout)).toEqual([
+    'UNSUPPORTED',
+    `No SQLite: @cache/file needs Node 22.13 or later, or the optional package better-sqlite3 (this is Node ${node})`,
+  ])
 })
 
 it('files of the index take the permissions of the index', async () => {

@@ -67,7 +67,7 @@ export function diskcache(quick: boolean): Candidate | undefined {
   return {
     name: 'diskcache (Python)',
     rows: scenarios(quick)
-      .filter(({ kind }) => kind !== 'getMany')
+      .filter(({ kind }) => !['getMany', 'delay', 'hold'].includes(kind))
       .map(({ row }) => row.name),
     measure(row) {
       const scenario = scenarios(quick).find((one) => one.row.name === row) as NamedScenario

@@ -31,6 +31,7 @@ export function scenarios(quick: boolean): readonly NamedScenario[] {
   const entries = 10_000
   const large = quick ? 100_000 : 1_000_000
   const speed = { entries, valueBytes: small, operations: many }
+  const huge = { entries: 5, valueBytes: 10_000_000, operations: 20 }
   return [
     named(perSecond('get'), { ...speed, kind: 'get', operations: reads }),
     named(perSecond('set'), { ...speed, kind: 'set' }),
@@ -39,6 +40,11 @@ export function scenarios(quick: boolean): readonly NamedScenario[] {
     named(perSecond('mixed, 9 gets to a set'), { ...speed, kind: 'mixed' }),
     named(perSecond('set, 100 KB'), { kind: 'large', entries: 100, valueBytes: 100_000, operations: 300 }),
     named({ name: 'bytes on disk', unit: 'bytes/entry', better: 'lower' }, { ...speed, kind: 'bytes' }),
+    named({ name: 'event loop delay, p100, values of 10 MB', unit: 'ms', better: 'lower' }, { ...huge, kind: 'delay' }),
+    named(
+      { name: 'longest hold by processor time, values of 10 MB', unit: 'ms', better: 'lower' },
+      { ...huge, kind: 'hold' },
+    ),
     named(perSecond('get of 100,000 entries'), { ...speed, kind: 'get', entries: 100_000, operations: reads }),
     named(perSecond(`get of ${large.toLocaleString('en')} entries`), {
       ...speed,

@@ -1,12 +1,13 @@
 import { mkdtemp, readdir, rm, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { monitorEventLoopDelay } from 'node:perf_hooks'
 import type { Measurement } from '../harness/suite.ts'
 import type { Contestant, OpenStore } from './contestant.ts'
 
 /** A row: what is done, to how large a store, for how long. */
 export interface Scenario {
-  readonly kind: 'get' | 'set' | 'sets at once' | 'getMany' | 'large' | 'mixed' | 'open' | 'bytes'
+  readonly kind: 'get' | 'set' | 'sets at once' | 'getMany' | 'large' | 'mixed' | 'open' | 'bytes' | 'delay' | 'hold'
   /** Entries that the store holds before the measurement. */
   readonly entries: number
   readonly valueBytes: number
@@ -54,6 +55,12 @@ export async function measureScenario(scenario: Scenario, open: OpenStore): Prom
       case 'bytes':
         await store.close()
         return { value: (await bytesUnder(folder)) / scenario.entries, work: 1 }
+      case 'delay':
+      case 'hold': {
+        const measurement = await measureDelay(scenario, store)
+        await store.close()
+        return measurement
+      }
       default: {
         const measurement = await measureOperations(scenario, store)
         await store.close()
@@ -92,6 +99,72 @@ async function measureOpening(
   const value = performance.now() - start
   await store.close()
   return { value, work: found === textOf(key, 0, valueBytes) ? 1 : 0 }
+}
+
+/** The longest that the event loop was held, in milliseconds, while large values were set and read one after the other. */
+async function measureDelay(
+  { kind, entries, valueBytes, operations }: Scenario,
+  store: Contestant,
+): Promise<Measurement> {
+  // Made before, and made flat, so that only what the store does is measured.
+  const values = Array.from({ length: entries }, (_, n) => Buffer.alloc(valueBytes, 97 + n).toString('latin1'))
+  const meter = kind === 'delay' ? byTheClock() : byTheProcessor()
+  let right = 0
+  for (let round = 0; round <= operations; round++) {
+    // The first round is for the compiler.
+    if (round === 1) meter.start()
+    const key = keyOf(round % entries)
+    const value = values[round % entries] as string
+    await store.set(key, value)
+    await breathe()
+    if ((await store.get(key)) === value) right += 1
+    await breathe()
+  }
+  return { value: meter.end(), work: right === operations + 1 ? 1 : 0 }
+}
+
+interface DelayMeter {
+  start(): void
+  /** The longest delay since `start`. */
+  end(): number
+}
+
+function byTheClock(): DelayMeter {
+  const delay = monitorEventLoopDelay({ resolution: 1 })
+  return {
+    start: () => delay.enable(),
+    end: () => {
+      delay.disable()
+      return delay.max / 1e6
+    },
+  }
+}
+
+/** Processor time of this thread between two turns: what other processes take does not count. */
+function byTheProcessor(): DelayMeter {
+  let longest = 0
+  let last: NodeJS.CpuUsage | undefined
+  const look = (): void => {
+    if (last === undefined) return
+    const used = process.threadCpuUsage(last)
+    longest = Math.max(longest, (used.user + used.system) / 1000)
+    last = process.threadCpuUsage()
+    setImmediate(look)
+  }
+  return {
+    start: () => {
+      last = process.threadCpuUsage()
+      setImmediate(look)
+    },
+    end: () => {
+      last = undefined
+      return longest
+    },
+  }
+}
+
+function breathe(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, 2))
 }
 
 /** Operations per second by the wall clock: what threads and other processes do for a candidate counts. */
