@@ -2,7 +2,8 @@ import { addExtension, Packr } from 'msgpackr'
 import { asBuffer } from './as-buffer.ts'
 import type { KeepingCodec } from './keeping-codec.ts'
 import { inspectForMessagePack } from './messagepack-check.ts'
-import { longestPlain, readPlainValue } from './plain-value.ts'
+import { longestPlain, readPlainValue } from './read-plain-value.ts'
+import { plainBytes, writePlainValue } from './write-plain-value.ts'
 
 /** Written in front of the form with record definitions; MessagePack never uses this byte itself. */
 const recordsMark = 0xc1
@@ -38,8 +39,18 @@ const inPlace = 512 + 1024
 /** msgpackr's RESERVE_START_SPACE and the number of bytes. */
 const reserveOneByte = 2048 + 1
 
+const plainPacked: { -readonly [Name in keyof PackedBytes]: PackedBytes[Name] } = Object.assign(plainBytes, {
+  start: 0,
+  end: 0,
+})
+
 /** The same as `msgpackCodec.encode`, in a buffer that the next call overwrites: copy from `start` to `end` at once. */
 export function packInPlace(value: unknown): PackedBytes {
+  const length = writePlainValue(value)
+  if (length >= 0) {
+    plainPacked.end = length
+    return plainPacked
+  }
   if (!inspectForMessagePack(value)) return plain.pack(value, inPlace) as PackedBytes
   const bytes = records.pack(value, inPlace + reserveOneByte) as PackedBytes
   bytes[bytes.start] = recordsMark

@@ -2,7 +2,8 @@ import { deepStrictEqual } from 'node:assert/strict'
 import { Packr } from 'msgpackr'
 import { expect, test } from 'vitest'
 import { ItemFormat, msgpackCodec } from '../src/index.ts'
-import { readPlainValue } from '../src/plain-value.ts'
+import { readPlainValue } from '../src/read-plain-value.ts'
+import { plainBytes, writePlainValue } from '../src/write-plain-value.ts'
 import { createRandom } from './random.ts'
 import { randomValue } from './random-value.ts'
 import { json } from './samples.ts'
@@ -110,4 +111,83 @@ test('A whole number is damaged unless it is the decimals that were written', ()
   ]) {
     expect(() => read(digits)).toThrow('whole number')
   }
+})
+
+/** What is written for a value, or `undefined` where it is left to msgpackr. */
+function written(value: unknown): Buffer | undefined {
+  const length = writePlainValue(value)
+  return length < 0 ? undefined : Buffer.from(plainBytes.subarray(0, length))
+}
+
+test('A plain value is written byte for byte as msgpackr writes it, or left to it', () => {
+  const random = createRandom(4711)
+  let count = 0
+  for (const value of [...json, ...Array.from({ length: 3000 }, () => randomValue(random))]) {
+    const bytes = written(value)
+    if (bytes === undefined) continue
+    // What would be refused is never written.
+    expect(isStorable(value)).toBe(true)
+    expect(bytes).toEqual(Buffer.from(reference.pack(value)))
+    count += 1
+  }
+  expect(count).toBeGreaterThan(500)
+})
+
+test('Numbers of every width are written as msgpackr writes them', () => {
+  const edges = [0, 0x20, 0x7f, 0x80, 0xff, 0x100, 0xffff, 0x1_0000, 0x7fff_ffff, 0x8000_0000, 0xffff_ffff]
+  for (const edge of edges) {
+    for (const value of [edge, -edge, edge + 0.5, -edge - 1]) {
+      if (Object.is(value, -0) || value < -0x8000_0000) continue
+      expect([value, written(value)]).toEqual([value, Buffer.from(reference.pack(value))])
+    }
+  }
+})
+
+test('What has to be looked at closer is left', () => {
+  const cycle: unknown[] = []
+  cycle.push(cycle)
+  const left: readonly unknown[] = [
+    undefined,
+    { a: undefined },
+    -0,
+    Number.NaN,
+    2 ** 32,
+    -(2 ** 31) - 1,
+    1n,
+    'é',
+    { é: 1 },
+    '\ud800',
+    'x'.repeat(256),
+    { ['n'.repeat(32)]: 1 },
+    new Date(0),
+    new Map(),
+    Object.create(null),
+    new (class Point {})(),
+    new Array(2),
+    Object.assign([1], { name: 1 }),
+    { [Symbol('a')]: 1 },
+    Object.assign([1], { [Symbol('a')]: 1 }),
+    JSON.parse('{"__proto__":1}'),
+    { __keys__: 1 },
+    cycle,
+    () => 1,
+    Array.from({ length: 16 }, () => 1),
+    Array.from({ length: 8 }, () => ({})),
+    Array.from({ length: 15 }, () => 'x'.repeat(40)),
+  ]
+  for (const value of left) expect(written(value)).toBe(undefined)
+})
+
+test('A getter that stores a value of its own spoils neither', () => {
+  const inner: Buffer[] = []
+  const value = {
+    before: 'b',
+    get other(): number {
+      inner.push(Buffer.from(msgpackCodec.encode({ inner: [1, 2, 3] })))
+      return 1
+    },
+    after: 'a',
+  }
+  expect(msgpackCodec.decode(msgpackCodec.encode(value))).toEqual({ before: 'b', other: 1, after: 'a' })
+  for (const bytes of inner) expect(msgpackCodec.decode(bytes)).toEqual({ inner: [1, 2, 3] })
 })

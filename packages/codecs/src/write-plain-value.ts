@@ -1,0 +1,155 @@
+/** Values that would take more are left to msgpackr, and so are texts and names beyond the shortest forms of MessagePack. */
+const room = 512
+const longestText = 255
+const longestName = 31
+const mostMembers = 15
+/** From this many objects on, msgpackr names their members once. */
+const mostObjects = 7
+/** A value of more levels, or a cycle, is refused by those who look closer. */
+const deepest = 32
+
+/** Where the value is written: to be copied before the next one is. */
+export const plainBytes: Buffer = Buffer.allocUnsafeSlow(room)
+
+let position = 0
+let objects = 0
+/** A getter of the value may store values of its own. */
+let isBusy = false
+
+const hasOwn = Object.prototype.hasOwnProperty
+
+/**
+ * Writes a value as MessagePack to the beginning of `plainBytes`, byte for byte as msgpackr would, and returns its length. -1
+ * when it is not made of nothing but a few plain objects and arrays, short ASCII, numbers up to 32 bits, floats, booleans
+ * and `null`: then it has to be looked at closer. One walk instead of two, the one that looks and the one that writes.
+ */
+export function writePlainValue(value: unknown): number {
+  if (isBusy) return -1
+  isBusy = true
+  position = 0
+  objects = 0
+  try {
+    return write(value, 0) ? position : -1
+  } finally {
+    isBusy = false
+  }
+}
+
+/** Whether so many bytes more have their place. */
+function fits(bytes: number): boolean {
+  return position + bytes <= room
+}
+
+function write(value: unknown, depth: number): boolean {
+  switch (typeof value) {
+    case 'string':
+      return writeText(value, longestText)
+    case 'number':
+      return fits(9) && writeNumber(value)
+    case 'boolean':
+      return writeByte(value ? 0xc3 : 0xc2)
+    case 'object':
+      if (value === null) return writeByte(0xc0)
+      return depth < deepest && writeStructure(value, depth)
+    default:
+      return false
+  }
+}
+
+function writeByte(byte: number): boolean {
+  if (!fits(1)) return false
+  plainBytes[position++] = byte
+  return true
+}
+
+function writeStructure(value: object, depth: number): boolean {
+  const prototype: unknown = Object.getPrototypeOf(value)
+  if (prototype !== Object.prototype && !(prototype === Array.prototype && Array.isArray(value))) return false
+  // The size is known in the end: one byte is kept for it.
+  const start = position
+  if (!writeByte(0)) return false
+  const size = Array.isArray(value) ? writeElements(value, depth) : writeMembers(value, depth)
+  if (size < 0 || size > mostMembers || Object.getOwnPropertySymbols(value).length > 0) return false
+  plainBytes[start] = (Array.isArray(value) ? 0x90 : 0x80) | size
+  return true
+}
+
+/** How many members it has, or -1. */
+function writeMembers(value: object, depth: number): number {
+  objects += 1
+  if (objects > mostObjects) return -1
+  let size = 0
+  for (const name in value) {
+    if (!hasOwn.call(value, name)) continue
+    if (name === '__proto__' || name === '__keys__' || !writeText(name, longestName)) return -1
+    if (!write((value as Record<string, unknown>)[name], depth + 1)) return -1
+    size += 1
+  }
+  return size
+}
+
+/** How many elements it has, or -1. Holes are no values, and are left like everything that is `undefined`. */
+function writeElements(value: readonly unknown[], depth: number): number {
+  const { length } = value
+  if (length > mostMembers || Object.keys(value).length !== length) return -1
+  for (let index = 0; index < length; index++) if (!write(value[index], depth + 1)) return -1
+  return length
+}
+
+function writeText(text: string, longest: number): boolean {
+  const { length } = text
+  if (length > longest || !fits(length + 2)) return false
+  if (length < 32) plainBytes[position++] = 0xa0 | length
+  else {
+    plainBytes[position++] = 0xd9
+    plainBytes[position++] = length
+  }
+  let all = 0
+  for (let index = 0; index < length; index++) {
+    const code = text.charCodeAt(index)
+    all |= code
+    plainBytes[position++] = code
+  }
+  return all < 128
+}
+
+function writeNumber(value: number): boolean {
+  if (!Number.isInteger(value)) {
+    if (!Number.isFinite(value)) return false
+    plainBytes[position] = 0xcb
+    position = plainBytes.writeDoubleBE(value, position + 1)
+    return true
+  }
+  if (value > 0xffff_ffff || value < -0x8000_0000 || Object.is(value, -0)) return false
+  return value >= 0 ? writePositive(value) : writeNegative(value)
+}
+
+function writePositive(value: number): boolean {
+  if (value < 0x80) plainBytes[position++] = value
+  else if (value < 0x100) {
+    plainBytes[position++] = 0xcc
+    plainBytes[position++] = value
+  } else if (value < 0x1_0000) {
+    plainBytes[position] = 0xcd
+    position = plainBytes.writeUInt16BE(value, position + 1)
+  } else {
+    plainBytes[position] = 0xce
+    position = plainBytes.writeUInt32BE(value, position + 1)
+  }
+  return true
+}
+
+function writeNegative(value: number): boolean {
+  if (value >= -0x20) plainBytes[position++] = value + 0x100
+  else if (value >= -0x80) {
+    plainBytes[position] = 0xd0
+    position = plainBytes.writeInt8(value, position + 1)
+  } else if (value >= -0x8000) {
+    plainBytes[position] = 0xd1
+    position = plainBytes.writeInt16BE(value, position + 1)
+  } else {
+    plainBytes[position] = 0xd2
+    position = plainBytes.writeInt32BE(value, position + 1)
+  }
+  return true
+}
