@@ -6,6 +6,7 @@ import { promisify } from 'node:util'
 import { Worker } from 'node:worker_threads'
 import { expect, it } from 'vitest'
 import { FileBackend } from '../src/index.ts'
+import { quickStart } from './crash/quick-start.ts'
 import { valueFiles } from './file-harness.ts'
 import { item } from './items.ts'
 import { createRandom, seedOf } from './random.ts'
@@ -17,8 +18,9 @@ function script(name: string): string {
   return new URL(`crash/${name}`, import.meta.url).pathname
 }
 
-function start(name: string, dir: string): ChildProcess {
-  return spawn(process.execPath, [script(name), dir], { stdio: ['ignore', 'pipe', 'inherit'] })
+async function start(name: string, dir: string): Promise<ChildProcess> {
+  const env = await quickStart()
+  return spawn(process.execPath, [script(name), dir], { stdio: ['ignore', 'pipe', 'inherit'], env })
 }
 
 /** Every line that the process writes, until it has ended. `onLine` may kill it. */
@@ -44,7 +46,7 @@ it('of consumers killed at random moments each message is handled, and none agai
   const consume = async (): Promise<void> => {
     const last = random.below(2) + 1 + random.below(20)
     let seen = 0
-    const child = start('consumer.ts', dir)
+    const child = await start('consumer.ts', dir)
     await linesOf(child, (text) => {
       const line = JSON.parse(text) as { got?: number; done?: number }
       if (line.done !== undefined) done.push(line.done)
@@ -70,7 +72,7 @@ it('a process killed while it streams a value leaves the old one, and a file tha
   const dir = await temporaryDirectory()
   const backend = new FileBackend({ dir })
   await backend.set(item('stream', 'old'))
-  const child = start('stream-writer.ts', dir)
+  const child = await start('stream-writer.ts', dir)
   await linesOf(child, (text) => {
     if (text === '20') child.kill('SIGKILL')
   })

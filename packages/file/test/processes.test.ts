@@ -4,6 +4,7 @@ import { promisify } from 'node:util'
 import { Worker } from 'node:worker_threads'
 import { expect, it } from 'vitest'
 import { FileBackend } from '../src/index.ts'
+import { quickStart } from './crash/quick-start.ts'
 import { withIndex } from './file-harness.ts'
 import { item } from './items.ts'
 import { temporaryDirectory } from './temporary-directory.ts'
@@ -17,7 +18,10 @@ function script(name: string): string {
 it('twenty processes that start on an empty directory at once all write', async () => {
   const dir = await temporaryDirectory()
   const names = Array.from({ length: 20 }, (_, n) => `process ${n}`)
-  const outputs = await Promise.all(names.map((name) => run(process.execPath, [script('first-write.ts'), dir, name])))
+  const env = await quickStart()
+  const outputs = await Promise.all(
+    names.map((name) => run(process.execPath, [script('first-write.ts'), dir, name], { env })),
+  )
   expect(outputs.map(({ stdout }) => stdout.trim())).toEqual(names)
   const backend = new FileBackend({ dir })
   const found = await backend.getMany(names)
@@ -28,10 +32,11 @@ it('twenty processes that start on an empty directory at once all write', async 
 it('counters, transactions and queues are exact across processes', async () => {
   const dir = await temporaryDirectory()
   const backend = new FileBackend({ dir })
+  const env = await quickStart()
   const messages = Array.from({ length: 200 }, (_, n) => n)
   for (const n of messages) await backend.push('q', n)
   const outputs = await Promise.all(
-    Array.from({ length: 4 }, () => run(process.execPath, [script('counter.ts'), dir, '100'])),
+    Array.from({ length: 4 }, () => run(process.execPath, [script('counter.ts'), dir, '100'], { env })),
   )
   const values = (await backend.getMany(['counter', 'from', 'to'])).map((found) => found?.value)
   expect(values).toEqual([400, -400, 400])

@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import type { Random } from '../random.ts'
+import { quickStart } from './quick-start.ts'
 
 /** What may be found of a key: the last acknowledged state, or one that was begun later. */
 interface Known {
@@ -77,11 +78,13 @@ export async function crashRound(
   writers: number,
   durability: 'normal' | 'full',
 ): Promise<void> {
+  const env = await quickStart()
   const started = Array.from({ length: writers }, (_, index) => {
     const seed = random.below(2 ** 31)
     const script = new URL('writer.ts', import.meta.url).pathname
     const child = spawn(process.execPath, [script, dir, `w${index}`, String(seed), durability], {
       stdio: ['ignore', 'pipe', 'inherit'],
+      env,
     })
     // Now and then so late that the log has been moved into the database meanwhile.
     const acknowledgements = 1 + random.below(random.below(8) === 0 ? 3000 : 120)
