@@ -9,6 +9,9 @@ import { type ScriptCall, ScriptCommand } from './script.ts'
 import { type Argument, type SendOptions, SingleSendCommand } from './single-send-command.ts'
 import { within } from './within.ts'
 
+/** What ioredis fails commands with that waited for a connection which ended. */
+const connectionClosed = 'Connection is closed.'
+
 /** Replies by which a server says that it did not carry a command out, and that ioredis' Cluster sends again. */
 const notCarriedOut = /^(?:MOVED|ASK|TRYAGAIN|CLUSTERDOWN) /
 
@@ -172,13 +175,14 @@ export class Connection {
   }
 }
 
-/** When the node does not have the slot any more, it says so, and the client follows it. */
+/** When the node does not have the slot any more, it says so; then, and when its connection ended before, the client finds one. */
 function sendToNode(cluster: Cluster, node: Redis, command: SingleSendCommand): void {
   const fail = command.reject
   command.reject = (error) => {
     command.reject = fail
     const isElsewhere = notCarriedOut.test(error.message) && !(command.splits && isSplit(error))
-    if (!isElsewhere) {
+    const neverLeft = !command.wasWritten && error.message === connectionClosed
+    if (!isElsewhere && !neverLeft) {
       fail(error)
       return
     }
