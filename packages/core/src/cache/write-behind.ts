@@ -167,8 +167,10 @@ export class WriteBehind implements WriterPort {
       if (this.#whenFull === 'reject' || this.#gaveUp) {
         throw new CacheError('QUEUE_FULL', `${this.#maxQueued} written values wait for the database already`, { key })
       }
+      // Waiting before the flush begins: it takes its first batch, and tells of the room, at once.
+      const room = new Promise<void>((resolve) => this.#waiting.push(resolve))
       void this.#flush()
-      await new Promise<void>((resolve) => this.#waiting.push(resolve))
+      await room
     }
     // In the same step as the look, or all who looked at once would go in.
     this.#coming.set(key, (this.#coming.get(key) ?? 0) + 1)

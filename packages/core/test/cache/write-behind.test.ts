@@ -250,6 +250,14 @@ describe('writeMode behind', () => {
     expect([...database.rows.keys()]).toEqual(['a', 'b', 'c'])
   })
 
+  it('makes room for a write that finds none while nothing is being written', async () => {
+    const { cache, database } = open({ writeMode: 'behind', writeBehind: { maxQueued: 2 } })
+    await cache.setMany({ a: 1, b: 2 })
+    await cache.set('c', 3)
+    await cache.close()
+    expect([...database.rows.keys()]).toEqual(['a', 'b', 'c'])
+  })
+
   it('keeps its bound, however many ask for room at once', async () => {
     for (const journal of [undefined, new MapBackend()]) {
       const writeBehind = { maxQueued: 3, whenFull: 'reject', ...(journal === undefined ? {} : { journal }) } as const
