@@ -1,0 +1,157 @@
+import { cacheErrorCode, type Item } from '@cache/core/backend'
+import { startRedis } from '@cache/testing'
+import type {} from '@cache/testing/redis-setup'
+import { describe, expect, inject, it } from 'vitest'
+import type { RedisBackend } from '../src/index.ts'
+import { endLater, openBackend, openRedis, ownPrefix } from './ends.ts'
+
+const url = inject('redisUrl')
+
+function item(key: string, value: unknown, rest: Partial<Item> = {}): Item {
+  return { key, value, version: 'v1', createdAt: 1, ...rest }
+}
+
+function open(): { backend: RedisBackend; prefix: string } {
+  const prefix = ownPrefix()
+  return { backend: openBackend({ url, prefix }), prefix }
+}
+
+describe('The operations of one tick', () => {
+  it('take effect in the order of their calls, whatever is awaited', async () => {
+    const { backend } = open()
+    const results = await Promise.all([
+      backend.set(item('a', 1)),
+      backend.get('a'),
+      backend.delete('a'),
+      backend.set(item('b', 1)),
+      backend.set(item('b', 2, { version: 'v2' })),
+      backend.swap('b', 'v2', item('b', 3)),
+      backend.set(item('c', 'x'.repeat(10_000))),
+      backend.set(item('c', 'small')),
+      backend.set(item('d', 'small')),
+      backend.set(item('d', 'x'.repeat(10_000))),
+      backend.set(item('e', 1)),
+      backend.deleteMany(['e']),
+      backend.set(item('f', 1)),
+      backend.increment?.('f', 1),
+      backend.setMany([item('g', 1)]),
+      backend.set(item('g', 2)),
+      backend.increment?.('h', 1),
+      backend.increment?.('h', 2),
+      backend.set(item('h', 10)),
+      backend.increment?.('h', 5),
+      backend.get('h'),
+    ])
+    expect(results[2]).toBe(true)
+    expect(results[5]).toBe(true)
+    expect(results[11]).toBe(1)
+    expect(results[13]).toBe(2)
+    expect([results[16], results[17], results[19]]).toEqual([1, 3, 15])
+    expect((results[20] as Item).value).toBe(15)
+    const found = await backend.getMany(['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h'])
+    expect(found.map((one) => one?.value)).toEqual([undefined, 3, 'small', 'x'.repeat(10_000), undefined, 2, 2, 15])
+  })
+
+  it('ask Redis once for each key, with one command beside the first, and give each caller a value of its own', async () => {
+    const server = endLater(await startRedis())
+    const backend = openBackend({ url: server.url })
+    const redis = openRedis(server.url)
+    await backend.set(item('a', { list: [1] }))
+    await backend.set(item('b', { list: [2] }))
+    await redis.config('RESETSTAT')
+    const ask = (keys: readonly string[]): Promise<(Item | undefined)[]> =>
+      Promise.all(keys.map((key) => backend.get(key)))
+    // The first does not wait for others to come.
+    const [first, second, third] = await ask(['a', 'a', 'b', 'c', 'b'])
+    const before = await redis.info('commandstats')
+    expect(before).toMatch(/cmdstat_get:calls=1,/)
+    expect(before).toMatch(/cmdstat_mget:calls=1,/)
+    // Then many are expected, and all go together.
+    await ask(['a', 'b', 'a'])
+    const stats = await redis.info('commandstats')
+    expect(stats).toMatch(/cmdstat_mget:calls=2,/)
+    expect(stats).toMatch(/cmdstat_get:calls=1,/)
+    const list = (first?.value as { list: number[] } | undefined)?.list
+    list?.push(9)
+    expect(list).toEqual([1, 9])
+    expect(second?.value).toEqual({ list: [1] })
+    expect(third?.value).toEqual({ list: [2] })
+  })
+
+  it('never give a value from before a write that was called before the get', async () => {
+    const { backend } = open()
+    await backend.set(item('a', 1))
+    const [old, , current] = await Promise.all([backend.get('a'), backend.set(item('a', 2)), backend.get('a')])
+    expect([old?.value, current?.value]).toEqual([1, 2])
+    const [, , deleted] = await Promise.all([backend.get('a'), backend.delete('a'), backend.get('a')])
+    expect(deleted).toBe(undefined)
+  })
+
+  it('leave early when they are many, and never before what was set before them', async () => {
+    const { backend } = open()
+    const keys = Array.from({ length: 300 }, (_, index) => `k${index}`)
+    await backend.setMany(keys.map((key) => item(key, 'old')))
+    const calls = keys.flatMap((key) => [backend.set(item(key, 'new')), backend.get(key)])
+    const found = (await Promise.all(calls)).filter((_, index) => index % 2 === 1)
+    expect(new Set(found.map((one) => (one as Item | undefined)?.value))).toEqual(new Set(['new']))
+  })
+
+  it('store many items in one script, each with its own lifetime', async () => {
+    const server = endLater(await startRedis())
+    const backend = openBackend({ url: server.url })
+    const redis = openRedis(server.url)
+    await backend.set(item('warm', 1))
+    await redis.config('RESETSTAT')
+    const now = Date.now()
+    await Promise.all([
+      backend.set(item('forever', 1)),
+      backend.set(item('minute', 1, { expiresAt: now + 60_000 })),
+      backend.set(item('hour', 1, { expiresAt: now + 3_600_000 })),
+      backend.set(item('over', 1, { expiresAt: now - 1 })),
+    ])
+    const stats = await redis.info('commandstats')
+    expect(stats).toMatch(/cmdstat_eval(sha)?:calls=1,/)
+    expect(await redis.pttl('cache:forever')).toBe(-1)
+    expect(Math.round((await redis.pttl('cache:minute')) / 60_000)).toBe(1)
+    expect(Math.round((await redis.pttl('cache:hour')) / 3_600_000)).toBe(1)
+    expect(await redis.exists('cache:over')).toBe(0)
+  })
+
+  it('fail together and one by one as they should: a value that cannot be kept costs only itself', async () => {
+    const { backend } = open()
+    const outcomes = await Promise.allSettled([
+      backend.set(item('a', 1)),
+      backend.set(item('b', () => 1)),
+      backend.set(item('c', 3)),
+    ])
+    expect(outcomes.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled'])
+    expect((await backend.getMany(['a', 'b', 'c'])).map((one) => one?.value)).toEqual([1, undefined, 3])
+  })
+
+  it('count many counters in one script, each with its own outcome and lifetime', async () => {
+    const { backend, prefix } = open()
+    const redis = openRedis(url)
+    await backend.set(item('text', 'text'))
+    await backend.set(item('max', Number.MAX_SAFE_INTEGER))
+    const outcomes = await Promise.allSettled([
+      backend.increment?.('a', 1),
+      backend.increment?.('text', 1),
+      backend.increment?.('max', 1),
+      backend.increment?.('a', 1, Date.now() + 60_000),
+      backend.increment?.('b', -7, Date.now() + 60_000),
+    ])
+    expect(
+      outcomes.map((outcome) => (outcome.status === 'fulfilled' ? outcome.value : cacheErrorCode(outcome.reason))),
+    ).toEqual([1, 'NOT_A_NUMBER', 'OUT_OF_RANGE', 2, -7])
+    expect(await redis.pttl(`${prefix}a`)).toBe(-1)
+    expect(Math.round((await redis.pttl(`${prefix}b`)) / 60_000)).toBe(1)
+  })
+
+  it('come in any number: a thousand gets and sets at once', async () => {
+    const { backend } = open()
+    const keys = Array.from({ length: 1500 }, (_, index) => `k${index}`)
+    await Promise.all(keys.map((key, index) => backend.set(item(key, index))))
+    const found = await Promise.all(keys.map((key) => backend.get(key)))
+    expect(found.map((one) => one?.value)).toEqual(keys.map((_, index) => index))
+  })
+})
