@@ -183,7 +183,8 @@ export class OperationQueue {
     if (this.#tickReads > 0) this.#endTick()
     let index: ItemIndex | undefined
     try {
-      index = this.#owner.opened(this.#beginStretch() || this.#writes > 0)
+      // Once in a turn of the event loop: within one, nothing can be learned of what another process has done since.
+      index = this.#owner.opened(this.#beginStretch())
     } catch (error) {
       this.#failAll(error)
       return

@@ -74,7 +74,7 @@ export class Store implements QueueOwner {
     return this.#wal
   }
 
-  /** Reads look once in a turn of the event loop, writes every time. */
+  /** Looked at once in a turn of the event loop. */
   opened(look: boolean): ItemIndex | undefined {
     if (this.#closed) throw new CacheError('CLOSED', 'The file backend was closed', { backend: 'file' })
     if (this.#index === undefined) return undefined
