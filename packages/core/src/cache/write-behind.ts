@@ -291,9 +291,10 @@ export class WriteBehind implements WriterPort {
 
   async #recover(): Promise<void> {
     const left = (await this.#journal?.read()) ?? []
+    // First, so that no load reads behind them although the next step fails.
+    for (const change of left) this.#queue.set(change.key, change)
     // Killed between journal and cache, it left an older value there.
     await this.#onRecovered(left.map(({ key }) => key))
-    for (const change of left) this.#queue.set(change.key, change)
     this.#recovered = true
     if (this.#queue.size > 0) this.#schedule()
   }

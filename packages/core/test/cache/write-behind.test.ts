@@ -413,6 +413,19 @@ describe('writeMode behind', () => {
     ])
   })
 
+  it('R41 does not let a load read behind what an earlier process left when the cache fails at first', async () => {
+    const items = new Map<string, Item>()
+    const first = open({ writeMode: 'behind', writeBehind: { journal: new MapBackend({ items }) } })
+    await first.cache.set('k', 'new')
+    const far = new GatedBackend(new MapBackend())
+    far.broken = true
+    const second = open({ backend: far, writeMode: 'behind', writeBehind: { journal: new MapBackend({ items }) } })
+    expect(await second.cache.getOrSet('k', () => 'database, old')).toBe('new')
+    far.broken = false
+    await second.cache.close()
+    expect([...second.database.rows]).toEqual([['k', 'new']])
+  })
+
   it('R41 goes on once its journal answers again, and serves loads meanwhile', async () => {
     const journal = new GatedBackend(new MapBackend())
     journal.broken = true
