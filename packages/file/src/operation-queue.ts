@@ -2,6 +2,8 @@ import { CacheError, cacheErrorCode } from '@cache/core/backend'
 import { type FailureKind, failureKind, fileError } from './errors.ts'
 import type { ItemIndex } from './item-index.ts'
 import { Operation, type Work } from './operation.ts'
+import { Stretch, turnBudget } from './stretch.ts'
+import { endQuietly, TickReads } from './tick-reads.ts'
 
 /** What the queue asks of the store around it. */
 export interface QueueOwner {
@@ -24,8 +26,6 @@ export interface QueueOwner {
 /** The key or keys that an operation concerns; `undefined` where it concerns any. */
 type Keys = string | readonly string[] | undefined
 
-/** How long the event loop may be held without a break, in milliseconds. */
-const turnBudget = 3
 /** Reads from which on a transaction around them is cheaper than their own locks. */
 const readsWorthTransaction = 4
 
@@ -39,14 +39,8 @@ export class OperationQueue {
   readonly #lockTimeout: number
   #pending: Operation[] = []
   #writes = 0
-  /** Reads that ran at once in this tick, on this index, and until when more may. */
-  #tickReads = 0
-  #tickIndex: ItemIndex | undefined
-  /** Whether they share a transaction, and whether the last tick had several. */
-  #reading = false
-  #manyReads = false
-  /** Since when this queue has been at work without the event loop in between. */
-  #stretch: number | undefined
+  readonly #stretch = new Stretch()
+  readonly #tickReads: TickReads
   #scheduled = false
   #running = false
   #busyRounds = 0
@@ -58,6 +52,7 @@ export class OperationQueue {
   constructor(owner: QueueOwner, lockTimeout: number) {
     this.#owner = owner
     this.#lockTimeout = lockTimeout
+    this.#tickReads = new TickReads(() => owner.opened(this.#stretch.begin()), this.#stretch)
   }
 
   read<Value>(name: string, keys: Keys, work: Work<Value>): Promise<Value> {
@@ -98,61 +93,9 @@ export class OperationQueue {
     }
   }
 
-  /**
-   * The index, where a read may run at once: nothing waits that it would overtake, and the event loop was not held for long
-   * already. The second read of a tick begins a transaction for those that follow, which ends with the tick; the first one
-   * does where the last tick had more than one.
-   */
+  /** The index, where a read may run at once: nothing waits that it would overtake. */
   #readableNow(): ItemIndex | undefined {
-    if (this.#pending.length > 0 || this.#running) return undefined
-    this.#tickReads += 1
-    if ((this.#tickReads & 7) === 0 && this.#heldForLong()) return undefined
-    if (this.#tickReads === 1) return this.#firstRead()
-    if (this.#tickReads === 2) this.#beginReading()
-    return this.#tickIndex
-  }
-
-  #beginReading(): void {
-    if (this.#reading || this.#tickIndex === undefined) return
-    this.#reading = beginQuietly(this.#tickIndex)
-    if (!this.#reading) this.#tickIndex = undefined
-  }
-
-  #firstRead(): ItemIndex | undefined {
-    process.nextTick(this.#endTick)
-    if (this.#heldForLong()) return undefined
-    try {
-      this.#tickIndex = this.#owner.opened(this.#beginStretch())
-    } catch {
-      this.#tickIndex = undefined
-    }
-    if (this.#manyReads) this.#beginReading()
-    return this.#tickIndex
-  }
-
-  /** Notes when the event loop was last free; returns whether this is the first work since then. */
-  #beginStretch(): boolean {
-    if (this.#stretch !== undefined) return false
-    this.#stretch = performance.now()
-    setImmediate(this.#endStretch)
-    return true
-  }
-
-  readonly #endStretch = (): void => {
-    this.#stretch = undefined
-  }
-
-  #heldForLong(): boolean {
-    return this.#stretch !== undefined && performance.now() - this.#stretch > turnBudget
-  }
-
-  readonly #endTick = (): void => {
-    if (this.#tickReads === 0) return
-    if (this.#reading && this.#tickIndex !== undefined) endQuietly(this.#tickIndex, 'commit')
-    this.#manyReads = this.#tickReads > 1
-    this.#reading = false
-    this.#tickReads = 0
-    this.#tickIndex = undefined
+    return this.#pending.length > 0 || this.#running ? undefined : this.#tickReads.next()
   }
 
   #add<Value>(operation: Operation<Value>): Promise<Value> {
@@ -168,7 +111,7 @@ export class OperationQueue {
     if (this.#writesWait && this.#writes === this.#pending.length) return
     this.#scheduled = true
     // Otherwise a loop of awaited calls would let in no timer and no socket.
-    if (this.#heldForLong()) setImmediate(this.#turn)
+    if (this.#stretch.isLong) setImmediate(this.#turn)
     // Runs when every promise callback of this tick has run: callers some awaits apart still meet in one transaction.
     else process.nextTick(this.#turn)
   }
@@ -180,11 +123,11 @@ export class OperationQueue {
   }
 
   #run(): void {
-    if (this.#tickReads > 0) this.#endTick()
+    this.#tickReads.end()
     let index: ItemIndex | undefined
     try {
       // Once in a turn of the event loop: within one, nothing can be learned of what another process has done since.
-      index = this.#owner.opened(this.#beginStretch())
+      index = this.#owner.opened(this.#stretch.begin())
     } catch (error) {
       this.#failAll(error)
       return
@@ -428,23 +371,5 @@ export class OperationQueue {
     clearTimeout(this.#retry)
     this.#retry = undefined
     this.#failAll(new CacheError('CLOSED', 'The file backend was closed', { backend: 'file' }))
-  }
-}
-
-function beginQuietly(index: ItemIndex): boolean {
-  try {
-    index.run('begin')
-    return true
-  } catch {
-    return false
-  }
-}
-
-/** Ends a transaction that may have ended by itself, as SQLite does after some failures. */
-function endQuietly(index: ItemIndex, how: 'commit' | 'rollback'): void {
-  try {
-    index.run(how)
-  } catch {
-    // There is none any more.
   }
 }
