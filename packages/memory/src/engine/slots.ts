@@ -39,6 +39,15 @@ export class Slots<K, V> {
     return (this.chunks[slot >> CHUNK_SHIFT] as unknown[])[(slot & CHUNK_MASK) << 1] as K
   }
 
+  /** The chunk that holds key and value of a slot, the value behind the key, and the place of the key in it. */
+  chunkOf(slot: number): readonly unknown[] {
+    return this.chunks[slot >> CHUNK_SHIFT] as unknown[]
+  }
+
+  placeOf(slot: number): number {
+    return (slot & CHUNK_MASK) << 1
+  }
+
   valueAt(slot: number): V {
     return (this.chunks[slot >> CHUNK_SHIFT] as unknown[])[((slot & CHUNK_MASK) << 1) | 1] as V
   }
