@@ -1,5 +1,7 @@
+import { execFile } from 'node:child_process'
 import { cp, mkdir, readdir, readFile, readlink, rm, stat, truncate, unlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 import { type BackendEvent, cacheErrorCode } from '@cache/core/backend'
 import { expect, it } from 'vitest'
 import { FileBackend } from '../src/index.ts'
@@ -82,6 +84,27 @@ it('a -shm file that is missing or full of noise is made again', async () => {
     expect((await backend.get('key 4'))?.value).toEqual({ n: 4, step: steps - 1 })
     await backend.close()
   }
+})
+
+it('a log removed under an open index stays with those that have it open; others are refused until they have closed', async () => {
+  const dir = await temporaryDirectory()
+  const backend = new FileBackend({ dir })
+  await backend.set(item('a', 1))
+  await unlink(await indexFile(dir, '-wal'))
+  const other = promisify(execFile)(process.execPath, [
+    new URL('crash/first-write.ts', import.meta.url).pathname,
+    dir,
+    'other',
+  ])
+  await expect(other).rejects.toThrow(/UNAVAILABLE/)
+  await backend.set(item('b', 2))
+  expect((await backend.getMany(['a', 'b'])).map((found) => found?.value)).toEqual([1, 2])
+  await backend.close()
+  const again = new FileBackend({ dir })
+  expect((await again.getMany(['a', 'b'])).map((found) => found?.value)).toEqual([1, 2])
+  expect((await again.check()).problems).toEqual([])
+  await again.set(item('c', 3))
+  await again.close()
 })
 
 it('pages of zeros anywhere cost their own items, never make a wrong value and never end the process', async () => {
