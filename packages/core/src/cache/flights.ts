@@ -20,6 +20,8 @@ export class Flight {
   fenced = false
   /** Its loader may name tags that nobody knows yet. */
   namesTags = false
+  /** The records of the tags that its loader has named. */
+  named: readonly string[] = []
   /**
    * A tag was invalidated that its result may have, since it began: newcomers do not take it (RACES R2, R4). Whether it is stored, the
    * versions that were captured say.
@@ -123,7 +125,7 @@ export class Flights {
   fenceTag(record: string, namespaceRecord: string): void {
     this.#origin?.fenceTag(record, namespaceRecord)
     for (const flight of this.#flights.values()) {
-      if (flight.tags.includes(record)) this.#drop(flight)
+      if (flight.tags.includes(record) || flight.named.includes(record)) this.#drop(flight)
       // What a look-up finds may have any tag.
       else if (flight.namespaceRecord === namespaceRecord && (flight.namesTags || flight.load === undefined))
         flight.doubtful = true

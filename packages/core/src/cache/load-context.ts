@@ -52,6 +52,7 @@ export class LoadContext {
   set tags(tags: readonly string[]) {
     checkTags(tags, 'getOrSet')
     this.#tags = tags
+    this.#flight.named = tags.map((tag) => this.#flight.namespaceRecord + tag)
   }
 
   /** Aborted when every caller that waited has left by its own signal. */

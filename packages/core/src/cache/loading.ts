@@ -15,6 +15,7 @@ import { checkFunction } from './write-options.ts'
 
 const nothing: Found = { raw: undefined, usable: undefined }
 const noTags: readonly string[] = []
+const nothingMore = (): void => {}
 
 /**
  * `getOrSet`: a look-up and, where it is needed, a load, both shared by all callers of a key. Stale values are served while a
@@ -138,7 +139,7 @@ export class Loading {
       // A load that never ends does not hold its key for ever (RACES R22).
       const message = 'getOrSet: the load took too long'
       this.#abandon(running, new CacheError('LOAD_TIMEOUT', message, { operation: 'getOrSet', key: call.key }))
-    } else if (running.doubtful) flights.drop(running)
+    } else if (running.doubtful && running.load === undefined) flights.drop(running)
     else return this.#follow(running, call)
     return this.#lead(call)
   }
@@ -179,12 +180,12 @@ export class Loading {
       // The look-up was content with what it found; a forced refresh is not.
       if (call.options.forceRefresh === true && flight.load === undefined && found !== tooSlow)
         return await this.#take(call)
-      return await this.#serve(flight, call, found)
+      return await this.#serve(flight, call, found, true)
     }
     // What was served behind may have been invalidated since: newcomers look for themselves, and share only the load. They
     // count as waiting meanwhile, or the load would end when the others leave (RACES R24).
     const found = flight.stale === undefined ? nothing : await this.#patiently(flight, call, this.#found(call))
-    return await this.#serve(flight, call, found)
+    return await this.#serve(flight, call, found, true)
   }
 
   /** Looks the key up and starts a load where one is needed. Everything from the answer to the start happens at once. */
@@ -224,7 +225,7 @@ export class Loading {
   }
 
   /** What one caller gets from what was found and the load that runs, counted as one hit or one miss. */
-  #serve(flight: Flight, call: Call, found: Found | typeof tooSlow): Promise<unknown> | unknown {
+  #serve(flight: Flight, call: Call, found: Found | typeof tooSlow, joined = false): Promise<unknown> | unknown {
     if (found === tooSlow) {
       this.#scope.countMiss(call.key)
       throw this.#timedOut(call.key, call.settings.timeout)
@@ -239,8 +240,23 @@ export class Loading {
       return this.#hit(call, item)
     if (load === undefined)
       return item === undefined ? this.#missed(call, flight, undefined) : this.#stale(call, item, 'loadFailed')
+    if (joined && flight.doubtful && (item === undefined || call.options.forceRefresh === true))
+      return this.#afterDoubt(flight, call, load)
     if (item === undefined) return this.#missed(call, flight, load)
-    return this.#stalely(flight, call, item, load)
+    return this.#stalely(flight, call, item, load, joined)
+  }
+
+  /**
+   * A tag was invalidated since the load began, and it may turn out to be one of its result's: whoever came after that waits for the
+   * end of the load, and looks again for what it stored (RACES R2, R4). A load of their own, at once, would be one more for every
+   * invalidation.
+   */
+  async #afterDoubt(flight: Flight, call: Call, load: Promise<unknown>): Promise<unknown> {
+    const ended = load.then(nothingMore, nothingMore)
+    if ((await this.#patiently(flight, call, ended)) !== tooSlow)
+      return await this.#take({ ...call, looked: undefined })
+    this.#scope.countMiss(call.key)
+    throw this.#timedOut(call.key, call.settings.timeout)
   }
 
   async #missed(call: Call, flight: Flight, load: Promise<unknown> | undefined): Promise<unknown> {
@@ -251,19 +267,16 @@ export class Loading {
   }
 
   /** A stale value is at hand: the load has `softTimeout` to be faster, and may fail. */
-  async #stalely(flight: Flight, call: Call, item: Item, load: Promise<unknown>): Promise<unknown> {
+  async #stalely(flight: Flight, call: Call, item: Item, load: Promise<unknown>, joined: boolean): Promise<unknown> {
     const { softTimeout, timeout } = call.settings
     const ms = call.options.forceRefresh === true ? timeout : Math.min(softTimeout, timeout)
     if (ms === 0) {
       flight.background = true
       return this.#stale(call, item, 'refreshing')
     }
+    let value: unknown
     try {
-      const value = await this.#fasterThan(flight, call, item, load, ms)
-      if (value !== tooSlow) {
-        this.#scope.countMiss(call.key)
-        return value
-      }
+      value = await this.#fasterThan(flight, call, item, load, ms)
     } catch (error) {
       if (call.options.signal?.aborted === true || !isAlive(item, this.#context.now())) {
         this.#scope.countMiss(call.key)
@@ -271,7 +284,10 @@ export class Loading {
       }
       return this.#stale(call, item, 'loadFailed')
     }
-    return this.#stale(call, item, 'slow')
+    if (value === tooSlow) return this.#stale(call, item, 'slow')
+    if (joined && flight.doubtful) return await this.#take({ ...call, looked: undefined })
+    this.#scope.countMiss(call.key)
+    return value
   }
 
   /** The load's value within `ms`, or within the whole timeout where the life of the stale value ends before. */

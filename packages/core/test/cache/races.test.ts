@@ -98,6 +98,66 @@ describe('a change while a load runs, in one process', () => {
         expect(await cache.get('k')).toBe('new')
       })
 
+      it('R2 R4 a caller after the invalidation waits for a load from before it that may yet name that tag, and loads anew', async () => {
+        const { cache } = open()
+        const old = new GatedLoad<string>()
+        const named = (load: () => Promise<string>) => async (context: LoadContext) => {
+          const value = await load()
+          context.tags = ['late']
+          return value
+        }
+        const first = cache.getOrSet('k', named(old.loader))
+        await old.started()
+        await cache.deleteByTag('late')
+        const next = new GatedLoad<string>()
+        const late = [1, 2].map(() => cache.getOrSet('k', named(next.loader)))
+        await settled()
+        expect(next.runs).toBe(0)
+        old.end('old')
+        await next.started()
+        next.end('new')
+        expect([await first, ...(await Promise.all(late)), next.runs]).toEqual(['old', 'new', 'new', 1])
+        expect(await cache.get('k')).toBe('new')
+        const { hits, misses } = await cache.stats()
+        expect([hits, misses]).toEqual([1, 3])
+      })
+
+      it('R2 R4 nor does one who waits for softTimeout take the result of a load that named the tag too late', async () => {
+        const { cache, clock } = open({ staleFor: '1h', softTimeout: '10s' })
+        await cache.set('k', 'stale')
+        clock.advance(60_000)
+        const load = new GatedLoad<string>()
+        const named = async (context: LoadContext): Promise<string> => {
+          const value = await load.loader()
+          context.tags = ['late']
+          return value
+        }
+        const first = cache.getOrSet('k', named)
+        await load.started()
+        await cache.deleteByTag('late')
+        const second = cache.getOrSet('k', named)
+        await settled()
+        load.end('old')
+        await load.started()
+        load.end('new')
+        expect([await first, await second, await cache.get('k')]).toEqual(['old', 'new', 'new'])
+      })
+
+      it('R18 invalidations of other tags make no more loads of a key, however many callers come', async () => {
+        const { cache } = open()
+        const load = new GatedLoad<string>()
+        const all = [cache.getOrSet('k', (_context: LoadContext) => load.loader())]
+        await load.started()
+        for (let round = 0; round < 5; round += 1) {
+          await cache.deleteByTag(`other ${round}`)
+          for (let caller = 0; caller < 3; caller += 1)
+            all.push(cache.getOrSet('k', (_context: LoadContext) => load.loader()))
+          await settled()
+        }
+        load.end('value')
+        expect([new Set(await Promise.all(all)), load.runs]).toEqual([new Set(['value']), 1])
+      })
+
       it('R18 a load that can name tags is still shared when another namespace or nothing was invalidated', async () => {
         const { cache } = open()
         const load = new GatedLoad<string>()
