@@ -9,6 +9,7 @@ const FREQUENCY = 0x0f
 const VISITED = 0x10
 /** In the window; else in the main part. */
 const WINDOW = 0x20
+const WINDOW_SHIFT = 5
 
 const FIRST_SHARE = 0.2
 const LEAST_SHARE = 0.02
@@ -103,12 +104,14 @@ export class AdaptivePolicy implements Policy {
     if (!this.isFull() && this.isWindowOver(0)) this.promote(this.oldest())
   }
 
+  // Without a branch: whether an entry is in the window is what nobody can predict.
   hit(slot: number): void {
     const meta = this.slots.meta
     const bits = meta[slot] as number
     meta[slot] = (bits + (((bits & FREQUENCY) - FREQUENCY) >>> 31)) | VISITED
-    this.windowHits += (bits >> 5) & 1
-    this.mainHits++
+    const inWindow = (bits & WINDOW) >> WINDOW_SHIFT
+    this.windowHits += inWindow
+    this.mainHits += 1 - inWindow
   }
 
   reweigh(slot: number, before: number): void {
