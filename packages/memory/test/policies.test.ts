@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest'
+import { createEngine } from '../src/engine/create-engine.ts'
 import { BoundedMap } from '../src/index.ts'
 import { policyNames } from '../src/policy/create-policy.ts'
 import { simulatePolicies } from '../src/simulate/index.ts'
@@ -142,4 +143,17 @@ it('adaptive loses little to the best of the others where entries have weights t
     const best = 100 * Math.max(...others.map(({ hitRatio }) => hitRatio))
     expect([size, best - ratio('adaptive') < 4]).toEqual([size, true])
   }
+})
+
+it('adaptive counts every hit once, in the window or in the main part', () => {
+  const engine = createEngine<number, number>({ maxEntries: 1000, policy: 'adaptive' }, null, 'test')
+  for (let i = 0; i < 100; i++) engine.set(i, i, Number.POSITIVE_INFINITY)
+  const { policy } = engine as unknown as { policy: { windowHits: number; mainHits: number } }
+  const before = [policy.windowHits, policy.mainHits]
+  for (let i = 0; i < 500; i++) engine.get(i % 100)
+  const window = policy.windowHits - (before[0] as number)
+  const main = policy.mainHits - (before[1] as number)
+  expect(window).toBeGreaterThan(0)
+  expect(main).toBeGreaterThan(0)
+  expect(window + main).toBe(500)
 })
