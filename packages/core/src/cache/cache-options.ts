@@ -191,7 +191,7 @@ function completeClock(given: Clock): Required<Clock> {
 /** Fills in what the options leave open. Throws `INVALID_ARGUMENT`. */
 export function resolveLoading(options: LoadingOptions, fallback: LoadSettings, operation: string): LoadSettings {
   return {
-    timeout: duration(options.timeout, 'timeout', fallback.timeout, operation),
+    timeout: timeLimit(options.timeout, fallback.timeout, operation),
     softTimeout: duration(options.softTimeout, 'softTimeout', fallback.softTimeout, operation),
     refreshAhead: fraction(options.refreshAhead, 'refreshAhead', fallback.refreshAhead, operation),
     earlyExpiry: nonNegative(options.earlyExpiry, 'earlyExpiry', fallback.earlyExpiry, operation),
@@ -205,6 +205,12 @@ export function resolveLoading(options: LoadingOptions, fallback: LoadSettings, 
 
 function duration(given: Duration | undefined, name: string, fallback: number, operation: string): number {
   return given === undefined ? fallback : milliseconds(given, name, operation)
+}
+
+function timeLimit(given: Duration | undefined, fallback: number, operation: string): number {
+  const ms = duration(given, 'timeout', fallback, operation)
+  if (ms === 0) throw invalidArgument('timeout', given, 'more than 0; Infinity waits without a limit', operation)
+  return ms
 }
 
 function fraction(given: number | undefined, name: string, fallback: number, operation: string): number {

@@ -259,8 +259,8 @@ export class Cache<Value = unknown> {
    *     await cache.within(client).delete('user:42')
    *     await client.query('commit')
    *
-   * `clear` and `deleteByPrefix` keep such loads out only for keys that were there: for the others invalidate a tag. Locks and rate
-   * limits belong outside: nobody sees them before the commit.
+   * `clear` and `deleteByPrefix` are refused (`UNSUPPORTED`): they could not keep such loads of keys out that are not there. Locks and
+   * rate limits belong outside: nobody sees them before the commit.
    *
    * Throws `UNSUPPORTED` where the backend has no transactions (`within`) or the cache has a `writer`.
    */

@@ -53,15 +53,16 @@ export class Context implements ContextParts {
   readonly tags: TagRecords
   readonly pauses: FailurePauses = new FailurePauses()
   /** Flights that this cache started. */
-  readonly running: Set<Flight> = new Set()
+  readonly running: Set<Flight>
   /** Leases that this cache holds. */
-  readonly leases: Set<Lease> = new Set()
+  readonly leases: Set<Lease>
   readonly #inFlight: InFlight
   closed = false
+  /** The cache outside, where this is one in a transaction of the application. */
+  readonly origin: Context | undefined
   /** Told the name of every event that somebody begins to listen to. */
   onListener: (name: CacheEventName) => void = () => {}
 
-  /** `origin` is for `within` alone. */
   constructor(parts: ContextParts, origin?: Context) {
     const { backend, store, local, settings, segments, synchronous } = parts
     this.synchronous = synchronous
@@ -69,6 +70,9 @@ export class Context implements ContextParts {
     this.backend = backend
     this.store = store
     this.local = local
+    this.origin = origin
+    this.running = origin?.running ?? new Set()
+    this.leases = origin?.leases ?? new Set()
     this.recorder = origin?.recorder ?? new Recorder()
     this.listeners = origin?.listeners ?? new Listeners()
     this.#inFlight = origin === undefined ? new InFlight() : origin.#inFlight

@@ -59,9 +59,8 @@ export class Hits {
 
   /** The backend's key, where the store has to be waited for and there is nothing to check or trace. */
   farKey(key: string): string | undefined {
-    if (this.#reader !== undefined || typeof key !== 'string' || this.#context.closed || this.#scope.closed)
+    if (this.#reader !== undefined || typeof key !== 'string' || this.#scope.isClosed || getsAreTraced())
       return undefined
-    if (getsAreTraced()) return undefined
     try {
       return this.#stored(key)
     } catch {

@@ -107,7 +107,8 @@ export class Lease {
   #confirmed(item: Item): void {
     this.#stopTimers()
     if (this.#ttl === Infinity) return
-    const left = item.createdAt + this.#ttl - this.#context.now()
+    // Never more than a life, where the clock was set back meanwhile.
+    const left = Math.min(this.#ttl, item.createdAt + this.#ttl - this.#context.now())
     this.#renewAfter(this.#ttl / 3)
     // A renewal that does not come back, or a process that was paused: after a whole life without a confirmation it is lost.
     this.#stopDeadline = this.#context.settings.clock.after(Math.max(0, left), () => this.lose())

@@ -68,8 +68,13 @@ export class Scope {
     this.writer = writer
   }
 
+  /** A cache in a transaction ends with the cache outside. */
+  get isClosed(): boolean {
+    return this.closed || this.context.closed || this.context.origin?.closed === true
+  }
+
   assertOpen(operation: string): void {
-    if (!this.closed && !this.context.closed) return
+    if (!this.isClosed) return
     throw new CacheError('CLOSED', `${operation}: this cache was closed`, {
       operation,
       backend: this.context.store.name,

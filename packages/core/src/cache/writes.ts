@@ -1,4 +1,5 @@
 import { invalidArgument } from '../protocol/argument.ts'
+import { CacheError } from '../protocol/cache-error.ts'
 import { itemKey, itemPrefix } from '../protocol/keyspace.ts'
 import type { Lifetime } from './lifetime.ts'
 import { answer, type Operation } from './operation.ts'
@@ -191,6 +192,7 @@ export class Writes {
   *#clear(prefix: string, given: string, operation: string): Operation<void> {
     this.#scope.assertOpen(operation)
     const { context } = this.#scope
+    if (context.origin !== undefined) throw this.#cannotClose(operation)
     const { share } = context
     yield* this.#scope.settled((flight) => flight.key.startsWith(prefix))
     share.flights.fencePrefix(prefix)
@@ -202,6 +204,12 @@ export class Writes {
       if (prefix === '') share.knownTags.clear()
     }
     if (context.listeners.has('clear')) this.#scope.tell('clear', { prefix: given })
+  }
+
+  /** Keys that are not there cannot be closed to loads one by one, and those would store what they read before the commit (RACES R4). */
+  #cannotClose(operation: string): CacheError {
+    const message = `${operation}: not in a transaction, where loads of other keys would store what they read before the commit; use deleteByTag, or ${operation} after the commit`
+    return new CacheError('UNSUPPORTED', message, { operation, backend: this.#scope.context.store.name })
   }
 
   #checkedEntries(entries: Entries<unknown>, operation: string): (readonly [string, unknown])[] {

@@ -194,6 +194,7 @@ for (const [name, open] of bothStores) {
         { signal: {} },
         { forceRefresh: 'yes' },
         { timeout: Number.NaN },
+        { timeout: 0 },
       ]
       for (const options of wrongOptions) {
         for (const call of [
@@ -259,7 +260,7 @@ describe('the options of a cache', () => {
       clock: [null, {}, 5, { now: 5 }, { now: () => 1, after: 5 }],
       random: [null, 0.5],
       namespace: [null, '', 5, [''], {}],
-      timeout: [null, -1],
+      timeout: [null, -1, 0],
       softTimeout: [null, -1],
       refreshAhead: [null, 2],
       earlyExpiry: [null, -1],

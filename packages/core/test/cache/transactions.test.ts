@@ -85,7 +85,7 @@ describe('Cache.within', () => {
     const users = cache.namespace('users')
     await users.set('42', 'user')
     await cache.set('42', 'other')
-    await users.within(transaction).clear()
+    await users.within(transaction).delete('42')
     transaction.commit()
     expect([await users.get('42'), await cache.get('42')]).toEqual([undefined, 'other'])
   })
@@ -93,7 +93,6 @@ describe('Cache.within', () => {
   for (const [what, remove] of Object.entries({
     delete: (cache: Cache) => cache.delete('k'),
     deleteByTag: (cache: Cache) => cache.deleteByTag('t'),
-    deleteByPrefix: (cache: Cache) => cache.deleteByPrefix('k'),
   })) {
     it(`lets nobody join a load that began before ${what} (R2)`, async () => {
       const { cache, transaction } = openCache()
@@ -141,6 +140,25 @@ describe('Cache.within', () => {
     })
     new Cache({ backend }).within(new Transaction()).on('evict', () => {})
     expect(heard).toEqual([['error'], ['evict']])
+  })
+
+  it('refuses to clear, which could not keep out loads of keys that are not there (R4)', async () => {
+    const { cache, transaction } = openCache()
+    const inside = cache.within(transaction)
+    expect([await codeOf(inside.clear()), await codeOf(inside.deleteByPrefix('k'))]).toEqual([
+      'UNSUPPORTED',
+      'UNSUPPORTED',
+    ])
+    expect(transaction.changes).toEqual([])
+  })
+
+  it('ends with the cache that it belongs to', async () => {
+    const { cache, transaction } = openCache()
+    const inside = cache.within(transaction)
+    await cache.close()
+    const calls = [inside.get('k'), inside.getOrSet('k', () => 1), inside.delete('k')]
+    expect(await Promise.all(calls.map(codeOf))).toEqual(['CLOSED', 'CLOSED', 'CLOSED'])
+    expect(transaction.changes).toEqual([])
   })
 
   it('leaves the cache open when it is closed', async () => {
