@@ -140,6 +140,8 @@ export class Cache<Value = unknown> {
 
   /** Stores a value, replacing what was there. `undefined` cannot be stored; `null` can. */
   set(key: string, value: Value, options?: WriteOptions): Promise<void> {
+    if (this.#writes.setsAtOnce(options))
+      return traceWrite(key, 'set', () => settle(() => this.#writes.setLater(key, value, options)))
     return this.#write(key, 'set', this.#writes.set(key, value, options))
   }
 

@@ -70,6 +70,15 @@ function waited<T>(operation: Operation<T>, first: Promise<unknown>, inFlight: I
   })
 }
 
+/** The answer of a store as a promise, also where the call throws. */
+export function later<T>(call: () => MaybePromise<T>): Promise<T> {
+  try {
+    return Promise.resolve(call())
+  } catch (error) {
+    return Promise.reject(error)
+  }
+}
+
 export function isPromise(value: unknown): value is Promise<unknown> {
   return value !== null && typeof value === 'object' && typeof (value as { then?: unknown }).then === 'function'
 }

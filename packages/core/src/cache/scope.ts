@@ -8,8 +8,8 @@ import type { Context } from './context.ts'
 import type { CacheEventName, CacheEvents, Told } from './events.ts'
 import type { Flight } from './flights.ts'
 import { hasLife, type Instants, instants, jittered, type Lifetime, lifetime } from './lifetime.ts'
-import { answer, answers, isPromise, type MaybePromise, type Operation, runAsync } from './operation.ts'
-import { deleteAll, type Store } from './store.ts'
+import { answer, answers, isPromise, later, type MaybePromise, type Operation, runAsync } from './operation.ts'
+import { deleteAll } from './store.ts'
 import { type TagVersions, tagRecord } from './tags.ts'
 import { checkKey, checkKeys, checkValue, checkWriteOptions, type WriteOptions } from './write-options.ts'
 import type { WriterEntry } from './writer.ts'
@@ -139,7 +139,7 @@ export class Scope {
    * more for each call, and is the path of every hit in a far store.
    */
   found(stored: string, operation: string, failure: ReadFailure): Promise<Found> {
-    return asked(this.context.store, stored).then(
+    return later(() => this.context.store.get(stored)).then(
       (raw) => {
         if (raw?.tags !== undefined) return runAsync(this.#judgeOrMiss(raw, stored, operation, failure))
         return { raw, usable: raw?.value === undefined ? undefined : raw }
@@ -366,13 +366,5 @@ export class Scope {
       if (failure === 'reject') throw error
       return undefined
     }
-  }
-}
-
-function asked(store: Store, key: string): Promise<Item | undefined> {
-  try {
-    return Promise.resolve(store.get(key))
-  } catch (error) {
-    return Promise.reject(error)
   }
 }

@@ -2,7 +2,7 @@ import { invalidArgument } from '../protocol/argument.ts'
 import { CacheError } from '../protocol/cache-error.ts'
 import { itemKey, itemPrefix } from '../protocol/keyspace.ts'
 import type { Lifetime } from './lifetime.ts'
-import { answer, type Operation } from './operation.ts'
+import { answer, later, type Operation } from './operation.ts'
 import type { Scope } from './scope.ts'
 import { deleteAll, setAll } from './store.ts'
 import { namespaceTagRecord, tagRecord } from './tags.ts'
@@ -29,6 +29,40 @@ export class Writes {
     const storing = this.#set(key, stored, value, life, options)
     if (this.#scope.writer === undefined) yield* storing
     else yield* this.#scope.inTurn([stored], this.#written([[key, value]], [stored], 'set', storing))
+  }
+
+  /** Whether nothing has to be captured, written elsewhere or waited for before a `set`: then `setLater` does it. */
+  setsAtOnce(options: WriteOptions | undefined): boolean {
+    const { context, writer } = this.#scope
+    if (writer !== undefined || context.local || options?.tags !== undefined) return false
+    // Without it a result that is being stored without a condition has to be waited for.
+    return context.store.swap !== undefined
+  }
+
+  /** `set` in a store that has to be waited for, without the detour of the operations. Throws what is wrong with the arguments. */
+  setLater(key: string, value: unknown, options: WriteOptions | undefined): Promise<void> {
+    const scope = this.#scope
+    const { context } = scope
+    const { flights } = context.share
+    scope.assertOpen('set')
+    const stored = scope.stored(key, 'set')
+    scope.checkValue(value, 'set')
+    const item = scope.makeItem(stored, value, scope.life(options, 'set'), undefined, options?.cost)
+    // Before and after, as in the operation (RACES R5).
+    flights.fence(stored)
+    context.begin()
+    return later(() => context.store.set(item)).then(
+      () => {
+        flights.fence(stored)
+        context.end()
+        scope.countSet(key, item)
+      },
+      (error) => {
+        flights.fence(stored)
+        context.end()
+        throw context.failed(error, 'set', key)
+      },
+    )
   }
 
   *setMany(entries: Entries<unknown>, options: WriteOptions | undefined): Operation<void> {
