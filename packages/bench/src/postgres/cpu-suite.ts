@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { startPostgres } from '@cache/testing'
 import type { Candidate, CandidateContext, Measurement, ResultRow, Row, Suite } from '../harness/suite.ts'
-import { type Contestant, values } from '../workload/workload.ts'
+import { type Contestant, values } from '../server/workload.ts'
 import { empty } from './contender.ts'
 import { openCache } from './ours.ts'
 import { openPlain } from './peers.ts'

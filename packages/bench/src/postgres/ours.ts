@@ -1,6 +1,6 @@
 import { createVersion, type Item } from '@cache/core/backend'
 import type { Candidate } from '../harness/suite.ts'
-import type { Contestant } from '../workload/workload.ts'
+import type { Contestant } from '../server/workload.ts'
 import { contender } from './contender.ts'
 
 const ttl = 600_000

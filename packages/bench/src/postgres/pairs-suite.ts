@@ -1,7 +1,7 @@
 import { startPostgres } from '@cache/testing'
 import { median } from '../harness/statistics.ts'
 import type { CandidateContext, Measurement, ResultRow, Row, Suite } from '../harness/suite.ts'
-import { type Contestant, rowName, type Scenario, values } from '../workload/workload.ts'
+import { type Contestant, rowName, type Scenario, values } from '../server/workload.ts'
 import { empty } from './contender.ts'
 import { openCache } from './ours.ts'
 import { openPlain } from './peers.ts'

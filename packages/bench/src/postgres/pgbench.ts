@@ -5,13 +5,13 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { requireBinary } from '@cache/testing'
 import type { Candidate, CandidateContext, Measurement } from '../harness/suite.ts'
-import { rowName } from '../workload/workload.ts'
+import { rowName } from '../server/workload.ts'
 import { empty } from './contender.ts'
-import { scenarioOf, scenarios } from './scenarios.ts'
+import { scenarios } from './scenarios.ts'
 
 const run = promisify(execFile)
 const keyCount = 1000
-const limits = scenarios(false).filter(
+const limits = scenarios.all.filter(
   ({ operation, value, concurrency }) =>
     (operation === 'get' || operation === 'set') && value === '200 B' && concurrency <= 100,
 )
@@ -38,7 +38,7 @@ export const pgbench: Candidate = {
 }
 
 async function measureIn(folder: string, row: string, url: string, context: CandidateContext): Promise<Measurement> {
-  const { operation, concurrency } = scenarioOf(row)
+  const { operation, concurrency } = scenarios.of(row)
   const { default: pg } = await import('pg')
   const client = new pg.Client({ connectionString: url })
   await client.connect()

@@ -1,8 +1,8 @@
 import { PostgresBackend } from '@cache/postgres'
 import { startPostgres } from '@cache/testing'
 import type { Suite } from '../harness/suite.ts'
-import type { Soaked } from '../soak/soak.ts'
-import { soakSuite } from '../soak/soak-suite.ts'
+import type { Soaked } from '../server/soak.ts'
+import { soakSuite } from '../server/soak-suite.ts'
 
 /** Few connections, so that the load itself can exhaust them. It writes through, so it keeps what it acknowledged. */
 function soaked(pipeline: boolean): Soaked {

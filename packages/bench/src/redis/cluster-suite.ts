@@ -1,6 +1,7 @@
 import { startRedisCluster } from '@cache/testing'
 import type { Candidate, Row, Suite, SuiteContext } from '../harness/suite.ts'
-import { batchSize, type Contestant, measureScenario, rowName, type Scenario } from './workload.ts'
+import { rowOf } from '../server/scenarios.ts'
+import { batchSize, type Contestant, measureScenario, rowName, type Scenario } from '../server/workload.ts'
 
 type Nodes = { host: string; port: number }[]
 
@@ -17,12 +18,7 @@ function scenarios({ quick }: SuiteContext): Scenario[] {
 }
 
 function rows(context: SuiteContext): Row[] {
-  return scenarios(context).map((scenario) => ({
-    name: rowName(scenario),
-    unit: scenario.operation.endsWith('Many') ? 'keys/s' : 'op/s',
-    better: 'higher',
-    work: 1,
-  }))
+  return scenarios(context).map(rowOf)
 }
 
 function contender(name: string, packages: readonly string[], open: (nodes: Nodes) => Promise<Contestant>): Candidate {

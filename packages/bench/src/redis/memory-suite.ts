@@ -1,8 +1,8 @@
 import { startRedis } from '@cache/testing'
 import type { Candidate, CandidateContext, Measurement, ResultRow, Suite } from '../harness/suite.ts'
+import { type Contestant, values } from '../server/workload.ts'
 import { openCache } from './ours.ts'
 import { openBento, openIoredis, openKeyv } from './peers.ts'
-import { type Contestant, values } from './workload.ts'
 
 const kinds = ['integer', 'small object', '200 B']
 const items = 500

@@ -1,7 +1,7 @@
 import { createVersion, type Item } from '@cache/core/backend'
 import type { Candidate } from '../harness/suite.ts'
+import type { Contestant } from '../server/workload.ts'
 import { contender } from './contender.ts'
-import type { Contestant } from './workload.ts'
 
 const ttl = 600_000
 /** A thousand values of 200 KB at once take their time on a busy machine. */

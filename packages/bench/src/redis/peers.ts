@@ -1,6 +1,6 @@
 import type { Candidate } from '../harness/suite.ts'
+import type { Contestant } from '../server/workload.ts'
 import { contender } from './contender.ts'
-import type { Contestant } from './workload.ts'
 
 const ttl = 600_000
 

@@ -1,11 +1,11 @@
 import { once } from 'node:events'
 import { connect } from 'node:net'
 import type { Candidate, CandidateContext, Measurement } from '../harness/suite.ts'
-import { rowName, scenarioOf, scenarios } from './scenarios.ts'
-import { values } from './workload.ts'
+import { rowName, values } from '../server/workload.ts'
+import { scenarios } from './scenarios.ts'
 
 const keyCount = 1000
-const single = scenarios(false).filter(({ operation, value }) => operation === 'get' && !value.endsWith('KB'))
+const single = scenarios.all.filter(({ operation, value }) => operation === 'get' && !value.endsWith('KB'))
 
 /**
  * The limit: GET commands prepared as bytes, as many in one write as callers there are, and replies that are only counted.
@@ -15,7 +15,7 @@ export const rawSocket: Candidate = {
   name: 'raw socket',
   rows: single.map(rowName),
   async measure(row, context): Promise<Measurement> {
-    const { concurrency, value } = scenarioOf(row)
+    const { concurrency, value } = scenarios.of(row)
     const found = values[value]
     const text = typeof found === 'string' ? found : JSON.stringify(found)
     return await measureRaw(text, concurrency, context)

@@ -1,8 +1,8 @@
 import { RedisBackend } from '@cache/redis'
 import { startRedis } from '@cache/testing'
 import type { Suite } from '../harness/suite.ts'
-import type { Soaked } from '../soak/soak.ts'
-import { soakSuite } from '../soak/soak-suite.ts'
+import type { Soaked } from '../server/soak.ts'
+import { soakSuite } from '../server/soak-suite.ts'
 
 /** The append-only file is synced at each write, so the server keeps what it acknowledged. */
 const soaked: Soaked = {
