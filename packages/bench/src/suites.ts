@@ -12,6 +12,7 @@ export const suites: Readonly<Record<string, () => Promise<{ readonly suite: Sui
   'postgres-soak': () => import('./postgres/soak-suite.ts'),
   redis: () => import('./redis/suite.ts'),
   'redis-cluster': () => import('./redis/cluster-suite.ts'),
+  'redis-pairs': () => import('./redis/pairs-suite.ts'),
   'redis-memory': () => import('./redis/memory-suite.ts'),
   'redis-soak': () => import('./redis/soak-suite.ts'),
 }

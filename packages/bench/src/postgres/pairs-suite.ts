@@ -1,102 +1,18 @@
 import { startPostgres } from '@cache/testing'
-import { median } from '../harness/statistics.ts'
-import type { CandidateContext, Measurement, ResultRow, Row, Suite } from '../harness/suite.ts'
-import { type Contestant, rowName, type Scenario, values } from '../server/workload.ts'
+import type { Suite } from '../harness/suite.ts'
+import { pairsSuite } from '../server/pairs-suite.ts'
 import { empty } from './contender.ts'
+import { goals } from './goals.ts'
 import { openCache } from './ours.ts'
 import { openPlain } from './peers.ts'
 
-const scenarios: readonly Scenario[] = (['get', 'set'] as const).flatMap((operation) =>
-  Object.keys(values).flatMap((value) => [1, 100].map((concurrency) => ({ operation, value, concurrency }))),
-)
-
-const rows: readonly Row[] = scenarios.map((scenario) => ({
-  name: rowName(scenario),
-  unit: '× plain pg',
-  better: 'higher',
-  work: 1,
-}))
-
-/** The goals, which speak of small values. */
-function goalOf(row: string): number | undefined {
-  if (row.includes('KB')) return undefined
-  return row.includes(' 100 ') ? 4 : 0.95
-}
-
-/** So many slices of each, in turns: what the machine does meanwhile touches both. */
-const pairs = 16
-const sliceMs = 400
-
-interface Slice {
-  readonly rate: number
-  readonly wrong: number
-}
-
-async function slice(contestant: Contestant, scenario: Scenario, keys: readonly string[]): Promise<Slice> {
-  const { operation, concurrency } = scenario
-  const value = values[scenario.value]
-  const start = performance.now()
-  const end = start + sliceMs
-  let calls = 0
-  let wrong = 0
-  const one = async (caller: number): Promise<void> => {
-    for (let index = caller * 7; performance.now() < end; index++) {
-      const key = keys[index % keys.length] as string
-      if (operation === 'set') await contestant.set?.(key, value)
-      else if ((await contestant.get?.(key)) === undefined) wrong += 1
-      calls += 1
-    }
-  }
-  await Promise.all(Array.from({ length: concurrency }, (_, caller) => one(caller)))
-  return { rate: calls / (performance.now() - start), wrong }
-}
-
-async function measure(row: string, { shared, quick }: CandidateContext): Promise<Measurement> {
-  const { url } = shared as { url: string }
-  const scenario = scenarios.find((one) => rowName(one) === row) as Scenario
-  const keys = Array.from({ length: scenario.value === '200 KB' ? 100 : 1000 }, (_, index) => `key:${index}`)
-  await empty(url)
-  const [plain, cache] = [await openPlain(url), await openCache(url, false)]
-  for (const contestant of [plain, cache]) {
-    for (const key of keys) await contestant.set?.(key, values[scenario.value])
-    await slice(contestant, scenario, keys)
-    await slice(contestant, scenario, keys)
-  }
-  const ratios: number[] = []
-  let wrong = 0
-  for (let pair = 0; pair < (quick ? pairs / 2 : pairs); pair++) {
-    // Whoever comes second pays for the garbage of the first: each does so every other time.
-    const turns = pair % 2 === 0 ? [plain, cache] : [cache, plain]
-    const slices = new Map<Contestant, Slice>()
-    for (const contestant of turns) slices.set(contestant, await slice(contestant, scenario, keys))
-    ratios.push((slices.get(cache) as Slice).rate / (slices.get(plain) as Slice).rate)
-    for (const one of slices.values()) wrong += one.wrong
-  }
-  await plain.close()
-  await cache.close()
-  return { value: median(ratios), work: wrong === 0 ? 1 : 0 }
-}
-
-function conclude(results: readonly ResultRow[]): string[] {
-  return results.flatMap(({ row, value }) => {
-    const goal = goalOf(row)
-    if (goal === undefined) return []
-    return [`${row}: ${value.toFixed(2)} times plain pg, goal ${goal}: ${value >= goal ? 'met' : 'NOT met'}`]
-  })
-}
-
-const name = 'Cache on @cache/postgres'
-
-export const suite: Suite = {
+export const suite: Suite = pairsSuite({
   name: 'postgres-pairs',
-  says: 'Calls per second of the whole cache as a multiple of plain pg (a named statement per call, a pool of 10), both in turns in one process: the median of the pairs, which a machine that is fast and slow by turns blurs least. Each commit reaches the disk.',
-  baseline: name,
-  rows,
-  candidates: [{ name, packages: ['pg'], measure }],
-  repetitions: 3,
-  async open() {
-    const server = await startPostgres({ durable: true, config: { max_connections: 200, shared_buffers: '256MB' } })
-    return { shared: { url: server.url }, close: () => server.stop() }
-  },
-  conclude,
-}
+  plain: 'plain pg (a named statement per call, a pool of 10; each commit reaches the disk)',
+  packages: ['pg'],
+  openPlain,
+  openCache: (url) => openCache(url, false),
+  empty,
+  start: () => startPostgres({ durable: true, config: { max_connections: 200, shared_buffers: '256MB' } }),
+  goals,
+})

@@ -1,16 +1,11 @@
 import { startPostgres } from '@cache/testing'
 import type { Suite } from '../harness/suite.ts'
-import { type Goal, goalLines } from '../server/goals.ts'
+import { goalLines } from '../server/goals.ts'
+import { goals } from './goals.ts'
 import { ours } from './ours.ts'
 import { peers } from './peers.ts'
 import { pgbench } from './pgbench.ts'
 import { scenarios } from './scenarios.ts'
-
-/** Ratios of the whole cache to plain pg that the package promises. */
-const goals: readonly Goal[] = [
-  [/^[gs]et, (integer|small object|200 B), 100 at once$/, 4],
-  [/^[gs]et, (integer|small object|200 B), 1 at once$/, 0.95],
-]
 
 export const suite: Suite = {
   name: 'postgres',

@@ -1,17 +1,11 @@
 import { startRedis } from '@cache/testing'
 import type { Suite } from '../harness/suite.ts'
-import { type Goal, goalLines } from '../server/goals.ts'
+import { goalLines } from '../server/goals.ts'
+import { goals } from './goals.ts'
 import { ours } from './ours.ts'
 import { peers } from './peers.ts'
 import { rawSocket } from './raw-socket.ts'
 import { scenarios } from './scenarios.ts'
-
-/** Ratios of the whole cache to plain ioredis that the package promises. */
-const goals: readonly Goal[] = [
-  [/^get, (integer|small object), 100 at once$/, 5],
-  [/^set, (integer|small object), 100 at once$/, 1.8],
-  [/^[gs]et, (integer|small object), 1 at once$/, 0.95],
-]
 
 export const suite: Suite = {
   name: 'redis',
