@@ -13,12 +13,24 @@ export interface Job<Request, Result> {
   readonly since: number
 }
 
+/** A batch that is under way. */
+export interface UnderWay<Entry> {
+  /** From now on it does not count as one that is under way, but its keys do. */
+  makeRoom(): void
+  /** The job is settled: the next one for its key need not wait for the rest of the batch. */
+  release(job: Entry): void
+}
+
 export interface CoalescerOptions<Request, Result> {
   /**
    * Does all jobs of a batch within `timeout` milliseconds and settles each one's waiters; a rejection rejects those that are
-   * left. After `makeRoom` the batch does not count any more as one that is under way, but its keys do.
+   * left.
    */
-  readonly run: (jobs: readonly Job<Request, Result>[], timeout: number, makeRoom: () => void) => Promise<void>
+  readonly run: (
+    jobs: readonly Job<Request, Result>[],
+    timeout: number,
+    batch: UnderWay<Job<Request, Result>>,
+  ) => Promise<void>
   /** Milliseconds that a call may take in all, the time that it waits for its batch included. */
   readonly timeout: number
   /** The error for a call whose time was up before its batch could start. */
@@ -135,26 +147,37 @@ export class Coalescer<Request, Result> {
     // time, and nobody waits for longer than `timeout`, however many batches are before his.
     const left = timeout - (performance.now() - (jobs[0] as Job<Request, Result>).since)
     let counts = true
-    const makeRoom = (): void => {
-      if (!counts) return
-      counts = false
-      this.#batches -= 1
-      if (this.#waiting.size > 0) this.#schedule()
-    }
-    const outcome = left > 0 ? run(jobs, left, makeRoom) : Promise.reject(late())
-    outcome.then(
-      () => this.#end(jobs, makeRoom),
-      (error: unknown) => {
-        for (const job of jobs) for (const waiter of job.waiters) waiter.reject(error)
-        this.#end(jobs, makeRoom)
+    /** A key that was released may be under way again, in another batch. */
+    let released: Set<Job<Request, Result>> | undefined
+    const batch: UnderWay<Job<Request, Result>> = {
+      makeRoom: () => {
+        if (!counts) return
+        counts = false
+        this.#batches -= 1
+        if (this.#waiting.size > 0) this.#schedule()
       },
-    )
+      release: (job) => {
+        released ??= new Set()
+        if (released.has(job)) return
+        released.add(job)
+        this.#underWay.delete(job.key)
+        if (this.#waiting.has(job.key)) this.#schedule()
+      },
+    }
+    const end = (): void => {
+      this.#end(released === undefined ? jobs : jobs.filter((job) => !released?.has(job)), batch)
+    }
+    const outcome = left > 0 ? run(jobs, left, batch) : Promise.reject(late())
+    outcome.then(end, (error: unknown) => {
+      for (const job of jobs) for (const waiter of job.waiters) waiter.reject(error)
+      end()
+    })
   }
 
-  #end(jobs: readonly Job<Request, Result>[], makeRoom: () => void): void {
+  #end(jobs: readonly Job<Request, Result>[], batch: UnderWay<Job<Request, Result>>): void {
     this.#unsettled -= 1
     if (!this.#options.overlapping) for (const job of jobs) this.#underWay.delete(job.key)
-    makeRoom()
+    batch.makeRoom()
     if (this.#waiting.size > 0) this.#schedule()
     else if (this.#unsettled === 0) for (const resolve of this.#idle.splice(0)) resolve()
   }

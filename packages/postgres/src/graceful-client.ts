@@ -50,6 +50,8 @@ export function gracefulClient(options: GracefulClientOptions): new (config?: pg
       })
       const done: ConnectCallback = (error) => {
         end()
+        // Connected or not: nobody would close it.
+        if (error) this.connection.stream.destroy()
         callback(error, this)
       }
       super.connect((error: Error | null) => {

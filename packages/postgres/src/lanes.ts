@@ -230,10 +230,10 @@ export class Lanes {
     const late = (): Error => timeoutError(operation, timeout)
     const locked = isRead ? undefined : new LockedRows({ work, timeout, lockTimeout, gate: this.#gate, late })
     return new Coalescer<Request, Result>({
-      run: async (jobs, left, makeRoom) => {
+      run: async (jobs, left, batch) => {
         await ready()
         if (locked === undefined) await runBatch(work, jobs, { timeout: left })
-        else await locked.run(jobs, left, makeRoom)
+        else await locked.run(jobs, left, batch)
       },
       timeout,
       late,

@@ -1,4 +1,4 @@
-import { Coalescer, type Job } from './coalescer.ts'
+import { Coalescer, type Job, type UnderWay } from './coalescer.ts'
 import { sqlState } from './errors.ts'
 import type { Gate } from './gate.ts'
 import type { Patience } from './table.ts'
@@ -63,11 +63,17 @@ export class LockedRows<Request, Result> {
     })
   }
 
-  /** Settles every waiter of the jobs, or rejects with what hindered all that are left. `makeRoom` lets the next batch go. */
-  async run(jobs: readonly Job<Request, Result>[], timeout: number, makeRoom: () => void): Promise<void> {
+  /** Settles every waiter of the jobs. While some wait, the next batch may go, also with the keys of those that are done. */
+  async run(
+    jobs: readonly Job<Request, Result>[],
+    timeout: number,
+    batch: UnderWay<Job<Request, Result>>,
+  ): Promise<void> {
     const blocked = jobs.filter(({ key }) => this.#locked.has(key))
     const others = blocked.length === 0 ? jobs : jobs.filter(({ key }) => !this.#locked.has(key))
-    const waits = blocked.map((job) => this.#patiently(job))
+    const wait = (job: Job<Request, Result>): Promise<void> => this.#patiently(job).then(() => batch.release(job))
+    const waits = blocked.map(wait)
+    let held: readonly Job<Request, Result>[] = []
     if (others.length > 0) {
       try {
         await runBatch(this.#options.work, others, { timeout })
@@ -76,12 +82,14 @@ export class LockedRows<Request, Result> {
         if (!isLocked(error) || this.#options.lockTimeout === undefined) {
           for (const job of others) rejectAll(job, error)
         } else {
-          const held = others.length === 1 ? others : await this.#withoutWaiting(others)
-          waits.push(...held.map((job) => this.#patiently(job)))
+          held = others.length === 1 ? others : await this.#withoutWaiting(others)
+          waits.push(...held.map(wait))
         }
       }
     }
-    makeRoom()
+    const waiting = new Set(held)
+    for (const job of others) if (!waiting.has(job)) batch.release(job)
+    batch.makeRoom()
     await Promise.all(waits)
   }
 

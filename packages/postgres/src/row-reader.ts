@@ -5,11 +5,13 @@ export class RawRow {
   readonly name: string = 'dataRow'
   #bytes: Buffer = nothing
   #offset = 0
+  #end = 0
 
-  /** Where the number of columns stands. */
-  point(bytes: Buffer, offset: number): this {
+  /** Where the number of columns stands, and where the message ends. */
+  point(bytes: Buffer, offset: number, end: number): this {
     this.#bytes = bytes
     this.#offset = offset
+    this.#end = end
     return this
   }
 
@@ -21,12 +23,16 @@ export class RawRow {
   /** The columns as texts, but the one at `bytesColumn` as bytes, which are a view of what was received. */
   read(bytesColumn: number): (string | Buffer | null)[] {
     const bytes = this.#bytes
+    const end = this.#end
     let at = this.#offset + 2
+    if (at > end) throw unreadable()
     const count = bytes.readUInt16BE(this.#offset)
     const columns: (string | Buffer | null)[] = new Array(count)
     for (let column = 0; column < count; column++) {
+      if (at + 4 > end) throw unreadable()
       const length = bytes.readInt32BE(at)
       at += 4
+      if (at + length > end) throw unreadable()
       if (length < 0) {
         columns[column] = null
         continue
@@ -39,9 +45,14 @@ export class RawRow {
   }
 }
 
+/** What is needed of a socket. */
+export interface RowStream extends EventEmitter {
+  destroy?(error: Error): void
+}
+
 /** What is needed of a `Connection` of `pg`. */
 export interface RowConnection {
-  attachListeners?: ((stream: EventEmitter) => void) | undefined
+  attachListeners?: ((stream: RowStream) => void) | undefined
   emit(event: string, message: unknown): boolean
 }
 
@@ -49,6 +60,10 @@ const nothing = Buffer.alloc(0)
 /** The code of a message and its length, which counts itself but not the code. */
 const headerBytes = 5
 const dataRow = 0x44
+/** The server makes no message of more (`MaxAllocSize` in PostgreSQL's memutils.h). */
+const mostBytes = 0x4000_0000
+/** Of a message that has not come, so much is believed; beyond it memory is taken as it comes. */
+const believedBytes = 4 * 1024 * 1024
 
 /**
  * Makes a connection of `pg` hand over its rows as `RawRow`. Its own parser makes a text of every column, which ruins
@@ -67,7 +82,14 @@ export function readRawRows(connection: RowConnection): boolean {
       (row) => connection.emit('dataRow', row),
       (messages) => others.emit('data', messages),
     )
-    stream.on('data', (chunk: Buffer) => splitter.take(chunk))
+    stream.on('data', (chunk: Buffer) => {
+      try {
+        splitter.take(chunk)
+      } catch (error) {
+        // Thrown out of a socket's event it would end the process. What follows on this connection means nothing any more.
+        stream.destroy?.(unreadable(error))
+      }
+    })
     stream.on('end', () => others.emit('end'))
   }
   return true
@@ -78,9 +100,10 @@ export class MessageSplitter {
   readonly #onRow: (row: RawRow) => void
   readonly #onOthers: (messages: Buffer) => void
   readonly #row = new RawRow()
-  /** The beginning of a message, in a buffer of its whole length where that is known. */
+  /** The beginning of a message, with room for the rest of it where its length is known. */
   #begun: Buffer = nothing
   #filled = 0
+  #whole = 0
 
   constructor(onRow: (row: RawRow) => void, onOthers: (messages: Buffer) => void) {
     this.#onRow = onRow
@@ -99,13 +122,13 @@ export class MessageSplitter {
       this.#split(whole)
       return
     }
-    const missing = this.#begun.length - this.#filled
+    const missing = this.#whole - this.#filled
+    const filled = this.#filled + Math.min(chunk.length, missing)
+    if (filled > this.#begun.length) this.#grow(filled)
     chunk.copy(this.#begun, this.#filled, 0, missing)
-    if (chunk.length < missing) {
-      this.#filled += chunk.length
-      return
-    }
-    const message = this.#begun
+    this.#filled = filled
+    if (chunk.length < missing) return
+    const message = this.#begun.subarray(0, filled)
     this.#begun = nothing
     this.#filled = 0
     this.#split(message)
@@ -118,11 +141,11 @@ export class MessageSplitter {
     /** Where the messages begin that are not rows and have not been handed over. */
     let from = 0
     while (at + headerBytes <= end) {
-      const next = at + 1 + bytes.readUInt32BE(at + 1)
+      const next = at + 1 + lengthAt(bytes, at)
       if (next > end) break
       if (bytes[at] === dataRow) {
         if (at > from) this.#onOthers(bytes.subarray(from, at))
-        this.#onRow(this.#row.point(bytes, at + headerBytes))
+        this.#onRow(this.#row.point(bytes, at + headerBytes, next))
         from = next
       }
       at = next
@@ -133,9 +156,27 @@ export class MessageSplitter {
 
   /** Keeps what has come of a message. A long one is then filled in place, however many pieces it comes in. */
   #begin(start: Buffer): void {
-    const isLengthKnown = start.length >= headerBytes
-    this.#begun = isLengthKnown ? Buffer.allocUnsafe(1 + start.readUInt32BE(1)) : Buffer.allocUnsafe(headerBytes)
+    this.#whole = start.length >= headerBytes ? 1 + lengthAt(start, 0) : headerBytes
+    this.#begun = Buffer.allocUnsafe(Math.min(this.#whole, Math.max(start.length, believedBytes)))
     start.copy(this.#begun)
     this.#filled = start.length
   }
+
+  #grow(needed: number): void {
+    const grown = Buffer.allocUnsafe(Math.min(this.#whole, Math.max(needed, 2 * this.#begun.length)))
+    this.#begun.copy(grown, 0, 0, this.#filled)
+    this.#begun = grown
+  }
+}
+
+/** The length of the message at `at`. Throws where it cannot be that of one, such as in the answer of another kind of server. */
+function lengthAt(bytes: Buffer, at: number): number {
+  const length = bytes.readUInt32BE(at + 1)
+  if (length < 4 || length > mostBytes) throw unreadable()
+  return length
+}
+
+function unreadable(cause?: unknown): Error {
+  const error = new Error('What came over the connection is not what a PostgreSQL server sends', { cause })
+  return Object.assign(error, { code: 'EPROTO' })
 }

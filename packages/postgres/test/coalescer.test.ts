@@ -148,3 +148,46 @@ it('a batch is given what is left of the time of the call that waits longest', a
   expect(given[0]).toBeGreaterThan(900)
   expect(given[0]).toBeLessThan(1000)
 })
+
+it('a key that is released goes into the next batch, and not into two at once when its first batch ends', async () => {
+  const parts: { release(key: string): void; end(): void }[] = []
+  const batches: string[][] = []
+  const { coalescer } = collector({
+    maxBatches: 2,
+    run: (jobs: Jobs, _, batch) =>
+      new Promise((resolve) => {
+        batches.push(jobs.map(({ key, request }) => `${key}=${request}`))
+        const settle = (job: Job<string, string>): void => {
+          for (const waiter of job.waiters) waiter.resolve(job.request)
+        }
+        parts.push({
+          release: (key) => {
+            const job = jobs.find((one) => one.key === key) as Job<string, string>
+            settle(job)
+            batch.release(job)
+          },
+          end: () => {
+            for (const job of jobs) settle(job)
+            resolve()
+          },
+        })
+      }),
+  })
+  const calls = ['a', 'b'].map((key) => coalescer.add(key, '1'))
+  await turn()
+  calls.push(coalescer.add('b', '2'))
+  await turn()
+  expect(batches).toEqual([['a=1', 'b=1']])
+  parts[0]?.release('b')
+  await turn()
+  expect(batches).toEqual([['a=1', 'b=1'], ['b=2']])
+  calls.push(coalescer.add('b', '3'))
+  parts[0]?.end()
+  await turn()
+  expect(batches).toEqual([['a=1', 'b=1'], ['b=2']])
+  parts[1]?.end()
+  await turn()
+  expect(batches).toEqual([['a=1', 'b=1'], ['b=2'], ['b=3']])
+  parts[2]?.end()
+  expect(await Promise.all(calls)).toEqual(['1', '1', '2', '3'])
+})

@@ -149,6 +149,20 @@ describe('while a transaction that has deleted stays open', () => {
     expect(await other.get('missing')).toBe('new')
   })
 
+  it('a key that was written beside a held one is written again while that one still waits', async () => {
+    await other.set('stored', 'old')
+    await client.query('begin')
+    await within().delete('stored')
+    const held = Promise.all([other.set('stored', 'new'), other.set('hot', '0')])
+    for (let round = 1; round <= 5; round++) {
+      await other.set('hot', `${round}`)
+      expect(await waiting()).toBe(1)
+    }
+    await client.query('commit')
+    await held
+    expect(await other.getMany(['stored', 'hot'])).toEqual(['new', '5'])
+  })
+
   it('many calls for many held keys leave connections and batches to the others', async () => {
     await client.query('begin')
     await within().deleteMany(many)
