@@ -1,5 +1,8 @@
-import { EventEmitter } from 'node:events'
+import { EventEmitter, once } from 'node:events'
+import { type AddressInfo, createServer, type Socket } from 'node:net'
+import { cacheErrorCode } from '@cache/core/backend'
 import { createMovableClock } from '@cache/core/conformance'
+import { waitUntil } from '@cache/testing'
 import type {} from '@cache/testing/postgres-setup'
 import { expect, inject, it } from 'vitest'
 import { PostgresBackend } from '../src/index.ts'
@@ -71,6 +74,63 @@ it('rows come out whole from pieces of any sizes', () => {
     expect(splitAll(pieces)).toEqual(expected)
   }
 })
+
+it('memory is taken as a long message comes, not as its length says', () => {
+  const value = Buffer.alloc(9_000_000, 0xfd)
+  const sent = Buffer.concat([row(Buffer.from('k'), value), message('Z', Buffer.from('I'))])
+  const pieces: Buffer[] = []
+  for (let at = 0; at < sent.length; at += 65_537) pieces.push(sent.subarray(at, at + 65_537))
+  expect(splitAll(pieces)).toEqual([['k', value.toString('hex')], 'Z'])
+  const before = process.memoryUsage().arrayBuffers
+  splitAll([Buffer.from([0x44, 0x3f, 0xff, 0xff, 0xff, 0, 1])])
+  expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(100_000_000)
+})
+
+const damages: readonly [string, Buffer][] = [
+  ['an answer over HTTP', Buffer.from('HTTP/1.1 400 Bad Request\r\n\r\n')],
+  ['a length below that of a length', Buffer.from([0x5a, 0, 0, 0, 3, 0, 0])],
+  ['a row without columns', message('D', Buffer.alloc(0))],
+  ['a row of fewer columns than it says', message('D', Buffer.from([0, 2, 0, 0, 0, 0]))],
+  ['a column longer than its row', message('D', Buffer.from([0, 1, 0, 0, 0, 9, 1, 2]))],
+]
+
+it.each(damages)('%s ends the connection, and throws nothing out of the socket', (_, damage) => {
+  const connection = new EventEmitter() as EventEmitter & RowConnection
+  connection.attachListeners = () => {}
+  connection.on('dataRow', ({ fields }: { fields: unknown }) => fields)
+  readRawRows(connection)
+  const ended: unknown[] = []
+  const socket = Object.assign(new EventEmitter(), { destroy: (error: Error) => ended.push(error) })
+  connection.attachListeners?.(socket)
+  socket.emit('data', Buffer.concat([damage, message('Z', Buffer.from('I'))]))
+  expect(ended).toEqual([expect.objectContaining({ code: 'EPROTO' })])
+})
+
+it.each([{ pipeline: false }, { pipeline: true }])(
+  'a server that is not PostgreSQL is `UNAVAILABLE` at once, and keeps no connection %j',
+  async (options) => {
+    const sockets = new Set<Socket>()
+    const server = createServer((socket) => {
+      sockets.add(socket)
+      socket.on('error', () => {})
+      socket.on('close', () => sockets.delete(socket))
+      socket.once('data', () => socket.write('HTTP/1.1 400 Bad Request\r\n\r\n'))
+    }).listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    const { port } = server.address() as AddressInfo
+    const backend = new PostgresBackend({
+      url: `postgres://user:password@127.0.0.1:${port}/app`,
+      connectTimeout: '20s',
+      timeout: '20s',
+      ...options,
+    })
+    const code = await backend.get('key').catch(cacheErrorCode)
+    expect(code).toBe('UNAVAILABLE')
+    await waitUntil('the connection is closed', () => sockets.size === 0)
+    await backend.close()
+    server.close()
+  },
+)
 
 it('a row reads as texts for the queries of `pg` itself', () => {
   const connection = new EventEmitter() as EventEmitter & RowConnection
