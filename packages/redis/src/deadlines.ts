@@ -1,6 +1,6 @@
 import type { SingleSendCommand } from './single-send-command.ts'
 
-/** Settled commands at the front that are kept until the list is copied without them. */
+/** Settled commands that are kept besides as many as wait, until the list is copied without them. */
 const mostSettled = 64
 
 /**
@@ -15,12 +15,14 @@ export class Deadlines {
   readonly #timeout: number
   readonly #expire: (command: SingleSendCommand) => void
   /**
-   * In the order of their deadlines, because all wait for the same time. Those at the front that are settled are dropped at
-   * the next look: being told of each would cost a promise more.
+   * In the order of their deadlines, because all wait for the same time. The settled ones among them are dropped now and then:
+   * being told of each would cost a promise more.
    */
   #pending: SingleSendCommand[] = []
-  /** Where the first begins that is not dropped. */
+  /** Those before it are settled. */
   #start = 0
+  /** How long the list may become before the settled ones are dropped. */
+  #most = mostSettled
   #timer: NodeJS.Timeout | undefined
 
   constructor(timeout: number, expire: (command: SingleSendCommand) => void) {
@@ -35,9 +37,8 @@ export class Deadlines {
 
   watch(command: SingleSendCommand): void {
     command.deadline = performance.now() + this.#timeout
-    // So that what is settled does not pile up while there is always something that is not.
-    this.#first()
-    this.#pending.push(command)
+    // What a hung node of a Cluster was asked for must not keep all the answers of the others in memory.
+    if (this.#pending.push(command) > this.#most) this.#drop()
     this.#timer ??= this.#arm(this.#timeout)
   }
 
@@ -56,22 +57,24 @@ export class Deadlines {
     return setTimeout(() => this.#look(), Math.max(1, Math.ceil(ms))).unref()
   }
 
-  /** The first that is not settled; drops those before it. */
+  /** As many as wait, and some, come before the next time: dropping then costs each of them little. */
+  #drop(): void {
+    this.#pending = this.#pending.filter((command) => !command.isSettled)
+    this.#start = 0
+    this.#most = this.#pending.length * 2 + mostSettled
+  }
+
+  /** The first that is not settled; drops all when there is none. */
   #first(): SingleSendCommand | undefined {
     const pending = this.#pending
     while (this.#start < pending.length) {
       const command = pending[this.#start] as SingleSendCommand
-      if (!command.isSettled) {
-        if (this.#start >= mostSettled) {
-          this.#pending = pending.slice(this.#start)
-          this.#start = 0
-        }
-        return command
-      }
+      if (!command.isSettled) return command
       this.#start += 1
     }
     if (pending.length > 0) this.#pending = []
     this.#start = 0
+    this.#most = mostSettled
     return undefined
   }
 
@@ -92,7 +95,9 @@ export class Deadlines {
       this.#start += 1
       this.#expire(first)
     }
+    // One that was sent since the look has armed the timer for itself, which is too late for those before it.
+    this.stop()
     const first = this.#first()
-    if (first !== undefined) this.#timer ??= this.#arm(first.deadline - performance.now())
+    if (first !== undefined) this.#timer = this.#arm(first.deadline - performance.now())
   }
 }

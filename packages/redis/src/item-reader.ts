@@ -142,7 +142,12 @@ export class ItemReader {
 
   #sendOne(key: string, read: WaitingRead): void {
     this.#ask([key], !this.#connection.isCluster).then(
-      (bytes) => this.#answer(key, read, bytes as Buffer | null),
+      (reply) => {
+        const bytes = reply as Buffer | null
+        this.#answer(key, read, bytes)
+        // After huge values each key has a command of its own, until replies say that values are small again.
+        this.#tick.learn(bytes?.length ?? 0, 1)
+      },
       (error: unknown) => {
         if (this.#isForeign(error, key)) this.#answer(key, read, null)
         else this.#reject(key, read, error)

@@ -147,6 +147,22 @@ describe('The operations of one tick', () => {
     expect(Math.round((await redis.pttl(`${prefix}b`)) / 60_000)).toBe(1)
   })
 
+  it('share a command again once huge values are behind them', async () => {
+    const server = endLater(await startRedis())
+    const backend = openBackend({ url: server.url, timeout: 10_000 })
+    const redis = openRedis(server.url)
+    const huge = ['a', 'b', 'c', 'd']
+    for (const key of huge) await backend.set(item(key, 'x'.repeat(3_000_000)))
+    for (let count = 0; count < 4; count++) await backend.getMany(huge)
+    const small = Array.from({ length: 20 }, (_, index) => `small ${index}`)
+    const ask = (): Promise<unknown> => Promise.all(small.map((key) => backend.get(key)))
+    for (let count = 0; count < 10; count++) await ask()
+    await redis.config('RESETSTAT')
+    await ask()
+    const stats = await redis.info('commandstats')
+    expect(Number(/cmdstat_mget:calls=(\d+),/.exec(stats)?.[1] ?? 0)).toBe(1)
+  })
+
   it('come in any number: a thousand gets and sets at once', async () => {
     const { backend } = open()
     const keys = Array.from({ length: 1500 }, (_, index) => `k${index}`)
