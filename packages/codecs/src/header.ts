@@ -230,7 +230,8 @@ function readWhole(): number {
   for (let byte = first; (byte & 0x80) !== 0; factor *= 128) {
     byte = nextByte()
     value += (byte & 0x7f) * factor
-    if (value > Number.MAX_SAFE_INTEGER) throw new RangeError('a number is out of range')
+    // Nothing times an endless factor is no number, and not larger either.
+    if (!(value <= Number.MAX_SAFE_INTEGER)) throw new RangeError('a number is out of range')
   }
   return (first & 0x40) !== 0 ? -value : value
 }

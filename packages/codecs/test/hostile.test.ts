@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { Packr } from 'msgpackr'
 import { expect, test } from 'vitest'
-import { ItemFormat, jsonCodec, msgpackCodec, v8Codec } from '../src/index.ts'
+import { frame, ItemFormat, jsonCodec, msgpackCodec, v8Codec } from '../src/index.ts'
 
 const program = fileURLToPath(new URL('./fuzz-decode.ts', import.meta.url))
 
@@ -91,4 +91,15 @@ test('members named __proto__ in the bytes do not change the prototype of what i
   }
   const parsed = jsonCodec.decode(Buffer.from('{"__proto__":{"polluted":true}}')) as object
   expect(Object.getPrototypeOf(parsed)).toBe(Object.prototype)
+})
+
+test('a number of the header that goes on for ever without growing is damaged', () => {
+  const format = new ItemFormat()
+  const bytes = format.encode({ key: 'k', value: 7, version: 'v', createdAt: 1 })
+  const endless = Buffer.concat([bytes.subarray(0, -1), Buffer.alloc(160, 0x80), Buffer.of(0), bytes.subarray(-1)])
+  const { staleAt, expiresAt, tags, cost, clearNumber } = frame.flags
+  for (const flag of [staleAt, expiresAt, tags, cost]) {
+    endless[frame.flagsOffset] = clearNumber | flag
+    expect(() => format.decode('k', endless)).toThrow(expect.objectContaining({ code: 'DAMAGED' }))
+  }
 })
