@@ -258,6 +258,20 @@ it('an index agrees with a Map in a random walk that grows, shrinks and floods i
   expect(engine.slots.count).toBe(model.size)
 })
 
+it('an index that was made smaller grows again like any other', () => {
+  const engine = engineWith(numbersFrom(9), 100_000)
+  for (let i = 0; i < 60_000; i++) engine.set(`key:${i}`, i, Number.POSITIVE_INFINITY)
+  engine.resize(1400)
+  engine.resize(100_000)
+  // The ones that stayed are the last ones to come.
+  for (let i = 0; i < 5000; i++) engine.set(`more:${i}`, i, Number.POSITIVE_INFINITY)
+  expect(engine.index.overflow?.size ?? 0).toBe(0)
+  checkEngine(engine)
+  for (let i = 58_600; i < 60_000; i++) expect(engine.delete(`key:${i}`)).toBe(true)
+  for (let i = 0; i < 5000; i++) expect(engine.get(`more:${i}`)).toBe(i)
+  checkEngine(engine)
+})
+
 it('more than 2^24 entries are held, where a Map throws', { timeout: 120_000 }, () => {
   const entries = 2 ** 24 + 200_000
   const engine = createEngine<number, number>({ maxEntries: entries, policy: 'fifo' }, null, 'test')

@@ -143,11 +143,16 @@ export class KeyIndex<K, V> {
     } else this.removeFromOld(key, slot)
   }
 
-  /** Makes the table fit `entries` again after the cache was made smaller. */
+  /**
+   * Makes the table fit `entries` again after the cache was made smaller. At once: insertions that bring a much smaller table in use
+   * would fill it long before all cells of the large one had moved.
+   */
   shrink(entries: number): void {
     let size = SMALLEST
     while (size * MOST_FILLED <= entries) size *= 2
-    if (size * 2 <= this.mask + 1 && this.old === null) this.leave(size, this.hasher)
+    if (size * 2 > this.mask + 1 || this.old !== null) return
+    this.leave(size, this.hasher)
+    if (this.old !== null) this.move(Number.POSITIVE_INFINITY)
   }
 
   clear(): void {
@@ -246,12 +251,14 @@ export class KeyIndex<K, V> {
     const hash = this.slots.hashes[slot] as number
     const wanted = (hash & ~this.slotMask) | (slot + 1)
     let at = hash & mask
-    for (;;) {
+    // No entry stands further from its home than the budget.
+    for (let left = BUDGET; left > 0; left--) {
       const cell = cells[at] as number
       if (cell === wanted) return at
       if (cell === 0) return -1
       at = (at + 1) & mask
     }
+    return -1
   }
 
   // Backward shift (Knuth, TAOCP 3, 6.4, algorithm R): no tombstones, so long-lived caches never slow down.
