@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import { damaged } from './errors.ts'
 import type { ItemIndex } from './item-index.ts'
 import { keyOfText } from './key-text.ts'
+import { wholeColumn } from './sqlite.ts'
 import type { Store } from './store.ts'
 import { agrees, checksum, columnsDiffer } from './stored-item.ts'
 import { checkStreamedValue } from './value-stream.ts'
@@ -38,6 +39,9 @@ interface CheckedRow {
   readonly frame: Uint8Array | null
 }
 
+// Damage may have put in anything: see `wholeColumn`.
+const checksumColumn = wholeColumn('checksum')
+const fileColumn = 'cast(file as text)'
 /** Rows looked at in one turn. */
 const step = 32
 /** A file no row names may belong to a write that is under way; so long after its last change it does not. */
@@ -95,7 +99,7 @@ export class Check {
     if (complaint === undefined || (await this.#changed(table, row))) return
     if (this.#fix) {
       await this.#store.queue.write('check', undefined, (index) =>
-        index.run(`delete from ${table} where id = ? and checksum = ?`, row.id, row.checksum),
+        index.run(`delete from ${table} where id = ? and ${checksumColumn} is ?`, row.id, row.checksum),
       )
     }
     this.#note({ kind: complaint === 'missing' ? complaint : table, detail: complaint, key, fixed: this.#fix })
@@ -118,7 +122,7 @@ export class Check {
 
   /** Others go on writing: what was complained of may not be there any more. */
   async #changed(table: 'item' | 'message', row: CheckedRow): Promise<boolean> {
-    const sql = `select checksum, file from ${table} where id = ?`
+    const sql = `select ${checksumColumn} as checksum, ${fileColumn} as file from ${table} where id = ?`
     const now = (await this.#store.queue.read('check', undefined, (index) => index.one(sql, row.id))) as
       | { checksum: number; file: string | null }
       | undefined
@@ -180,8 +184,9 @@ export class Check {
 function rowsAfter(index: ItemIndex, table: 'item' | 'message', after: number): CheckedRow[] {
   const names =
     table === 'item'
-      ? 'key, streamed, version, expires_at'
+      ? `key, streamed = 1 as streamed, cast(version as text) as version, ${wholeColumn('expires_at')} as expires_at`
       : 'queue as key, 0 as streamed, null as version, null as expires_at'
-  const sql = `select id, ${names}, checksum, file, frame from ${table} where id > ? order by id limit ${step}`
+  const sql = `select id, ${names}, ${checksumColumn} as checksum, ${fileColumn} as file,
+    case when typeof(frame) = 'blob' then frame end as frame from ${table} where id > ? order by id limit ${step}`
   return index.all(sql, after) as CheckedRow[]
 }

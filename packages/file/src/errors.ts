@@ -73,6 +73,8 @@ const damagedSchema =
 
 export function failureKind(error: unknown): FailureKind {
   const { errcode, code, message } = error as SqliteError
+  // What `node:sqlite` says of a number beyond 2^53: nothing of this package writes one.
+  if (code === 'ERR_OUT_OF_RANGE' && message.startsWith('Value is too large to be represented')) return 'corrupt'
   if (errcode === 1 || code === 'SQLITE_ERROR') return damagedSchema.test(message) ? 'corrupt' : 'other'
   if (typeof errcode === 'number') return kindOfCode[errcode & 0xff] ?? 'other'
   if (typeof code !== 'string') return 'other'

@@ -2,7 +2,7 @@ import { corruptIndex } from './errors.ts'
 import type { TextRange } from './key-text.ts'
 import { type Found, RowBatch } from './row-batch.ts'
 import { type EvictionPolicy, policyColumn } from './schema.ts'
-import { type Database, prepareRows, type RowStatement, type SqlValue, type Statement } from './sqlite.ts'
+import { type Database, prepareRows, type RowStatement, type SqlValue, type Statement, wholeColumn } from './sqlite.ts'
 
 /** What is read of an item where its value alone is not enough. */
 export interface Row {
@@ -64,7 +64,10 @@ export interface Expired {
 
 const nothingDue: Expired = { removed: [], looked: 0 }
 
-const readColumns = 'item.id, item.version, item.expires_at, item.streamed, item.checksum, item.file, item.frame'
+/** Only what fits the type of a column goes out: damage costs the item its value, not the call. See `wholeColumn`. */
+const frameColumn = "case when typeof(frame) = 'blob' then frame end"
+const readColumns = `id, case when typeof(version) = 'text' then version end, ${wholeColumn('expires_at')}, streamed = 1,
+  ${wholeColumn('checksum')}, cast(file as text), ${frameColumn}`
 
 /** The statements of the index, prepared when they are first used. Synchronous, like SQLite; `OperationQueue` decides when they run. */
 export class ItemIndex {
@@ -87,7 +90,8 @@ export class ItemIndex {
     this.#batch = new RowBatch(database)
     this.#find = prepareRows(
       database,
-      'select id, checksum, case when file is null then frame end from item where key = ?',
+      `select id, ${wholeColumn('checksum')}, case when file is null and typeof(frame) = 'blob' then frame end
+       from item where key = ?`,
     )
     const columns = 'key, version, kind, bytes, stored_at, rank, expires_at, due_at, checksum'
     // Nothing here is in an index: see `rank` and `due_at` in schema.ts.
@@ -158,7 +162,8 @@ export class ItemIndex {
   }
 
   remove(text: string): Removed | undefined {
-    return this.one('delete from item where key = ? returning key, kind, expires_at', text) as Removed | undefined
+    const sql = `delete from item where key = ? returning key, kind > 0 as kind, ${wholeColumn('expires_at')} as expires_at`
+    return this.one(sql, text) as Removed | undefined
   }
 
   removeById(id: number): void {

@@ -1,6 +1,9 @@
 import type { IndexTaskResult } from './index-tasks.ts'
 import { createSchema, type EvictionPolicy, pageBytes } from './schema.ts'
-import { type Database, type Engine, openDatabase, type SqlValue, type Statement } from './sqlite.ts'
+import { type Database, type Engine, openDatabase, type SqlValue, type Statement, wholeColumn } from './sqlite.ts'
+
+/** What is not a whole number, of all tables. */
+const texts: ReadonlySet<string> = new Set(['key', 'version', 'queue', 'lease', 'tag', 'file', 'frame'])
 
 const tables = {
   item: [
@@ -92,7 +95,8 @@ function copyById(source: Database, target: Database, table: 'item' | 'message',
   const names = tables[table]
   const list = names.join(', ')
   // By row id, so that no index is needed to find the next row.
-  const next = source.prepare(`select ${list} from ${table} not indexed where id > ? order by id limit 1`)
+  const columns = names.map((name) => (texts.has(name) ? name : `${wholeColumn(name)} as ${name}`)).join(', ')
+  const next = source.prepare(`select ${columns} from ${table} not indexed where id > ? order by ${table}.id limit 1`)
   const insert = target.prepare(`insert or ignore into ${table} (${list}) values (${names.map(() => '?').join(', ')})`)
   const end = highestId(source, table)
   let saved = 0

@@ -36,6 +36,14 @@ type Opener = (path: string, options: OpenOptions) => Database
 
 let found: Promise<Opener> | undefined
 
+/**
+ * A column of whole numbers, null where damage put something that JavaScript cannot hold: `node:sqlite` would throw for the
+ * whole row, and fail everything that shares its transaction.
+ */
+export function wholeColumn(column: string): string {
+  return `case when ${column} between -9007199254740991 and 9007199254740991 then ${column} end`
+}
+
 /** Rows as objects cost a quarter of a read more. `node:sqlite` knows arrays from Node 22.16 on. */
 export function prepareRows(database: Database, sql: string): RowStatement {
   const statement = database.prepare(sql) as Statement & {

@@ -283,3 +283,57 @@ it('a reader that leaves a stream half-way closes its file', async () => {
   expect((await backend.check()).problems).toEqual([])
   await backend.close()
 })
+
+it('numbers beyond what JavaScript can hold, anywhere in a row, cost at most the value of that row', async () => {
+  const kept = ['a', 'b', 'd', 'e']
+  for (const column of [
+    'checksum',
+    'expires_at',
+    'streamed',
+    'frame',
+    'kind',
+    'bytes',
+    'rank',
+    'due_at',
+    'stored_at',
+  ]) {
+    const dir = await temporaryDirectory()
+    const backend = new FileBackend({ dir })
+    await backend.setMany(['a', 'b', 'c', 'd', 'e'].map((key) => item(key, key)))
+    await withIndex(dir, (database) => database.exec(`update item set ${column} = 9223372036854775807 where key = 'c'`))
+    // One tick, so that they share what they run in.
+    const together = await Promise.all(['a', 'b', 'c', 'd', 'e'].map((key) => backend.get(key)))
+    expect(
+      [0, 1, 3, 4].map((at) => together[at]?.value),
+      column,
+    ).toEqual(kept)
+    const many = await backend.getMany(['a', 'c', 'b', 'd', 'e'])
+    expect(
+      [0, 2, 3, 4].map((at) => many[at]?.value),
+      column,
+    ).toEqual(kept)
+    expect(many[1]?.value, column).toBe(together[2]?.value)
+    // Absent to a reader is absent to a swap.
+    const { version } = many[1] ?? {}
+    const outcome = await Promise.all([
+      backend.swap('c', version, item('c', 'new')),
+      backend.set(item('f', 'f')),
+      backend.delete('c'),
+      backend.get('c'),
+    ])
+    expect(outcome, column).toEqual([true, undefined, true, undefined])
+    await backend.close()
+  }
+})
+
+it('a number that JavaScript cannot hold is found and removed by a check', async () => {
+  const dir = await temporaryDirectory()
+  const backend = new FileBackend({ dir })
+  await backend.setMany([item('a', 'a'), item('b', 'b')])
+  await withIndex(dir, (database) => database.exec("update item set checksum = 9223372036854775807 where key = 'b'"))
+  const problem = { kind: 'item', detail: 'its checksum differs', key: 'b' }
+  expect(await backend.check()).toMatchObject({ problems: [{ ...problem, fixed: false }], items: 2 })
+  expect(await backend.check({ fix: true })).toMatchObject({ problems: [{ ...problem, fixed: true }] })
+  expect(await backend.check()).toMatchObject({ problems: [], items: 1 })
+  await backend.close()
+})
