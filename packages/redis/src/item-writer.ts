@@ -121,7 +121,8 @@ export class ItemWriter {
     if (outcome === 3) this.#reader.tellForeign('swap', key)
     if (outcome !== 2) return outcome !== 0
     // Something is there. When it cannot be read it counts as absent, which only this side can tell.
-    const found = (await this.#connection.send('get', [this.#keys.stored(key)])) as Buffer | null
+    const stored = this.#keys.stored(key)
+    const found = (await this.#connection.send('get', [stored], { key: stored })) as Buffer | null
     if (found !== null && (await this.#reader.item(key, found)) !== undefined) return false
     return (await this.#swap(key, expected, write, found ?? '')) === 1
   }
@@ -159,7 +160,7 @@ export class ItemWriter {
     const stored = this.#keys.stored(key)
     if (expiresAt === undefined) return this.#done('set', [stored, bytes], { atOnce, key: stored })
     const life = this.#items.remaining(expiresAt)
-    if (life === 0) return this.#done('unlink', [stored], { atOnce })
+    if (life === 0) return this.#done('unlink', [stored], { atOnce, key: stored })
     const onWrite = (args: unknown[]): void => {
       // SET takes no lifetime of 0: the least there is.
       args[3] = String(Math.max(1, this.#items.remaining(expiresAt)))

@@ -122,7 +122,9 @@ export class RedisBackend implements CacheBackend {
     await this.#attempt('clear', undefined, async () => {
       this.#writer.flush()
       for await (const { stored } of this.#scan.pages(prefix)) {
-        await this.#groups.run(stored, (part) => this.#connection.send('unlink', part, { splits: part.length > 1 }))
+        await this.#groups.run(stored, (part) =>
+          this.#connection.send('unlink', part, { splits: part.length > 1, key: part[0] as string | Buffer }),
+        )
         this.#refuseWhenClosed('clear')
       }
     })

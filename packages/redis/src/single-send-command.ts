@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net'
 import { Command } from 'ioredis'
+import { keySlot } from './key-slot.ts'
 import { writeCommand } from './write-command.ts'
 
 export type Argument = string | Buffer | number
@@ -11,7 +12,10 @@ export interface SendOptions {
   readonly atOnce?: boolean
   /** Fails when the keys of its slot lie on two nodes, instead of being sent again until they do not. Default false. */
   readonly splits?: boolean
-  /** The key by which a Cluster is asked, where this package looks up the node itself: ioredis' way costs as much as all the rest. */
+  /**
+   * The key by which a Cluster is asked. This package looks up the node itself: ioredis' way costs as much as all the rest,
+   * and takes some braces for a hash tag that are none; the detour by a wrong node would let later commands pass by.
+   */
   readonly key?: string | Buffer
 }
 
@@ -44,6 +48,12 @@ export class SingleSendCommand extends Command {
 
   get key(): string | Buffer | undefined {
     return this.#options.key
+  }
+
+  /** Asked for by ioredis when it has to find the node. */
+  override getSlot(): number {
+    const { key } = this
+    return key === undefined ? super.getSlot() : keySlot(key)
   }
 
   get splits(): boolean {

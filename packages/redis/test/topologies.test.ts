@@ -288,6 +288,17 @@ describe('Cluster', () => {
     }
   })
 
+  it('keeps the order of writes also for keys with braces that are none', { timeout: 60_000 }, async () => {
+    const { nodes } = await sixNodes()
+    const backend = openBackend({ cluster: { nodes } })
+    // The client takes a later brace for the end of a tag, and would ask a wrong node first.
+    const keys = Array.from({ length: 20 }, (_, index) => `{}${index}}`)
+    await Promise.all(keys.map((key) => backend.get(key)))
+    const over = keys.map((key) => backend.set({ ...item(key, 'over'), expiresAt: Date.now() - 1 }))
+    await Promise.all([...over, ...keys.map((key) => backend.set(item(key, 'new')))])
+    expect((await backend.getMany(keys)).map((one) => one?.value)).toEqual(keys.map(() => 'new'))
+  })
+
   it('is asked once for the keys of one slot, alone, in a tick and in batches', { timeout: 60_000 }, async () => {
     const { cluster, nodes } = await sixNodes()
     const backend = openBackend({ cluster: { nodes } })
