@@ -228,7 +228,7 @@ export class Lanes {
     const { timeout, lockTimeout, ready } = this.#options
     const { operation, work, join, bytesOf, isRead = false } = lane
     const late = (): Error => timeoutError(operation, timeout)
-    const locked = isRead ? undefined : new LockedRows({ work, timeout, lockTimeout, gate: this.#gate, late })
+    const locked = isRead ? undefined : new LockedRows({ work, timeout, lockTimeout, gate: this.#gate, late, bytesOf })
     return new Coalescer<Request, Result>({
       run: async (jobs, left, batch) => {
         await ready()

@@ -21,6 +21,7 @@ export interface LockedRowsOptions<Request, Result> extends Work<Request, Result
   readonly gate: Gate
   /** The error for a call whose time was up before anything was sent. */
   readonly late: () => Error
+  readonly bytesOf?: ((request: Request) => number) | undefined
 }
 
 /** Which share of the limit everybody waits at first, before those in the way are told apart. */
@@ -31,8 +32,13 @@ export function firstLockTimeout(lockTimeout: number): number {
   return Math.ceil(lockTimeout * firstShare)
 }
 
+/** Of the time that is left, so much may pass before the server gives up by itself; the rest is for its answer. */
+const shareOfLeft = 0.9
+
 /** Keys remembered as locked, at most. */
 const mostLocked = 1000
+/** Of values that wait together: the server takes no statement of 1 GB. */
+const mostBytes = 64 * 1024 * 1024
 
 /**
  * Batches of writes among rows that other transactions hold, such as one of the application's that has deleted something
@@ -50,7 +56,7 @@ export class LockedRows<Request, Result> {
 
   constructor(options: LockedRowsOptions<Request, Result>) {
     this.#options = options
-    const { timeout, late } = options
+    const { timeout, late, bytesOf } = options
     this.#patient = new Coalescer({
       run: (waiting) => this.#wait(waiting.map(({ request }) => request)).then(() => settleAll(waiting)),
       timeout,
@@ -58,6 +64,8 @@ export class LockedRows<Request, Result> {
       // The batches have one job for each key.
       join: () => false,
       maxKeys: mostLocked,
+      maxBytes: mostBytes,
+      ...(bytesOf === undefined ? {} : { bytesOf: ({ request }) => bytesOf(request) }),
       overlapping: false,
       maxBatches: 1,
     })
@@ -120,17 +128,35 @@ export class LockedRows<Request, Result> {
   }
 
   /** Waits for all of them in one statement, and in the end does those that have become free. */
-  async #wait(jobs: readonly Job<Request, Result>[]): Promise<void> {
-    const lockTimeout = this.#options.lockTimeout as number
-    const lock = Math.max(1, lockTimeout - firstLockTimeout(lockTimeout))
+  async #wait(all: readonly Job<Request, Result>[]): Promise<void> {
+    let jobs = all
     try {
-      await this.#options.gate.pass(() => runBatch(this.#options.work, jobs, { timeout: this.#left(jobs), lock }))
+      await this.#options.gate.pass(async () => {
+        jobs = this.#inTime(all)
+        if (jobs.length > 0) await runBatch(this.#options.work, jobs, this.#patience(jobs))
+      })
       for (const { key } of jobs) this.#locked.delete(key)
     } catch (error) {
       if (!isLocked(error)) for (const job of jobs) rejectAll(job, error)
       else if (jobs.length === 1) rejectAll(jobs[0] as Job<Request, Result>, error)
       else await this.#withoutWaiting(jobs, (reason, job) => rejectAll(job, reason))
     }
+  }
+
+  /** Refuses those whose time is up, so that the others have theirs. */
+  #inTime(jobs: readonly Job<Request, Result>[]): readonly Job<Request, Result>[] {
+    const { timeout, late } = this.#options
+    const began = performance.now() - timeout
+    for (const job of jobs) if (job.since <= began) rejectAll(job, late())
+    return jobs.filter((job) => job.since > began)
+  }
+
+  /** The server gives up first: a statement that we gave up would cost its connection, and might yet write. */
+  #patience(jobs: readonly Job<Request, Result>[]): Patience {
+    const lockTimeout = this.#options.lockTimeout as number
+    const timeout = this.#left(jobs)
+    const lock = Math.min(lockTimeout - firstLockTimeout(lockTimeout), Math.floor(timeout * shareOfLeft))
+    return { timeout, lock: Math.max(1, lock) }
   }
 
   /** What is left of the time of the call that has waited longest. */

@@ -173,7 +173,8 @@ export function resolveConnections(options: ConnectionOptions, by: string): Reso
     pipeline,
     connectTimeout: span(options.connectTimeout ?? 1000, 'connectTimeout', by),
     timeout,
-    lockTimeout: span(options.lockTimeout ?? Math.ceil(timeout / 4), 'lockTimeout', by),
+    // Nobody waits for longer than the whole call may take.
+    lockTimeout: Math.min(span(options.lockTimeout ?? Math.ceil(timeout / 4), 'lockTimeout', by), timeout),
   }
 }
 
@@ -189,9 +190,15 @@ function checkSource(options: ConnectionOptions, by: string): void {
     )
   }
   if (pool !== undefined && typeof pool.connect !== 'function') throw invalidArgument('pool', pool, 'a pool of pg', by)
-  if (client !== undefined && typeof client.query !== 'function') {
+  if (client !== undefined) checkClient(client, by)
+}
+
+/** A pool has a `query`, too, but its statements each take another connection and no part in a transaction. */
+export function checkClient(client: ClientBase, by: string): ClientBase {
+  if (typeof client?.query !== 'function' || 'totalCount' in client) {
     throw invalidArgument('client', client, 'a client of pg', by)
   }
+  return client
 }
 
 function checkUrl(url: string, by: string): string {

@@ -6,7 +6,6 @@ import {
   type CacheError,
   EventHub,
   type Item,
-  invalidArgument,
 } from '@cache/core/backend'
 import type { ClientBase } from 'pg'
 import { ClientSession } from './client-session.ts'
@@ -16,7 +15,7 @@ import { Housekeeper } from './housekeeper.ts'
 import { Lanes } from './lanes.ts'
 import { migrate } from './migrate.ts'
 import { openSession } from './open-session.ts'
-import { type PostgresBackendOptions, type ResolvedOptions, resolveOptions } from './options.ts'
+import { checkClient, type PostgresBackendOptions, type ResolvedOptions, resolveOptions } from './options.ts'
 import type { Record } from './record.ts'
 import { quotedTable } from './schema.ts'
 import type { Session } from './session.ts'
@@ -109,8 +108,7 @@ export class PostgresBackend implements CacheBackend {
    */
   within(client: ClientBase): PostgresBackend {
     if (this.#closing !== undefined) throw closedError('within')
-    if (typeof client?.query !== 'function') throw invalidArgument('client', client, 'a client of pg', 'within')
-    return new PostgresBackend(this.#given, { client, ready: () => this.#whenReady() })
+    return new PostgresBackend(this.#given, { client: checkClient(client, 'within'), ready: () => this.#whenReady() })
   }
 
   readonly listen = (listener: (event: BackendEvent) => void): (() => void) => this.#hub.listen(listener)

@@ -5,7 +5,6 @@ import {
   BusSubscription,
   CacheError,
   createVersion,
-  invalidArgument,
 } from '@cache/core/backend'
 import type { ClientBase } from 'pg'
 import { ClientSession } from './client-session.ts'
@@ -14,7 +13,7 @@ import { openListener } from './listen-source.ts'
 import { toPayloads } from './notification.ts'
 import { Notifier } from './notifier.ts'
 import { openSession } from './open-session.ts'
-import { type PostgresBusOptions, resolveBusOptions } from './options.ts'
+import { checkClient, type PostgresBusOptions, resolveBusOptions } from './options.ts'
 import type { Session } from './session.ts'
 
 /**
@@ -58,9 +57,8 @@ export class PostgresBus implements Bus {
    */
   within(client: ClientBase): Pick<Bus, 'publish'> {
     if (this.#closing !== undefined) throw this.#closed('within')
-    if (typeof client?.query !== 'function') throw invalidArgument('client', client, 'a client of pg', 'within')
     // Nothing is prepared or set on a client of the application's.
-    const session = new ClientSession(client, { prepare: false, lockTimeout: null })
+    const session = new ClientSession(checkClient(client, 'within'), { prepare: false, lockTimeout: null })
     const notifier = new Notifier({ session, channel: this.#channel, timeout: this.#timeout })
     return {
       publish: (message) => this.#attempt('publish', () => notifier.send(toPayloads(message, this.#sender))),

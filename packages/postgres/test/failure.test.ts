@@ -266,6 +266,26 @@ it('a backend that has a connection works on when the server gives it no more', 
   await close()
 })
 
+it('a connection whose session refuses the settings is not left open', async () => {
+  const admin = new pg.Client({ connectionString: server.url })
+  await admin.connect()
+  await admin.query(`create role refused login`)
+  await admin.query(`create schema refusing; grant usage on schema refusing to refused`)
+  await admin.query(`create function refusing.set_config(text, text, boolean) returns text
+    language plpgsql as $$ begin raise 'refused'; end $$`)
+  await admin.query('alter role refused set search_path = refusing, pg_catalog')
+  const url = new URL(server.url)
+  url.username = 'refused'
+  const { backend, close } = own(url.href, { migrate: false })
+  for (let round = 0; round < 3; round++) expect((await outcome(backend.get('k'))).code).toBe('BACKEND_FAILURE')
+  await waitUntil('no connection is left', async () => {
+    const { rows } = await admin.query(`select 1 from pg_stat_activity where usename = 'refused'`)
+    return rows.length === 0
+  })
+  await close()
+  await admin.end()
+})
+
 it('closing does not wait for a frozen server', async () => {
   for (const pipeline of [false, true]) {
     const { backend } = own(server.url, { pipeline })

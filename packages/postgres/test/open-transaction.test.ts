@@ -5,6 +5,7 @@ import type {} from '@cache/testing/postgres-setup'
 import pg from 'pg'
 import { afterAll, afterEach, beforeEach, describe, expect, inject, it } from 'vitest'
 import { PostgresBackend } from '../src/index.ts'
+import { item } from './items.ts'
 import { tableName } from './table-name.ts'
 
 const url = inject('postgresUrl')
@@ -166,6 +167,21 @@ describe('while a transaction that has deleted stays open', () => {
     await client.query('commit')
     expect(await held).toEqual(['fulfilled', 'fulfilled'])
     expect(await other.getMany(['stored', 'hot'])).toEqual(['new', '5'])
+  })
+
+  it('calls for other keys are done though `lockTimeout` is longer than `timeout`, and none is left waiting', async () => {
+    const backend = new PostgresBackend({ url, table, lockTimeout: '60s', timeout: '2s' })
+    await backend.set(item('stored', 'old'))
+    await client.query('begin')
+    await within().delete('stored')
+    const calls = [backend.set(item('stored', 'new')), backend.set(item('free', 'new'))]
+    const outcomes = await Promise.allSettled(calls)
+    expect(outcomes.map((outcome) => outcome.status === 'rejected' && cacheErrorCode(outcome.reason))).toEqual([
+      'TIMEOUT',
+      false,
+    ])
+    expect(await waiting()).toBe(0)
+    await backend.close()
   })
 
   it('many calls for many held keys leave connections and batches to the others', async () => {

@@ -259,6 +259,8 @@ it('a transaction that has failed refuses to publish, and a closed bus and what 
   expect(await inside.publish(message).catch((error: unknown) => cacheErrorCode(error))).toBe('BACKEND_FAILURE')
   await client.query('rollback')
   expect(() => bus.within({} as pg.ClientBase)).toThrow('client must be a client of pg')
+  const pool = new pg.Pool({ connectionString: inject('postgresUrl') })
+  expect(() => bus.within(pool as unknown as pg.ClientBase)).toThrow('client must be a client of pg')
   await bus.close()
   expect(await inside.publish(message).catch((error: unknown) => cacheErrorCode(error))).toBe('CLOSED')
   expect(() => bus.within(client)).toThrow('The bus was closed')

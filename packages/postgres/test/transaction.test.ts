@@ -156,3 +156,8 @@ it('a statement that fails ends the transaction, and the caller is told', async 
   expect(outcome).toBe('BACKEND_FAILURE')
   await client.query('rollback')
 })
+
+it('takes a client, and no pool, whose statements would have no part in a transaction', () => {
+  expect(() => cache.within(admin)).toThrow('client must be a client of pg')
+  expect(() => cache.within({})).toThrow('client must be a client of pg')
+})

@@ -1,0 +1,54 @@
+import { CacheError } from '@cache/core/backend'
+import { expect, it } from 'vitest'
+import type { Job } from '../src/coalescer.ts'
+import { Gate } from '../src/gate.ts'
+import { LockedRows } from '../src/locked-rows.ts'
+
+const isHeld = new CacheError('TIMEOUT', 'locked', { cause: Object.assign(new Error('locked'), { code: '55P03' }) })
+const batch = { makeRoom: () => {}, release: () => {} }
+
+/** Rows that are free for whoever waits longer than the first time and that of a single try. */
+function held(bytesOf?: (request: string) => number): {
+  readonly sent: string[][]
+  run(jobs: readonly Job<string, string>[]): Promise<void>
+} {
+  const sent: string[][] = []
+  const locked = new LockedRows<string, string>({
+    work: async (requests, { lock }) => {
+      if (lock === undefined || lock === 1) throw isHeld
+      sent.push([...requests])
+      return (request) => `${request} done`
+    },
+    timeout: 60_000,
+    lockTimeout: 10_000,
+    gate: new Gate(1),
+    late: () => new Error('late'),
+    bytesOf,
+  })
+  return { sent, run: (jobs) => locked.run(jobs, 60_000, batch) }
+}
+
+function call(key: string, age: number): { readonly job: Job<string, string>; readonly outcome: Promise<string> } {
+  const waiters: Job<string, string>['waiters'] = []
+  const outcome = new Promise<string>((resolve, reject) => waiters.push({ resolve, reject }))
+  const job = { key, request: key, waiters, since: performance.now() - age }
+  return { job, outcome: outcome.catch((error: Error) => error.message) }
+}
+
+it('a call whose time is up while it waits for a row is refused alone', async () => {
+  const { sent, run } = held()
+  const calls = [call('old', 60_001), call('new', 0)]
+  await run(calls.map(({ job }) => job))
+  expect(await Promise.all(calls.map(({ outcome }) => outcome))).toEqual(['late', 'new done'])
+  expect(sent).toEqual([['new']])
+})
+
+it('calls that wait for rows share one statement, but not one that no server would take', async () => {
+  const { sent, run } = held((request) => (request.startsWith('large') ? 40 * 1024 * 1024 : 1))
+  const calls = ['a', 'large b', 'c', 'large d', 'e'].map((key) => call(key, 0))
+  await run(calls.map(({ job }) => job))
+  expect(sent).toEqual([
+    ['a', 'large b', 'c'],
+    ['large d', 'e'],
+  ])
+})
