@@ -274,7 +274,9 @@ export class ItemIndex {
   }
 
   total(): Total {
-    const [entries, live, bytes, trash] = this.#total.get() as readonly number[] as [number, number, number, number]
+    const found = this.#total.get()
+    if (found === undefined) throw corruptIndex('its totals are gone')
+    const [entries, live, bytes, trash] = found as readonly number[] as [number, number, number, number]
     return { entries, live, bytes, trash }
   }
 

@@ -337,3 +337,16 @@ it('a number that JavaScript cannot hold is found and removed by a check', async
   expect(await backend.check()).toMatchObject({ problems: [], items: 1 })
   await backend.close()
 })
+
+it('an index whose totals are gone is replaced by one that counts anew', async () => {
+  const dir = await temporaryDirectory()
+  const backend = new FileBackend({ dir })
+  const events = told(backend)
+  await backend.setMany([item('a', 'a'), item('b', 'b')])
+  await withIndex(dir, (database) => database.exec('delete from total'))
+  await backend.set(item('c', 'c'))
+  expect((await backend.getMany(['a', 'b', 'c'])).map((one) => one?.value)).toEqual(['a', 'b', 'c'])
+  expect((await backend.stats()).items).toBe(3)
+  expect(codes(events)).toEqual(['DAMAGED', 'DAMAGED'])
+  await backend.close()
+})
