@@ -1,4 +1,6 @@
 import { expect, it } from 'vitest'
+import { createEngine } from '../src/engine/create-engine.ts'
+import { loadEngine } from '../src/engine/dump.ts'
 import { BoundedMap, estimateBytes } from '../src/index.ts'
 
 function codeOf(call: () => unknown): unknown {
@@ -147,6 +149,26 @@ it('what was missed and is set next stands there once, whatever happened between
   map.clear()
   map.set('later', 3)
   expect([...map.keys()]).toEqual(['later'])
+})
+
+it('load takes from a dump no more uses than dump gives, whatever stands there', () => {
+  const engine = createEngine<string, number>({ maxEntries: 10, policy: 'lfu' }, null, 'test')
+  const hit = engine.policy.hit.bind(engine.policy)
+  let hits = 0
+  engine.policy.hit = (slot) => {
+    if (++hits > 1000) throw new Error('it goes on and on')
+    hit(slot)
+  }
+  for (const uses of [Number.POSITIVE_INFINITY, 1e9, 15]) {
+    hits = 0
+    expect(loadEngine(engine, [{ key: `${uses}`, value: 1, uses }])).toBe(1)
+    expect(hits).toBe(15)
+  }
+  for (const uses of [Number.NaN, -1, Number.NEGATIVE_INFINITY]) {
+    hits = 0
+    expect(loadEngine(engine, [{ key: `${uses}`, value: 1, uses }])).toBe(1)
+    expect(hits).toBe(0)
+  }
 })
 
 it('resize pushes out at once and grows again', () => {

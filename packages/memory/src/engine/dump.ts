@@ -1,12 +1,15 @@
 import type { Engine } from './engine.ts'
 
+/** What `dump` gives at most, whatever the policy counts. */
+const MOST_USES = 15
+
 /** One entry of a dump. */
 export interface DumpedEntry<K, V> {
   readonly key: K
   readonly value: V
   /** Absent: it does not expire. */
   readonly expiresAt?: number
-  /** How often it is known to have been used. Absent: 0. */
+  /** How often it is known to have been used, 15 at most. Absent: 0. */
   readonly uses?: number
 }
 
@@ -36,7 +39,8 @@ export function loadEngine<K, V>(engine: Engine<K, V>, entries: Iterable<DumpedE
     stored++
     const slot = engine.find(entry.key)
     if (slot < 0) continue
-    for (let uses = entry.uses ?? 0; uses > 0; uses--) engine.policy.hit(slot)
+    // A dump may come from anywhere.
+    for (let uses = Math.min(entry.uses ?? 0, MOST_USES); uses > 0; uses--) engine.policy.hit(slot)
   }
   return stored
 }
