@@ -191,3 +191,44 @@ test('A getter that stores a value of its own spoils neither', () => {
   expect(msgpackCodec.decode(msgpackCodec.encode(value))).toEqual({ before: 'b', other: 1, after: 'a' })
   for (const bytes of inner) expect(msgpackCodec.decode(bytes)).toEqual({ inner: [1, 2, 3] })
 })
+
+test('A value that fits or does not by a few bytes is written whole, or left', () => {
+  // After the filling, either a text, a number of nine bytes or a small value comes last.
+  for (const last of ['text', 'x'.repeat(40), 1.5, 70_000, -70_000, true, null, [], {}]) {
+    const outcomes = new Set<boolean>()
+    for (let length = 170; length <= 255; length++) {
+      const value = ['x'.repeat(length), 'x'.repeat(255), last]
+      const bytes = written(value)
+      if (bytes !== undefined) expect(bytes).toEqual(Buffer.from(reference.pack(value)))
+      outcomes.add(bytes === undefined)
+      expect(msgpackCodec.decode(msgpackCodec.encode(value))).toEqual(value)
+    }
+    expect(outcomes).toEqual(new Set([true, false]))
+  }
+})
+
+test('Names that begin alike and share a place in the table of names are told apart', () => {
+  // One more letter, which is 37 less than the one before it: the place is the same.
+  const values = [{ azU: 1 }, { az: 2 }, { azU: 3 }, { az: 4 }]
+  for (const value of values) expect(readPlainValue(reference.pack(value), 0)).toEqual(value)
+})
+
+test('Members that all objects inherit are not written', () => {
+  const value = { own: 2 }
+  let bytes: Buffer | undefined
+  Object.defineProperty(Object.prototype, 'inherited', { value: 1, enumerable: true, configurable: true })
+  try {
+    bytes = written(value)
+  } finally {
+    Reflect.deleteProperty(Object.prototype, 'inherited')
+  }
+  expect(bytes).toEqual(Buffer.from(reference.pack(value)))
+})
+
+test('Deep values are left to what refuses them beyond 500 levels', () => {
+  const nested = (levels: number): unknown => (levels === 0 ? 1 : [nested(levels - 1)])
+  expect(written(nested(32))).toEqual(Buffer.from(reference.pack(nested(32))))
+  expect(written(nested(33))).toBe(undefined)
+  expect(isStorable(nested(500))).toBe(true)
+  expect(isStorable(nested(501))).toBe(false)
+})

@@ -87,6 +87,30 @@ describe('The operations of one tick', () => {
     expect(deleted).toBe(undefined)
   })
 
+  it('give a lone caller what each kind of write before the get made', async () => {
+    const writes: Readonly<Record<string, (backend: RedisBackend) => unknown>> = {
+      set: (backend) => backend.set(item('a', 2)),
+      setMany: (backend) => backend.setMany([item('a', 2)]),
+      swap: (backend) => backend.swap('a', 'v1', item('a', 2)),
+      increment: (backend) => backend.increment?.('a', 1),
+      delete: (backend) => backend.delete('a'),
+      deleteMany: (backend) => backend.deleteMany(['a']),
+    }
+    const removing = ['delete', 'deleteMany']
+    for (const [name, write] of Object.entries(writes)) {
+      const expected = removing.includes(name) ? undefined : 2
+      const { backend } = open()
+      // So far there was never more than one request, so that the first get of the tick leaves at once.
+      await backend.set(item('a', 1))
+      const [before, , after] = await Promise.all([backend.get('a'), write(backend), backend.get('a')])
+      expect([name, before?.value, after?.value]).toEqual([name, 1, expected])
+      const { backend: other } = open()
+      await other.set(item('a', 1))
+      const [, found] = await Promise.all([write(other), other.get('a')])
+      expect([name, found?.value]).toEqual([name, expected])
+    }
+  })
+
   it('leave early when they are many, and never before what was set before them', async () => {
     const { backend } = open()
     const keys = Array.from({ length: 300 }, (_, index) => `k${index}`)
