@@ -43,6 +43,57 @@ it('a call whose time is up while it waits for a row is refused alone', async ()
   expect(sent).toEqual([['new']])
 })
 
+it.each([
+  ['a circle of locks', '40P01', ['a done', 'b done']],
+  ['a held row', '55P03', ['a done', 'b done']],
+  ['anything else', '23502', ['no', 'no']],
+])(
+  'each call of a batch that failed for %s (%s) is done alone where it may be sent again',
+  async (_, code, expected) => {
+    const locked = new LockedRows<string, string>({
+      work: async (requests) => {
+        if (requests.length > 1)
+          throw new CacheError('CONFLICT', 'no', { cause: Object.assign(new Error('no'), { code }) })
+        return (request) => `${request} done`
+      },
+      timeout: 60_000,
+      lockTimeout: 10_000,
+      gate: new Gate(1),
+      late: () => new Error('late'),
+    })
+    const calls = ['a', 'b'].map((key) => call(key, 0))
+    await locked.run(
+      calls.map(({ job }) => job),
+      60_000,
+      batch,
+    )
+    expect(await Promise.all(calls.map(({ outcome }) => outcome))).toEqual(expected)
+  },
+)
+
+it('a key whose row was waited for travels with the others again', async () => {
+  const waits: (number | undefined)[] = []
+  let isFree = false
+  const locked = new LockedRows<string, string>({
+    work: async (_, { lock }) => {
+      waits.push(lock)
+      if (!isFree && lock === undefined) throw isHeld
+      isFree = true
+      return (request) => `${request} done`
+    },
+    timeout: 60_000,
+    lockTimeout: 10_000,
+    gate: new Gate(1),
+    late: () => new Error('late'),
+  })
+  for (let round = 0; round < 2; round++) {
+    const { job, outcome } = call('a', 0)
+    await locked.run([job], 60_000, batch)
+    expect(await outcome).toBe('a done')
+  }
+  expect(waits).toEqual([undefined, 7500, undefined])
+})
+
 it('calls that wait for rows share one statement, but not one that no server would take', async () => {
   const { sent, run } = held((request) => (request.startsWith('large') ? 40 * 1024 * 1024 : 1))
   const calls = ['a', 'large b', 'c', 'large d', 'e'].map((key) => call(key, 0))
