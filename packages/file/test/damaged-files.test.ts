@@ -350,3 +350,17 @@ it('an index whose totals are gone is replaced by one that counts anew', async (
   expect(codes(events)).toEqual(['DAMAGED', 'DAMAGED'])
   await backend.close()
 })
+
+it('a key that is no text any more costs its own item, and is never told to anybody', async () => {
+  const dir = await temporaryDirectory()
+  const backend = new FileBackend({ dir })
+  const events = told(backend)
+  await backend.setMany(['a', 'b', 'c'].map((key) => item(key, key)))
+  await withIndex(dir, (database) => database.exec("update item set key = x'62ff' where key = 'b'"))
+  const keys: unknown[] = []
+  for await (const key of backend.keys()) keys.push(key)
+  expect(keys).toEqual(['a', 'c'])
+  expect(codes(events)).toEqual(['DAMAGED', 'DAMAGED'])
+  expect((await backend.getMany(['a', 'b', 'c'])).map((one) => one?.value)).toEqual(['a', undefined, 'c'])
+  await backend.close()
+})

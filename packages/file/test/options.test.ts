@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process'
 import { chmod, lstat, mkdir, readdir, readFile, stat, symlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { cacheErrorCode } from '@cache/core/backend'
+import { type Codec, cacheErrorCode } from '@cache/core/backend'
 import { expect, it } from 'vitest'
 import { fileSystemOf, fileSystemOfType } from '../src/file-system.ts'
 import { FileBackend, type FileBackendOptions } from '../src/index.ts'
@@ -211,5 +211,16 @@ it('files of the index take the permissions of the index', async () => {
   for (const name of names) expect((await stat(join(dir, name))).mode & 0o777).toBe(0o600)
   await withIndex(dir, () => undefined)
   await chmod(dir, 0o700)
+  await backend.close()
+})
+
+it('values that were read together do not hold each other in memory where a codec gives the very bytes', async () => {
+  const bytesCodec: Codec = { id: 99, name: 'bytes', encode: (value) => value as Uint8Array, decode: (bytes) => bytes }
+  const backend = new FileBackend({ dir: await temporaryDirectory(), codec: bytesCodec })
+  const keys = Array.from({ length: 50 }, (_, n) => `key ${n}`)
+  await backend.setMany(keys.map((key, n) => item(key, new Uint8Array(1000).fill(n))))
+  const found = (await backend.getMany(keys)).map((one) => one?.value as Uint8Array)
+  expect(found.map((value) => value[0])).toEqual(keys.map((_, n) => n))
+  expect(new Set(found.map((value) => value.buffer)).size).toBe(keys.length)
   await backend.close()
 })
