@@ -35,7 +35,7 @@ export interface ConnectionOptions {
   readonly connectTimeout?: Duration
   /** The longest that a call may take, the wait for a connection included. Default `'2s'`. */
   readonly timeout?: Duration
-  /** The longest that a write waits for a row which another transaction has locked. Default a quarter of `timeout`. */
+  /** The longest that a write waits for a row which another transaction has locked; `timeout` at most. Default a quarter of it. */
   readonly lockTimeout?: Duration
 }
 

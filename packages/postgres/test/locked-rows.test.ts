@@ -94,6 +94,36 @@ it('a key whose row was waited for travels with the others again', async () => {
   expect(waits).toEqual([undefined, 7500, undefined])
 })
 
+it('calls that waited in vain beside a held row are done in the end where their own rows are free', async () => {
+  const locked = new LockedRows<string, string>({
+    work: async (requests, { lock }) => {
+      if (lock === undefined || requests.includes('held')) throw isHeld
+      return (request) => `${request} done`
+    },
+    timeout: 60_000,
+    lockTimeout: 10_000,
+    gate: new Gate(1),
+    late: () => new Error('late'),
+  })
+  const first = call('free', 0)
+  // Known as locked from then on, so that they wait together.
+  const [held, free] = [call('held', 0), call('free', 0)]
+  await Promise.all(
+    [[first], [held, free]].map((calls) =>
+      locked.run(
+        calls.map(({ job }) => job),
+        60_000,
+        batch,
+      ),
+    ),
+  )
+  expect(await Promise.all([first, held, free].map(({ outcome }) => outcome))).toEqual([
+    'free done',
+    'locked',
+    'free done',
+  ])
+})
+
 it('calls that wait for rows share one statement, but not one that no server would take', async () => {
   const { sent, run } = held((request) => (request.startsWith('large') ? 40 * 1024 * 1024 : 1))
   const calls = ['a', 'large b', 'c', 'large d', 'e'].map((key) => call(key, 0))
