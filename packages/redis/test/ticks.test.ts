@@ -141,6 +141,28 @@ describe('The operations of one tick', () => {
     expect(await redis.exists('cache:over')).toBe(0)
   })
 
+  it('store what is left of a lifetime when they leave, not when they were called', async () => {
+    const redis = openRedis(url)
+    const writes: Readonly<Record<string, (backend: RedisBackend, one: Item) => unknown>> = {
+      set: (backend, one) => backend.set(one),
+      sets: (backend, one) =>
+        Promise.all([backend.set(item('other', 1)), backend.set(item('more', 1)), backend.set(one)]),
+      setMany: (backend, one) => backend.setMany([item('other', 1), one]),
+      swap: (backend, one) => backend.swap(one.key, undefined, one),
+      increment: (backend, one) => backend.increment?.(one.key, 1, one.expiresAt),
+    }
+    for (const [name, write] of Object.entries(writes)) {
+      let now = 1000
+      const prefix = ownPrefix()
+      const backend = openBackend({ url, prefix, clock: { now: () => now } })
+      // There is no connection yet, and they wait for it.
+      const done = write(backend, item('k', 1, { expiresAt: 121_000 }))
+      now = 61_000
+      await done
+      expect([name, Math.round((await redis.pttl(`${prefix}k`)) / 10_000)]).toEqual([name, 6])
+    }
+  })
+
   it('fail together and one by one as they should: a value that cannot be kept costs only itself', async () => {
     const { backend } = open()
     const outcomes = await Promise.allSettled([
