@@ -151,6 +151,27 @@ it('what was missed and is set next stands there once, whatever happened between
   expect([...map.keys()]).toEqual(['later'])
 })
 
+it('an entry that a callback of clear sets stays, or its leaving is told', () => {
+  for (const count of [1, 10, 100]) {
+    const told: string[] = []
+    const map = new BoundedMap<string, number>({
+      maxEntries: 1000,
+      onEvict: (key, value) => {
+        told.push(key)
+        if (value === 1) map.set(`${key}, again`, 2)
+      },
+    })
+    for (let i = 0; i < count; i++) map.set(`key:${i}`, 1)
+    map.clear()
+    const again = Array.from({ length: count }, (_, i) => `key:${i}, again`)
+    expect([...told.filter((key) => key.endsWith('again')), ...map.keys()].sort()).toEqual(again.sort())
+    for (const key of map.keys()) expect(map.get(key)).toBe(2)
+    map.clear()
+    expect(map.size).toBe(0)
+    expect(told.length).toBe(2 * count)
+  }
+})
+
 it('load takes from a dump no more uses than dump gives, whatever stands there', () => {
   const engine = createEngine<string, number>({ maxEntries: 10, policy: 'lfu' }, null, 'test')
   const hit = engine.policy.hit.bind(engine.policy)

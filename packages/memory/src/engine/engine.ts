@@ -170,6 +170,8 @@ export class Engine<K, V> {
   clear(): void {
     if (this.tellsRemovals) {
       for (const slot of this.liveSlots()) this.drop(slot, 'cleared')
+      // What a callback set meanwhile came after the clear, and nobody would be told that it left.
+      if (this.slots.count > 0) return
     }
     this.slots.clear()
     this.index.clear()
