@@ -1,5 +1,5 @@
-import { type Clock, checkOptions, type Duration, invalidArgument, wholeNumber } from '@cache/core/backend'
-import { checkFunction, createEngine, engineOptionNames, lifetime } from './engine/create-engine.ts'
+import { type Clock, checkOptions, type Duration, invalidArgument } from '@cache/core/backend'
+import { checkFunction, createEngine, engineOptionNames, entryLimit, lifetime } from './engine/create-engine.ts'
 import { type DumpedEntry, dumpEngine, loadEngine } from './engine/dump.ts'
 import type { Engine } from './engine/engine.ts'
 import { type BoundedMapStats, engineStats } from './engine/stats.ts'
@@ -108,7 +108,7 @@ export class BoundedMap<K, V> {
 
   /** Changes the limit of entries. A smaller one pushes entries out at once. Throws `INVALID_ARGUMENT` unless it is a whole number of 1 or more. */
   resize(maxEntries: number): void {
-    this.engine.resize(wholeNumber(maxEntries, 'maxEntries', 'resize', 1))
+    this.engine.resize(entryLimit(maxEntries, 'resize'))
   }
 
   /** Removes all entries that have expired. Not needed for correctness, nor usually for memory. Returns how many there were. */

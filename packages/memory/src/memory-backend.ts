@@ -8,9 +8,14 @@ import {
   type Item,
   invalidArgument,
   nonEmptyString,
-  wholeNumber,
 } from '@cache/core/backend'
-import { checkFunction, createEngine, type EngineSettings, engineOptionNames } from './engine/create-engine.ts'
+import {
+  checkFunction,
+  createEngine,
+  type EngineSettings,
+  engineOptionNames,
+  entryLimit,
+} from './engine/create-engine.ts'
 import { type DumpedEntry, dumpEngine, loadEngine } from './engine/dump.ts'
 import type { Engine, EvictionTeller } from './engine/engine.ts'
 import { estimateBytes } from './estimate-bytes.ts'
@@ -126,7 +131,7 @@ export class MemoryBackend implements CacheBackend {
 
   /** Changes the limit of items. A smaller one pushes items out at once. Throws `INVALID_ARGUMENT` unless it is a whole number of 1 or more. */
   resize(maxEntries: number): void {
-    this.engine.resize(wholeNumber(maxEntries, 'maxEntries', 'resize', 1))
+    this.engine.resize(entryLimit(maxEntries, 'resize'))
   }
 
   /** All live items, those that would be evicted first at the front, for `load` after a restart. */

@@ -272,7 +272,7 @@ it('bad arguments are refused before anything is stored', () => {
     expect([weight, codeOf(() => map.set('a', weight))]).toEqual([weight, 'INVALID_ARGUMENT'])
   for (const ttl of [0, -1, Number.NaN, 'soon', '5'])
     expect([ttl, codeOf(() => map.set('a', 1, { ttl } as never))]).toEqual([ttl, 'INVALID_ARGUMENT'])
-  for (const size of [0, -1, 1.5, '3', undefined])
+  for (const size of [0, -1, 1.5, '3', undefined, 2 ** 30 + 1])
     expect([size, codeOf(() => map.resize(size as never))]).toEqual([size, 'INVALID_ARGUMENT'])
   expect(map.size).toBe(0)
 })

@@ -25,6 +25,11 @@ export const engineOptionNames: readonly string[] = [
 /** More slots than this would not fit into 32-bit cells. */
 const MOST_ENTRIES = 2 ** 30
 
+/** Throws `INVALID_ARGUMENT`. */
+export function entryLimit(maxEntries: number, operation: string): number {
+  return wholeNumber(maxEntries, 'maxEntries', operation, 1, MOST_ENTRIES)
+}
+
 /** Checks and resolves the options, once. Throws `INVALID_ARGUMENT`. */
 export function createEngine<K, V>(
   options: EngineSettings<K, V>,
@@ -42,10 +47,7 @@ export function createEngine<K, V>(
   }
   const bytes = maxBytes === undefined ? Number.POSITIVE_INFINITY : wholeNumber(maxBytes, 'maxBytes', operation, 1)
   return new Engine<K, V>({
-    maxEntries:
-      maxEntries === undefined
-        ? Number.POSITIVE_INFINITY
-        : wholeNumber(maxEntries, 'maxEntries', operation, 1, MOST_ENTRIES),
+    maxEntries: maxEntries === undefined ? Number.POSITIVE_INFINITY : entryLimit(maxEntries, operation),
     maxBytes: bytes,
     maxEntryBytes: resolveMaxEntryBytes(options.maxEntryBytes, bytes, operation),
     weigh: options.weigh ?? (maxBytes === undefined ? null : estimateEntry),
