@@ -1,4 +1,11 @@
-import type { CacheBackend, Clock, Item, NearReader, SyncCacheBackend } from '@cache/core/backend'
+import {
+  type CacheBackend,
+  type Clock,
+  type Item,
+  type NearReader,
+  rememberValidity,
+  type SyncCacheBackend,
+} from '@cache/core/backend'
 import type { Soon } from './soon.ts'
 
 const markCode = 126
@@ -118,6 +125,7 @@ export class NearLayer {
     const now = this.#clock.now()
     const deadline = item.expiresAt ?? Infinity
     if (deadline <= now) return undefined
+    if (item.tags !== undefined) rememberValidity(item.tags)
     if (!this.#wrapped) return item
     const { key, createdAt, cost } = item
     const copy = {

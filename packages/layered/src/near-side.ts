@@ -1,13 +1,12 @@
 import { type CacheBackend, type Clock, type Item, isRecordKey, type NearReader } from '@cache/core/backend'
 import { BackoffTimer } from './backoff-timer.ts'
+import { Doubts } from './doubts.ts'
 import { type Fence, KeyFences } from './key-fences.ts'
 import { NearLayer } from './near-layer.ts'
 import { followed, type Soon } from './soon.ts'
 
 /** Doubtful keys that are remembered one by one; with more, all copies are dropped instead. */
 const mostDoubts = 10_000
-/** Of `@`, with which every record begins: one character says of most keys that they are none. */
-const recordCode = 64
 
 /**
  * The layers in front of the authority, and how far they may be trusted.
@@ -22,9 +21,7 @@ export class NearSide implements NearReader {
   readonly layers: readonly NearLayer[]
   readonly fences: KeyFences = new KeyFences()
   readonly #nearest: NearLayer
-  readonly #doubts = new Set<string>()
-  /** Prefixes that layers which take their time are clearing. */
-  readonly #clearing = new Set<{ readonly prefix: string }>()
+  readonly #doubts = new Doubts()
   readonly #reader: NearReader | undefined
   /** Tag records: no layer holds copies of them. */
   readonly #records: NearReader
@@ -60,9 +57,7 @@ export class NearSide implements NearReader {
   }
 
   doubtful(key: string): boolean {
-    if (this.#doubts.size !== 0 && this.#doubts.has(key)) return true
-    if (this.#clearing.size !== 0) for (const { prefix } of this.#clearing) if (key.startsWith(prefix)) return true
-    return false
+    return this.#doubts.includes(key)
   }
 
   /**
@@ -70,14 +65,30 @@ export class NearSide implements NearReader {
    * no closure, no object, and little code, so that V8 puts all of it into the caller's.
    */
   get(key: string): Item | undefined {
-    // Records are never near: asking for them would cost a look-up for every tag of a hit.
-    if (key.charCodeAt(0) === recordCode && isRecordKey(key)) return this.#records.get(key)
     const front = this.#front
-    if (front === undefined || (this.#doubts.size + this.#clearing.size !== 0 && this.doubtful(key))) return undefined
+    if (front === undefined || this.#doubts.any) return this.#getCarefully(key)
     const nearest = this.#nearest
     const item = nearest.unwrap(front.get(key))
-    if (item !== undefined) nearest.hits += 1
+    if (item === undefined) return this.#getRecord(key)
+    nearest.hits += 1
     return item
+  }
+
+  epoch(): number | undefined {
+    return this.#records.epoch?.()
+  }
+
+  #getCarefully(key: string): Item | undefined {
+    const nearest = this.#nearest
+    const item = this.#doubts.includes(key) ? undefined : nearest.unwrap(this.#front?.get(key))
+    if (item === undefined) return this.#getRecord(key)
+    nearest.hits += 1
+    return item
+  }
+
+  /** Records are never near; only what remembers them can answer for them. */
+  #getRecord(key: string): Item | undefined {
+    return isRecordKey(key) ? this.#records.get(key) : undefined
   }
 
   /** The authority holds `item` now, by the operation that began at the epoch `ticket`. Every near layer gets a copy, farthest first. */
@@ -124,13 +135,12 @@ export class NearSide implements NearReader {
         ? this.#each((layer) => layer.clear(prefix))
         : Promise.all(tails).then(() => this.#each((layer) => layer.clear(prefix)))
     if (!(cleared instanceof Promise)) {
-      for (const key of this.#doubts) if (key.startsWith(prefix)) this.#doubts.delete(key)
+      this.#doubts.deletePrefix(prefix)
       return cleared ? undefined : this.restart()
     }
-    const clearing = { prefix }
-    this.#clearing.add(clearing)
+    const end = this.#doubts.clearing(prefix)
     return cleared.then((ok) => {
-      this.#clearing.delete(clearing)
+      end()
       if (!ok) this.restart()
     })
   }
@@ -139,7 +149,7 @@ export class NearSide implements NearReader {
   doubt(key: string, version?: string): void {
     this.fences.bump(key)
     // A doubt that is there already may come from a later change than this message, which then must not take it back.
-    if (!this.#trusted || this.#doubts.has(key)) return
+    if (!this.#trusted || this.#doubts.holds(key)) return
     const allSync = this.layers.every((layer) => layer.sync !== undefined)
     if (allSync && this.layers.every((layer) => agrees(layer.read(key) as Item | undefined, version))) return
     this.#addDoubt(key)
@@ -195,7 +205,7 @@ export class NearSide implements NearReader {
   #trust(): void {
     this.#trusted = true
     this.#front = this.#reader
-    this.#doubts.clear()
+    this.#doubts.deleteAll()
     this.#retry.reset()
   }
 
@@ -248,7 +258,7 @@ export class NearSide implements NearReader {
   }
 
   #addDoubt(key: string): void {
-    if (this.#doubts.size >= mostDoubts && !this.#doubts.has(key)) this.restart()
+    if (this.#doubts.count >= mostDoubts && !this.#doubts.holds(key)) this.restart()
     else this.#doubts.add(key)
   }
 

@@ -1,4 +1,4 @@
-import type { Clock, Item, NearReader } from '@cache/core/backend'
+import { type Clock, type Item, type NearReader, newEpoch, type TagVersions } from '@cache/core/backend'
 import type { Authority } from './authority.ts'
 import { after } from './backoff-timer.ts'
 import { type Fence, KeyFences } from './key-fences.ts'
@@ -8,9 +8,6 @@ import type { Soon } from './soon.ts'
 const mostRecords = 10_000
 /** How many reads, a power of two, may go by between two looks at the clock, where it was not handed in. */
 const readsPerLook = 64
-
-/** Tag record to the version that it had when the item's value was made. */
-export type TagVersions = Readonly<Record<string, string>>
 
 interface Remembered {
   readonly item: Item
@@ -29,6 +26,9 @@ export class TagWindow implements NearReader {
   readonly #clock: Clock
   readonly #exact: boolean
   readonly #remembered = new Map<string, Remembered>()
+  #epoch: number = newEpoch()
+  /** No remembered record is over before this instant. */
+  #earliest = Infinity
   #reads = 0
   #suspended = false
   #cancelSweep: (() => void) | undefined
@@ -42,13 +42,14 @@ export class TagWindow implements NearReader {
 
   /** The record at once, where it is remembered. */
   get(record: string): Item | undefined {
-    const remembered = this.#remembered.get(record)
-    if (remembered === undefined) return undefined
-    if (this.#exact) return this.#ticks() < remembered.until ? remembered.item : undefined
-    // Looking at the clock costs more than the look-up. A timer forgets what is over; only a blocked event loop needs this.
-    this.#reads += 1
-    if ((this.#reads & (readsPerLook - 1)) === 0) this.#forgetOver()
-    return remembered.item
+    this.#expire()
+    return this.#remembered.get(record)?.item
+  }
+
+  /** Stays the same while every record that was remembered still is. */
+  epoch(): number {
+    this.#expire()
+    return this.#epoch
   }
 
   /** The records in the order of their keys: remembered, else asked for. */
@@ -96,12 +97,12 @@ export class TagWindow implements NearReader {
   /** The authority may have changed the record: reads of it under way come too late. */
   forget(record: string): void {
     this.fences.bump(record)
-    this.#remembered.delete(record)
+    this.#drop(record)
   }
 
   forgetPrefix(prefix: string): void {
     this.fences.bumpPrefix(prefix)
-    for (const record of this.#remembered.keys()) if (record.startsWith(prefix)) this.#remembered.delete(record)
+    for (const record of this.#remembered.keys()) if (record.startsWith(prefix)) this.#drop(record)
   }
 
   /** Remembers what the authority holds, unless something was heard of the record since `epoch`. */
@@ -109,8 +110,10 @@ export class TagWindow implements NearReader {
     if (this.#window === 0 || this.#suspended || fence.epoch !== epoch || item.value === undefined) return
     const life = (item.expiresAt ?? Infinity) - this.#clock.now()
     if (life <= 0) return
-    this.#remembered.delete(item.key)
-    this.#remembered.set(item.key, { item, until: this.#ticks() + Math.min(this.#window, life) })
+    this.#drop(item.key, item)
+    const until = this.#ticks() + Math.min(this.#window, life)
+    this.#remembered.set(item.key, { item, until })
+    this.#earliest = Math.min(this.#earliest, until)
     if (this.#remembered.size > mostRecords) this.#forgetOldest()
     this.#armSweep()
   }
@@ -131,6 +134,7 @@ export class TagWindow implements NearReader {
     this.#cancelSweep?.()
     this.#cancelSweep = undefined
     this.#remembered.clear()
+    this.#epoch = newEpoch()
   }
 
   async #fetch(records: readonly string[]): Promise<Map<string, Item>> {
@@ -141,7 +145,7 @@ export class TagWindow implements NearReader {
       const found = new Map<string, Item>()
       for (const [index, item] of items.entries()) {
         const record = records[index] as string
-        if (item === undefined) this.#remembered.delete(record)
+        if (item === undefined) this.#drop(record)
         else {
           found.set(record, item)
           this.remember(entered[index] as Fence, epochs[index] as number, item)
@@ -153,6 +157,22 @@ export class TagWindow implements NearReader {
     }
   }
 
+  // Looking at the clock costs more than a look-up. Where it is the machine's, a timer forgets what is over, and only a blocked event
+  // loop needs this.
+  #expire(): void {
+    this.#reads += 1
+    if (!this.#exact && (this.#reads & (readsPerLook - 1)) !== 0) return
+    if (this.#ticks() >= this.#earliest) this.#forgetOver()
+  }
+
+  /** Forgets a record, for the sake of another one of its key if `next` is given. */
+  #drop(record: string, next?: Item): void {
+    const dropped = this.#remembered.get(record)
+    if (dropped === undefined) return
+    this.#remembered.delete(record)
+    if (dropped.item.value !== next?.value) this.#epoch = newEpoch()
+  }
+
   /** An instant of the ticker: the clock that was handed in, else one that nobody sets back. */
   #ticks(): number {
     return this.#exact ? this.#clock.now() : performance.now()
@@ -160,14 +180,18 @@ export class TagWindow implements NearReader {
 
   #forgetOldest(): void {
     for (const record of this.#remembered.keys()) {
-      this.#remembered.delete(record)
+      this.#drop(record)
       return
     }
   }
 
   #forgetOver(): void {
     const now = this.#ticks()
-    for (const [record, { until }] of this.#remembered) if (until <= now) this.#remembered.delete(record)
+    this.#earliest = Infinity
+    for (const [record, { until }] of this.#remembered) {
+      if (until <= now) this.#drop(record)
+      else this.#earliest = Math.min(this.#earliest, until)
+    }
   }
 
   #armSweep(): void {

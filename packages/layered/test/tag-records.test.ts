@@ -141,6 +141,62 @@ describe('records of the cache itself', () => {
   })
 })
 
+describe('a near hit with tags', () => {
+  const load = { a: (): string => 'loaded again' }
+
+  async function hitTwice(rig: Rig, { cache: backend }: Node): Promise<Cache> {
+    const cache = new Cache({ backend, ttl: '1h', clock: rig.clock })
+    await cache.set('k', 'first', { tags: ['t', 'u'] })
+    // The second is served by what the first remembered of the tags.
+    for (let hit = 0; hit < 2; hit += 1) expect(await cache.getOrSet('k', load.a)).toBe('first')
+    return cache
+  }
+
+  it('looks its tags up once for as long as they are remembered', async () => {
+    const rig = new Rig()
+    const node = await rig.node(rig.far())
+    const { near } = node.cache
+    let asked = 0
+    Object.defineProperty(node.cache, 'near', {
+      value: {
+        get: (key: string) => {
+          if (key.startsWith('@')) asked += 1
+          return near.get(key)
+        },
+        epoch: () => near.epoch?.(),
+      },
+    })
+    const cache = await hitTwice(rig, node)
+    expect(asked).toBe(2)
+    // The first brings records that were not there, the second changes them.
+    for (const expected of [2, 4]) {
+      await cache.deleteByTag('unrelated')
+      expect(await cache.get('k')).toBe('first')
+      expect(asked).toBe(expected)
+    }
+  })
+
+  it('R4 R14 does not outlive a change of a tag, the window, or the connection', async () => {
+    const rig = new Rig()
+    const changes: Record<string, (one: Node, other: Cache) => unknown> = {
+      'this process invalidates': (one) => new Cache({ backend: one.cache, clock: rig.clock }).deleteByTag('u'),
+      'another process invalidates': (_one, other) => other.deleteByTag('u'),
+      'the record is lost': async () => {
+        await rig.store.delete('@#:u')
+        rig.clock.advance(1000)
+      },
+    }
+    for (const [name, change] of Object.entries(changes)) {
+      const one = await rig.node(rig.far())
+      const other = new Cache({ backend: (await rig.node(rig.far())).cache, clock: rig.clock })
+      const cache = await hitTwice(rig, one)
+      await change(one, other)
+      await settled()
+      expect(await cache.get('k'), name).toBe(undefined)
+    }
+  })
+})
+
 describe('a near copy with tags', () => {
   it('is served near without asking while its tags are remembered', async () => {
     const rig = new Rig()

@@ -34,9 +34,11 @@ export class SyncMemoryBackend implements SyncCacheBackend {
   }
 
   get(key: string): Item | undefined {
-    if (this.closed) throw this.closedError('get', key)
     const item = this.engine.get(key)
-    return item === undefined || this.reveal === null ? item : this.reveal(item, 'get')
+    if (item !== undefined) return this.reveal === null ? item : this.reveal(item, 'get')
+    // A closed store is empty, so hits need not ask.
+    if (this.closed) throw this.closedError('get', key)
+    return undefined
   }
 
   set(item: Item): void {

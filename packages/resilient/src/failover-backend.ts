@@ -69,8 +69,10 @@ export class FailoverBackend implements CacheBackend {
     if (primary.keys && secondary.keys) this.keys = (prefix) => this.#keys(prefix)
     const { near } = primary
     if (near) {
+      const serves = (): boolean => this.#active === 'primary' && this.#closing === undefined
       this.near = {
-        get: (key) => (this.#active === 'primary' && this.#closing === undefined ? near.get(key) : undefined),
+        get: (key) => (serves() ? near.get(key) : undefined),
+        epoch: () => (serves() ? near.epoch?.() : undefined),
       }
     }
   }

@@ -61,7 +61,12 @@ export class ResilientBackend implements CacheBackend {
     if (stats) this.stats = () => this.#run('read', 'stats', undefined, () => stats.call(backend))
     // Not guarded: what failed in a transaction has ended it, and a second try would fail for that.
     if (within) this.within = (transaction) => within.call(backend, transaction)
-    if (near) this.near = { get: (key) => (this.#closing === undefined ? near.get(key) : undefined) }
+    if (near) {
+      this.near = {
+        get: (key) => (this.#closing === undefined ? near.get(key) : undefined),
+        epoch: () => (this.#closing === undefined ? near.epoch?.() : undefined),
+      }
+    }
     if (keys) this.keys = (prefix) => this.#keys(keys.call(backend, prefix))
   }
 

@@ -75,11 +75,8 @@ export class Cache<Value = unknown> {
         this.#hits.count(key)
         return Promise.resolve(item.value as T)
       }
-      const stored = this.#hits.farKey(key)
-      if (stored !== undefined)
-        return this.#reads.getLater(key, stored, this.#context.settings.load.readFailure) as Promise<T | undefined>
     }
-    return traceGet(key, 'get', () => this.#get(key, options)) as Promise<T | undefined>
+    return this.#getLater(key, options) as Promise<T | undefined>
   }
 
   /** Resolves to whether `get` would give a value. Counts neither as hit nor as miss. */
@@ -121,11 +118,9 @@ export class Cache<Value = unknown> {
         return Promise.resolve(item.value as T)
       }
       if (options?.forceRefresh !== true && options?.signal === undefined)
-        return settle(() => this.#renewedBehind(key, loader, options ?? {}, item)) as Promise<T>
+        return this.#renewedBehind(key, loader, options ?? {}, item) as Promise<T>
     }
-    const stored = typeof loader === 'function' && this.#asksOnlyLater(options) ? this.#hits.farKey(key) : undefined
-    if (stored !== undefined) return this.#loading.getOrSetLater(key, stored, loader, options) as Promise<T>
-    return traceGet(key, 'getOrSet', () => this.#loading.getOrSet(key, loader, options)) as Promise<T>
+    return this.#getOrSetLater(key, loader, options) as Promise<T>
   }
 
   /** `getOrSet` for many keys, with one load for all that are missing. Resolves to the values in the order of the keys. */
@@ -330,7 +325,7 @@ export class Cache<Value = unknown> {
   async #close(events: BackendEvents): Promise<void> {
     const context = this.#context
     const { writer } = this.#scope
-    context.closed = true
+    context.close()
     for (const flight of context.running) context.share.flights.drop(flight)
     for (const lease of context.leases) lease.close()
     writer?.end()
@@ -375,15 +370,28 @@ export class Cache<Value = unknown> {
     )
   }
 
+  // Calls that are no hits stand apart: a function that makes a closure somewhere makes room for it in every call.
+  #getLater(key: string, options: ReadOptions | undefined): Promise<unknown> {
+    const stored = options === undefined ? this.#hits.farKey(key) : undefined
+    if (stored !== undefined) return this.#reads.getLater(key, stored, this.#context.settings.load.readFailure)
+    return traceGet(key, 'get', () => this.#get(key, options))
+  }
+
+  #getOrSetLater(key: string, loader: Loader<unknown>, options: GetOrSetOptions | undefined): Promise<unknown> {
+    const stored = typeof loader === 'function' && this.#asksOnlyLater(options) ? this.#hits.farKey(key) : undefined
+    if (stored !== undefined) return this.#loading.getOrSetLater(key, stored, loader, options)
+    return traceGet(key, 'getOrSet', () => this.#loading.getOrSet(key, loader, options))
+  }
+
   /** Serves a fresh item to a call that may want it renewed. */
-  #renewedBehind(key: string, loader: Loader<unknown>, options: GetOrSetOptions, item: Item): Promise<unknown> {
+  async #renewedBehind(key: string, loader: Loader<unknown>, options: GetOrSetOptions, item: Item): Promise<unknown> {
     const { load } = this.#context.settings
     const refreshAhead = options.refreshAhead ?? load.refreshAhead
     const earlyExpiry = options.earlyExpiry ?? load.earlyExpiry
     const reason = this.#loading.reasonToRenew(item, { refreshAhead, earlyExpiry })
     if (reason !== undefined) this.#loading.renewBehind(key, loader, options, item, reason)
     this.#scope.countHit(key, false)
-    return Promise.resolve(item.value)
+    return item.value
   }
 
   async #get(key: string, options: ReadOptions = {}): Promise<unknown> {

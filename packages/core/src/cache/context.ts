@@ -44,7 +44,8 @@ export class Context implements ContextParts {
   readonly store: Store
   readonly local: boolean
   readonly synchronous: boolean
-  readonly reader: NearReader | undefined
+  /** What answers without waiting, until the cache is closed. */
+  reader: NearReader | undefined
   readonly share: Share
   readonly settings: Settings
   readonly segments: readonly string[]
@@ -92,6 +93,11 @@ export class Context implements ContextParts {
     )
     inside.onListener = this.onListener
     return inside
+  }
+
+  close(): void {
+    this.closed = true
+    this.reader = undefined
   }
 
   now(): number {

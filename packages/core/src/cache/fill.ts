@@ -1,5 +1,6 @@
 import { milliseconds } from '../protocol/duration.ts'
 import type { Item } from '../protocol/item.ts'
+import type { TagVersions } from '../protocol/tag-versions.ts'
 import { createVersion } from '../protocol/version.ts'
 import type { LoadSettings } from './cache-options.ts'
 import type { Flight } from './flights.ts'
@@ -7,7 +8,7 @@ import { hasLife, instants, jittered, type Lifetime, renewed } from './lifetime.
 import { type LoadContext, notModified } from './load-context.ts'
 import { answer, isPromise, type MaybePromise, type Operation, runAsync } from './operation.ts'
 import type { Scope } from './scope.ts'
-import { namespaceTagRecord, type TagVersions, tagRecord } from './tags.ts'
+import { namespaceTagRecord, tagRecord } from './tags.ts'
 import type { WriteOptions } from './write-options.ts'
 
 /** What was captured before a load began; without all of it no result is stored. */

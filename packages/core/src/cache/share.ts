@@ -1,11 +1,9 @@
 import type { CacheBackend, SyncCacheBackend } from '../protocol/backend.ts'
 import type { Item } from '../protocol/item.ts'
+import { newEpoch } from '../protocol/tag-versions.ts'
 import { Flights } from './flights.ts'
 import type { WaitingCall } from './rate-limits.ts'
 import { Turns } from './turns.ts'
-
-/** Of all shares, so that no two are ever at the same epoch: an item may be moved from one store to another. */
-let lastEpoch = 0
 
 /** What all caches over one backend object have in common, so that two caches on it neither race nor close it under each other. */
 export class Share {
@@ -27,8 +25,7 @@ export class Share {
   }
 
   moveTags(): void {
-    lastEpoch += 1
-    this.tagEpoch = lastEpoch
+    this.tagEpoch = newEpoch()
   }
 }
 

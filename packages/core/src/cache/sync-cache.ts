@@ -220,7 +220,7 @@ export class SyncCache<Value = unknown> {
     this.#hits.close()
     if (this.#events === undefined) return
     const context = this.#context
-    context.closed = true
+    context.close()
     for (const flight of context.running) context.share.flights.drop(flight)
     this.#events.close()
     context.share.caches -= 1

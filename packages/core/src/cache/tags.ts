@@ -3,14 +3,12 @@ import { cacheErrorCode } from '../protocol/cache-error.ts'
 import type { Clock } from '../protocol/clock.ts'
 import type { Item } from '../protocol/item.ts'
 import { recordKey } from '../protocol/keyspace.ts'
+import { foundValidAt, rememberValidity, type TagVersions, wasValidAt } from '../protocol/tag-versions.ts'
 import { createVersion } from '../protocol/version.ts'
 import { isAlive } from './lifetime.ts'
 import { answer, answers, type Operation } from './operation.ts'
 import type { Share } from './share.ts'
 import type { Store } from './store.ts'
-
-/** Tag record to the version that it had: what an item keeps, and what a load captures before it starts. */
-export type TagVersions = Readonly<Record<string, string>>
 
 /** How often minting a record is tried when others mint and remove it meanwhile. */
 const mintTries = 5
@@ -31,7 +29,7 @@ export class TagRecords {
   readonly #clock: Clock
   readonly #ttl: number
   readonly #local: boolean
-  readonly #combinations = new Map<string, RememberedTags>()
+  readonly #combinations = new Map<string, TagVersions>()
 
   constructor(store: Store, share: Share, clock: Clock, ttl: number, local: boolean) {
     this.#store = store
@@ -49,7 +47,7 @@ export class TagRecords {
       const item = found[index] ?? this.#lost(record)
       versions[record] = item === undefined ? yield* this.#mint(record) : yield* this.#renewed(item)
     }
-    return this.#local ? this.#shared(versions) : versions
+    return this.#local ? this.#shared(versions) : rememberValidity(versions)
   }
 
   /** One object for all items of the same tags and versions: it is compared once after an invalidation, and kept once. */
@@ -57,7 +55,7 @@ export class TagRecords {
     const combination = JSON.stringify(versions)
     let shared = this.#combinations.get(combination)
     if (shared === undefined) {
-      shared = new RememberedTags(versions)
+      shared = rememberValidity(versions)
       if (this.#combinations.size === mostShared) this.#combinations.clear()
       this.#combinations.set(combination, shared)
     }
@@ -85,14 +83,15 @@ export class TagRecords {
 
   /** `valid` without waiting; `false` also where the reader does not know. */
   validNow(tags: TagVersions, reader: NearReader): boolean {
-    // Where only this process writes, what was valid stays so until a tag is invalidated.
-    if (this.#local && RememberedTags.validAt(tags, this.#share.tagEpoch)) return true
+    // Where only this process writes, what was valid stays so until a tag is invalidated; elsewhere the reader tells for how long.
+    const epoch = this.#local ? this.#share.tagEpoch : reader.epoch?.()
+    if (epoch !== undefined && wasValidAt(tags, epoch)) return true
     for (const record in tags) {
       const item = reader.get(record) ?? this.#lost(record)
       if (item === undefined || item.value !== tags[record]) return false
       if (this.#local) this.#know(item)
     }
-    if (this.#local) RememberedTags.remember(tags, this.#share.tagEpoch)
+    if (epoch !== undefined) foundValidAt(tags, epoch)
     return true
   }
 
@@ -183,24 +182,6 @@ export class TagRecords {
     const now = this.#clock.now()
     const record = { key, value: createVersion(), version: createVersion(), createdAt: now }
     return this.#ttl === Infinity ? record : { ...record, expiresAt: now + this.#ttl }
-  }
-}
-
-/** Versions of tags that know at which epoch they were last found valid: three look-ups less for each hit. */
-class RememberedTags {
-  readonly [record: string]: string
-  #epoch = 0
-
-  constructor(versions: TagVersions) {
-    Object.assign(this, versions)
-  }
-
-  static validAt(tags: TagVersions, epoch: number): boolean {
-    return #epoch in tags && tags.#epoch === epoch
-  }
-
-  static remember(tags: TagVersions, epoch: number): void {
-    if (#epoch in tags) tags.#epoch = epoch
   }
 }
 

@@ -6,18 +6,16 @@ export interface CacheTrace {
   readonly operation: string
 }
 
+/** For `Hits`, which looks at its channels without a way through here. */
+export const getsName = 'cache:get'
+
 /**
  * The channels `tracing:cache:get:*`, `tracing:cache:load:*` and `tracing:cache:write:*` of `node:diagnostics_channel`, for tracing
  * tools to attach to. They cost a comparison while nobody does.
  */
-const getChannel = tracingChannel<unknown, CacheTrace>('cache:get')
+const getChannel = tracingChannel<unknown, CacheTrace>(getsName)
 const loadChannel = tracingChannel<unknown, CacheTrace>('cache:load')
 const writeChannel = tracingChannel<unknown, CacheTrace>('cache:write')
-
-/** Whether anybody follows gets, from any of their five moments; on the path of every hit. */
-export function getsAreTraced(): boolean {
-  return getChannel.hasSubscribers
-}
 
 export function traceGet<T>(key: string | undefined, operation: string, run: () => Promise<T>): Promise<T> {
   return getChannel.hasSubscribers ? getChannel.tracePromise(run, trace(key, operation)) : run()

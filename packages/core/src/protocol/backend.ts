@@ -38,6 +38,13 @@ export interface BackendStats {
 export interface NearReader {
   /** Answers at once with what may still be trusted, or with `undefined`, which says nothing. */
   get(key: string): Item | undefined
+
+  /**
+   * For readers that answer for tag records: a number that stays the same only as long as every record that `get` told would
+   * be told again, and that is made by `newEpoch` whenever one may not. `Cache` then looks the tags of an item up once for each
+   * epoch rather than at each hit. `undefined` where that cannot be said.
+   */
+  epoch?(): number | undefined
 }
 
 /**

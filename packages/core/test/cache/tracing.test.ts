@@ -1,7 +1,7 @@
 import { channel, tracingChannel } from 'node:diagnostics_channel'
 import { afterEach, describe, expect, it } from 'vitest'
 import type { CacheTrace } from '../../src/index.ts'
-import { bothStores } from './rig.ts'
+import { bothStores, oneProcess } from './rig.ts'
 
 type Moment = 'start' | 'end' | 'asyncStart' | 'asyncEnd' | 'error'
 type Trace = CacheTrace & { readonly result?: unknown; readonly error?: unknown }
@@ -24,6 +24,20 @@ function follow(name: string, moments: readonly Moment[]): [Moment, Trace][] {
 
 afterEach(() => {
   for (const stop of stops.splice(0)) stop()
+})
+
+it('a hit that ran often enough to be compiled is traced from the moment that somebody subscribes', async () => {
+  const { cache } = oneProcess()
+  await cache.set('k', 1)
+  for (let hit = 0; hit < 20_000; hit += 1) await cache.get('k')
+  for (const moment of ['start', 'end', 'asyncStart', 'asyncEnd', 'error'] as const) {
+    const gets = follow('cache:get', [moment])
+    await cache.get('k')
+    expect(gets).toHaveLength(moment === 'error' ? 0 : 1)
+    for (const stop of stops.splice(0)) stop()
+    await cache.get('k')
+    expect(gets).toHaveLength(moment === 'error' ? 0 : 1)
+  }
 })
 
 for (const [name, open] of bothStores) {

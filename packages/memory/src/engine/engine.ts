@@ -83,19 +83,18 @@ export class Engine<K, V> {
 
   // The usual hit, written out: the value comes from the chunk that the key was compared in, and no loop is part of it.
   get(key: K): V | undefined {
-    const hash = this.index.hash(key)
-    const slot = this.index.guess(hash)
-    if (slot >= 0) {
-      const slots = this.slots
-      const chunk = slots.chunkOf(slot)
-      const place = slots.placeOf(slot)
-      if (chunk[place] === key && (slots.deadlines === null || this.isBeyondHorizon(slot))) {
-        this.hits++
-        this.policy.hit(slot)
-        return chunk[place | 1] as V
-      }
-    }
-    return this.getFar(key, hash)
+    const { index, slots } = this
+    const hash = index.hasher.hash(key)
+    const slot = index.guess(hash)
+    if (slot < 0) return this.getFar(key, hash)
+    const chunk = slots.chunkOf(slot)
+    const place = slots.placeOf(slot)
+    const { deadlines } = slots
+    if (chunk[place] !== key || (deadlines !== null && !this.isBeyondHorizon(deadlines[slot] as number)))
+      return this.getFar(key, hash)
+    this.hits++
+    this.policy.hit(slot)
+    return chunk[place | 1] as V
   }
 
   private getFar(key: K, hash: number): V | undefined {
@@ -105,7 +104,7 @@ export class Engine<K, V> {
         this.missed = key
         this.missedHash = hash
       }
-    } else if (this.slots.deadlines === null || this.isBeyondHorizon(slot) || !this.expireIfDue(slot)) {
+    } else if (this.isLive(slot)) {
       this.hits++
       this.policy.hit(slot)
       return this.slots.valueAt(slot)
@@ -212,10 +211,16 @@ export class Engine<K, V> {
     this.drop(slot, 'expired')
   }
 
+  /** As `expireIfDue`, but it reads a clock only where the horizon does not settle it: an instant from there would be a number on the heap. */
+  private isLive(slot: number): boolean {
+    const { deadlines } = this.slots
+    return deadlines === null || this.isBeyondHorizon(deadlines[slot] as number) || !this.expireIfDue(slot)
+  }
+
   // Asking the clock costs a tenth of a hit: most hits compare with its last answer only.
-  private isBeyondHorizon(slot: number): boolean {
+  private isBeyondHorizon(deadline: number): boolean {
     if ((this.hits & (HITS_AT_ONCE - 1)) === 0) this.coarse.spend(HITS_AT_ONCE)
-    return ((this.slots.deadlines as Float64Array)[slot] as number) > this.coarse.horizon
+    return deadline > this.coarse.horizon
   }
 
   private expireIfDue(slot: number): boolean {

@@ -18,6 +18,9 @@ const SPREAD_COUNT = 8
 
 // As a small integer: V8 keeps a larger literal as a double.
 const BLOCK = 0xcc9e2d51 | 0
+const { imul } = Math
+/** No string is as long: V8 holds 2^29 characters at most. */
+const LONGER_THAN_STRINGS = 2 ** 30
 const doubleView = new Float64Array(1)
 const wordView = new Int32Array(doubleView.buffer)
 
@@ -41,6 +44,8 @@ export class KeyHasher {
   private readonly g: number
   private readonly h: number
   private readonly count: number
+  /** Shorter strings do not have all the positions of the pattern, and are hashed whole. */
+  private readonly shortest: number
 
   constructor(seed: number, pattern: KeyPattern | null = null, whole = false, learnedAt = 0, strikes = 0) {
     this.seed = seed
@@ -58,12 +63,29 @@ export class KeyHasher {
     this.g = pattern?.[6] ?? first
     this.h = pattern?.[7] ?? first
     this.count = pattern?.length ?? 0
+    this.shortest = pattern === null ? LONGER_THAN_STRINGS : shortestWith(pattern)
   }
 
-  /** Hash of a string or number; 0 for all other keys. `0` and `-0` are the same key, as in a `Map`. */
+  /**
+   * Hash of a string or number; 0 for all other keys. `0` and `-0` are the same key, as in a `Map`.
+   *
+   * All that a look-up runs has to fit into V8's budget of inlined bytecode, or a call is left in every hit: hence one check of
+   * the length for all characters, and `imul` by itself.
+   */
   hash(key: unknown): number {
-    if (typeof key === 'string')
-      return this.pattern === null ? hashString(key, this.seed, this.whole) : this.hashByPattern(key)
+    if (typeof key !== 'string' || key.length < this.shortest) return this.hashWhole(key)
+    const length = key.length
+    // Branch-free: a negative position counts from the end.
+    const { a, b, c } = this
+    const low = key.charCodeAt(a + (length & (a >> 31))) | (key.charCodeAt(b + (length & (b >> 31))) << 16)
+    let h = imul(low ^ this.seed, BLOCK)
+    h = imul(((h << 13) | (h >>> 19)) ^ (key.charCodeAt(c + (length & (c >> 31))) | (length << 16)), BLOCK)
+    if (this.count > 3) h = this.hashMore(key, h)
+    return h ^ (h >>> 15)
+  }
+
+  private hashWhole(key: unknown): number {
+    if (typeof key === 'string') return hashString(key, this.seed, this.whole)
     return typeof key === 'number' ? hashNumber(key, this.seed) : 0
   }
 
@@ -87,46 +109,33 @@ export class KeyHasher {
     return hashes.size >= sample.length * (1 - 1 / 64) ? learned : new KeyHasher(seed, null, true)
   }
 
-  private hashByPattern(key: string): number {
-    const length = key.length
-    // Branch-free: a negative position counts from the end. Behind either end, there is the character 0.
-    const a = (this.a + (length & (this.a >> 31))) | 0
-    const b = (this.b + (length & (this.b >> 31))) | 0
-    const c = (this.c + (length & (this.c >> 31))) | 0
-    const low = (a >>> 0 < length ? key.charCodeAt(a) : 0) | ((b >>> 0 < length ? key.charCodeAt(b) : 0) << 16)
-    let h = Math.imul(low ^ this.seed, BLOCK)
-    const high = (c >>> 0 < length ? key.charCodeAt(c) : 0) | (length << 16)
-    h = Math.imul(((h << 13) | (h >>> 19)) ^ high, BLOCK)
-    if (this.count > 3) h = this.hashMore(key, h)
-    h = Math.imul(h ^ (h >>> 16), 0x85ebca6b)
-    return h ^ (h >>> 15)
-  }
-
   private hashMore(key: string, start: number): number {
     const length = key.length
-    const d = this.d + (length & (this.d >> 31))
-    const e = this.e + (length & (this.e >> 31))
-    const low = (d >>> 0 < length ? key.charCodeAt(d) : 0) | ((e >>> 0 < length ? key.charCodeAt(e) : 0) << 16)
-    const h = Math.imul(((start << 13) | (start >>> 19)) ^ low, BLOCK)
+    const { d, e } = this
+    const low = key.charCodeAt(d + (length & (d >> 31))) | (key.charCodeAt(e + (length & (e >> 31))) << 16)
+    const h = imul(((start << 13) | (start >>> 19)) ^ low, BLOCK)
     return this.count > 5 ? this.hashMost(key, h) : h
   }
 
   private hashMost(key: string, start: number): number {
     const length = key.length
-    const f = this.f + (length & (this.f >> 31))
-    const g = this.g + (length & (this.g >> 31))
-    const h = this.h + (length & (this.h >> 31))
-    const low = (f >>> 0 < length ? key.charCodeAt(f) : 0) | ((g >>> 0 < length ? key.charCodeAt(g) : 0) << 16)
-    const mixed = Math.imul(((start << 13) | (start >>> 19)) ^ low, BLOCK)
-    return Math.imul(((mixed << 13) | (mixed >>> 19)) ^ (h >>> 0 < length ? key.charCodeAt(h) : 0), BLOCK)
+    const { f, g, h } = this
+    const low = key.charCodeAt(f + (length & (f >> 31))) | (key.charCodeAt(g + (length & (g >> 31))) << 16)
+    const mixed = imul(((start << 13) | (start >>> 19)) ^ low, BLOCK)
+    return imul(((mixed << 13) | (mixed >>> 19)) ^ key.charCodeAt(h + (length & (h >> 31))), BLOCK)
   }
+}
+
+/** How long a string must be to have a character at each of the positions. */
+function shortestWith(pattern: KeyPattern): number {
+  return Math.max(1, ...pattern.map((position) => (position < 0 ? -position : position + 1)))
 }
 
 /** MurmurHash3's finalizer: every input bit reaches every output bit. */
 function mix(word: number): number {
   let h = word
-  h = Math.imul(h ^ (h >>> 16), 0x85ebca6b)
-  h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35)
+  h = imul(h ^ (h >>> 16), 0x85ebca6b)
+  h = imul(h ^ (h >>> 13), 0xc2b2ae35)
   return h ^ (h >>> 16)
 }
 
@@ -137,9 +146,9 @@ function hashString(key: string, seed: number, whole: boolean): number {
   let h = seed ^ length
   const even = length & ~1
   for (let i = 0; i < even; i += 2) {
-    h = Math.imul(((h << 13) | (h >>> 19)) ^ (key.charCodeAt(i) | (key.charCodeAt(i + 1) << 16)), BLOCK)
+    h = imul(((h << 13) | (h >>> 19)) ^ (key.charCodeAt(i) | (key.charCodeAt(i + 1) << 16)), BLOCK)
   }
-  if (even !== length) h = Math.imul(((h << 13) | (h >>> 19)) ^ key.charCodeAt(even), BLOCK)
+  if (even !== length) h = imul(((h << 13) | (h >>> 19)) ^ key.charCodeAt(even), BLOCK)
   return mix(h)
 }
 
@@ -149,10 +158,10 @@ function hashSample(key: string, seed: number): number {
   const tail = length - TAIL_LENGTH
   const step = (tail / SPREAD_COUNT) | 0
   for (let i = 0, at = 0; i < SPREAD_COUNT; i += 2, at += step + step) {
-    h = Math.imul(((h << 13) | (h >>> 19)) ^ (key.charCodeAt(at) | (key.charCodeAt(at + step) << 16)), BLOCK)
+    h = imul(((h << 13) | (h >>> 19)) ^ (key.charCodeAt(at) | (key.charCodeAt(at + step) << 16)), BLOCK)
   }
   for (let i = tail; i < length; i += 2) {
-    h = Math.imul(((h << 13) | (h >>> 19)) ^ (key.charCodeAt(i) | (key.charCodeAt(i + 1) << 16)), BLOCK)
+    h = imul(((h << 13) | (h >>> 19)) ^ (key.charCodeAt(i) | (key.charCodeAt(i + 1) << 16)), BLOCK)
   }
   return mix(h)
 }
@@ -162,5 +171,5 @@ function hashNumber(key: number, seed: number): number {
   const word = key | 0
   if (word === key) return mix(word ^ seed)
   doubleView[0] = key
-  return mix(Math.imul(mix((wordView[0] as number) ^ seed), BLOCK) ^ (wordView[1] as number))
+  return mix(imul(mix((wordView[0] as number) ^ seed), BLOCK) ^ (wordView[1] as number))
 }

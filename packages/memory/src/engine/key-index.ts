@@ -87,13 +87,12 @@ export class KeyIndex<K, V> {
   guess(hash: number): number {
     const cells = this.cells
     const mask = this.mask
-    const others = ~this.slotMask
+    const slotMask = this.slotMask
     const cell = cells[hash & mask] as number
-    if (cell === 0) return -1
-    const next = cells[(hash + 1) & mask] as number
-    const differs = (cell ^ hash) & others
-    const chosen = cell ^ ((cell ^ next) & ((differs | -differs) >> 31))
-    return ((chosen ^ hash) & others) === 0 ? (chosen & ~others) - 1 : -1
+    const differs = (cell ^ hash) & ~slotMask
+    // A free cell reads as slot -1.
+    const chosen = cell ^ ((cell ^ (cells[(hash + 1) & mask] as number)) & ((differs | -differs) >> 31))
+    return ((chosen ^ hash) & ~slotMask) === 0 ? (chosen & slotMask) - 1 : -1
   }
 
   /** The slot of the key, or -1. `hash` is `this.hash(key)`. */

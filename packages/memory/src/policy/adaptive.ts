@@ -11,6 +11,12 @@ const VISITED = 0x10
 const WINDOW = 0x20
 const WINDOW_SHIFT = 5
 
+/** The meta byte after a hit, by the one before: one more use, up to 15, and visited. */
+const afterHit = Uint8Array.from({ length: 256 }, (_, bits) => {
+  const used = (bits & FREQUENCY) < FREQUENCY ? bits + 1 : bits
+  return used | VISITED
+})
+
 const FIRST_SHARE = 0.2
 const LEAST_SHARE = 0.02
 const MOST_SHARE = 0.85
@@ -63,8 +69,8 @@ export class AdaptivePolicy implements Policy {
   private newest = -1
   private hand = 0
   private portion = FIRST_SHARE
+  private hits = 0
   private windowHits = 0
-  private mainHits = 0
   private inserts = 0
   private regrets = 0
   /** Requests since frequencies were last halved, and where a halving under way stands; -1 for none. */
@@ -97,8 +103,7 @@ export class AdaptivePolicy implements Policy {
     this.windowWeight += this.slots.weightAt(slot)
     this.newest = slot
     this.inserts++
-    if (this.inserts + this.windowHits + this.mainHits >= STEER_AFTER * Math.min(this.slots.count, this.maxEntries))
-      this.steer()
+    if (this.inserts + this.hits >= STEER_AFTER * Math.min(this.slots.count, this.maxEntries)) this.steer()
     if (this.halving >= 0) this.halve()
     // While there is room, who leaves the window gets in without a contest.
     if (!this.isFull() && this.isWindowOver(0)) this.promote(this.oldest())
@@ -108,10 +113,9 @@ export class AdaptivePolicy implements Policy {
   hit(slot: number): void {
     const meta = this.slots.meta
     const bits = meta[slot] as number
-    meta[slot] = (bits + (((bits & FREQUENCY) - FREQUENCY) >>> 31)) | VISITED
-    const inWindow = (bits & WINDOW) >> WINDOW_SHIFT
-    this.windowHits += inWindow
-    this.mainHits += 1 - inWindow
+    meta[slot] = afterHit[bits] as number
+    this.hits++
+    this.windowHits += (bits >> WINDOW_SHIFT) & 1
   }
 
   reweigh(slot: number, before: number): void {
@@ -315,12 +319,12 @@ export class AdaptivePolicy implements Policy {
     const window = Math.max(1, weighted ? this.windowWeight : this.windowCount)
     const main = Math.max(1, weighted ? this.mainWeight : count - this.windowCount)
     const windowDensity = (this.windowHits + REGRET * this.regrets + 0.5) / window
-    const mainDensity = (this.mainHits + 0.5) / main
+    const mainDensity = (this.hits - this.windowHits + 0.5) / main
     const step = Math.min(MOST_STEP, Math.max(1 / MOST_STEP, (windowDensity / mainDensity) ** STEER_POWER))
     this.portion = Math.min(MOST_SHARE, Math.max(LEAST_SHARE, this.portion * step))
-    this.requests += this.windowHits + this.mainHits + this.inserts
+    this.requests += this.hits + this.inserts
+    this.hits = 0
     this.windowHits = 0
-    this.mainHits = 0
     this.inserts = 0
     this.regrets = 0
     if (this.requests >= HALVE_AFTER * count) {

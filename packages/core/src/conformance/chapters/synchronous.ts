@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { cacheErrorCode } from '../../protocol/cache-error.ts'
+import { recordKey } from '../../protocol/keyspace.ts'
 import { type Rule, rule } from '../rule.ts'
 import { assertItem } from '../stage.ts'
 import { syncBackend } from '../through-sync.ts'
@@ -103,6 +104,35 @@ const rules: readonly Rule[] = [
       await agrees('k')
       await backend.set(stage.placeholder('k'))
       await agrees('k')
+    },
+  }),
+
+  rule({
+    id: '13.6',
+    says: '`near.epoch`, where there, does not stay the same when a record that `near.get` told would be told otherwise',
+    members: ['near'],
+    async check(stage) {
+      const { backend } = stage
+      const record = recordKey('#', '', 'tag')
+      const told = (): unknown => backend.near.get(record)?.value
+      const changes = [
+        () => backend.set(stage.item(record, 'second')),
+        () => backend.set(stage.item(record, 'third', { expiresAt: deadline })),
+        () => stage.pass(deadline),
+        () => backend.set(stage.item(record, 'fourth')),
+        () => backend.delete(record),
+        () => backend.set(stage.item(record, 'fifth')),
+        () => backend.clear(),
+      ]
+      const deadline = stage.soon()
+      await backend.set(stage.item(record, 'first'))
+      for (const change of changes) {
+        await backend.get(record)
+        const [before, epoch] = [told(), backend.near.epoch?.()]
+        await change()
+        if (before !== undefined && epoch !== undefined && backend.near.epoch?.() === epoch)
+          assert.equal(told(), before)
+      }
     },
   }),
 ]

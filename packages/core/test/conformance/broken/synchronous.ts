@@ -63,4 +63,12 @@ export const brokenNear: readonly Broken[] = [
       })
     },
   },
+  {
+    rule: '13.6',
+    does: 'says of its records that nothing has changed, whatever has',
+    harness: () =>
+      mapHarness((backend) =>
+        Object.assign(backend, { near: { get: (key: string) => backend.sync.get(key), epoch: () => 1 } }),
+      ),
+  },
 ]

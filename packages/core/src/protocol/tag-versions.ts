@@ -1,0 +1,35 @@
+/** Tag record to the version that it had: what an item keeps, and what a load captures before it starts. */
+export type TagVersions = Readonly<Record<string, string>>
+
+let last = 0
+
+/** A number that was never given before: an epoch belongs to one store and one state of its records. */
+export function newEpoch(): number {
+  last += 1
+  return last
+}
+
+const validAt: unique symbol = Symbol('validAt')
+
+interface Remembering {
+  [validAt]?: number
+}
+
+/**
+ * Lets these versions remember at which epoch they were last found valid: a comparison instead of a look-up for each tag of a
+ * hit. Nobody else sees it: it is neither enumerable nor copied.
+ */
+export function rememberValidity<Tags extends TagVersions>(tags: Tags): Tags {
+  if (!Object.hasOwn(tags, validAt) && Object.isExtensible(tags))
+    Object.defineProperty(tags, validAt, { value: 0, writable: true })
+  return tags
+}
+
+export function wasValidAt(tags: TagVersions, epoch: number): boolean {
+  return (tags as Remembering)[validAt] === epoch
+}
+
+export function foundValidAt(tags: TagVersions, epoch: number): void {
+  // Not by assignment: what was frozen since only cannot remember.
+  if (Object.hasOwn(tags, validAt)) Reflect.set(tags, validAt, epoch)
+}
