@@ -29,6 +29,8 @@ export class Slots<K, V> {
   /** Slots in use. */
   count = 0
   private chunks: unknown[][] = []
+  /** The first chunk by itself, which is all of a small cache: two loads less on the way to a key. */
+  private first: unknown[] = []
   private free = -1
 
   constructor(weighted: boolean) {
@@ -36,12 +38,12 @@ export class Slots<K, V> {
   }
 
   keyAt(slot: number): K {
-    return (this.chunks[slot >> CHUNK_SHIFT] as unknown[])[(slot & CHUNK_MASK) << 1] as K
+    return this.chunkOf(slot)[(slot & CHUNK_MASK) << 1] as K
   }
 
   /** The chunk that holds key and value of a slot, the value behind the key, and the place of the key in it. */
   chunkOf(slot: number): readonly unknown[] {
-    return this.chunks[slot >> CHUNK_SHIFT] as unknown[]
+    return slot < CHUNK_SLOTS ? this.first : (this.chunks[slot >> CHUNK_SHIFT] as unknown[])
   }
 
   placeOf(slot: number): number {
@@ -122,6 +124,7 @@ export class Slots<K, V> {
     if (this.weights !== null) this.weights = new Float64Array(0)
     this.deadlines = null
     this.chunks = []
+    this.first = []
     this.free = -1
     this.capacity = 0
     this.high = 0
@@ -140,7 +143,9 @@ export class Slots<K, V> {
     const chunks = this.chunks
     const at = slot >> CHUNK_SHIFT
     const wanted = Math.min(CHUNK_SLOTS, this.capacity - at * CHUNK_SLOTS)
-    chunks[at] = enlargedChunk(chunks[at] ?? [], wanted)
+    const chunk = enlargedChunk(chunks[at] ?? [], wanted)
+    chunks[at] = chunk
+    if (at === 0) this.first = chunk
   }
 }
 
