@@ -15,11 +15,25 @@ export function isOutage(error: unknown): boolean {
   return code === 'UNAVAILABLE' || code === 'TIMEOUT' || code === 'BACKEND_FAILURE'
 }
 
-const unasked: readonly unknown[] = ['INVALID_ARGUMENT', 'NOT_STORABLE', 'UNSUPPORTED', 'CLOSED', undefined]
+const unasked: readonly unknown[] = [
+  'INVALID_ARGUMENT',
+  'NOT_STORABLE',
+  'UNSUPPORTED',
+  'CLOSED',
+  // Of a guard within this one.
+  'CIRCUIT_OPEN',
+  'QUEUE_FULL',
+  undefined,
+]
 
-/** The store answered, and its answer was no: it is well. Not so for what was refused on the way to it. */
+/** It was refused on the way to the store, and says nothing about it. */
+export function isUnasked(error: unknown): boolean {
+  return !isOutage(error) && unasked.includes(cacheErrorCode(error))
+}
+
+/** The store answered, and its answer was no: it is well. */
 export function isRefusal(error: unknown): boolean {
-  return !isOutage(error) && !unasked.includes(cacheErrorCode(error))
+  return !isOutage(error) && !isUnasked(error)
 }
 
 /** What may be tried again although the call changes something: the call has ended, so that it cannot land after the next one. */

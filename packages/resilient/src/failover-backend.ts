@@ -188,7 +188,7 @@ export class FailoverBackend implements CacheBackend {
     // Before the call, not after: the primary is old from the moment in which the secondary may have changed, and also where
     // the primary did the change itself and only its answer was lost.
     if (change !== undefined) this.#remember(change)
-    if (this.#options.clock.now() >= this.#nextProbe) this.#probe()
+    if (this.#probeIsDue()) this.#probe()
     return tracked(this.#atSecondary, call(this.#options.secondary))
   }
 
@@ -211,6 +211,12 @@ export class FailoverBackend implements CacheBackend {
     this.#empty = false
     this.#nextProbe = this.#options.clock.now() + this.#options.probeEvery
     this.#tellTakeOver(error)
+  }
+
+  #probeIsDue(): boolean {
+    const left = this.#nextProbe - this.#options.clock.now()
+    // Farther away than it was ever put: the clock was set back.
+    return left <= 0 || left > this.#options.probeEvery
   }
 
   #probe(): void {

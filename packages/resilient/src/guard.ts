@@ -1,5 +1,4 @@
 import {
-  BrokenCircuitError,
   bulkhead,
   CircuitState,
   ConsecutiveBreaker,
@@ -7,12 +6,13 @@ import {
   ExponentialBackoff,
   handleWhen,
   type IPolicy,
+  isBrokenCircuitError,
   retry,
   TimeoutStrategy,
   timeout,
   wrap,
 } from 'cockatiel'
-import { asCacheError, type Call, hasEnded, isOutage, isRefusal, timeoutError } from './errors.ts'
+import { asCacheError, type Call, hasEnded, isOutage, isRefusal, isUnasked, timeoutError } from './errors.ts'
 import type { ResolvedOptions } from './options.ts'
 
 /**
@@ -32,12 +32,19 @@ export class Guard {
   readonly #timeout: number
   readonly #breaker: ReturnType<typeof circuitBreaker> | undefined
   readonly #policies: Record<Kind, IPolicy>
+  /** The outage that opened the circuit. */
+  #outage: unknown
 
   /** `opened` is called with the last failure each time the circuit opens. */
   constructor(options: ResolvedOptions, opened: (failure: unknown) => void) {
     this.#timeout = options.timeout
-    this.#breaker = makeBreaker(options.breaker)
-    this.#breaker?.onBreak((reason) => opened('error' in reason ? reason.error : undefined))
+    this.#breaker = this.#makeBreaker(options.breaker)
+    this.#breaker?.onBreak((reason) => {
+      // A probe that never reached the store leaves the circuit as it was: there is nothing to tell.
+      if (!('error' in reason) || isUnasked(reason.error)) return
+      this.#outage = reason.error
+      opened(reason.error)
+    })
     const limit = timeout(options.timeout, { strategy: TimeoutStrategy.Cooperative, abortOnReturn: false })
     const places = options.bulkhead && bulkhead(options.bulkhead.concurrent, options.bulkhead.queue)
     const once = wrap(
@@ -66,7 +73,7 @@ export class Guard {
     try {
       return await this.#policies[kind].execute(({ signal }) => this.#limited(call, () => answered(work), signal))
     } catch (error) {
-      throw asCacheError(error, call, this.#lastFailure(error))
+      throw asCacheError(error, call, isBrokenCircuitError(error) ? this.#outage : undefined)
     }
   }
 
@@ -85,10 +92,18 @@ export class Guard {
     })
   }
 
-  #lastFailure(error: unknown): unknown {
-    if (!(error instanceof BrokenCircuitError)) return undefined
-    const failure = this.#breaker?.lastFailure
-    return failure !== undefined && 'error' in failure ? failure.error : undefined
+  #makeBreaker(options: ResolvedOptions['breaker']): ReturnType<typeof circuitBreaker> | undefined {
+    if (options === undefined) return undefined
+    const breaker = new ConsecutiveBreaker(options.failures)
+    return circuitBreaker(
+      handleWhen((error) => this.#countsAgainst(error)),
+      { breaker, halfOpenAfter: options.probeAfter },
+    )
+  }
+
+  /** A probe that was refused on its way to the store proved nothing: cockatiel takes what is not counted here for a success. */
+  #countsAgainst(error: unknown): boolean {
+    return isOutage(error) || (isUnasked(error) && this.state === 'halfOpen')
   }
 }
 
@@ -108,12 +123,6 @@ async function answered<Answer>(work: () => Promise<Answer>): Promise<Answer | R
     if (isRefusal(error)) return new Refusal(error)
     throw error
   }
-}
-
-function makeBreaker(options: ResolvedOptions['breaker']): ReturnType<typeof circuitBreaker> | undefined {
-  if (options === undefined) return undefined
-  const breaker = new ConsecutiveBreaker(options.failures)
-  return circuitBreaker(handleWhen(isOutage), { breaker, halfOpenAfter: options.probeAfter })
 }
 
 function around(inner: IPolicy, options: ResolvedOptions['retry'], again: (error: unknown) => boolean): IPolicy {

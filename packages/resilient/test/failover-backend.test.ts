@@ -193,6 +193,17 @@ describe('failover', () => {
     }
   })
 
+  it('asks the primary in time also when the clock was set back meanwhile', async () => {
+    const { clock, primary, backend } = rig()
+    primary.failure = 'UNAVAILABLE'
+    await backend.get('k')
+    primary.failure = undefined
+    clock.advance(-3_600_000)
+    await backend.get('k')
+    await settled()
+    expect(backend.active).toBe('primary')
+  })
+
   it('a primary that fails again while it is put right stays away, and nothing of what is old there is forgotten', async () => {
     const { primary, backend, item, probe } = rig()
     await backend.setMany([item('a', 'old'), item('p:1', 'old')])

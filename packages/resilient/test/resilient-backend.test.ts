@@ -261,6 +261,41 @@ describe('the circuit breaker', () => {
     expect(backend.circuit).toBe('closed')
   })
 
+  it.each(['NOT_STORABLE', 'INVALID_ARGUMENT', 'UNSUPPORTED', 'CLOSED', 'CIRCUIT_OPEN', 'QUEUE_FULL'] as const)(
+    'a call that ends with %s before the store was asked is no successful probe: the circuit stays open, and nobody is told again',
+    async (failure) => {
+      const { store, backend } = rig(options)
+      await open(store, backend)
+      const events: unknown[] = []
+      backend.listen((event) => events.push(event))
+      vi.advanceTimersByTime(1000)
+      store.failure = failure
+      await expect(backend.set(item('k', 1))).rejects.toMatchObject({ code: failure })
+      expect(backend.circuit).toBe('open')
+      await expect(backend.get('k')).rejects.toMatchObject({ code: 'CIRCUIT_OPEN', cause: { code: 'UNAVAILABLE' } })
+      expect(events).toEqual([])
+      vi.advanceTimersByTime(1000)
+      store.failure = undefined
+      await backend.get('k')
+      expect(backend.circuit).toBe('closed')
+    },
+  )
+
+  it.each(['NOT_STORABLE', 'CIRCUIT_OPEN'] as const)(
+    'a call that ends with %s before the store was asked neither opens it nor starts the count anew',
+    async (failure) => {
+      const { store, backend } = rig(options)
+      for (const each of ['UNAVAILABLE', 'UNAVAILABLE', failure, failure, failure] as const) {
+        store.failure = each
+        await backend.get('k').catch(() => {})
+      }
+      expect(backend.circuit).toBe('closed')
+      store.failure = 'UNAVAILABLE'
+      await backend.get('k').catch(() => {})
+      expect(backend.circuit).toBe('open')
+    },
+  )
+
   it('a call that the bulkhead refuses does not pass for a successful probe', async () => {
     const { store, backend } = rig({ ...options, bulkhead: { concurrent: 1 } })
     await open(store, backend)
