@@ -10,7 +10,7 @@ import { checkKey } from './write-options.ts'
 export interface RateLimitOptions {
   /** How many calls are allowed in any one window; a whole number of 1 or more. */
   readonly limit: number
-  /** Length of the window. */
+  /** Length of the window. Windows of different lengths on one key count apart. */
   readonly window: Duration
 }
 
@@ -40,7 +40,8 @@ export interface WaitingCall extends Limit {
  * A sliding window counter: the calls allowed in the current fixed window and, by the share of it that still overlaps, in the
  * one before (as Cloudflare describes it in "How we built rate limiting capable of scaling to millions of domains", 2017).
  * Changed by compare-and-set, so that however many ask at once exactly the allowed number gets through. A clock that is ahead
- * of the others moves the window for all: until theirs have caught up, what that window allows is all there is.
+ * of the others moves the window for all, and what that window allows is all there is until the record runs out: two windows
+ * after its last change, by the store's clock (RACES R16).
  */
 export class RateLimits {
   readonly #scope: Scope
@@ -51,13 +52,13 @@ export class RateLimits {
 
   takeNow(key: string, options: RateLimitOptions): RateLimitResult {
     const limit = this.#checked(key, options)
-    return runSync(this.#takeAll(this.#record(key), key, [limit]))[0] as RateLimitResult
+    return runSync(this.#takeAll(this.#record(key, limit), key, [limit]))[0] as RateLimitResult
   }
 
   /** Calls of this process on one key that come while an earlier one is on its way go together, in one compare-and-set. */
   async take(key: string, options: RateLimitOptions): Promise<RateLimitResult> {
     const limit = this.#checked(key, options)
-    const record = this.#record(key)
+    const record = this.#record(key, limit)
     const { context } = this.#scope
     if (context.local) return (await runAsync(this.#takeAll(record, key, [limit])))[0] as RateLimitResult
     const { limited } = context.share
@@ -103,8 +104,9 @@ export class RateLimits {
     return { limit, window }
   }
 
-  #record(key: string): string {
-    return recordKey('~', this.#scope.path, key)
+  /** Each length of window counts for itself: five a minute and a hundred a day may be asked of one key. */
+  #record(key: string, { window }: Limit): string {
+    return recordKey('~', this.#scope.path, `${window}:${key}`)
   }
 
   *#takeAll(record: string, key: string, calls: readonly Limit[]): Operation<RateLimitResult[]> {
@@ -112,8 +114,7 @@ export class RateLimits {
       yield* this.#scope.stepAside(tried)
       const item = yield* this.#scope.context.call('rateLimit', key, (store) => store.get(record))
       const now = this.#scope.context.now()
-      const { results, counted, expiresAt } = takeInTurn(item?.value as Window | undefined, calls, now)
-      // Whoever is refused changes nothing.
+      const { results, counted, expiresAt } = takeInTurn(item, calls, now)
       if (counted === undefined) return results
       const next: Item = { key: record, value: counted, version: createVersion(), createdAt: now, expiresAt }
       if (yield* this.#scope.swap(record, item?.version, next, 'rateLimit')) return results
@@ -122,27 +123,32 @@ export class RateLimits {
   }
 }
 
-/** The answers to calls that come one after the other, and the record after them; no record where none was allowed. */
+/** The answers to calls that come one after the other, and the record after them; `counted` is `undefined` where it stays as it is. */
 function takeInTurn(
-  before: Window | undefined,
+  before: Item | undefined,
   calls: readonly Limit[],
   now: number,
 ): { results: RateLimitResult[]; counted: Window | undefined; expiresAt: number } {
-  let counted = before
-  let allowed: Window | undefined
-  let expiresAt = 0
-  const results = calls.map(({ limit, window }): RateLimitResult => {
-    const rolled = roll(counted, window, now)
-    if (free(rolled, limit, window, now) < 1)
-      return { allowed: false, remaining: 0, resetAt: nextFree(rolled, limit, window) }
-    const taken: Window = [rolled[0], rolled[1] + 1, rolled[2]]
-    counted = taken
-    allowed = taken
-    expiresAt = Math.max(expiresAt, rolled[0] + 2 * window)
-    const remaining = free(taken, limit, window, now)
-    return { allowed: true, remaining, resetAt: remaining > 0 ? now : nextFree(taken, limit, window) }
+  const window = calls[0]?.window ?? 0
+  // Within two windows everything that is counted now has slid out, whatever clock the record's window began by.
+  const gone = now + 2 * window
+  let counted = roll(before?.value as Window | undefined, window, now)
+  const freeAt = (limit: number): number => Math.min(nextFree(counted, limit, window), gone)
+  let allowed = false
+  const results = calls.map(({ limit }): RateLimitResult => {
+    if (free(counted, limit, window, now) < 1) return { allowed: false, remaining: 0, resetAt: freeAt(limit) }
+    counted = [counted[0], counted[1] + 1, counted[2]]
+    allowed = true
+    const remaining = free(counted, limit, window, now)
+    return { allowed: true, remaining, resetAt: remaining > 0 ? now : freeAt(limit) }
   })
-  return { results, counted: allowed, expiresAt }
+  // Whoever is refused changes nothing, but for a record that a clock ahead of this one gave a longer life.
+  const tooLong = before?.expiresAt !== undefined && before.expiresAt > gone
+  return {
+    results,
+    counted: allowed || tooLong ? counted : undefined,
+    expiresAt: Math.min(counted[0] + 2 * window, gone),
+  }
 }
 
 /** The record moved on to the window that holds `now`. A clock that lags behind the record's stays in the record's window (R16). */

@@ -10,7 +10,7 @@
  *     @/app/users/:42          the item '42' in the namespace app, users
  *     @#app/users/:premium     the record of the tag 'premium' there
  *     @!app/users/:nightly     the lock 'nightly'
- *     @~app/users/:login       the rate limit 'login'
+ *     @~app/users/:60000:login the rate limit 'login' of a minute
  */
 export type RecordKind = '#' | '!' | '~'
 

@@ -1,7 +1,28 @@
 import { describe, expect, it } from 'vitest'
 import { createRandom } from '../../src/conformance/random.ts'
-import { Cache } from '../../src/index.ts'
-import { codeOf, oneProcess, settled, twoProcesses } from './rig.ts'
+import { GatedBackend } from '../../src/conformance/index.ts'
+import { Cache, type Item } from '../../src/index.ts'
+import { MapBackend } from '../conformance/map-backend.ts'
+import { bothStores, codeOf, oneProcess, settled, twoProcesses } from './rig.ts'
+
+/** A store that counts lifetimes by its own clock, as Redis does, reached by a process whose clock is ahead. */
+class StoreOfItsOwnTime extends GatedBackend {
+  readonly #ahead: number
+
+  constructor(inner: MapBackend, ahead: number) {
+    super(inner)
+    this.#ahead = ahead
+  }
+
+  override swap(key: string, expected: string | undefined, next: Item | undefined): Promise<boolean> {
+    const { expiresAt } = next ?? {}
+    return super.swap(
+      key,
+      expected,
+      next && expiresAt !== undefined ? { ...next, expiresAt: expiresAt - this.#ahead } : next,
+    )
+  }
+}
 
 describe('withLock', () => {
   it('lets one process work at a time, with tokens that grow', async () => {
@@ -352,6 +373,18 @@ describe('rateLimit', () => {
     expect((await cache.rateLimit('k', options)).allowed).toBe(true)
   })
 
+  it('counts each window of a key for itself: so many a minute, and so many a day', async () => {
+    const { cache, clock } = oneProcess()
+    const minute = { limit: 2, window: '1m' } as const
+    const day = { limit: 3, window: '1d' } as const
+    const allowed: boolean[] = []
+    for (let call = 0; call < 5; call += 1) {
+      allowed.push((await cache.rateLimit('k', day)).allowed && (await cache.rateLimit('k', minute)).allowed)
+      clock.advance(120_000)
+    }
+    expect(allowed).toEqual([true, true, true, false, false])
+  })
+
   it('starts anew when two windows have passed', async () => {
     const { cache, clock } = oneProcess()
     const options = { limit: 1, window: 1000 } as const
@@ -368,6 +401,36 @@ describe('rateLimit', () => {
     clock.advance(-500)
     expect((await other.rateLimit('k', options)).allowed).toBe(true)
     expect((await other.rateLimit('k', options)).allowed).toBe(false)
+  })
+
+  it('R16 one call of a process whose clock is an hour ahead holds the others up for two windows, and no longer', async () => {
+    const { other, clock, items } = twoProcesses()
+    const ahead = new Cache({
+      backend: new StoreOfItsOwnTime(new MapBackend({ clock, items }), 3_600_000),
+      clock: { now: () => clock.now() + 3_600_000 },
+    })
+    const options = { limit: 2, window: 1000 } as const
+    await ahead.rateLimit('k', options)
+    expect((await other.rateLimit('k', options)).allowed).toBe(true)
+    expect((await other.rateLimit('k', options)).allowed).toBe(false)
+    clock.advance(1999)
+    expect((await other.rateLimit('k', options)).allowed).toBe(false)
+    clock.advance(1)
+    expect((await other.rateLimit('k', options)).remaining).toBe(1)
+  })
+
+  it('R16 a clock that is set back by an hour holds a key up for two windows, and no longer', async () => {
+    for (const [, open] of bothStores) {
+      const { cache, clock } = open()
+      const options = { limit: 1, window: 1000 } as const
+      await cache.rateLimit('k', options)
+      clock.advance(-3_600_000)
+      expect((await cache.rateLimit('k', options)).allowed).toBe(false)
+      clock.advance(1999)
+      expect((await cache.rateLimit('k', options)).allowed).toBe(false)
+      clock.advance(1)
+      expect((await cache.rateLimit('k', options)).allowed).toBe(true)
+    }
   })
 
   it('refuses options that mean nothing', async () => {
