@@ -3,7 +3,7 @@ import { invalidArgument } from '../protocol/argument.ts'
 /**
  * A string that is the same for equal arguments and different for all others: every value is written with its type and, where
  * its end is not plain, its length. Members of objects, sets and maps are sorted. Throws `INVALID_ARGUMENT` for what has no value of its own to
- * compare (functions, symbols, members named by symbols, class instances): give a `key` function then.
+ * compare (functions, symbols, members named by symbols, class instances, arrays with holes or named members): give a `key` function then.
  */
 export function argumentKey(values: readonly unknown[], operation: string): string {
   return values.map((value) => encode(value, operation, [])).join(',')
@@ -29,18 +29,33 @@ function encode(value: unknown, operation: string, above: readonly object[]): st
 }
 
 function encodeObject(value: object, operation: string, above: readonly object[]): string {
-  if (above.includes(value)) throw refused(value, operation)
+  if (above.includes(value) || !isPlain(value)) throw refused(value, operation)
   const path = [...above, value]
   const inner = (member: unknown): string => encode(member, operation, path)
-  if (Array.isArray(value)) return `[${Array.from(value, inner).join(',')}]`
-  if (value instanceof Date) return `d${value.getTime()}`
   const pair = ([key, member]: readonly [unknown, unknown]): string => `${inner(key)}=${inner(member)}`
+  if (Array.isArray(value)) return `[${value.map(inner).join(',')}]`
+  if (value instanceof Date) return `d${value.getTime()}`
   if (value instanceof Set) return `S[${[...value].map(inner).sort().join(',')}]`
   if (value instanceof Map) return `M[${[...value].map(pair).sort().join(',')}]`
-  const prototype: unknown = Object.getPrototypeOf(value)
-  if (prototype !== Object.prototype && prototype !== null) throw refused(value, operation)
-  if (Object.getOwnPropertySymbols(value).length > 0) throw refused(value, operation)
   return `{${Object.entries(value).map(pair).sort().join(',')}}`
+}
+
+/** Whether it holds nothing but what is written of its kind: heirs of built-in classes and named members would be left out. */
+function isPlain(value: object): boolean {
+  switch (Object.getPrototypeOf(value)) {
+    case Array.prototype:
+      // Its elements and its length; a hole is a key that is missing.
+      return Reflect.ownKeys(value).length === (value as unknown[]).length + 1
+    case Date.prototype:
+    case Set.prototype:
+    case Map.prototype:
+      return Reflect.ownKeys(value).length === 0
+    case Object.prototype:
+    case null:
+      return Object.getOwnPropertySymbols(value).length === 0
+    default:
+      return false
+  }
 }
 
 function refused(value: unknown, operation: string): Error {

@@ -106,6 +106,31 @@ describe('the keys of a wrapped function', () => {
     )
   })
 
+  it('are refused for what holds more than its kind shows: heirs of built-in classes, named members, holes', () => {
+    class Money extends Array<number> {
+      currency = 'EUR'
+    }
+    class Day extends Date {}
+    class Tagged extends Map {}
+    class Group extends Set {}
+    const sparse: unknown[] = []
+    sparse[1] = 1
+    for (const value of [
+      new Money(),
+      new Day(0),
+      new Tagged(),
+      new Group(),
+      Object.assign([1], { extra: 2 }),
+      Object.assign(new Date(0), { extra: 2 }),
+      Object.assign(new Map(), { extra: 2 }),
+      Object.assign(new Set(), { extra: 2 }),
+      Object.assign([1], { [Symbol('s')]: 1 }),
+      'ab'.match(/(?<first>a)/),
+      sparse,
+    ])
+      expect(() => argumentKey([value], 'wrap')).toThrow(expect.objectContaining({ code: 'INVALID_ARGUMENT' }))
+  })
+
   it('are refused for what cannot be compared', () => {
     class Own {}
     const circle: unknown[] = []
