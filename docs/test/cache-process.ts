@@ -96,7 +96,7 @@ async function obey(id: number, order: Order): Promise<unknown> {
         backend: new MemoryBackend({ maxEntries: 1000 }),
         writer: databaseIn(order.database),
         writeMode: 'behind',
-        writeBehind: { journal: new FileBackend({ dir: order.journal }), delay: 2, batchSize: 5 },
+        writeBehind: { journal: new FileBackend({ dir: order.journal, policy: 'none' }), delay: 2, batchSize: 5 },
       })
       return undefined
     }

@@ -10,7 +10,7 @@ import type { Writer, WriterEntry } from './writer.ts'
 
 /** How writes wait, in `writeMode: 'behind'`. */
 export interface WriteBehindOptions {
-  /** Keys in one batch. Default 100. */
+  /** Keys in one batch. One change that the database refuses costs only itself: a batch that fails is written key by key. Default 100. */
   readonly batchSize?: number
   /** How long a write waits for others. Default `'100ms'`. */
   readonly delay?: Duration
@@ -18,14 +18,18 @@ export interface WriteBehindOptions {
   readonly maxQueued?: number
   /** What a write does while that many wait: `'wait'` until there is room, or `'reject'` with `QUEUE_FULL`. Default `'wait'`. */
   readonly whenFull?: 'wait' | 'reject'
-  /** The first pause after a failed batch; it doubles up to 30 seconds. Default `'100ms'`. */
+  /** The first pause after a failed batch; it doubles up to 30 seconds, until one succeeds. Default `'100ms'`. */
   readonly retryDelay?: Duration
-  /** Tries of a batch before it is given up with a `writeFailed` event. Default: no end, until `close`, which makes five. */
+  /**
+   * Tries of a change, the last of them by itself, before it is given up with a `writeFailed` event. Default: no end, until `close`,
+   * which ends when five tries in a row have failed.
+   */
   readonly maxAttempts?: number
   /**
    * A backend that outlives the process (such as `FileBackend`) and that no other process uses at the same time. A write is
    * acknowledged once it stands there, and leaves it when the database has it; what a killed process left is written by the next
-   * one. Not where the items of the cache are: `clear` would empty it. The cache does not close it. Needs `swap` and `keys`.
+   * one. Not where the items of the cache are: `clear` would empty it. It must not evict: with `FileBackend`, `policy: 'none'`. The
+   * cache does not close it. Needs `swap` and `keys`.
    * Default: none, and what waits is lost with the process.
    */
   readonly journal?: CacheBackend
@@ -50,6 +54,10 @@ export class WriteBehind implements WriterPort {
   readonly #journal: WriteJournal | undefined
   /** In the order of each key's first change since it was last taken into a batch. */
   readonly #queue = new Map<string, QueuedChange>()
+  /** Keys in the next batch: one after a failure, and twice as many after each success. */
+  #atOnce: number
+  /** Failed tries of the changes that wait. */
+  readonly #tries = new WeakMap<QueuedChange, number>()
   /** The batch that is being written. */
   #writing: ReadonlyMap<string, QueuedChange> = new Map()
   /** Keys that have their room and are on their way into the queue, how often. */
@@ -84,6 +92,7 @@ export class WriteBehind implements WriterPort {
     this.#onRecovered = onRecovered
     const { batchSize = 100, delay = 100, maxQueued = 10_000, retryDelay = 100, whenFull = 'wait' } = options
     this.#batchSize = wholeNumber(batchSize, 'writeBehind.batchSize', operation, 1)
+    this.#atOnce = this.#batchSize
     this.#delay = milliseconds(delay, 'writeBehind.delay', operation)
     this.#maxQueued = wholeNumber(maxQueued, 'writeBehind.maxQueued', operation, 1)
     this.#retryDelay = Math.max(1, milliseconds(retryDelay, 'writeBehind.retryDelay', operation))
@@ -213,46 +222,69 @@ export class WriteBehind implements WriterPort {
 
   /** Resolves to `false` when `close` cannot wait any longer. */
   async #writeAll(): Promise<boolean> {
-    while (this.#queue.size > 0) {
-      const batch = new Map([...this.#queue].slice(0, this.#batchSize))
-      for (const key of batch.keys()) this.#queue.delete(key)
+    for (let failures = 0, atClose = 0; this.#queue.size > 0; ) {
+      const batch = this.#nextBatch()
       this.#writing = batch
       this.#wake()
-      const done = await this.#writeBatch(batch)
+      const failure = await this.#failureOf(batch)
       this.#writing = new Map()
-      if (done) continue
-      this.#putBack(batch)
-      this.#gaveUp = true
-      this.#wake()
-      return false
-    }
-    return true
-  }
-
-  /** Tries a batch until it is written or given up. Resolves to `false` when `close` cannot wait any longer. */
-  async #writeBatch(batch: ReadonlyMap<string, QueuedChange>): Promise<boolean> {
-    for (let attempt = 1, atClose = 0; ; attempt += 1) {
-      try {
-        await this.#hand(batch)
-        await this.#journal?.forget([...batch.values()])
-        return true
-      } catch (error) {
-        if (this.#closing) atClose += 1
-        const willRetry = attempt < this.#maxAttempts && atClose < attemptsAtClose
-        this.#tell([...batch.keys()], error, willRetry)
-        if (!willRetry) return await this.#giveUp(batch, attempt)
+      if (failure === undefined) {
+        failures = 0
+        atClose = 0
+        this.#atOnce = Math.min(2 * this.#atOnce, this.#batchSize)
+        continue
+      }
+      failures += 1
+      if (this.#closing) atClose += 1
+      if (await this.#gaveUpOn(batch, failure.error, atClose < attemptsAtClose)) continue
+      if (atClose === attemptsAtClose) {
+        this.#gaveUp = true
+        this.#wake()
+        return false
       }
       // While somebody waits for `close` the pauses start small again.
-      const failures = this.#closing ? atClose : attempt
-      await this.#pause(Math.min(longestPause, this.#retryDelay * 2 ** Math.max(0, failures - 1)))
+      const doubled = Math.max(0, (this.#closing ? atClose : failures) - 1)
+      await this.#pause(Math.min(longestPause, this.#retryDelay * 2 ** doubled))
+    }
+    return true
+  }
+
+  #nextBatch(): ReadonlyMap<string, QueuedChange> {
+    const batch = new Map<string, QueuedChange>()
+    for (const [key, change] of this.#queue) {
+      batch.set(key, change)
+      if (batch.size === this.#atOnce) break
+    }
+    for (const key of batch.keys()) this.#queue.delete(key)
+    return batch
+  }
+
+  /** Hands a batch to the database, and takes it out of the journal; what failed at that, if anything did. */
+  async #failureOf(batch: ReadonlyMap<string, QueuedChange>): Promise<{ readonly error: unknown } | undefined> {
+    try {
+      await this.#hand(batch)
+      await this.#journal?.forget([...batch.values()])
+      return undefined
+    } catch (error) {
+      return { error }
     }
   }
 
-  async #giveUp(batch: ReadonlyMap<string, QueuedChange>, attempt: number): Promise<boolean> {
-    if (attempt < this.#maxAttempts) return false
-    // Left in the journal, they would be written by the next process, over what this one writes from now on.
-    await this.#journal?.forget([...batch.values()]).catch((error) => this.#context.degraded(error, 'writeBehind'))
-    return true
+  /** What follows from a failure: the batch waits again, or it is a single change that failed too often. Resolves to whether it was given up. */
+  async #gaveUpOn(batch: ReadonlyMap<string, QueuedChange>, error: unknown, mayWait: boolean): Promise<boolean> {
+    this.#atOnce = 1
+    let tries = 0
+    for (const change of batch.values()) {
+      tries = (this.#tries.get(change) ?? 0) + 1
+      this.#tries.set(change, tries)
+    }
+    const givenUp = batch.size === 1 && tries >= this.#maxAttempts
+    if (!givenUp) this.#putBack(batch)
+    this.#tell([...batch.keys()], error, mayWait && !givenUp)
+    // Left in the journal, it would be written by the next process, over what this one writes from now on.
+    if (givenUp)
+      await this.#journal?.forget([...batch.values()]).catch((failed) => this.#context.degraded(failed, 'writeBehind'))
+    return givenUp
   }
 
   async #hand(batch: ReadonlyMap<string, QueuedChange>): Promise<void> {
@@ -263,8 +295,15 @@ export class WriteBehind implements WriterPort {
     if (keys.length > 0) await this.#writer.delete(keys)
   }
 
-  /** What could not be written, in front of what came since, unless a newer change of the same key waits. */
+  /**
+   * What could not be written, in front of what came since, unless a newer change of the same key waits. A change that failed by
+   * itself goes behind all others, which may have nothing to do with it.
+   */
   #putBack(batch: ReadonlyMap<string, QueuedChange>): void {
+    if (batch.size === 1) {
+      for (const [key, change] of batch) if (!this.#queue.has(key)) this.#queue.set(key, change)
+      return
+    }
     const newer = [...this.#queue]
     this.#queue.clear()
     for (const [key, change] of [...batch, ...newer]) this.#queue.set(key, change)

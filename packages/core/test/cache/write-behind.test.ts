@@ -1,18 +1,22 @@
 import { describe, expect, it } from 'vitest'
 import { createMovableClock, GatedBackend } from '../../src/conformance/index.ts'
+import { createRandom } from '../../src/conformance/random.ts'
 import { Cache, CacheError, type CacheOptions, type Item, type WriterEntry } from '../../src/index.ts'
 import { MapBackend } from '../conformance/map-backend.ts'
-import { codeOf, settled } from './rig.ts'
+import { codeOf, collect, settled } from './rig.ts'
 
 class Database {
   readonly rows = new Map<string, unknown>()
   readonly writes: string[][] = []
   failures = 0
   hold: Promise<void> | undefined
+  /** A key that it refuses, and every batch with it. */
+  refused: string | undefined
 
   async write(entries: readonly WriterEntry[]): Promise<void> {
     await this.hold
     this.#fail()
+    if (entries.some(({ key }) => key === this.refused)) throw new Error('a row is refused')
     this.writes.push(entries.map(({ key }) => key))
     for (const { key, value } of entries) this.rows.set(key, value)
   }
@@ -219,6 +223,98 @@ describe('writeMode behind', () => {
     await settled()
     expect(told).toEqual([[['lost'], false]])
     expect([...database.rows.keys()]).toEqual(['kept'])
+  })
+
+  it('lets one change that the database refuses cost only itself: the others of its batch and those after it are written', async () => {
+    const { cache, database, clock } = open({ writeMode: 'behind' })
+    database.refused = 'bad'
+    const told: [readonly string[], boolean][] = []
+    cache.on('writeFailed', ({ keys, willRetry }) => told.push([keys, willRetry]))
+    await cache.setMany({ bad: 1, a: 1, b: 1 })
+    for (const ms of [100, 100, 200, 100]) {
+      clock.advance(ms)
+      await settled()
+    }
+    expect([...database.rows.keys()]).toEqual(['a', 'b'])
+    await cache.set('later', 1)
+    clock.advance(30_000)
+    await settled()
+    clock.advance(30_000)
+    await settled()
+    expect([...database.rows.keys()]).toEqual(['a', 'b', 'later'])
+    expect(told.slice(0, 4)).toEqual([
+      [['bad', 'a', 'b'], true],
+      [['bad'], true],
+      [['b', 'bad'], true],
+      [['bad'], true],
+    ])
+    // Put right by the application.
+    database.refused = undefined
+    clock.advance(30_000)
+    await settled()
+    expect(database.rows.get('bad')).toBe(1)
+    expect(clock.timers).toBe(0)
+  })
+
+  it('gives up only the change that fails by itself', async () => {
+    const journal = new MapBackend()
+    const { cache, database, clock } = open({ writeMode: 'behind', writeBehind: { maxAttempts: 1, journal } })
+    database.refused = 'bad'
+    const told: [readonly string[], boolean][] = []
+    cache.on('writeFailed', ({ keys, willRetry }) => told.push([keys, willRetry]))
+    await cache.setMany({ a: 1, bad: 1, b: 1 })
+    for (let tried = 0; tried < 4; tried += 1) {
+      clock.advance(100)
+      await settled()
+    }
+    expect([...database.rows.keys()]).toEqual(['a', 'b'])
+    expect(told.at(-1)).toEqual([['bad'], false])
+    expect(await collect(journal.keys?.() ?? [])).toEqual([])
+  })
+
+  it('writes the others at close, and says that one did not reach the database', async () => {
+    const { cache, database, clock } = open({ writeMode: 'behind' })
+    database.refused = 'k3'
+    await cache.setMany(Object.fromEntries(Array.from({ length: 50 }, (_, index) => [`k${index}`, index])))
+    const closed = cache.close().catch((error) => error)
+    for (let tried = 0; tried < 20; tried += 1) {
+      await settled()
+      clock.advance(2000)
+    }
+    expect(await closed).toMatchObject({ code: 'BACKEND_FAILURE', message: expect.stringContaining('1 written values') })
+    expect(database.rows.size).toBe(49)
+  })
+
+  it('never writes an older value of a key over a newer one, whatever fails meanwhile (seeded)', async () => {
+    const seed = Number(process.env.SEED ?? Date.now() % 1_000_000)
+    const random = createRandom(seed)
+    for (let round = 0; round < 30; round += 1) {
+      const { cache, database, clock } = open({ writeMode: 'behind', writeBehind: { batchSize: 1 + random.below(4) } })
+      const last = new Map<string, number>()
+      const seen = new Map<string, number>()
+      const write = database.write.bind(database)
+      database.write = async (entries) => {
+        await write(entries)
+        for (const { key, value } of entries) {
+          if ((value as number) < (seen.get(key) ?? 0)) expect.unreachable(`SEED=${seed}: ${key} went back to ${value}`)
+          seen.set(key, value as number)
+        }
+      }
+      for (let step = 1; step < 60; step += 1) {
+        const key = `k${random.below(5)}`
+        await cache.set(key, step)
+        last.set(key, step)
+        if (random.below(4) === 0) database.failures += random.below(3)
+        database.refused = random.below(3) === 0 ? `k${random.below(5)}` : undefined
+        clock.advance(random.below(300))
+        if (random.below(2) === 0) await settled()
+      }
+      await settled()
+      database.failures = 0
+      database.refused = undefined
+      await cache.close()
+      expect(Object.fromEntries(database.rows), `SEED=${seed}`).toEqual(Object.fromEntries(last))
+    }
   })
 
   it('rejects with QUEUE_FULL at the bound where that is wanted, and takes a waiting key all the same', async () => {
