@@ -19,6 +19,7 @@ import type { Recorder } from './recorder.ts'
 import { Scope } from './scope.ts'
 import { type SyncBatchLoader, type SyncLoader, SyncLoading } from './sync-loading.ts'
 import type { SyncGetOrSetOptions } from './sync-options.ts'
+import { traceGetNow, traceWriteNow } from './tracing.ts'
 import { type SyncWrapOptions, wrapSync } from './wrap.ts'
 import { checkFunction, type WriteOptions } from './write-options.ts'
 import { type Entries, Writes } from './writes.ts'
@@ -61,7 +62,7 @@ export class SyncCache<Value = unknown> {
         return item.value as T
       }
     }
-    return this.#get(key, options) as T | undefined
+    return traceGetNow(key, 'get', () => this.#get(key, options)) as T | undefined
   }
 
   has(key: string, options: ReadOptions = {}): boolean {
@@ -69,8 +70,11 @@ export class SyncCache<Value = unknown> {
   }
 
   getMany<T extends Value = Value>(keys: readonly string[], options: ReadOptions = {}): (T | undefined)[] {
-    const { failure, stale } = this.#readOptions(options, 'getMany')
-    return runSync(this.#reads.getMany(keys, failure, stale)) as (T | undefined)[]
+    const run = (): unknown[] => {
+      const { failure, stale } = this.#readOptions(options, 'getMany')
+      return runSync(this.#reads.getMany(keys, failure, stale))
+    }
+    return traceGetNow(undefined, 'getMany', run) as (T | undefined)[]
   }
 
   item<T extends Value = Value>(key: string): Item<T> | undefined {
@@ -90,7 +94,8 @@ export class SyncCache<Value = unknown> {
         return item.value as T
       }
     }
-    return runSync(this.#loading.getOrSet(key, loader, options === undefined ? {} : options)) as T
+    const run = (): unknown => runSync(this.#loading.getOrSet(key, loader, options === undefined ? {} : options))
+    return traceGetNow(key, 'getOrSet', run) as T
   }
 
   /** `getOrSet` for many keys, with one load for all that are missing; values in the order of the keys. */
@@ -99,27 +104,28 @@ export class SyncCache<Value = unknown> {
     loader: SyncBatchLoader<T>,
     options: SyncGetOrSetOptions = {},
   ): (T | undefined)[] {
-    return runSync(this.#loading.getOrSetMany(keys, loader, options)) as (T | undefined)[]
+    const run = (): unknown[] => runSync(this.#loading.getOrSetMany(keys, loader, options))
+    return traceGetNow(undefined, 'getOrSetMany', run) as (T | undefined)[]
   }
 
   set(key: string, value: Value, options?: WriteOptions): void {
-    runSync(this.#writes.set(key, value, options))
+    traceWriteNow(key, 'set', this.#writes.set(key, value, options))
   }
 
   setMany(entries: Entries<Value>, options?: WriteOptions): void {
-    runSync(this.#writes.setMany(entries, options))
+    traceWriteNow(undefined, 'setMany', this.#writes.setMany(entries, options))
   }
 
   add(key: string, value: Value, options?: WriteOptions): boolean {
-    return runSync(this.#conditional.add(key, value, options))
+    return traceWriteNow(key, 'add', this.#conditional.add(key, value, options))
   }
 
   replace(key: string, value: Value, options?: WriteOptions): boolean {
-    return runSync(this.#conditional.replace(key, value, options))
+    return traceWriteNow(key, 'replace', this.#conditional.replace(key, value, options))
   }
 
   compareAndSet(key: string, version: string | undefined, value: Value, options?: WriteOptions): boolean {
-    return runSync(this.#conditional.compareAndSet(key, version, value, options))
+    return traceWriteNow(key, 'compareAndSet', this.#conditional.compareAndSet(key, version, value, options))
   }
 
   update<T extends Value = Value>(
@@ -127,47 +133,48 @@ export class SyncCache<Value = unknown> {
     change: (current: T | undefined) => T | undefined,
     options?: WriteOptions,
   ): T | undefined {
-    return runSync(this.#conditional.update(key, change as (current: unknown) => unknown, options)) as T | undefined
+    const updating = this.#conditional.update(key, change as (current: unknown) => unknown, options)
+    return traceWriteNow(key, 'update', updating) as T | undefined
   }
 
   increment(key: string, delta = 1, options: CountOptions = {}): number {
-    return runSync(this.#conditional.increment(key, delta, options, 'increment'))
+    return this.#count(key, delta, options, 'increment')
   }
 
   decrement(key: string, delta = 1, options: CountOptions = {}): number {
-    return runSync(this.#conditional.increment(key, typeof delta === 'number' ? -delta : delta, options, 'decrement'))
+    return this.#count(key, typeof delta === 'number' ? -delta : delta, options, 'decrement')
   }
 
   touch(key: string, options?: Pick<WriteOptions, 'ttl' | 'staleFor'>): boolean {
-    return runSync(this.#conditional.touch(key, options, 'touch'))
+    return traceWriteNow(key, 'touch', this.#conditional.touch(key, options, 'touch'))
   }
 
   expire(key: string, ttl: Duration): boolean {
-    return runSync(this.#conditional.touch(key, { ttl }, 'expire'))
+    return traceWriteNow(key, 'expire', this.#conditional.touch(key, { ttl }, 'expire'))
   }
 
   take<T extends Value = Value>(key: string): T | undefined {
-    return runSync(this.#conditional.take(key)) as T | undefined
+    return traceWriteNow(key, 'take', this.#conditional.take(key)) as T | undefined
   }
 
   delete(key: string): boolean {
-    return runSync(this.#writes.delete(key))
+    return traceWriteNow(key, 'delete', this.#writes.delete(key))
   }
 
   deleteMany(keys: readonly string[]): number {
-    return runSync(this.#writes.deleteMany(keys))
+    return traceWriteNow(undefined, 'deleteMany', this.#writes.deleteMany(keys))
   }
 
   deleteByTag(...tags: readonly string[]): void {
-    runSync(this.#writes.deleteByTag(tags))
+    traceWriteNow(undefined, 'deleteByTag', this.#writes.deleteByTag(tags))
   }
 
   deleteByPrefix(prefix: string): void {
-    runSync(this.#writes.deleteByPrefix(prefix))
+    traceWriteNow(undefined, 'deleteByPrefix', this.#writes.deleteByPrefix(prefix))
   }
 
   clear(): void {
-    runSync(this.#writes.clear())
+    traceWriteNow(undefined, 'clear', this.#writes.clear())
   }
 
   /** The function with its results cached, under keys made from its arguments without collisions. */
@@ -239,6 +246,10 @@ export class SyncCache<Value = unknown> {
     const value = runSync(this.#reads.get(key, 'get', failure, stale))
     recorder.gotSince(started)
     return value
+  }
+
+  #count(key: string, delta: number, options: CountOptions, operation: 'increment' | 'decrement'): number {
+    return traceWriteNow(key, operation, this.#conditional.increment(key, delta, options, operation))
   }
 
   #readOptions(options: ReadOptions, operation: string): ReturnType<typeof resolveReadOptions> {

@@ -10,6 +10,7 @@ import type { Operation } from './operation.ts'
 import type { Found, Scope } from './scope.ts'
 import { resolveSyncOptions, type SyncGetOrSetOptions } from './sync-options.ts'
 import { namespaceTagRecord, tagRecord } from './tags.ts'
+import { traceLoadNow } from './tracing.ts'
 import { checkFunction, checkKeys } from './write-options.ts'
 import { type Entries, pairsOf } from './writes.ts'
 
@@ -48,10 +49,12 @@ export class SyncLoading {
     const { readFailure } = keeping.settings
     const found = yield* this.#scope.lookupOrMiss(stored[0] as string, 'getOrSet', readFailure)
     const loaded = yield* this.#load([key], [found], stored, keeping, loader.length > 0, (runs) =>
-      runs.map((run) => {
-        const value = loader(run.load)
-        return value === notModified ? run.load.notModified() : value
-      }),
+      runs.map((run) =>
+        traceLoadNow(run.key, () => {
+          const value = loader(run.load)
+          return value === notModified ? run.load.notModified() : value
+        }),
+      ),
     )
     return loaded[0]
   }
@@ -67,7 +70,7 @@ export class SyncLoading {
     const { stored, keeping } = this.#checked(unique, loader, options, 'getOrSetMany')
     const found = yield* this.#scope.lookupMany(unique, 'getOrSetMany', keeping.settings.readFailure)
     const values = yield* this.#load(unique, found, stored, keeping, false, (runs) => {
-      const loaded = new Map(loadedPairs(loader(runs.map((run) => run.key))))
+      const loaded = traceLoadNow(undefined, () => new Map(loadedPairs(loader(runs.map((run) => run.key)))))
       return runs.map((run) => loaded.get(run.key))
     })
     const byKey = new Map(unique.map((key, index) => [key, values[index]]))

@@ -1,4 +1,5 @@
 import { tracingChannel } from 'node:diagnostics_channel'
+import { type Operation, runSync } from './operation.ts'
 
 /** What subscribers of the tracing channels get. */
 export interface CacheTrace {
@@ -27,6 +28,21 @@ export function traceLoad<T>(key: string, run: () => Promise<T>): Promise<T> {
 
 export function traceWrite<T>(key: string | undefined, operation: string, run: () => Promise<T>): Promise<T> {
   return writeChannel.hasSubscribers ? writeChannel.tracePromise(run, trace(key, operation)) : run()
+}
+
+/** The same for caches whose answers are there at once: their channels know `start`, `end` and `error` alone. */
+export function traceGetNow<T>(key: string | undefined, operation: string, run: () => T): T {
+  return getChannel.hasSubscribers ? getChannel.traceSync(run, trace(key, operation)) : run()
+}
+
+export function traceLoadNow<T>(key: string | undefined, run: () => T): T {
+  return loadChannel.hasSubscribers ? loadChannel.traceSync(run, trace(key, 'load')) : run()
+}
+
+export function traceWriteNow<T>(key: string | undefined, operation: string, writing: Operation<T>): T {
+  return writeChannel.hasSubscribers
+    ? writeChannel.traceSync(() => runSync(writing), trace(key, operation))
+    : runSync(writing)
 }
 
 function trace(key: string | undefined, operation: string): CacheTrace {

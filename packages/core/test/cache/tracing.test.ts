@@ -1,6 +1,7 @@
 import { channel, tracingChannel } from 'node:diagnostics_channel'
 import { afterEach, describe, expect, it } from 'vitest'
-import type { CacheTrace } from '../../src/index.ts'
+import { type CacheTrace, SyncCache } from '../../src/index.ts'
+import { SyncMapBackend } from '../conformance/sync-map-backend.ts'
 import { bothStores, oneProcess } from './rig.ts'
 
 type Moment = 'start' | 'end' | 'asyncStart' | 'asyncEnd' | 'error'
@@ -114,3 +115,50 @@ for (const [name, open] of bothStores) {
     })
   })
 }
+
+describe('tracing channels, of a SyncCache', () => {
+  it('follow reads, loads and writes from beginning to end, and tell failures', () => {
+    const cache = new SyncCache({ backend: new SyncMapBackend() })
+    const moments = ['start', 'end', 'error'] as const
+    const told = ['get', 'load', 'write'].map((name) => follow(`cache:${name}`, moments))
+    const failure = new Error('down')
+    cache.set('k', 1)
+    cache.get('k')
+    cache.getOrSet('k', () => 2)
+    cache.getOrSet('j', () => 3)
+    cache.getOrSetMany(['k', 'l'], () => ({ l: 4 }))
+    expect(() =>
+      cache.getOrSet('m', () => {
+        throw failure
+      }),
+    ).toThrow(failure)
+    cache.increment('n')
+    cache.clear()
+    const brief = told.map((all) =>
+      all.flatMap(([moment, { operation, key, result, error }]) =>
+        moment === 'start' ? [] : [[moment, operation, key, moment === 'error' ? error : result]],
+      ),
+    )
+    expect(brief).toEqual([
+      [
+        ['end', 'get', 'k', 1],
+        ['end', 'getOrSet', 'k', 1],
+        ['end', 'getOrSet', 'j', 3],
+        ['end', 'getOrSetMany', undefined, [1, 4]],
+        ['error', 'getOrSet', 'm', failure],
+        ['end', 'getOrSet', 'm', undefined],
+      ],
+      [
+        ['end', 'load', 'j', 3],
+        ['end', 'load', undefined, new Map([['l', 4]])],
+        ['error', 'load', 'm', failure],
+        ['end', 'load', 'm', undefined],
+      ],
+      [
+        ['end', 'set', 'k', undefined],
+        ['end', 'increment', 'n', 1],
+        ['end', 'clear', undefined, undefined],
+      ],
+    ])
+  })
+})

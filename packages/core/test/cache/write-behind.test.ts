@@ -281,7 +281,10 @@ describe('writeMode behind', () => {
       await settled()
       clock.advance(2000)
     }
-    expect(await closed).toMatchObject({ code: 'BACKEND_FAILURE', message: expect.stringContaining('1 written values') })
+    expect(await closed).toMatchObject({
+      code: 'BACKEND_FAILURE',
+      message: expect.stringContaining('1 written values'),
+    })
     expect(database.rows.size).toBe(49)
   })
 
