@@ -404,6 +404,37 @@ for (const [name, open] of Object.entries(realBackends)) {
       }
     })
 
+    it('R5 a change through one during a write of the other to its database leaves no value that the database has not', async () => {
+      const { one: first, other: second } = open()
+      for (const change of ['set', 'delete', 'nothing'] as const) {
+        const rows = new Map<string, unknown>()
+        const written = gate<void>()
+        const writer = (answered: () => Promise<void>): CacheOptions['writer'] => ({
+          write: async (entries) => {
+            for (const { key, value } of entries) rows.set(key, value)
+            await answered()
+          },
+          delete: (keys) => {
+            for (const key of keys) rows.delete(key)
+          },
+        })
+        const one = cacheOn(first, { writer: writer(written.loader) })
+        const other = cacheOn(second as Handles['one'], { writer: writer(async () => {}) })
+        await other.set(change, 'old')
+        const older = one.set(change, 'older')
+        await written.started
+        if (change === 'set') await other.set(change, 'newer')
+        if (change === 'delete') await other.delete(change)
+        written.end()
+        await older
+        for (const cache of [one, other]) {
+          if (change !== 'nothing') expect([undefined, rows.get(change)], change).toContain(await cache.get(change))
+          expect(await cache.getOrSet(change, () => rows.get(change)), change).toBe(rows.get(change))
+        }
+        expect(await one.get(change)).toBe({ set: 'newer', delete: undefined, nothing: 'older' }[change])
+      }
+    })
+
     it('each sees what the other wrote, deleted, invalidated and counted', async () => {
       const [one, other] = two()
       await one.set('k', 1, { tags: ['t'] })

@@ -77,6 +77,7 @@ export class ConditionalWrites {
       const found = yield* scope.lookup(stored, 'take')
       const current = this.#fresh(found)
       if (current === undefined) {
+        if (!(yield* this.#closed(stored, found))) continue
         scope.countMiss(key)
         return undefined
       }
@@ -87,6 +88,15 @@ export class ConditionalWrites {
       return current.value
     }
     throw scope.conflict('take', key)
+  }
+
+  /**
+   * Where there is nothing to take, nothing that is being loaded or written is to come in either: its placeholder goes (RACES R3), and
+   * so does a stale value of which the database has none any more.
+   */
+  *#closed(stored: string, { raw }: Found): Operation<boolean> {
+    if (raw === undefined || (raw.value !== undefined && this.#scope.writer === undefined)) return true
+    return yield* this.#scope.swap(stored, raw.version, undefined, 'take')
   }
 
   /** Gives the value a new life from now on; resolves to whether there was one. */

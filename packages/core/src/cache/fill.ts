@@ -1,12 +1,12 @@
 import { milliseconds } from '../protocol/duration.ts'
 import type { Item } from '../protocol/item.ts'
 import type { TagVersions } from '../protocol/tag-versions.ts'
-import { createVersion } from '../protocol/version.ts'
 import type { LoadSettings } from './cache-options.ts'
 import type { Flight } from './flights.ts'
 import { hasLife, instants, jittered, type Lifetime, renewed } from './lifetime.ts'
 import { type LoadContext, notModified } from './load-context.ts'
 import { answer, isPromise, type MaybePromise, type Operation, runAsync } from './operation.ts'
+import { placeholder } from './placeholder.ts'
 import type { Scope } from './scope.ts'
 import { namespaceTagRecord, tagRecord } from './tags.ts'
 import type { WriteOptions } from './write-options.ts'
@@ -80,11 +80,11 @@ export class Fill {
     if (raw !== undefined) return { expected: raw.version, placed: false }
     const now = this.#scope.context.now()
     const life = Math.min(Math.max(2 * settings.timeout, shortestPlaceholder), longestPlaceholder)
-    const placeholder = { key, value: undefined, version: createVersion(), createdAt: now, expiresAt: now + life }
-    if (yield* this.#swap(key, undefined, placeholder)) return { expected: placeholder.version, placed: true }
+    const placed = placeholder(key, now, life)
+    if (yield* this.#swap(key, undefined, placed)) return { expected: placed.version, placed: true }
     const other = yield* answer(this.#scope.context.store.get(key))
     // Gone again: removed in between. The version of a placeholder that was never stored lets nothing in.
-    if (other === undefined) return { expected: placeholder.version, placed: false }
+    if (other === undefined) return { expected: placed.version, placed: false }
     if (other.value === undefined || other.tags !== undefined || other.staleAt !== undefined)
       return { expected: other.version, placed: false }
     return other

@@ -32,6 +32,8 @@ export interface QueuedChange {
 
 /** The application's database behind the cache, as the operations see it. */
 export interface WriterPort {
+  /** Whether the database has what was put only later. */
+  readonly behind: boolean
   put(entries: readonly WriterEntry[]): MaybePromise<void>
   remove(keys: readonly string[]): MaybePromise<void>
   /** Resolves to the change of this key that the database does not have yet. */

@@ -43,6 +43,7 @@ const attemptsAtClose = 5
  * after the other, so that the database never sees an older value after a newer one.
  */
 export class WriteBehind implements WriterPort {
+  readonly behind = true
   readonly #writer: Writer
   readonly #context: Context
   readonly #batchSize: number

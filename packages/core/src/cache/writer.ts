@@ -63,6 +63,7 @@ export function openWriter(
 
 /** Writes to the database before the cache does. */
 class WriteThrough implements WriterPort {
+  readonly behind = false
   readonly #writer: Writer
 
   constructor(writer: Writer) {

@@ -1,15 +1,20 @@
 import { invalidArgument } from '../protocol/argument.ts'
 import { CacheError } from '../protocol/cache-error.ts'
+import type { Item } from '../protocol/item.ts'
 import { itemKey, itemPrefix } from '../protocol/keyspace.ts'
 import type { Lifetime } from './lifetime.ts'
-import { answer, later, type Operation } from './operation.ts'
+import { answer, answers, later, type MaybePromise, type Operation, runAsync } from './operation.ts'
+import { placeholder } from './placeholder.ts'
 import type { Scope } from './scope.ts'
-import { deleteAll, setAll } from './store.ts'
+import { deleteAll, type Store, setAll } from './store.ts'
 import { namespaceTagRecord, tagRecord } from './tags.ts'
 import { checkKey, checkKeys, checkTags, type WriteOptions } from './write-options.ts'
 
 /** Keys and values: a `Map`, an array of pairs, or an object. */
 export type Entries<Value> = Iterable<readonly [string, Value]> | Readonly<Record<string, Value>>
+
+/** Placeholders of writes live longer than a database takes. */
+const placeholderLife = 60_000
 
 type Pairs = readonly (readonly [string, unknown])[]
 
@@ -27,8 +32,11 @@ export class Writes {
     this.#scope.checkValue(value, 'set')
     const life = this.#scope.life(options, 'set')
     const storing = this.#set(key, stored, value, life, options)
+    const pairs: Pairs = [[key, value]]
     if (this.#scope.writer === undefined) yield* storing
-    else yield* this.#scope.inTurn([stored], this.#written([[key, value]], [stored], 'set', storing))
+    else if (this.#writesAmongOthers)
+      yield* this.#scope.inTurn([stored], this.#among(pairs, [stored], life, options, 'set'))
+    else yield* this.#scope.inTurn([stored], this.#written(pairs, [stored], 'set', storing))
   }
 
   /** Whether nothing has to be captured, written elsewhere or waited for before a `set`: then `setLater` does it. */
@@ -73,6 +81,8 @@ export class Writes {
     if (pairs.length === 0) return
     const storing = this.#setMany(pairs, stored, life, options)
     if (this.#scope.writer === undefined) yield* storing
+    else if (this.#writesAmongOthers)
+      yield* this.#scope.inTurn(stored, this.#among(pairs, stored, life, options, 'setMany'))
     else yield* this.#scope.inTurn(stored, this.#written(pairs, stored, 'setMany', storing))
   }
 
@@ -81,6 +91,54 @@ export class Writes {
     const entries = pairs.map(([key, value]) => ({ key, value }))
     yield* this.#scope.write(entries, stored, operation)
     yield* storing
+  }
+
+  /** Whether other processes may change a key while this one waits for its database. */
+  get #writesAmongOthers(): boolean {
+    const { context, writer } = this.#scope
+    return writer?.behind === false && !context.local && context.store.swap !== undefined
+  }
+
+  /**
+   * The same among other processes. A placeholder goes first, so that whatever they do to the key meanwhile shows: then nobody knows
+   * whose value the database was given last, and the cache keeps none (RACES R3, R5). A process that dies in between leaves none either.
+   */
+  *#among(
+    pairs: Pairs,
+    stored: readonly string[],
+    life: Lifetime,
+    options: WriteOptions | undefined,
+    operation: string,
+  ): Operation<void> {
+    const scope = this.#scope
+    const entries = pairs.map(([key, value]) => ({ key, value }))
+    const placeholders = new Map(stored.map((key) => [key, placeholder(key, scope.context.now(), placeholderLife)]))
+    yield* this.#fenced(stored, operation, (store) => setAll(store, [...placeholders.values()]))
+    yield* scope.write(entries, stored, operation)
+    const tags = yield* scope.capture(options?.tags, operation)
+    // Of duplicates the last.
+    const items = new Map(
+      pairs.map(([key, value], index) => {
+        const item = scope.makeItem(stored[index] as string, value, life, tags, options?.cost)
+        return [item.key, { key, item }]
+      }),
+    )
+    const storing = [...items.values()].map(({ key, item }) => {
+      const expected = placeholders.get(item.key)?.version
+      return runAsync(this.#instead(key, expected, item, operation))
+    })
+    try {
+      yield* answers(storing)
+    } finally {
+      scope.fence(stored)
+    }
+  }
+
+  /** Stores an item in the place of its placeholder, or leaves nothing where that is gone. */
+  *#instead(key: string, expected: string | undefined, item: Item, operation: string): Operation<void> {
+    const scope = this.#scope
+    if (yield* scope.swap(item.key, expected, item, operation)) scope.countSet(key, item)
+    else yield* scope.context.call(operation, key, (store) => store.delete(item.key))
   }
 
   *#set(
@@ -119,12 +177,7 @@ export class Writes {
     )
     const own = new Set(stored)
     yield* scope.settled((flight) => own.has(flight.key))
-    scope.fence(stored)
-    try {
-      yield* scope.context.call('setMany', undefined, (store) => setAll(store, items))
-    } finally {
-      scope.fence(stored)
-    }
+    yield* this.#fenced(stored, 'setMany', (store) => setAll(store, items))
     for (const [index, [key]] of pairs.entries()) scope.countSet(key, items[index])
   }
 
@@ -171,16 +224,20 @@ export class Writes {
     const scope = this.#scope
     const own = new Set(stored)
     yield* scope.settled((flight) => own.has(flight.key))
-    scope.fence(stored)
-    let deleted = 0
-    try {
-      deleted = yield* scope.context.call('deleteMany', undefined, (store) => deleteAll(store, stored))
-    } finally {
-      scope.fence(stored)
-    }
+    const deleted = yield* this.#fenced(stored, 'deleteMany', (store) => deleteAll(store, stored))
     scope.context.recorder.deletes += deleted
     if (scope.context.listeners.has('delete')) for (const key of keys) scope.tell('delete', { key })
     return deleted
+  }
+
+  /** One call of the store between two fences, for the reasons that `#set` and `#delete` give. */
+  *#fenced<T>(stored: readonly string[], operation: string, run: (store: Store) => MaybePromise<T>): Operation<T> {
+    this.#scope.fence(stored)
+    try {
+      return yield* this.#scope.context.call(operation, undefined, run)
+    } finally {
+      this.#scope.fence(stored)
+    }
   }
 
   /** Removes every item of this namespace and of those below it; without a namespace, all that the backend holds. */

@@ -242,3 +242,27 @@ describe('counters of a backend without any', () => {
     expect(await cache.get('loading')).toBe(2)
   })
 })
+
+describe('take among processes', () => {
+  it('R3 of a key that another process is loading keeps the result out', async () => {
+    const { cache, other } = twoProcesses()
+    const load = new GatedLoad<string>()
+    const loading = cache.getOrSet('k', load.loader)
+    await load.started()
+    expect(await other.take('k')).toBe(undefined)
+    load.end('late')
+    expect(await loading).toBe('late')
+    await settled()
+    expect(await cache.get('k')).toBe(undefined)
+  })
+
+  it('leaves no stale value of what the database has no more', async () => {
+    const { far, clock } = twoProcesses()
+    const writer = { write: () => {}, delete: () => {} }
+    const cache = new Cache({ backend: far, clock, ttl: '1m', staleFor: '1h', writer })
+    await cache.set('k', 'old')
+    clock.advance(60_000)
+    expect(await cache.take('k')).toBe(undefined)
+    expect(await cache.get('k', { stale: true })).toBe(undefined)
+  })
+})

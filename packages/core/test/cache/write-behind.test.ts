@@ -3,7 +3,7 @@ import { createMovableClock, GatedBackend } from '../../src/conformance/index.ts
 import { createRandom } from '../../src/conformance/random.ts'
 import { Cache, CacheError, type CacheOptions, type Item, type WriterEntry } from '../../src/index.ts'
 import { MapBackend } from '../conformance/map-backend.ts'
-import { codeOf, collect, settled } from './rig.ts'
+import { codeOf, collect, settled, twoProcesses } from './rig.ts'
 
 class Database {
   readonly rows = new Map<string, unknown>()
@@ -97,6 +97,103 @@ describe('writeMode through', () => {
       ['a', 2],
       ['n', 5],
     ])
+  })
+})
+
+describe('writeMode through, from two processes', () => {
+  /** Two processes on one store and one database, whose answers to the first come when the test says so. */
+  function slowAnswers() {
+    const rows = new Map<string, unknown>()
+    const rig = twoProcesses()
+    let answer = (): void => {}
+    let reach = (): void => {}
+    const reached = new Promise<void>((resolve) => {
+      reach = resolve
+    })
+    const database = (answered: () => Promise<void>) => ({
+      write: async (entries: readonly WriterEntry[]) => {
+        for (const { key, value } of entries) rows.set(key, value)
+        await answered()
+      },
+      delete: async (keys: readonly string[]) => {
+        for (const key of keys) rows.delete(key)
+        await answered()
+      },
+    })
+    const slow = async (): Promise<void> => {
+      reach()
+      await new Promise<void>((resolve) => {
+        answer = resolve
+      })
+    }
+    const { clock } = rig
+    const one = new Cache({ backend: rig.far, clock, writer: database(slow) })
+    const other = new Cache({ backend: rig.otherFar, clock, writer: database(async () => {}) })
+    return { rows, one, other, reached, answer: () => answer() }
+  }
+
+  for (const [change, act, left] of [
+    ['set', (cache: Cache) => cache.set('k', 'newer'), 'newer'],
+    ['setMany', (cache: Cache) => cache.setMany({ k: 'newer', j: 1 }), 'newer'],
+    ['delete', (cache: Cache) => cache.delete('k'), undefined],
+    ['take', (cache: Cache) => cache.take('k'), undefined],
+  ] as const) {
+    it(`R5 a ${change} between a write to the database and its answer is not lost in the cache`, async () => {
+      const { rows, one, other, reached, answer } = slowAnswers()
+      await other.set('k', 'old')
+      const older = one.set('k', 'older')
+      await reached
+      await act(other)
+      answer()
+      await older
+      expect(rows.get('k')).toBe(left)
+      expect([undefined, left]).toContain(await one.get('k'))
+      expect(await one.getOrSet('k', () => rows.get('k'))).toBe(left)
+    })
+  }
+
+  it('R5 a setMany that meets another keeps those values that the database has', async () => {
+    const { rows, one, other, reached, answer } = slowAnswers()
+    const older = one.setMany([
+      ['a', 0],
+      ['a', 1],
+      ['b', 1],
+    ])
+    await reached
+    await other.set('a', 2)
+    answer()
+    await older
+    expect(await one.getMany(['a', 'b'])).toEqual([undefined, 1])
+    expect([...rows]).toEqual([
+      ['a', 2],
+      ['b', 1],
+    ])
+  })
+
+  it('leaves nothing old in the cache when its process is killed after the database has the value', async () => {
+    const { rows, one, other, reached } = slowAnswers()
+    await other.set('k', 'old')
+    void one.set('k', 'new')
+    await reached
+    // Killed here: the answer never comes.
+    expect(await other.get('k')).toBe(undefined)
+    expect(await other.getOrSet('k', () => rows.get('k'))).toBe('new')
+    expect(await other.get('k')).toBe('new')
+  })
+
+  it('R5 keeps out what was loaded while the database was being written', async () => {
+    const { rows, one, other, reached, answer } = slowAnswers()
+    let end = (_value: string): void => {}
+    const loading = other.getOrSet('k', () => new Promise<string>((resolve) => (end = resolve)))
+    await settled()
+    const writing = one.set('k', 'new')
+    await reached
+    end('loaded before')
+    await loading
+    expect(await other.get('k')).toBe(undefined)
+    answer()
+    await writing
+    expect(await other.getOrSet('k', () => rows.get('k'))).toBe('new')
   })
 })
 
