@@ -7,7 +7,7 @@ import { InProcessBus, LayeredBackend } from '@cache/layered'
 import { MemoryBackend } from '@cache/memory'
 import { PostgresBackend } from '@cache/postgres'
 import { RedisBackend } from '@cache/redis'
-import { ResilientBackend } from '@cache/resilient'
+import { failover, ResilientBackend } from '@cache/resilient'
 import { type FoundServer, postgresServer, redisServer } from '@cache/testing'
 
 /** Two handles on one empty store, as two processes would have them. */
@@ -105,5 +105,9 @@ export const realBackends: Readonly<Record<string, () => Handles>> = {
     const { one, other } = openRedis()
     const wrap = (backend: CacheBackend): CacheBackend => new ResilientBackend({ backend, closeBackend: true })
     return twiceOf([one, other as CacheBackend], wrap)
+  },
+  'failover (redis, memory)': () => {
+    const { one, other } = openRedis()
+    return twiceOf([one, other as CacheBackend], (far) => failover([far, near()], { closeBackends: true }))
   },
 }
