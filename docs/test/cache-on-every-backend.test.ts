@@ -1,4 +1,4 @@
-import { Cache, type CacheOptions, type LoadContext } from '@cache/core'
+import { Cache, type CacheOptions, type LoadContext, type Writer } from '@cache/core'
 import { createMovableClock, type MovableClock } from '@cache/core/conformance'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { type Handles, realBackends, startServers, stopServers } from './real-backends.ts'
@@ -409,7 +409,7 @@ for (const [name, open] of Object.entries(realBackends)) {
       for (const change of ['set', 'delete', 'nothing'] as const) {
         const rows = new Map<string, unknown>()
         const written = gate<void>()
-        const writer = (answered: () => Promise<void>): CacheOptions['writer'] => ({
+        const writer = (answered: () => Promise<void>): Writer => ({
           write: async (entries) => {
             for (const { key, value } of entries) rows.set(key, value)
             await answered()

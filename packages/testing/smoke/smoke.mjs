@@ -28,6 +28,11 @@ const smokes = {
     assert.ok(chapters.length > 0)
     const { milliseconds } = await import('@cache/core/backend')
     assert.equal(milliseconds('2m', 'ttl', 'smoke'), 120_000)
+    const { prometheusText } = await import('@cache/core/metrics')
+    assert.match(
+      prometheusText({ smoke: await new Cache({ backend: nullBackend }).stats() }),
+      /^cache_hits_total\{cache="smoke"\} 0$/m,
+    )
   },
   '@cache/codecs': async () => {
     const { ItemFormat } = await import('@cache/codecs')

@@ -13,7 +13,10 @@ export interface WriterEntry<Value = unknown> {
   readonly value: Value
 }
 
-/** The application's own database behind a cache. Rejecting means that the whole batch may have to be written again. */
+/**
+ * The application's own database behind a cache. Rejecting means that the whole batch may have to be written again. Calls have time
+ * limits of their own: one that never ends holds up the writes behind it, and `close`.
+ */
 export interface Writer<Value = unknown> {
   write(entries: readonly WriterEntry<Value>[]): Promise<void> | void
   delete(keys: readonly string[]): Promise<void> | void
