@@ -8,6 +8,7 @@ import { MemoryBackend } from '@cache/memory'
 import { PostgresBackend } from '@cache/postgres'
 import { RedisBackend } from '@cache/redis'
 import { failover, ResilientBackend } from '@cache/resilient'
+import { ShardedBackend } from '@cache/sharded'
 import { type FoundServer, postgresServer, redisServer } from '@cache/testing'
 
 /** Two handles on one empty store, as two processes would have them. */
@@ -105,6 +106,12 @@ export const realBackends: Readonly<Record<string, () => Handles>> = {
     const { one, other } = openRedis()
     const wrap = (backend: CacheBackend): CacheBackend => new ResilientBackend({ backend, closeBackend: true })
     return twiceOf([one, other as CacheBackend], wrap)
+  },
+  'sharded (redis, redis)': () => {
+    const [a, b] = [openRedis(), openRedis()]
+    const over = (one: CacheBackend, two: CacheBackend): CacheBackend =>
+      new ShardedBackend({ shards: { a: one, b: two }, closeShards: true })
+    return { one: over(a.one, b.one), other: over(a.other as CacheBackend, b.other as CacheBackend) }
   },
   'failover (redis, memory)': () => {
     const { one, other } = openRedis()

@@ -12,6 +12,7 @@ import * as memoryPackage from '@cache/memory'
 import * as postgresPackage from '@cache/postgres'
 import * as redisPackage from '@cache/redis'
 import * as resilientPackage from '@cache/resilient'
+import * as shardedPackage from '@cache/sharded'
 
 const run = `packed-${process.versions.node}-${process.pid}`
 const clock = createMovableClock()
@@ -69,6 +70,12 @@ const harnesses = [
     values: 'references',
     clock,
     open: () => new resilientPackage.ResilientBackend({ backend: memory() }),
+  },
+  {
+    name: 'sharded, packed',
+    values: 'references',
+    clock,
+    open: () => new shardedPackage.ShardedBackend({ shards: { a: memory(), b: memory() } }),
   },
   files(),
   prefixed('redis, packed', (prefix) => new redisPackage.RedisBackend({ url: process.env.REDIS_URL, prefix })),

@@ -61,6 +61,10 @@ const smokes = {
     const { LayeredBackend } = await import('@cache/layered')
     await useCache(new LayeredBackend({ layers: [await memory(), await memory()] }))
   },
+  '@cache/sharded': async () => {
+    const { ShardedBackend } = await import('@cache/sharded')
+    await useCache(new ShardedBackend({ shards: { a: await memory(), b: await memory() } }))
+  },
   '@cache/resilient': async () => {
     const { ResilientBackend } = await import('@cache/resilient')
     await useCache(new ResilientBackend({ backend: await memory() }))

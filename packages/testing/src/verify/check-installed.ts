@@ -16,6 +16,7 @@ const scripts = fileURLToPath(new URL('../../smoke/', import.meta.url))
 const companions: Readonly<Record<string, readonly string[]>> = {
   '@cache/layered': ['@cache/memory'],
   '@cache/resilient': ['@cache/memory'],
+  '@cache/sharded': ['@cache/memory'],
 }
 
 async function installNodes(tally: Tally): Promise<NodeVersion[]> {

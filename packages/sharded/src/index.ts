@@ -1,0 +1,2 @@
+export type { ShardedOptions } from './options.ts'
+export { ShardedBackend } from './sharded-backend.ts'

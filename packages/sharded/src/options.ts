@@ -1,0 +1,39 @@
+import { type CacheBackend, checkOptions, invalidArgument } from '@cache/core/backend'
+
+export interface ShardedOptions {
+  /**
+   * The stores by their names, two or more. A name is the store's place among the others for as long as it holds anything: with
+   * another name its keys are sought elsewhere. All processes give the same names.
+   */
+  readonly shards: Readonly<Record<string, CacheBackend>>
+  /** `close` also closes the shards. Default `false`: they belong to whoever made them. */
+  readonly closeShards?: boolean
+}
+
+const operation = 'new ShardedBackend'
+const required = ['get', 'set', 'delete', 'clear'] as const
+
+/** The shards in the order of their names, and whether to close them. Throws `INVALID_ARGUMENT`. */
+export function resolveOptions(options: ShardedOptions): {
+  readonly names: readonly string[]
+  readonly shards: readonly CacheBackend[]
+  readonly closeShards: boolean
+} {
+  checkOptions(options, ['shards', 'closeShards'], operation)
+  const { shards: given, closeShards = false } = options
+  if (given === null || typeof given !== 'object' || Array.isArray(given) || Object.keys(given).length < 2)
+    throw invalidArgument('shards', given, 'an object of two backends or more, by their names', operation)
+  const names = Object.keys(given).sort()
+  const shards = names.map((name) => checkedShard(given[name], name))
+  if (new Set(shards).size < shards.length)
+    throw invalidArgument('shards', given, 'different backends, each under one name', operation)
+  if (typeof closeShards !== 'boolean') throw invalidArgument('closeShards', closeShards, 'true or false', operation)
+  return { names, shards, closeShards }
+}
+
+function checkedShard(given: unknown, name: string): CacheBackend {
+  const members = given as Record<string, unknown> | null | undefined
+  if (typeof members !== 'object' || members === null || required.some((one) => typeof members[one] !== 'function'))
+    throw invalidArgument(`shards.${name}`, given, 'a backend, with get, set, delete, clear', operation)
+  return given as CacheBackend
+}
