@@ -104,6 +104,11 @@ export class Context implements ContextParts {
     return this.settings.clock.now()
   }
 
+  /** Milliseconds since then; 0 where the clock was set back meanwhile. */
+  since(then: number): number {
+    return Math.max(0, this.now() - then)
+  }
+
   /** `isFresh` now. Most items are never stale, and the clock is not read for them. */
   isFresh(item: Item): boolean {
     return item.staleAt === undefined || isFresh(item, this.now())

@@ -10,6 +10,7 @@ import type { Lifetime } from './lifetime.ts'
 import { LoadContext, type Loader, notModified } from './load-context.ts'
 import { runAsync } from './operation.ts'
 import type { Found, Scope } from './scope.ts'
+import { TimeLeft } from './time-left.ts'
 import { traceLoad } from './tracing.ts'
 
 /** One call of `getOrSet`, with everything about it resolved. */
@@ -70,8 +71,8 @@ export class LoadRuns {
    */
   async #lease(flight: Flight, call: Call, found: Found): Promise<Lease | Item | undefined> {
     const record = recordKey('!', this.#scope.path, `load:${call.stored}`)
-    const until = this.#context.now() + call.settings.timeout
-    for (let pause = firstPoll; this.#context.now() < until; pause = Math.min(2 * pause, longestPoll)) {
+    const time = new TimeLeft(call.settings.timeout, this.#context.now())
+    for (let pause = firstPoll; time.at(this.#context.now()) > 0; pause = Math.min(2 * pause, longestPoll)) {
       try {
         const lease = await Lease.acquire(this.#context, record, loadLeaseTtl, true)
         if (lease !== undefined) return lease
@@ -82,6 +83,7 @@ export class LoadRuns {
       // Two batches that waited for each other's keys, each with leases of its own, would wait for the whole timeout.
       call.looked?.decided?.()
       await new Promise<void>((resolve) => this.#context.settings.clock.after(pause, resolve, true))
+      time.at(this.#context.now(), pause)
       if (flight.aborted) return undefined
       const now = await this.#lookAgain(call, found)
       if (this.#isNewer(now, found)) return now.usable
@@ -157,14 +159,14 @@ export class LoadRuns {
     const { recorder, listeners, pauses } = this.#context
     recorder.loads += 1
     recorder.loadFailures += 1
-    recorder.loadTime += this.#context.now() - started
-    if (flight.stale !== undefined) pauses.pause(call.stored, this.#context.now() + call.settings.retryAfter)
+    recorder.loadTime += this.#context.since(started)
+    if (flight.stale !== undefined) pauses.pause(call.stored, this.#context.now(), call.settings.retryAfter)
     if (listeners.has('loadFailed')) this.#scope.tell('loadFailed', { key: call.key, error })
   }
 
   #loaded(call: Call, stored: boolean, started: number): void {
     const { recorder, listeners } = this.#context
-    const ms = this.#context.now() - started
+    const ms = this.#context.since(started)
     recorder.loads += 1
     recorder.loadTime += ms
     this.#context.pauses.resume(call.stored)

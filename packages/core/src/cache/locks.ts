@@ -8,6 +8,7 @@ import { checkSignal } from './get-or-set-options.ts'
 import { Lease } from './lease.ts'
 import type { Operation } from './operation.ts'
 import { type Scope, swapTries } from './scope.ts'
+import { TimeLeft } from './time-left.ts'
 import { aborted } from './waiting.ts'
 import { checkFunction, checkKey } from './write-options.ts'
 
@@ -72,7 +73,7 @@ export class Locks {
 
   async #acquire(key: string, { ttl, wait, signal }: Wait): Promise<Lease> {
     const record = recordKey('!', this.#scope.path, `lock:${key}`)
-    const until = this.#context.now() + wait
+    const time = new TimeLeft(wait, this.#context.now())
     for (let pause = firstPoll; ; pause = Math.min(2 * pause, longestPoll)) {
       this.#scope.assertOpen('withLock')
       if (signal?.aborted === true) throw aborted(key, signal, 'withLock')
@@ -80,9 +81,11 @@ export class Locks {
         throw this.#context.failed(error, 'withLock', key)
       })
       if (lease !== undefined) return lease
-      const left = until - this.#context.now()
+      const left = time.at(this.#context.now())
       if (left <= 0) throw this.#busy(key, wait)
-      await this.#pause(Math.min(pause, left), signal)
+      const ms = Math.min(pause, left)
+      await this.#pause(ms, signal)
+      time.at(this.#context.now(), ms)
     }
   }
 

@@ -177,7 +177,7 @@ export class SyncLoading {
     const { recorder, listeners, pauses } = this.#context
     this.#scope.countMiss(run.key)
     const stored = yield* this.#fill.store(run.flight, run.fence, value, run.load, keeping)
-    const ms = this.#context.now() - started
+    const ms = this.#context.since(started)
     recorder.loads += 1
     recorder.loadTime += ms
     pauses.resume(run.flight.key)
@@ -188,11 +188,10 @@ export class SyncLoading {
 
   #failed(run: Run, error: unknown, started: number, settings: LoadSettings): void {
     const { recorder, listeners, pauses } = this.#context
-    const now = this.#context.now()
     recorder.loads += 1
     recorder.loadFailures += 1
-    recorder.loadTime += now - started
-    if (run.found.usable !== undefined) pauses.pause(run.flight.key, now + settings.retryAfter)
+    recorder.loadTime += this.#context.since(started)
+    if (run.found.usable !== undefined) pauses.pause(run.flight.key, this.#context.now(), settings.retryAfter)
     if (listeners.has('loadFailed')) this.#scope.tell('loadFailed', { key: run.key, error })
   }
 }

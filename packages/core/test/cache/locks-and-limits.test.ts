@@ -68,6 +68,31 @@ describe('withLock', () => {
     expect(await other.withLock('job', () => 1, { wait: 0 })).toBe(1)
   })
 
+  it('waits no longer than wait when the clock is set back meanwhile', async () => {
+    const { cache, far, clock } = twoProcesses()
+    let back = 0
+    const settingBack = { now: () => clock.now() - back, after: clock.after }
+    const waiting = new Cache({ backend: far, clock: settingBack })
+    let release = (): void => {}
+    const held = cache.withLock('job', () => new Promise<void>((resolve) => (release = resolve)), { ttl: '1h' })
+    await settled()
+    const second = codeOf(waiting.withLock('job', () => 1, { wait: '10s' }))
+    await settled()
+    back = 3_600_000
+    let ended = false
+    void second.then(() => {
+      ended = true
+    })
+    for (let passed = 0; passed < 10_500; passed += 250) {
+      clock.advance(250)
+      await settled()
+    }
+    expect(ended).toBe(true)
+    expect(await second).toBe('LOCK_TIMEOUT')
+    release()
+    await held
+  })
+
   it('is renewed while its work runs', async () => {
     const { cache, other, clock } = twoProcesses()
     let release = (): void => {}

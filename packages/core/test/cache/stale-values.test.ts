@@ -101,6 +101,29 @@ for (const [name, open] of bothStores) {
       expect(runs).toBe(2)
     })
 
+    it('is not kept from being renewed for longer by a clock that is set back', async () => {
+      const { cache, clock } = open({ staleFor: '1h', softTimeout: Infinity, retryAfter: '5s' })
+      await cache.set('k', 'old')
+      clock.advance(120_000)
+      expect(await cache.getOrSet('k', () => Promise.reject(new Error('down')))).toBe('old')
+      clock.advance(-50_000)
+      expect(await cache.getOrSet('k', () => 'new')).toBe('new')
+    })
+
+    it('is renewed in no less than no time, also when the clock is set back meanwhile', async () => {
+      const { cache, clock } = open({ staleFor: '1h', softTimeout: Infinity })
+      const ms: number[] = []
+      cache.on('load', (event) => ms.push(event.ms))
+      const back = (): number => {
+        clock.advance(-50_000)
+        return 1
+      }
+      await cache.getOrSet('k', back)
+      await cache.getOrSet('j', () => Promise.reject(back())).catch(() => {})
+      expect(ms).toEqual([0])
+      expect((await cache.stats()).averageLoadTime).toBe(0)
+    })
+
     it('does not hold a forced refresh up for retryAfter', async () => {
       const { cache, clock } = open({ staleFor: '1h', softTimeout: Infinity })
       await cache.set('k', 'old')

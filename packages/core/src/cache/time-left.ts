@@ -1,0 +1,17 @@
+/** What is left of a wait that is made of pauses. A clock that is set back does not prolong it: pauses count for what they are at least. */
+export class TimeLeft {
+  #left: number
+  #seen: number
+
+  constructor(ms: number, now: number) {
+    this.#left = ms
+    this.#seen = now
+  }
+
+  /** Milliseconds left at `now`, after a pause of `paused` ms or none since the last look. */
+  at(now: number, paused = 0): number {
+    this.#left -= Math.max(now - this.#seen, paused)
+    this.#seen = now
+    return this.#left
+  }
+}
