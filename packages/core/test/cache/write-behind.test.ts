@@ -170,6 +170,15 @@ describe('writeMode through, from two processes', () => {
     ])
   })
 
+  it('writes neither when the cache cannot be reached', async () => {
+    const { far, clock } = twoProcesses()
+    const database = new Database()
+    const cache = new Cache({ backend: far, clock, writer: database })
+    far.broken = true
+    expect(await codeOf(cache.set('k', 1))).toBe('UNAVAILABLE')
+    expect(database.rows.size).toBe(0)
+  })
+
   it('leaves nothing old in the cache when its process is killed after the database has the value', async () => {
     const { rows, one, other, reached } = slowAnswers()
     await other.set('k', 'old')
