@@ -59,6 +59,8 @@ export class Context implements ContextParts {
   readonly leases: Set<Lease>
   readonly #inFlight: InFlight
   closed = false
+  /** A loader named tags though it declares no parameter (`(...args) => …`): from then on any loader may. */
+  anyNamesTags = false
   /** The cache outside, where this is one in a transaction of the application. */
   readonly origin: Context | undefined
   /** Told the name of every event that somebody begins to listen to. */

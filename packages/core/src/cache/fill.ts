@@ -134,6 +134,8 @@ export class Fill {
       return value === notModified ? { ...this.#tagsOf(load.stale), ...fence.tags } : fence.tags
     const records = load.tags.map((tag) => tagRecord(this.#scope.path, tag)).filter((record) => !(record in fence.tags))
     if (records.length === 0) return fence.tags
+    // Nothing was captured by which to tell whether they changed: not stored this time, and the next load is prepared.
+    if (fence.namespaceVersion === undefined) this.#scope.context.anyNamesTags = true
     const late = yield* this.#scope.context.tags.capture(records)
     // Last: an invalidation changes this record first, so that it shows either here or in what was captured above.
     const unchanged =

@@ -145,7 +145,8 @@ export class LoadRuns {
   /** Nothing is stored without a fence: when the backend fails, the load still serves its callers. */
   async #raise(flight: Flight, call: Call, found: Found): Promise<Fence | Item | undefined> {
     // The loader of a batch has no way to name tags.
-    const namesTags = call.looked?.decided === undefined && call.loader.length > 0
+    const mayName = call.loader.length > 0 || this.#context.anyNamesTags
+    const namesTags = call.looked?.decided === undefined && mayName
     flight.namesTags = namesTags
     try {
       return await runAsync(this.#fill.raise(flight, found.raw, call.settings, namesTags))

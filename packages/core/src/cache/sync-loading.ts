@@ -48,7 +48,8 @@ export class SyncLoading {
     const { stored, keeping } = this.#checked([key], loader, options, 'getOrSet')
     const { readFailure } = keeping.settings
     const found = yield* this.#scope.lookupOrMiss(stored[0] as string, 'getOrSet', readFailure)
-    const loaded = yield* this.#load([key], [found], stored, keeping, loader.length > 0, (runs) =>
+    const namesTags = loader.length > 0 || this.#context.anyNamesTags
+    const loaded = yield* this.#load([key], [found], stored, keeping, namesTags, (runs) =>
       runs.map((run) =>
         traceLoadNow(run.key, () => {
           const value = loader(run.load)

@@ -36,6 +36,31 @@ for (const [name, open] of bothStores) {
       expect(await cache.get('none')).toBe(undefined)
     })
 
+    it('R4 that names tags without declaring its parameter is stored from the second time on, fenced as any other', async () => {
+      const { cache } = open()
+      const gate = new GatedLoad<string>()
+      const loader = async (...given: LoadContext[]): Promise<string> => {
+        const value = await gate.loader()
+        for (const load of given) load.tags = ['late']
+        return value
+      }
+      for (const [value, stored] of [
+        ['first', undefined],
+        ['second', 'second'],
+      ]) {
+        const loading = cache.getOrSet('k', loader as () => Promise<string>)
+        await gate.started()
+        gate.end(value as string)
+        expect([await loading, await cache.get('k')]).toEqual([value, stored])
+      }
+      await cache.deleteByTag('late')
+      const old = cache.getOrSet('k', loader as () => Promise<string>)
+      await gate.started()
+      await cache.deleteByTag('late')
+      gate.end('old')
+      expect([await old, await cache.get('k')]).toEqual(['old', undefined])
+    })
+
     it('that says ttl 0 stores nothing and removes what was there', async () => {
       const { cache, clock } = open({ staleFor: '1h', softTimeout: Infinity })
       await cache.set('k', 'old')

@@ -185,6 +185,19 @@ describe('a SyncCache', () => {
     expect(cache.getMany(['a', 'b'])).toEqual([undefined, 2])
   })
 
+  it('stores what names tags without declaring its parameter from the second time on', () => {
+    const { cache } = open()
+    const loader = (...given: { tags?: readonly string[] }[]): number => {
+      for (const load of given) load.tags = ['late']
+      return 1
+    }
+    cache.getOrSet('k', loader as () => number)
+    cache.getOrSet('k', loader as () => number)
+    expect(cache.get('k')).toBe(1)
+    cache.deleteByTag('late')
+    expect(cache.get('k')).toBe(undefined)
+  })
+
   it('R36 fences a load of a Cache on the same backend, and the other way round', async () => {
     const { cache: sync, backend, clock } = open()
     const cache = new Cache({ backend, clock, ttl: '1m' })
