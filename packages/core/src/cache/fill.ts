@@ -14,13 +14,20 @@ import type { WriteOptions } from './write-options.ts'
 /** What was captured before a load began; without all of it no result is stored. */
 export interface Fence {
   /** The version that must still be stored under the key; `undefined` where the store has no `swap` or is local. */
-  readonly expected: string | undefined
+  expected: string | undefined
   /** Whether this load put the placeholder, and takes it away when there is nothing to store. */
-  readonly placed: boolean
+  placed: boolean
+  /** When what has that version ends, unless it is the load's own placeholder. */
+  readonly endsAt: number | undefined
+  /** A placeholder is taking the place of what ends before the load does. */
+  handingOver: Promise<void> | undefined
   readonly tags: TagVersions
   /** Version of the namespace's tag record; `undefined` where the loader cannot name tags. */
   readonly namespaceVersion: string | undefined
 }
+
+/** What a load has to meet under its key. */
+type Standing = Pick<Fence, 'expected' | 'placed' | 'endsAt'>
 
 /** How the result of a load is to be kept. */
 export interface Keeping {
@@ -32,6 +39,9 @@ export interface Keeping {
 /** Placeholders live longer than any load that may still store, and not for ever: their process may die. */
 const shortestPlaceholder = 60_000
 const longestPlaceholder = 3_600_000
+/** A placeholder has to be there before the store ends what it replaces: it takes a tenth of what is left of that life, this at most. */
+const longestHandover = 1000
+const nothingToEnd = (): void => {}
 
 /**
  * The way from a loader's result into the backend. Foreground, late and background loads and batches all go through `store`,
@@ -55,7 +65,7 @@ export class Fill {
       // In one process the flight alone is the fence.
       const tags = yield* this.#captured(flight)
       const namespaceVersion = namesTags ? yield* this.#namespaceVersion() : undefined
-      return { expected: undefined, placed: false, tags, namespaceVersion }
+      return { expected: undefined, placed: false, endsAt: undefined, handingOver: undefined, tags, namespaceVersion }
     }
     // Together, for the sake of a store that is far away.
     const [place, tags, namespaceVersion] = yield* answer(
@@ -65,29 +75,52 @@ export class Fill {
         namesTags ? runAsync(this.#namespaceVersion()) : undefined,
       ]),
     )
-    return 'key' in place ? place : { ...place, tags, namespaceVersion }
+    return 'key' in place ? place : { ...place, handingOver: undefined, tags, namespaceVersion }
+  }
+
+  /**
+   * The end of what is stored looks like a delete, and would keep the result out. A moment before it a placeholder takes its place, if
+   * it is still there. Returns the function that ends this, for the load that is over.
+   */
+  outlive(flight: Flight, fence: Fence, settings: LoadSettings): () => void {
+    const { clock } = this.#scope.context.settings
+    const left = (fence.endsAt ?? Infinity) - clock.now()
+    if (left > placeholderLife(settings)) return nothingToEnd
+    const early = Math.min(left / 10, longestHandover)
+    return clock.after(Math.max(0, Math.floor(left - early)), () => {
+      fence.handingOver = this.#scope.context
+        .run(this.#handOver(flight, fence, settings))
+        .catch((error) => this.#scope.context.degraded(error, 'getOrSet', flight.key))
+    })
+  }
+
+  *#handOver(flight: Flight, fence: Fence, settings: LoadSettings): Operation<void> {
+    if (flight.fenced || this.#scope.context.closed) return
+    const placed = this.#placeholder(flight.key, settings)
+    if (!(yield* this.#swap(flight.key, fence.expected, placed))) return
+    fence.expected = placed.version
+    fence.placed = true
   }
 
   *#captured(flight: Flight): Operation<TagVersions> {
     return flight.tags.length === 0 ? {} : yield* this.#scope.context.tags.capture(flight.tags)
   }
 
-  *#place(
-    key: string,
-    raw: Item | undefined,
-    settings: LoadSettings,
-  ): Operation<{ readonly expected: string | undefined; readonly placed: boolean } | Item> {
-    if (raw !== undefined) return { expected: raw.version, placed: false }
-    const now = this.#scope.context.now()
-    const life = Math.min(Math.max(2 * settings.timeout, shortestPlaceholder), longestPlaceholder)
-    const placed = placeholder(key, now, life)
-    if (yield* this.#swap(key, undefined, placed)) return { expected: placed.version, placed: true }
+  *#place(key: string, raw: Item | undefined, settings: LoadSettings): Operation<Standing | Item> {
+    if (raw !== undefined) return { expected: raw.version, placed: false, endsAt: raw.expiresAt }
+    const placed = this.#placeholder(key, settings)
+    const { version } = placed
+    if (yield* this.#swap(key, undefined, placed)) return { expected: version, placed: true, endsAt: undefined }
     const other = yield* answer(this.#scope.context.store.get(key))
     // Gone again: removed in between. The version of a placeholder that was never stored lets nothing in.
-    if (other === undefined) return { expected: placed.version, placed: false }
+    if (other === undefined) return { expected: version, placed: false, endsAt: undefined }
     if (other.value === undefined || other.tags !== undefined || other.staleAt !== undefined)
-      return { expected: other.version, placed: false }
+      return { expected: other.version, placed: false, endsAt: other.expiresAt }
     return other
+  }
+
+  #placeholder(key: string, settings: LoadSettings): Item {
+    return placeholder(key, this.#scope.context.now(), placeholderLife(settings))
   }
 
   *#swap(key: string, expected: string | undefined, next: Item | undefined): Operation<boolean> {
@@ -102,6 +135,7 @@ export class Fill {
   /** Stores a result, if nothing has changed since `fence` was raised; answers whether it did. */
   *store(flight: Flight, fence: Fence, value: unknown, load: LoadContext, keeping: Keeping): Operation<boolean> {
     try {
+      if (fence.handingOver !== undefined) yield* answer(fence.handingOver)
       const tags = yield* this.#allTags(fence, load, value)
       if (!load.store || tags === undefined) {
         yield* this.withdraw(flight, fence)
@@ -122,6 +156,7 @@ export class Fill {
 
   /** Takes this load's own placeholder away. */
   *withdraw(flight: Flight, fence: Fence): Operation<void> {
+    if (fence.handingOver !== undefined) yield* answer(fence.handingOver)
     if (fence.placed && !this.#scope.context.closed) yield* this.#swap(flight.key, fence.expected, undefined)
   }
 
@@ -200,4 +235,8 @@ export class Fill {
     const staleFor = load.staleFor === undefined ? life.staleFor : milliseconds(load.staleFor, 'staleFor', 'getOrSet')
     return { ttl, staleFor }
   }
+}
+
+function placeholderLife({ timeout }: LoadSettings): number {
+  return Math.min(Math.max(2 * timeout, shortestPlaceholder), longestPlaceholder)
 }

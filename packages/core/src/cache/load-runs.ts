@@ -114,7 +114,8 @@ export class LoadRuns {
     const started = this.#context.now()
     let value: unknown
     try {
-      value = await traceLoad(call.key, async () => await this.#made(call, context))
+      const made = traceLoad(call.key, async () => await this.#made(call, context))
+      value = await (fence === undefined ? made : made.finally(this.#fill.outlive(flight, fence, call.settings)))
       // One that another load's context gave, where this load has nothing to keep, is refused.
       if (value === notModified) context.notModified()
     } catch (error) {

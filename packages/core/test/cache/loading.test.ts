@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import type { LoadContext } from '../../src/index.ts'
+import type { Cache, LoadContext } from '../../src/index.ts'
 import { bothStores, codeOf, GatedLoad, oneProcess, settled, twoProcesses } from './rig.ts'
 
 /** A number that differs at every load. */
@@ -432,14 +432,100 @@ describe('a load across processes', () => {
     expect(items.has('k')).toBe(false)
   })
 
-  it('whose value ends in the store while it is renewed is not stored, and the next load is', async () => {
+  for (const [title, options, left] of [
+    ['a stale value', { staleFor: '1s' }, 60_500],
+    ['a fresh value that it renews ahead', { refreshAhead: 0.9 }, 59_500],
+  ] as const) {
+    it(`R22 outlives ${title}: a placeholder takes its place a moment before it ends, and the result is stored`, async () => {
+      const { cache, clock, items } = twoProcesses(options)
+      await cache.set('k', 'old')
+      clock.advance(left)
+      const load = new GatedLoad<string>()
+      expect(await cache.getOrSet('k', load.loader)).toBe('old')
+      await load.started()
+      clock.advance(449)
+      await settled()
+      expect(items.get('k')?.value).toBe('old')
+      clock.advance(1)
+      await settled()
+      expect(items.get('k')?.value).toBe(undefined)
+      clock.advance(5000)
+      load.end('late')
+      await settled()
+      expect([await cache.get('k'), load.runs]).toEqual(['late', 1])
+    })
+  }
+
+  it('R3 does not outlive a value that another process has deleted or set', async () => {
+    for (const [change, left] of [
+      [(other: Cache) => other.delete('k'), undefined],
+      [(other: Cache) => other.set('k', 'set'), 'set'],
+    ] as const) {
+      for (const before of [true, false]) {
+        const { cache, other, clock } = twoProcesses({ staleFor: '1s' })
+        await cache.set('k', 'old')
+        clock.advance(60_500)
+        const load = new GatedLoad<string>()
+        expect(await cache.getOrSet('k', load.loader)).toBe('old')
+        await load.started()
+        if (before) await change(other)
+        clock.advance(450)
+        await settled()
+        if (!before) await change(other)
+        clock.advance(50)
+        load.end('late')
+        await settled()
+        expect(await cache.get('k')).toBe(left)
+      }
+    }
+  })
+
+  it('R1 does not outlive a value that was deleted while the placeholder was on its way', async () => {
+    const { cache, clock, far, items } = twoProcesses({ staleFor: '1s' })
+    await cache.set('k', 'old')
+    clock.advance(60_500)
+    const load = new GatedLoad<string>()
+    expect(await cache.getOrSet('k', load.loader)).toBe('old')
+    await load.started()
+    const answer = far.holdAfter('swap')
+    clock.advance(450)
+    await answer.reached
+    load.end('late')
+    await settled()
+    await cache.delete('k')
+    answer.open()
+    await settled()
+    expect([await cache.get('k'), items.has('k')]).toEqual([undefined, false])
+  })
+
+  it('that fails takes back the placeholder by which it outlived a value, also one that is still on its way', async () => {
+    for (const late of [true, false]) {
+      const { cache, clock, far, items } = twoProcesses({ staleFor: '1s' })
+      await cache.set('k', 'old')
+      clock.advance(60_500)
+      const load = new GatedLoad<string>()
+      expect(await cache.getOrSet('k', load.loader)).toBe('old')
+      await load.started()
+      const answer = far.holdAfter('swap')
+      clock.advance(450)
+      await answer.reached
+      if (!late) answer.open()
+      load.fail(new Error('down'))
+      await settled()
+      if (late) answer.open()
+      await settled()
+      expect([items.has('k'), clock.timers]).toEqual([false, 0])
+    }
+  })
+
+  it('whose value was ended by a store that is ahead of its clock is not stored, and the next load is', async () => {
     const { cache, clock } = twoProcesses({ staleFor: '1s' })
     await cache.set('k', 'old')
     clock.advance(60_500)
     const load = new GatedLoad<string>()
     expect(await cache.getOrSet('k', load.loader)).toBe('old')
     await load.started()
-    clock.advance(500)
+    clock.advance(500) // At once: the placeholder comes when the value has ended.
     load.end('late')
     await settled()
     expect(await cache.get('k')).toBe(undefined)
