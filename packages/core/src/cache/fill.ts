@@ -137,8 +137,10 @@ export class Fill {
     try {
       if (fence.handingOver !== undefined) yield* answer(fence.handingOver)
       const tags = yield* this.#allTags(fence, load, value)
+      // Those who came before this process invalidated a tag have their value.
+      if (tags === undefined && !flight.fenced && !flight.doubtful) flight.outdated = true
       if (!load.store || tags === undefined) {
-        yield* this.withdraw(flight, fence)
+        yield* this.#leave(flight, fence)
         return false
       }
       if (value === undefined) {
@@ -146,7 +148,11 @@ export class Fill {
         return false
       }
       const item = this.#item(flight, value, load, tags, keeping)
-      return (yield* this.#put(flight, fence, item)) && hasLife(item)
+      if (!flight.joined || this.#scope.context.local) return (yield* this.#put(flight, fence, item)) && hasLife(item)
+      const [put] = yield* answer(
+        Promise.all([runAsync(this.#put(flight, fence, item)), runAsync(this.#doubtTags(flight, tags))]),
+      )
+      return put && hasLife(item)
     } catch (error) {
       // Told in any case: nobody else learns that what was loaded cannot be kept.
       this.#scope.context.degraded(error, 'getOrSet', load.key)
@@ -157,7 +163,26 @@ export class Fill {
   /** Takes this load's own placeholder away. */
   *withdraw(flight: Flight, fence: Fence): Operation<void> {
     if (fence.handingOver !== undefined) yield* answer(fence.handingOver)
-    if (fence.placed && !this.#scope.context.closed) yield* this.#swap(flight.key, fence.expected, undefined)
+    if (fence.placed && !this.#scope.context.closed) yield* this.#swapFenced(flight, fence, undefined)
+  }
+
+  /** Nothing is to be stored. */
+  *#leave(flight: Flight, fence: Fence): Operation<void> {
+    yield* this.withdraw(flight, fence)
+    if (fence.placed || fence.expected === undefined || !flight.joined || flight.fenced) return
+    const standing = yield* answer(this.#scope.context.store.get(flight.key))
+    if (standing?.version !== fence.expected) flight.outdated = true
+  }
+
+  /** Compare-and-set on what the fence captured. Where that is gone it was another process, unless this one has fenced the flight. */
+  *#swapFenced(flight: Flight, fence: Fence, next: Item | undefined): Operation<boolean> {
+    const done = yield* this.#swap(flight.key, fence.expected, next)
+    if (!done && !flight.fenced) flight.outdated = true
+    return done
+  }
+
+  *#doubtTags(flight: Flight, tags: TagVersions): Operation<void> {
+    if (!(yield* this.#scope.context.tags.valid(tags)) && !flight.fenced) flight.outdated = true
   }
 
   /**
@@ -193,7 +218,7 @@ export class Fill {
       yield* this.withdraw(flight, fence)
       return false
     }
-    if (store.swap !== undefined && !local) return yield* this.#swap(item.key, fence.expected, item)
+    if (store.swap !== undefined && !local) return yield* this.#swapFenced(flight, fence, item)
     yield* this.#unconditionally(flight, store.set(item))
     return true
   }
@@ -202,7 +227,7 @@ export class Fill {
   *#remove(flight: Flight, fence: Fence, load: LoadContext): Operation<void> {
     const { store, local } = this.#scope.context
     if (load.stale === undefined || flight.fenced) yield* this.withdraw(flight, fence)
-    else if (store.swap !== undefined && !local) yield* this.#swap(flight.key, fence.expected, undefined)
+    else if (store.swap !== undefined && !local) yield* this.#swapFenced(flight, fence, undefined)
     else yield* this.#unconditionally(flight, store.delete(flight.key))
   }
 

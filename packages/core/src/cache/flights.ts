@@ -27,6 +27,15 @@ export class Flight {
    * versions that were captured say.
    */
   doubtful = false
+  /** Callers came while its load ran already. */
+  joined = false
+  /** Its result has come and is on its way into a store that others change, too: newcomers wait, and look for it there. */
+  arrived = false
+  /**
+   * Another process changed what was captured before the load began, or the value is another's: who joined the load may have come after
+   * that change, and looks again (RACES R2).
+   */
+  outdated = false
   /** Everybody has left, or it held its key for too long: no load is started for it any more. */
   aborted = false
   /** The look-up, shared while it is pending. */

@@ -54,11 +54,11 @@ export class LoadRuns {
       return await this.#load(flight, call, found)
     const lease = await this.#lease(flight, call, found)
     if (lease === undefined) return await this.#load(flight, call, found)
-    if ('value' in lease) return lease.value
+    if ('value' in lease) return this.#others(flight, lease)
     try {
       // Its holder before may have stored a value since the look-up (RACES R19).
       const now = await this.#lookAgain(call, found)
-      if (this.#isNewer(now, found)) return now.usable?.value
+      if (this.#isNewer(now, found)) return this.#others(flight, now.usable as Item)
       return await this.#load(flight, call, now)
     } finally {
       await lease.release().catch((error) => this.#context.degraded(error, 'getOrSet', call.key))
@@ -104,7 +104,7 @@ export class LoadRuns {
 
   async #load(flight: Flight, call: Call, found: Found): Promise<unknown> {
     const fence = await this.#raise(flight, call, found)
-    if (fence !== undefined && 'key' in fence) return fence.value
+    if (fence !== undefined && 'key' in fence) return this.#others(flight, fence)
     // Everybody left while the fence was raised: nobody wants the result, and the loader would not hear of it.
     if (flight.aborted) {
       if (fence !== undefined) await this.#withdraw(flight, fence, call)
@@ -123,10 +123,17 @@ export class LoadRuns {
       if (fence !== undefined) await this.#withdraw(flight, fence, call)
       throw error
     }
+    flight.arrived = fence?.expected !== undefined
     const stored =
       fence !== undefined && (await this.#context.run(this.#fill.store(flight, fence, value, context, call)))
     this.#loaded(call, stored, started)
     return value === notModified ? context.stale?.value : value
+  }
+
+  /** The value that another process stored: it was read at some moment, and whoever joined since then looks again. */
+  #others(flight: Flight, item: Item): unknown {
+    flight.outdated = true
+    return item.value
   }
 
   async #withdraw(flight: Flight, fence: Fence, call: Call): Promise<void> {

@@ -175,24 +175,30 @@ export class Loading {
 
   async #follow(flight: Flight, call: Call): Promise<unknown> {
     call.looked?.decided?.()
-    if (flight.load === undefined) {
-      const found = await this.#patiently(flight, call, flight.looked as Promise<Found>)
-      // The look-up was content with what it found; a forced refresh is not.
-      if (call.options.forceRefresh === true && flight.load === undefined && found !== tooSlow)
-        return await this.#take(call)
-      return await this.#serve(flight, call, found, true)
-    }
+    if (flight.load === undefined) return await this.#followLookUp(flight, call)
+    flight.joined = true
     // What was served behind may have been invalidated since: newcomers look for themselves, and share only the load. They
     // count as waiting meanwhile, or the load would end when the others leave (RACES R24).
     const found = flight.stale === undefined ? nothing : await this.#patiently(flight, call, this.#found(call))
     return await this.#serve(flight, call, found, true)
   }
 
+  /** A load that follows begins after this call, and may be shared without a second thought; the answer to the look-up may be older. */
+  async #followLookUp(flight: Flight, call: Call): Promise<unknown> {
+    const looked = flight.looked as Promise<Found>
+    const looking = this.#context.local ? looked : Promise.all([this.#found(call), looked]).then(([own]) => own)
+    const found = await this.#patiently(flight, call, looking)
+    // The look-up was content with what it found; a forced refresh is not, nor who finds nothing (any more).
+    const content = found === tooSlow || (found.usable !== undefined && call.options.forceRefresh !== true)
+    if (flight.load === undefined && !content) return await this.#take({ ...call, looked: undefined })
+    return await this.#serve(flight, call, found)
+  }
+
   /** Looks the key up and starts a load where one is needed. Everything from the answer to the start happens at once. */
   async #look(flight: Flight, call: Call): Promise<Found> {
     let found = nothing
     try {
-      found = await (call.looked?.found ?? this.#found(call))
+      found = await this.#found(call)
       // Not where all callers have left by their signals.
       if (!flight.aborted) this.#startWhereNeeded(flight, call, found)
       return found
@@ -205,7 +211,7 @@ export class Loading {
   }
 
   #found(call: Call): Promise<Found> {
-    return this.#scope.found(call.stored, 'getOrSet', call.settings.readFailure)
+    return call.looked?.found ?? this.#scope.found(call.stored, 'getOrSet', call.settings.readFailure)
   }
 
   #startWhereNeeded(flight: Flight, call: Call, found: Found): void {
@@ -240,23 +246,31 @@ export class Loading {
       return this.#hit(call, item)
     if (load === undefined)
       return item === undefined ? this.#missed(call, flight, undefined) : this.#stale(call, item, 'loadFailed')
-    if (joined && flight.doubtful && (item === undefined || call.options.forceRefresh === true))
-      return this.#afterDoubt(flight, call, load)
+    const lookAgain = joined && (flight.doubtful || flight.arrived)
+    if (joined && (item === undefined || (lookAgain && call.options.forceRefresh === true)))
+      return this.#joined(flight, call, load, lookAgain)
     if (item === undefined) return this.#missed(call, flight, load)
     return this.#stalely(flight, call, item, load, joined)
   }
 
   /**
-   * A tag was invalidated since the load began, and it may turn out to be one of its result's: whoever came after that waits for the
-   * end of the load, and looks again for what it stored (RACES R2, R4). A load of their own, at once, would be one more for every
-   * invalidation.
+   * Waits for the end of a load that ran already when the caller came, and takes its value. Looks again instead for what is stored by
+   * then where another process had made the value old (RACES R2), or when the caller came after a tag was invalidated that may turn
+   * out to be one of the result's (R4): a load of their own, at once, would be one more for every invalidation.
    */
-  async #afterDoubt(flight: Flight, call: Call, load: Promise<unknown>): Promise<unknown> {
-    const ended = load.then(nothingMore, nothingMore)
-    if ((await this.#patiently(flight, call, ended)) !== tooSlow)
-      return await this.#take({ ...call, looked: undefined })
+  async #joined(flight: Flight, call: Call, load: Promise<unknown>, lookAgain: boolean): Promise<unknown> {
+    const ended = lookAgain ? load.then(nothingMore, nothingMore) : load
+    let value: unknown
+    try {
+      value = await this.#patiently(flight, call, ended)
+      if (value === tooSlow) throw this.#timedOut(call.key, call.settings.timeout)
+    } catch (error) {
+      this.#scope.countMiss(call.key)
+      throw error
+    }
+    if (lookAgain || flight.outdated) return await this.#take({ ...call, looked: undefined })
     this.#scope.countMiss(call.key)
-    throw this.#timedOut(call.key, call.settings.timeout)
+    return value
   }
 
   async #missed(call: Call, flight: Flight, load: Promise<unknown> | undefined): Promise<unknown> {
@@ -285,7 +299,7 @@ export class Loading {
       return this.#stale(call, item, 'loadFailed')
     }
     if (value === tooSlow) return this.#stale(call, item, 'slow')
-    if (joined && flight.doubtful) return await this.#take({ ...call, looked: undefined })
+    if (joined && (flight.doubtful || flight.outdated)) return await this.#take({ ...call, looked: undefined })
     this.#scope.countMiss(call.key)
     return value
   }

@@ -143,6 +143,23 @@ describe('a change while a load runs, in one process', () => {
         expect([await first, await second, await cache.get('k')]).toEqual(['old', 'new', 'new'])
       })
 
+      it('R4 those who wait when a tag is invalidated that the load names late have their value, after one run', async () => {
+        const { cache } = open()
+        const load = new GatedLoad<string>()
+        const named = async (context: LoadContext): Promise<string> => {
+          const value = await load.loader()
+          context.tags = ['late']
+          return value
+        }
+        const all = [cache.getOrSet('k', named)]
+        await load.started()
+        all.push(cache.getOrSet('k', named))
+        await settled()
+        await cache.deleteByTag('late')
+        load.end('old')
+        expect([await Promise.all(all), load.runs, await cache.get('k')]).toEqual([['old', 'old'], 1, undefined])
+      })
+
       it('R18 invalidations of other tags make no more loads of a key, however many callers come', async () => {
         const { cache } = open()
         const load = new GatedLoad<string>()
@@ -463,6 +480,194 @@ describe('a change by another process while a load runs', () => {
     load.end('loaded')
     await first
     expect(await cache.get('k')).toBe('set')
+  })
+
+  describe('and a caller who comes after it, while the old load still runs', () => {
+    for (const [title, change, options] of [
+      ['a delete', (other: Cache) => other.delete('k'), {}],
+      ['a clear', (other: Cache) => other.clear(), {}],
+      ['an invalidation of its tag', (other: Cache) => other.deleteByTag('t'), { tags: ['t'] }],
+    ] as const) {
+      it(`R2 ${title}: however many they are, they share one new load`, async () => {
+        const { cache, other } = twoProcesses()
+        const load = new GatedLoad<string>()
+        const first = cache.getOrSet('k', load.loader, options)
+        await load.started()
+        await change(other)
+        const late = Array.from({ length: 100 }, () => cache.getOrSet('k', load.loader, options))
+        await settled()
+        load.end('old')
+        await load.started()
+        load.end('new')
+        expect(new Set(await Promise.all(late))).toEqual(new Set(['new']))
+        expect([await first, await cache.get('k'), load.runs]).toEqual(['old', 'new', 2])
+        const { hits, misses } = await cache.stats()
+        expect([hits, misses]).toEqual([1, 101])
+      })
+    }
+
+    it('R2 an invalidation of a tag that the load names late: they load anew', async () => {
+      const { cache, other } = twoProcesses()
+      const load = new GatedLoad<string>()
+      const named = async (context: LoadContext): Promise<string> => {
+        const value = await load.loader()
+        context.tags = ['late']
+        return value
+      }
+      const first = cache.getOrSet('k', named)
+      await load.started()
+      await other.deleteByTag('late')
+      const second = cache.getOrSet('k', named)
+      await settled()
+      load.end('old')
+      await load.started()
+      load.end('new')
+      expect([await first, await second]).toEqual(['old', 'new'])
+    })
+
+    it('R2 a set: they get what was set', async () => {
+      const { cache, other } = twoProcesses()
+      const load = new GatedLoad<string>()
+      const first = cache.getOrSet('k', load.loader)
+      await load.started()
+      await other.set('k', 'set')
+      const second = cache.getOrSet('k', load.loader)
+      await settled()
+      load.end('old')
+      expect([await first, await second, load.runs]).toEqual(['old', 'set', 1])
+    })
+
+    it('R2 a delete when the result was stored and its answer is on its way', async () => {
+      const { cache, other, far } = twoProcesses()
+      const load = new GatedLoad<string>()
+      const first = cache.getOrSet('k', load.loader)
+      await load.started()
+      const answer = far.holdAfter('swap')
+      load.end('old')
+      await answer.reached
+      await other.delete('k')
+      const second = cache.getOrSet('k', async () => 'new')
+      await settled()
+      answer.open()
+      expect([await first, await second]).toEqual(['old', 'new'])
+    })
+
+    for (const [title, loader] of [
+      ['is not to be stored', (context: LoadContext) => Object.assign(context, { store: false })],
+      ['is that there is none', () => undefined],
+    ] as const) {
+      for (const stale of [true, false]) {
+        it(`R2 a delete, where the result ${title}${stale ? ' and a stale value was there' : ''}`, async () => {
+          const { cache, other, clock } = twoProcesses({ staleFor: '1h', softTimeout: '1s' })
+          if (stale) await cache.set('k', 'stale')
+          clock.advance(60_000)
+          const load = new GatedLoad<string>()
+          const first = cache.getOrSet('k', async (context: LoadContext) => {
+            const value = await load.loader()
+            return loader(context) === undefined ? undefined : value
+          })
+          await load.started()
+          await other.delete('k')
+          const second = cache.getOrSet('k', async () => 'new')
+          await settled()
+          load.end('old')
+          await first
+          expect(await second).toBe('new')
+        })
+      }
+    }
+
+    it('R2 a delete, where a stale value is renewed for as long as softTimeout', async () => {
+      const { cache, other, clock } = twoProcesses({ staleFor: '1h', softTimeout: '1s' })
+      await cache.set('k', 'stale')
+      clock.advance(60_000)
+      const load = new GatedLoad<string>()
+      const first = cache.getOrSet('k', load.loader)
+      await load.started()
+      // Before the delete: a stale value is at hand for this one.
+      const second = cache.getOrSet('k', load.loader)
+      await settled()
+      await other.delete('k')
+      const third = cache.getOrSet('k', load.loader)
+      await settled()
+      load.end('old')
+      await load.started()
+      load.end('new')
+      expect([await first, await second, await third]).toEqual(['old', 'new', 'new'])
+    })
+
+    it('R2 a delete after another had stored what this one takes over', async () => {
+      const { cache, other, far } = twoProcesses()
+      const put = far.holdBefore('swap')
+      const first = cache.getOrSet('k', async () => 'unused')
+      await put.reached
+      await other.getOrSet('k', async () => 'old')
+      const looked = far.holdAfter('get')
+      put.open()
+      await looked.reached
+      await other.delete('k')
+      const second = cache.getOrSet('k', async () => 'new')
+      await settled()
+      looked.open()
+      expect([await first, await second]).toEqual(['old', 'new'])
+    })
+
+    it('R2 R19 a delete after another had stored what this one waited for with lock', async () => {
+      const { cache, other, far, clock } = twoProcesses({ lock: true })
+      const load = new GatedLoad<string>()
+      const theirs = other.getOrSet('k', load.loader)
+      await load.started()
+      const first = cache.getOrSet('k', async () => 'unused')
+      await settled()
+      load.end('old')
+      await theirs
+      const looked = far.holdAfter('get')
+      clock.advance(20)
+      await looked.reached
+      await other.delete('k')
+      const second = cache.getOrSet('k', async () => 'new')
+      await settled()
+      looked.open()
+      expect([await first, await second]).toEqual(['old', 'new'])
+    })
+
+    it('R2 a delete while an earlier caller looks the key up', async () => {
+      const { cache, other, far } = twoProcesses({ refreshAhead: 0.9 })
+      await cache.set('k', 'old')
+      const looked = far.holdAfter('get')
+      const first = cache.getOrSet('k', async () => 'unused')
+      await looked.reached
+      await other.delete('k')
+      const late = [1, 2].map(() => cache.getOrSet('k', async () => 'new'))
+      await settled()
+      looked.open()
+      expect([await first, ...(await Promise.all(late))]).toEqual(['old', 'new', 'new'])
+    })
+
+    it('R1 those who wait when their own process deletes the key have their value', async () => {
+      const { cache } = twoProcesses()
+      const load = new GatedLoad<string>()
+      const all = [cache.getOrSet('k', load.loader)]
+      await load.started()
+      for (let caller = 0; caller < 3; caller += 1) all.push(cache.getOrSet('k', load.loader))
+      await settled()
+      await cache.delete('k')
+      load.end('old')
+      expect([await Promise.all(all), load.runs]).toEqual([['old', 'old', 'old', 'old'], 1])
+    })
+
+    it('R20 a load that fails rejects them too, after one run', async () => {
+      const { cache, other } = twoProcesses()
+      const load = new GatedLoad<string>()
+      const first = codeOf(cache.getOrSet('k', load.loader))
+      await load.started()
+      await other.delete('k')
+      const second = codeOf(cache.getOrSet('k', load.loader))
+      await settled()
+      const failure = new Error('down')
+      load.fail(failure)
+      expect([await first, await second, load.runs]).toEqual([failure, failure, 1])
+    })
   })
 
   it('R19 with lock one process loads and the other takes its result', async () => {
