@@ -9,8 +9,9 @@ import type { Writer } from './writer.ts'
 /** Options of loads that a cache sets for all and each `getOrSet` may set for itself. */
 export interface LoadingOptions {
   /**
-   * The longest that a caller waits for a load; after it the caller gets the stale value, or a `LOAD_TIMEOUT` error. The load
-   * goes on and its late result is stored; after twice this time the load no longer holds the key. Default `'2m'`.
+   * The longest that a caller waits, for the look-up and the load together; after it the caller gets the stale value, or a
+   * `LOAD_TIMEOUT` error. The load goes on and its late result is stored; after twice this time the load no longer holds the key.
+   * Default `'2m'`.
    */
   readonly timeout?: Duration | undefined
   /**

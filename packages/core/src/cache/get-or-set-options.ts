@@ -6,7 +6,7 @@ import { checkWriteOptions, type WriteOptions, writeOptionNames } from './write-
 export interface GetOrSetOptions extends WriteOptions, LoadingOptions {
   /** Aborting rejects this caller with `ABORTED`; others go on waiting. */
   readonly signal?: AbortSignal | undefined
-  /** Loads even though a fresh value is there; it is still served when the load fails. Default `false`. */
+  /** Loads even though a fresh value is there, or joins the load that runs; the value is still served when the load fails. Default `false`. */
   readonly forceRefresh?: boolean | undefined
 }
 

@@ -22,6 +22,8 @@ export interface Call {
   readonly settings: LoadSettings
   readonly life: Lifetime
   readonly looked: LookedUp | undefined
+  /** When the caller asked. */
+  readonly since: number
 }
 
 /** A look-up that was made before: for a whole batch, or because most look-ups end there. */

@@ -36,9 +36,16 @@ export class Loading {
     this.#deadlines = new Deadlines(scope.context.settings.clock, scope.context.settings.load.timeout)
   }
 
-  getOrSet(key: string, loader: Loader<unknown>, options: GetOrSetOptions = {}, looked?: LookedUp): Promise<unknown> {
+  /** `since`: when the caller asked, where that was before. */
+  getOrSet(
+    key: string,
+    loader: Loader<unknown>,
+    options: GetOrSetOptions = {},
+    looked?: LookedUp,
+    since?: number,
+  ): Promise<unknown> {
     try {
-      return this.#take(this.#checkedCall(key, loader, options, looked))
+      return this.#take(this.#checkedCall(key, loader, options, looked, since))
     } catch (error) {
       return Promise.reject(error)
     }
@@ -64,7 +71,7 @@ export class Loading {
           if (usable === undefined || !context.isFresh(usable)) {
             // Another's load has ended meanwhile, and may have stored what this look-up came too early for (RACES R18).
             const looked = flights.endedSince(ended, stored) ? undefined : { found: Promise.resolve(found) }
-            return resolve(this.#goOn(key, loader, options, looked))
+            return resolve(this.#goOn(key, loader, options, looked, deadline.began))
           }
           this.#scope.countHit(key, false)
           resolve(usable.value)
@@ -84,8 +91,9 @@ export class Loading {
     loader: Loader<unknown>,
     options: GetOrSetOptions | undefined,
     looked: LookedUp | undefined,
+    since: number,
   ): Promise<unknown> {
-    const going = this.getOrSet(key, loader, options, looked)
+    const going = this.getOrSet(key, loader, options, looked, since)
     // Nobody hears a failure after that; it is told by an event.
     going.catch(() => {})
     return going
@@ -121,14 +129,20 @@ export class Loading {
     return now + ahead >= end ? 'early' : undefined
   }
 
-  #checkedCall(key: string, loader: Loader<unknown>, options: GetOrSetOptions, looked?: LookedUp): Call {
+  #checkedCall(
+    key: string,
+    loader: Loader<unknown>,
+    options: GetOrSetOptions,
+    looked?: LookedUp,
+    since: number = this.#context.now(),
+  ): Call {
     this.#scope.assertOpen('getOrSet')
     const stored = this.#scope.stored(key, 'getOrSet')
     checkFunction(loader, 'loader', 'getOrSet')
     const settings = checkGetOrSetOptions(options, this.#context.settings.load, 'getOrSet')
     const life = lifetime(options, this.#context.settings.life, 'getOrSet')
     if (options.signal?.aborted === true) throw aborted(key, options.signal, 'getOrSet')
-    return { key, stored, loader, options, settings, life, looked }
+    return { key, stored, loader, options, settings, life, looked, since }
   }
 
   #take(call: Call): Promise<unknown> {
@@ -282,8 +296,8 @@ export class Loading {
 
   /** A stale value is at hand: the load has `softTimeout` to be faster, and may fail. */
   async #stalely(flight: Flight, call: Call, item: Item, load: Promise<unknown>, joined: boolean): Promise<unknown> {
-    const { softTimeout, timeout } = call.settings
-    const ms = call.options.forceRefresh === true ? timeout : Math.min(softTimeout, timeout)
+    const left = this.#left(call)
+    const ms = call.options.forceRefresh === true ? left : Math.min(call.settings.softTimeout, left)
     if (ms === 0) {
       flight.background = true
       return this.#stale(call, item, 'refreshing')
@@ -314,7 +328,7 @@ export class Loading {
   ): Promise<unknown | typeof tooSlow> {
     const value = await this.#patiently(flight, call, load, ms)
     if (value !== tooSlow || isAlive(item, this.#context.now())) return value
-    const late = await this.#patiently(flight, call, load, call.settings.timeout - ms)
+    const late = await this.#patiently(flight, call, load)
     if (late === tooSlow) throw this.#timedOut(call.key, call.settings.timeout)
     return late
   }
@@ -335,7 +349,7 @@ export class Loading {
     flight: Flight,
     call: Call,
     work: Promise<T>,
-    ms: number = call.settings.timeout,
+    ms: number = this.#left(call),
   ): Promise<T | typeof tooSlow> {
     const patience: Patience = {
       ms,
@@ -344,6 +358,11 @@ export class Loading {
       onLastAbort: (reason) => this.#abandon(flight, reason),
     }
     return waitFor(flight, work, patience)
+  }
+
+  /** What is left of the time that the caller waits; never more than all of it, though the clock was set back. */
+  #left({ settings, since }: Call): number {
+    return Math.max(0, Math.min(settings.timeout, since + settings.timeout - this.#context.now()))
   }
 
   #timedOut(key: string, timeout: number): CacheError {

@@ -534,6 +534,65 @@ describe('a load across processes', () => {
   })
 })
 
+describe('timeout, on a store that answers later', () => {
+  for (const [title, options, own] of [
+    ['of the cache', { timeout: '2s' }, {}],
+    ['of the call', {}, { timeout: '2s' }],
+  ] as const) {
+    it(`${title} is for the look-up and the load together`, async () => {
+      const { cache, far, clock } = twoProcesses(options)
+      const looking = far.holdBefore('get')
+      const load = new GatedLoad<string>()
+      const call = codeOf(cache.getOrSet('k', load.loader, own))
+      await looking.reached
+      clock.advance(1500)
+      looking.open()
+      await load.started()
+      clock.advance(499)
+      await settled()
+      const joined = codeOf(cache.getOrSet('k', load.loader, own))
+      expect(await Promise.race([call, settled()])).toBe(undefined)
+      clock.advance(1)
+      expect(await call).toBe('LOAD_TIMEOUT')
+      clock.advance(1998)
+      expect(await Promise.race([joined, settled()])).toBe(undefined)
+      clock.advance(1)
+      expect(await joined).toBe('LOAD_TIMEOUT')
+      load.end('late')
+      await settled()
+      expect(await cache.get('k')).toBe('late')
+    })
+  }
+
+  it('counts on for who looks again because another process made the load old', async () => {
+    const { cache, other, clock } = twoProcesses({ timeout: '2s' })
+    const load = new GatedLoad<string>()
+    const first = cache.getOrSet('k', load.loader)
+    await load.started()
+    await other.delete('k')
+    const second = codeOf(cache.getOrSet('k', load.loader))
+    await settled()
+    clock.advance(1500)
+    load.end('old')
+    await load.started()
+    clock.advance(500)
+    expect([await first, await second]).toEqual(['old', 'LOAD_TIMEOUT'])
+  })
+
+  it('is never longer because the clock was set back', async () => {
+    const { cache, far, clock } = twoProcesses({ timeout: '2s' })
+    const looking = far.holdBefore('get')
+    const load = new GatedLoad<string>()
+    const call = codeOf(cache.getOrSet('k', load.loader, { timeout: '2s' }))
+    await looking.reached
+    clock.advance(-3_600_000)
+    looking.open()
+    await load.started()
+    clock.advance(2000)
+    expect(await call).toBe('LOAD_TIMEOUT')
+  })
+})
+
 describe('a look-up in a far store', () => {
   it('that takes longer than timeout rejects for all who wait; its result is stored all the same (R22)', async () => {
     const { cache, far, clock } = twoProcesses({ timeout: '2s' })
