@@ -64,6 +64,21 @@ for (const [name, place] of Object.entries(stores)) {
       }, 60_000)
     }
 
+    it('R2 a caller of one after a delete in the other does not take the value of a load from before it', async () => {
+      const [one, other] = (await processes(2)) as [Child, Child]
+      const old = one.begin({ do: 'load', key: 'k', tags: ['t'] })
+      await old.inside
+      await other.call('delete', ['k'])
+      const late = one.begin({ do: 'load', key: 'k', tags: ['t'] })
+      // Answered after it: the caller has come by then.
+      await one.call('get', ['anything'])
+      old.go('old')
+      expect(await old.done).toBe('old')
+      await late.inside
+      late.go('new')
+      expect([await late.done, await other.call('get', ['k'])]).toEqual(['new', ['new']])
+    }, 60_000)
+
     it('R3 a load of a process that was killed keeps nobody from storing', async () => {
       const [one, other] = (await processes(2)) as [Child, Child]
       const load = one.begin({ do: 'load', key: 'k', tags: [] })
