@@ -390,6 +390,53 @@ describe('a change while a result is on its way to a store without compare-and-s
   }
 })
 
+describe('a change that takes its time in a store without compare-and-set', () => {
+  for (const [title, operation, change, left] of [
+    ['R1 a delete', 'delete', (cache: Cache) => cache.delete('k'), undefined],
+    ['R1 a deleteMany', 'deleteMany', (cache: Cache) => cache.deleteMany(['k', 'x']), undefined],
+    ['R4 a clear', 'clear', (cache: Cache) => cache.clear(), undefined],
+    ['R4 a deleteByPrefix', 'clear', (cache: Cache) => cache.deleteByPrefix('k'), undefined],
+    ['R5 a set', 'set', (cache: Cache) => cache.set('k', 'set'), 'set'],
+    ['R5 a setMany', 'setMany', (cache: Cache) => cache.setMany({ k: 'set' }), 'set'],
+    ['R5 an increment', 'increment', (cache: Cache) => cache.increment('k'), 1],
+  ] as const) {
+    function opened(): { far: GatedBackend; cache: Cache } {
+      const far = new GatedBackend(new MapBackend())
+      Object.assign(far, { swap: undefined })
+      return { far, cache: new Cache({ backend: far }) }
+    }
+
+    it(`${title} is not undone by a result that comes while its answer is on its way`, async () => {
+      const { far, cache } = opened()
+      const load = new GatedLoad<string>()
+      const first = cache.getOrSet('k', load.loader)
+      await load.started()
+      const answer = far.holdAfter(operation)
+      const changed = change(cache)
+      await answer.reached
+      load.end('old')
+      expect(await first).toBe('old')
+      answer.open()
+      await changed
+      expect(await cache.get('k')).toBe(left)
+    })
+
+    it(`${title} is not undone by a load that began while it was on its way`, async () => {
+      const { far, cache } = opened()
+      const asked = far.holdBefore(operation)
+      const changed = change(cache)
+      await asked.reached
+      const load = new GatedLoad<string>()
+      const first = cache.getOrSet('k', load.loader)
+      await load.started()
+      asked.open()
+      await changed
+      load.end('old')
+      expect([await first, await cache.get('k')]).toEqual(['old', left])
+    })
+  }
+})
+
 describe('a change by another process while a load runs', () => {
   it('R3 a delete keeps the late result out', async () => {
     const { cache, other } = twoProcesses()
