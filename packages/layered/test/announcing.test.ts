@@ -1,3 +1,4 @@
+import { Cache } from '@cache/core'
 import { GatedBackend } from '@cache/core/conformance'
 import { describe, expect, it } from 'vitest'
 import { LayeredBackend } from '../src/index.ts'
@@ -46,6 +47,24 @@ describe('announcements', () => {
       expect(rig.bus.published).toEqual([])
       expect(near.sync.get('k')).toBe(undefined)
     }
+  })
+
+  it('R23: a background refresh tells the others, who serve what it loaded', async () => {
+    const rig = new Rig()
+    const open = async (): Promise<Cache> => {
+      const { cache: backend } = await rig.node(rig.far())
+      return new Cache({ backend, clock: rig.clock, ttl: '1m', staleFor: '1h' })
+    }
+    const [one, other] = [await open(), await open()]
+    await one.set('k', 'old')
+    expect(await other.get('k')).toBe('old')
+    rig.clock.advance(60_000)
+    rig.bus.published.splice(0)
+    const loaded = new Promise((resolve) => one.on('load', resolve))
+    expect(await one.getOrSet('k', async () => 'new')).toBe('old')
+    await loaded
+    expect(rig.bus.published.map(({ kind }) => kind)).toEqual(['set'])
+    expect(await other.get('k')).toBe('new')
   })
 
   it('every kind of change tells the others, and what they held is not served again', async () => {
