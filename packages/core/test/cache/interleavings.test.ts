@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { createMovableClock, type MovableClock } from '../../src/conformance/index.ts'
 import { createRandom, type Random } from '../../src/conformance/random.ts'
 import { Cache, type CacheBackend, type Item, type LoadContext } from '../../src/index.ts'
 import { MapBackend } from '../conformance/map-backend.ts'
@@ -38,6 +39,8 @@ interface Place {
   readonly source: Map<string, number>
   /** The version of each key that every read must see which begins from now on. */
   readonly told: Map<string, number>
+  /** Moves while the others are at work, where it is given. */
+  readonly clock: MovableClock | undefined
 }
 
 const keys = ['a', 'b']
@@ -81,7 +84,7 @@ async function load({ random, caches, source }: Place, key: string): Promise<num
 
 /** The reads that saw something older than what was acknowledged when they began. */
 async function trial(place: Place): Promise<string[]> {
-  const { random, caches, told } = place
+  const { random, caches, told, clock } = place
   const wrong: string[] = []
   const read = async (key: string): Promise<void> => {
     const least = told.get(key) ?? 0
@@ -99,23 +102,37 @@ async function trial(place: Place): Promise<string[]> {
       await act()
     }
   }
-  await Promise.all([
+  const work = Promise.all([
     ...keys.map((key) => actor(() => change(place, key), 4)),
     ...keys.flatMap((key) => [actor(() => join(key), 5), actor(() => join(key), 5)]),
     ...keys.map((key) => actor(() => read(key), 12)),
   ])
+  let working = true
+  const end = (): void => {
+    working = false
+  }
+  work.then(end, end)
+  while (working && clock !== undefined) {
+    await turns(random, 6)
+    clock.advance(random.below(4))
+  }
+  await work
   for (const key of keys) await read(key)
   return wrong
 }
 
 /** So many trials, each from a seed of its own. */
-async function trials(count: number, open: (random: Random) => readonly Cache[]): Promise<string[]> {
+async function trials(
+  count: number,
+  open: (random: Random) => readonly Cache[],
+  clock?: MovableClock,
+): Promise<string[]> {
   const seed = Number(process.env.SEED ?? Date.now() % 1_000_000)
   const wrong: string[] = []
   for (let index = 0; index < count; index += 1) {
     const random = createRandom(seed + index)
     const caches = open(random)
-    const found = await trial({ random, caches, source: new Map(), told: new Map() })
+    const found = await trial({ random, caches, source: new Map(), told: new Map(), clock })
     wrong.push(...found.map((what) => `SEED=${seed + index} ${what}`))
   }
   return wrong
@@ -128,6 +145,26 @@ describe('whatever order the steps of loads, changes and reads come in', () => {
       return [1, 2, 3].map(() => new Cache({ backend: slow(new MapBackend({ items }), random, true), ttl: Infinity }))
     }
     expect(await trials(1500, open)).toEqual([])
+  }, 60_000)
+
+  it('R1 R2 R3 R4 R5 the same while values become stale, are renewed and end, with lock and without (seeded)', async () => {
+    const clock = createMovableClock()
+    const open = (random: Random): Cache[] => {
+      const items = new Map<string, Item>()
+      const options = {
+        clock,
+        ttl: 40 + random.below(100),
+        staleFor: random.pick([0, 30, 200]),
+        softTimeout: random.pick([0, 20, Infinity]),
+        refreshAhead: random.pick([1, 0.5, 0.1]),
+        lock: random.below(3) === 0,
+      }
+      return [1, 2, 3].map(() => {
+        const backend = slow(new MapBackend({ items, clock }), random, true)
+        return new Cache({ backend, ...options })
+      })
+    }
+    expect(await trials(1000, open, clock)).toEqual([])
   }, 60_000)
 
   it('R1 R2 R4 R5 the same in one process without compare-and-set (seeded)', async () => {
