@@ -47,6 +47,7 @@ function codeOf(error: unknown): CacheErrorCode {
 
 const hints: Readonly<Record<string, string>> = {
   '42P01': ' (the table is not there: run the migration, or leave `migrate` on)',
+  '42703': ' (the table is of another kind: give this one another name)',
   '3F000': ' (the schema is not there: run the migration, or leave `migrate` on)',
   '42501': ' (the role lacks a right: the README lists those that it needs)',
 }

@@ -141,17 +141,22 @@ export function resolveOptions(options: PostgresBackendOptions): ResolvedOptions
   }
   return {
     connections: resolveConnections(options, maker),
-    schema: {
-      schema: identifier(options.schema ?? 'public', 'schema'),
-      table: identifier(options.table ?? 'cache', 'table'),
-      unlogged: flag(options.unlogged, false, 'unlogged', maker),
-    },
+    schema: resolveSchema(options, maker),
     format,
     prefix: checkPrefix(options.prefix ?? ''),
     migrate: flag(options.migrate, true, 'migrate', maker),
     maxEntries: limit(options.maxEntries, 'maxEntries'),
     maxBytes: limit(options.maxBytes, 'maxBytes'),
     clock: checkClock(options.clock),
+  }
+}
+
+/** The same for the options that say which table it is. */
+export function resolveSchema(options: SchemaOptions, by: string): Required<SchemaOptions> {
+  return {
+    schema: identifier(options.schema ?? 'public', 'schema', by),
+    table: identifier(options.table ?? 'cache', 'table', by),
+    unlogged: flag(options.unlogged, false, 'unlogged', by),
   }
 }
 
@@ -221,11 +226,12 @@ function flag(given: boolean | undefined, fallback: boolean, name: string, by: s
   return given
 }
 
-function identifier(given: string, name: string, by: string = maker): string {
+function identifier(given: string, name: string, by: string): string {
   const text = nonEmptyString(given, name, by)
-  // PostgreSQL cuts longer names without a word, so that two of them may become one.
-  if (Buffer.byteLength(text) > 63 || text.includes('\0')) {
-    throw invalidArgument(name, given, 'a name of at most 63 bytes without NUL', by)
+  const bytes = Buffer.from(text)
+  // PostgreSQL cuts longer names without a word, and lone surrogates get lost on the way: two names may become one.
+  if (bytes.length > 63 || text.includes('\0') || bytes.toString() !== text) {
+    throw invalidArgument(name, given, 'a name of at most 63 bytes without NUL or lone surrogates', by)
   }
   return text
 }

@@ -1,4 +1,5 @@
-import { checkOptions, nonEmptyString } from '@cache/core/backend'
+import { checkOptions } from '@cache/core/backend'
+import { resolveSchema } from './options.ts'
 import { quoteIdentifier, quoteLiteral } from './statement.ts'
 
 /** Which table, and how it is made. */
@@ -44,28 +45,24 @@ export function migrationSteps(options: SchemaOptions = {}, version = 0): readon
 
 /**
  * The whole migration as plain SQL, for those who run migrations themselves. Running it again changes nothing. Throws
- * `INVALID_ARGUMENT` for unknown options and names that are no strings.
+ * `INVALID_ARGUMENT` for unknown options and names that the backend would not take.
  */
 export function migrationSql(options: SchemaOptions = {}): string {
   checkOptions(options, ['schema', 'table', 'unlogged'], 'migrationSql')
-  nonEmptyString(options.schema ?? 'public', 'schema', 'migrationSql')
-  nonEmptyString(options.table ?? 'cache', 'table', 'migrationSql')
-  return `-- The table of @cache/postgres, schema version ${schemaVersion}.\nbegin;\n\n${migrationSteps(options).join('\n')}\ncommit;\n`
+  const steps = migrationSteps(resolveSchema(options, 'migrationSql'))
+  return `-- The table of @cache/postgres, schema version ${schemaVersion}.\nbegin;\n\n${steps.join('\n')}\ncommit;\n`
 }
 
 function firstVersion(options: SchemaOptions): string {
   const schema = quoteIdentifier(options.schema ?? 'public')
   const table = quotedTable(options)
   const comment = quoteLiteral(versionComment(1))
-  // `create schema if not exists` asks for the right to create one even where it is there.
-  const createSchema =
-    (options.schema ?? 'public') === 'public'
-      ? ''
-      : `do $$ begin
+  // `create schema if not exists` asks for the right to create one even where it is there. The block is a literal and not
+  // between dollars, which the name may hold, too.
+  const block = `begin
   if to_regnamespace(${quoteLiteral(schema)}) is null then create schema ${schema}; end if;
-end $$;
-
-`
+end`
+  const createSchema = (options.schema ?? 'public') === 'public' ? '' : `do ${quoteLiteral(block)};\n\n`
   return `${createSchema}create ${options.unlogged ? 'unlogged ' : ''}table if not exists ${table} (
   -- Wide columns first: no bytes are lost to alignment.
   expires_at timestamptz,
@@ -89,6 +86,8 @@ end $$;
   toast.autovacuum_vacuum_scale_factor = 0.01,
   toast.autovacuum_vacuum_cost_delay = 0
 );
+-- Fails where the name is that of another kind of table, which then stays as it was.
+select expires_at, written_at, number, placeholder, key, version, value, long_key from ${table} limit 0;
 comment on table ${table} is ${comment};
 `
 }

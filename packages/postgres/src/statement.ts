@@ -13,12 +13,15 @@ export interface RawStatement extends Statement {
   readonly bytesColumn: number
 }
 
+/** A quoted name or literal, which stays as it is, or white space between the words. */
+const quotedOrSpace = /("(?:[^"]|"")*"|'(?:[^']|'')*')|\s+/g
+
 /**
  * Names a text by its hash: two versions of this library, or two tables, may share one session of the application's, and
  * a name stands for one text only.
  */
 export function statement(text: string): Statement {
-  const squeezed = text.replace(/\s+/g, ' ').trim()
+  const squeezed = text.replace(quotedOrSpace, (_, quoted?: string) => quoted ?? ' ').trim()
   return { name: `cache_${createHash('sha256').update(squeezed).digest('hex').slice(0, 24)}`, text: squeezed }
 }
 

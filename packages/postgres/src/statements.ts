@@ -208,7 +208,8 @@ export function statementsFor(table: string, isRoot: boolean): Statements {
     // of it, and before them what has expired, down to `$7` rows and `$8` bytes, but `$9` rows at most. One process at a
     // time: several that found the same excess would each remove all of it.
     evict: statement(`with sample as materialized (
-        select t.ctid as place, ${live} as live, t.written_at, octet_length(t.key) + octet_length(t.value) as bytes
+        select t.ctid as place, ${live} as live, t.written_at,
+        octet_length(t.key) + octet_length(t.value) + coalesce(octet_length(t.long_key), 0) as bytes
         from ${table} t tablesample system ($2::real) where ${own(isRoot)}
         and (select pg_try_advisory_xact_lock(hashtext(${quoteLiteral(`${table} evict`)}), hashtext($3)))
       ), total as (

@@ -107,6 +107,16 @@ it('a limit of bytes holds, the oldest go first, and each is told', async () => 
   await backend.close()
 })
 
+it('a limit of bytes counts the whole of keys that are stored apart', async () => {
+  const table = tableName()
+  const backend = open(table, { maxBytes: 1_000_000 })
+  for (let n = 0; n < 150; n++) await backend.set(item(`${n} ${'k'.repeat(20_000)}`, n))
+  await backend.close()
+  const left = await rows(table)
+  expect(left).toBeLessThanOrEqual(50)
+  expect(left).toBeGreaterThanOrEqual(25)
+})
+
 it('a limit holds on a table that is too large to be counted, while several processes write', async () => {
   const table = tableName()
   // Five rows on a page: 12,000 of them come to more pages than are counted whole.

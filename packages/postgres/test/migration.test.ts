@@ -42,22 +42,54 @@ it('twenty processes start on an empty database at once, and each writes (RACES 
   await admin.query(`drop schema ${table} cascade`)
 }, 60_000)
 
-it('names are quoted: whatever they hold stays a name', async () => {
-  const schema = `schema "; drop table x; -- ${process.pid}`
-  const table = `it's a "table" \\ $1 %s`
-  const backend = new PostgresBackend({ url, schema, table })
+const names: readonly string[] = [
+  `it's a "table" \\ $1 %s`,
+  'Upper.Case',
+  'two  blanks,\ta tab and\na line',
+  ' blanks around ',
+  'a\u00a0wide\u2028one\ufeff',
+  'a$$b $create$',
+  `'); drop table x; --`,
+  '/* :x */',
+  '😀'.repeat(14),
+  'x'.repeat(62),
+]
+
+it.each(names)('names are quoted: whatever they hold stays a name: %j', async (name) => {
+  const schema = `${process.pid}`.slice(-1) + name
+  const made = new PostgresBackend({ url, schema, table: name })
   const one = item('k', { a: 1 })
-  await backend.set(one)
+  await made.set(one)
+  await made.close()
+  // By hand it is the same table.
+  await admin.query(migrationSql({ schema, table: name }))
+  const backend = new PostgresBackend({ url, schema, table: name, migrate: false, maxEntries: 1 })
   expect(await backend.get('k')).toEqual(one)
+  expect(await backend.getMany(['k', 'l'])).toEqual([one, undefined])
+  await backend.set(item('l', 1))
   expect(await backend.cleanupExpired()).toBe(0)
-  expect((await backend.stats()).items).toBe(1)
+  await backend.clear()
+  expect((await backend.stats()).items).toBe(0)
   await backend.close()
   const { rows } = await admin.query(
-    'select count(*)::int as n from information_schema.tables where table_schema = $1',
+    'select table_name as name from information_schema.tables where table_schema = $1',
     [schema],
   )
-  expect(rows).toEqual([{ n: 1 }])
+  expect(rows).toEqual([{ name }])
   await admin.query(`drop schema ${pg.escapeIdentifier(schema)} cascade`)
+})
+
+it('a table of another kind is left as it is', async () => {
+  const table = tableName()
+  await admin.query(`create table ${table} (id int); comment on table ${table} is 'ours'`)
+  const backend = new PostgresBackend({ url, table })
+  expect(await code(backend.set(item('k', 1)))).toMatch(/^BACKEND_FAILURE .*give this one another name/)
+  await backend.close()
+  await expect(admin.query(migrationSql({ table }))).rejects.toThrow('does not exist')
+  await admin.query('rollback')
+  const { rows } = await admin.query('select obj_description($1::regclass) as comment', [table])
+  expect(rows).toEqual([{ comment: 'ours' }])
+  await admin.query(`drop table ${table}`)
 })
 
 it('the SQL runs by itself, twice, and a backend that does not migrate works on what it made', async () => {

@@ -25,6 +25,7 @@ it.each<[string, object, RegExp]>([
   ['an empty table', { url, table: '' }, /table must be a string that is not empty/],
   ['a name that PostgreSQL would cut', { url, schema: 'é'.repeat(32) }, /schema must be a name of at most 63 bytes/],
   ['a NUL in a name', { url, table: 'a\0b' }, /table must be a name/],
+  ['a lone surrogate in a name', { url, table: 'a\ud800' }, /table must be a name/],
   ['no time', { url, timeout: 0 }, /timeout must be between 1 ms and 24 days/],
   ['a duration that is none', { url, connectTimeout: 'soon' }, /connectTimeout must be/],
   ['no connections', { url, maxConnections: 0 }, /maxConnections must be a whole number between 1 and 1000/],
@@ -45,8 +46,15 @@ it('options of the bus are checked, too', () => {
 })
 
 describe('migrationSql', () => {
-  it('refuses unknown options and names that are no strings', () => {
-    for (const options of [5, { bogus: 1 }, { schema: '' }, { table: 7 }]) {
+  it('refuses unknown options and what a backend would not take', () => {
+    for (const options of [
+      5,
+      { bogus: 1 },
+      { schema: '' },
+      { table: 7 },
+      { table: 'x'.repeat(64) },
+      { unlogged: 'no' },
+    ]) {
       expect(() => migrationSql(options as never)).toThrow(expect.objectContaining({ code: 'INVALID_ARGUMENT' }))
     }
   })
