@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { CacheError, type SourceEvents } from '@cache/core/backend'
 import type pg from 'pg'
+import { clientConfig } from './client-config.ts'
 import { deadline } from './deadline.ts'
 import { postgresError, timeoutError } from './errors.ts'
 import { gracefulClient } from './graceful-client.ts'
@@ -89,10 +90,11 @@ async function within(timeout: number, heard: Promise<void>): Promise<void> {
   })
 }
 
-async function connect({ pool, config, connectTimeout, timeout }: ResolvedConnections): Promise<Listener> {
+async function connect(connections: ResolvedConnections): Promise<Listener> {
+  const { pool, connectTimeout, timeout } = connections
   if (pool === undefined) {
     const Client = gracefulClient({ connectTimeout })
-    const client = new Client({ keepAlive: true, ...config })
+    const client = new Client(clientConfig(connections))
     await client.connect()
     return { client, close: () => end(client) }
   }

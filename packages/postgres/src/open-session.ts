@@ -1,3 +1,4 @@
+import { clientConfig } from './client-config.ts'
 import { ClientSession } from './client-session.ts'
 import { gracefulClient } from './graceful-client.ts'
 import { firstLockTimeout } from './locked-rows.ts'
@@ -16,7 +17,6 @@ function settings(lockTimeout: number): Readonly<Record<string, string>> {
     enable_seqscan: 'off',
     plan_cache_mode: 'force_generic_plan',
     lock_timeout: `${lockTimeout}ms`,
-    application_name: '@cache/postgres',
   }
 }
 
@@ -29,10 +29,10 @@ export function openSession(options: ResolvedConnections, onError: (error: Error
   const lockTimeout = firstLockTimeout(options.lockTimeout)
   if (pool !== undefined) return new PoolSession({ pool, prepare, lockTimeout, onError })
   if (client !== undefined) return new ClientSession(client, { prepare, lockTimeout: `${lockTimeout}ms` })
-  const { config, connectTimeout, maxConnections, pipeline } = options
+  const { connectTimeout, maxConnections, pipeline } = options
   const Client = gracefulClient({ connectTimeout, ...(prepare ? { settings: settings(lockTimeout) } : {}) })
   return new OwnSession({
-    open: () => new Client({ keepAlive: true, ...config, pipeline }),
+    open: () => new Client({ ...clientConfig(options), pipeline }),
     maxConnections,
     perConnection: pipeline ? statementsPerPipeline : 1,
     prepare,

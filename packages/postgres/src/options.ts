@@ -16,7 +16,7 @@ import type { SchemaOptions } from './schema.ts'
 export interface ConnectionOptions {
   /** `postgres://user:password@host:5432/database?sslmode=verify-full`. The backend opens and closes its own connections. */
   readonly url?: string
-  /** What `pg` takes for a client: `host`, `user`, `ssl`, … Alone, or beside `url`, which they refine. */
+  /** What `pg` takes for a client: `host`, `user`, `ssl`, … Alone, or beside `url`, over which they stand. */
   readonly options?: ClientConfig
   /** A pool of the application's. It is never closed here. */
   readonly pool?: Pool
@@ -92,7 +92,8 @@ export interface ResolvedOptions {
 }
 
 export interface ResolvedConnections {
-  readonly config: ClientConfig | undefined
+  readonly url: string | undefined
+  readonly options: ClientConfig | undefined
   readonly pool: Pool | undefined
   readonly client: ClientBase | undefined
   readonly maxConnections: number
@@ -170,7 +171,8 @@ export function resolveConnections(options: ConnectionOptions, by: string): Reso
   }
   const timeout = span(options.timeout ?? 2000, 'timeout', by)
   return {
-    config: url === undefined ? options.options : { ...options.options, connectionString: checkUrl(url, by) },
+    url: url === undefined ? undefined : checkUrl(url, by),
+    options: options.options,
     pool,
     client,
     maxConnections: wholeNumber(options.maxConnections ?? (pipeline ? 2 : 10), 'maxConnections', by, 1, 1000),
