@@ -105,19 +105,21 @@ export class OwnSession implements Session {
     await Promise.all([...this.#connections].map((connection) => this.#end(connection)))
   }
 
-  #send(connection: Connection, job: Job): void {
+  #send(connection: Connection, job: Job, prepare: boolean = this.#prepare): void {
     job.connection = connection
     connection.isFree = false
     connection.jobs += 1
     if (connection.jobs === 1) keepAlive(connection.client, true)
     this.#put(connection)
+    let prepared: PreparedQuery | undefined
     const done: Callback = (error, result) => {
       connection.jobs -= 1
       if (error === null || error === undefined) this.#succeed(job, result.rows)
-      else if (this.#prepare && isStatementLost(error)) {
-        // Names are not kept on this way to the server. Without them it works, only slower.
-        this.#prepare = false
-        this.#send(connection, job)
+      else if (prepared !== undefined && isStatementLost(error)) {
+        // Names are not kept on this way to the server, unless it is only that the one before could not be prepared. Without
+        // them it works, only slower.
+        if (!prepared.leansOnOther) this.#prepare = false
+        this.#send(connection, job, false)
         return
       } else {
         this.#fail(job, error)
@@ -128,9 +130,10 @@ export class OwnSession implements Session {
     }
     const { client } = connection
     const { statement, values } = job
-    if (this.#prepare) {
+    if (prepare) {
       const best = client.givesRawRows ? (statement.raw ?? statement) : statement
-      client.query(new PreparedQuery(best, values, done) as unknown as Submittable)
+      prepared = new PreparedQuery(best, values, done)
+      client.query(prepared as unknown as Submittable)
     } else sendQuery(client, statement, values, false, done)
   }
 

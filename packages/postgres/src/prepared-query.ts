@@ -21,6 +21,8 @@ export class PreparedQuery {
   readonly name: string
   readonly text: string
   readonly callback: Callback
+  /** Whether it was sent behind another one that was to prepare the same statement, and may have failed to. */
+  leansOnOther = false
   readonly #values: readonly Parameter[]
   readonly #rows: Row[] = []
   /** -1: there is none, and all columns come as text. */
@@ -37,14 +39,16 @@ export class PreparedQuery {
 
   submit(connection: PreparedConnection): null {
     const { name, text } = this
-    const isKnown = connection.parsedStatements[name] ?? connection.submittedNamedStatements[name]
+    const isParsed = connection.parsedStatements[name] !== undefined
+    this.leansOnOther = !isParsed && connection.submittedNamedStatements[name] !== undefined
+    const isKnown = isParsed || this.leansOnOther
     const pieces = bindMessages(name, this.#values, this.#bytesColumn >= 0)
-    if (isKnown !== undefined && pieces.length === 1) {
+    if (isKnown && pieces.length === 1) {
       connection.stream.write(pieces[0] as Buffer)
       return null
     }
     connection.stream.cork()
-    if (isKnown === undefined) {
+    if (!isKnown) {
       connection.parse({ name, text })
       connection.submittedNamedStatements[name] = text
     }
