@@ -1,6 +1,7 @@
 import { CacheError, type CacheErrorCode, createVersion, type Item } from '@cache/core/backend'
 import type { Row } from './session.ts'
-import type { Table } from './table.ts'
+import type { Patience, Table } from './table.ts'
+import { timeLeft } from './time-left.ts'
 
 /** Counts where the server by itself does not: when it refused a step, and when it cannot read the values. */
 export class Counting {
@@ -11,15 +12,16 @@ export class Counting {
   }
 
   /** The server, when it refuses a step, does not say why; looks for the reason, and tries again where there is none left. */
-  async alone(key: string, delta: number, expiresAt: number | undefined): Promise<number> {
+  async alone(key: string, delta: number, expiresAt: number | undefined, patience: Patience): Promise<number> {
+    const left = timeLeft('increment', patience.timeout)
     for (;;) {
       const record = this.#table.record(this.#counter(key, delta, expiresAt))
-      const row = await this.#table.raw(key)
+      const row = await this.#table.raw(key, left())
       // What cannot be read counts as absent.
       const isDamaged = row !== undefined && this.#table.itemOf(key, row) === undefined
-      if (isDamaged && (await this.#table.replaceDamaged(record, row))) return delta
+      if (isDamaged && (await this.#table.replaceDamaged(record, row, { ...patience, timeout: left() }))) return delta
       if (isDamaged) continue
-      const sum = (await this.#table.increment([record])).get(record.stored.id)
+      const sum = (await this.#table.increment([record], { ...patience, timeout: left() })).get(record.stored.id)
       if (sum !== undefined) return sum
       if (row === undefined) continue
       if (row[4] === null || row[4] === undefined) throw refusal('NOT_A_NUMBER')
@@ -28,9 +30,10 @@ export class Counting {
   }
 
   /** Of what is encrypted the server cannot make a sum: a loop of compare-and-set. */
-  async sealed(key: string, delta: number, expiresAt: number | undefined): Promise<number> {
+  async sealed(key: string, delta: number, expiresAt: number | undefined, patience: Patience): Promise<number> {
+    const left = timeLeft('increment', patience.timeout)
     for (;;) {
-      const row = await this.#table.raw(key)
+      const row = await this.#table.raw(key, left())
       const item = row === undefined ? undefined : this.#table.itemOf(key, row)
       const counted = item?.value
       if (counted !== undefined && !Number.isSafeInteger(counted)) throw refusal('NOT_A_NUMBER')
@@ -40,16 +43,16 @@ export class Counting {
         item === undefined || counted === undefined
           ? this.#counter(key, sum, expiresAt)
           : { ...item, value: sum, version: createVersion() }
-      if (await this.#swap(row, item, next)) return sum
+      if (await this.#swap(row, item, next, { ...patience, timeout: left() })) return sum
     }
   }
 
-  async #swap(row: Row | undefined, item: Item | undefined, next: Item): Promise<boolean> {
+  async #swap(row: Row | undefined, item: Item | undefined, next: Item, patience: Patience): Promise<boolean> {
     const record = this.#table.record(next)
-    if (row === undefined) return (await this.#table.putIfAbsent([record])).size > 0
+    if (row === undefined) return (await this.#table.putIfAbsent([record], patience)).size > 0
     // What cannot be read counts as absent.
-    if (item === undefined) return await this.#table.replaceDamaged(record, row)
-    return (await this.#table.replace([record], [item.version])).size > 0
+    if (item === undefined) return await this.#table.replaceDamaged(record, row, patience)
+    return (await this.#table.replace([record], [item.version], patience)).size > 0
   }
 
   #counter(key: string, value: number, expiresAt: number | undefined): Item {

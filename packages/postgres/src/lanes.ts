@@ -6,7 +6,8 @@ import { Gate } from './gate.ts'
 import { LockedRows, runBatch, type Work } from './locked-rows.ts'
 import type { Record } from './record.ts'
 import type { StoredKey } from './stored-key.ts'
-import type { Table } from './table.ts'
+import type { Patience, Table } from './table.ts'
+import { timeLeft } from './time-left.ts'
 
 /** Steps of one counter that travel as their sum. */
 interface Addition {
@@ -16,6 +17,8 @@ interface Addition {
   readonly expiresAt: number | undefined
   readonly steps: number[]
   sum: number
+  /** Of a sealed counter: it has been counted, to this total or to none. A batch that gives up is done again. */
+  counted?: { readonly total: number | undefined }
 }
 
 interface Replacement {
@@ -33,6 +36,8 @@ interface Lane<Request, Result> extends Work<Request, Result> {
   readonly join?: (waiting: Request, incoming: Request, replace: (request: Request) => void) => boolean
   readonly bytesOf?: (request: Request) => number
   readonly isRead?: boolean
+  /** Each key takes statements of its own. */
+  readonly isSingle?: boolean
 }
 
 export interface LanesOptions {
@@ -135,10 +140,11 @@ export class Lanes {
     this.#additions = this.#lane({
       operation: 'increment',
       join: joinAdditions,
+      isSingle: table.isSealed,
       work: async (additions, patience) => {
         if (table.isSealed) {
-          const sums = await this.#countSealed(additions)
-          return (addition, waiter) => stepSum(sums.get(addition.stored.id), addition, waiter)
+          await this.#countSealed(additions, patience)
+          return (addition, waiter) => stepSum(addition.counted?.total, addition, waiter)
         }
         const records = additions.map((addition) => this.#counter(addition))
         const sums = await table.increment(records, patience)
@@ -200,22 +206,26 @@ export class Lanes {
     return this.#additions.add(stored.id, { key, stored, expiresAt, steps: [delta], sum: delta })
   }
 
-  /** One loop of compare-and-set for each key. A refusal is left out: who asked for the step looks into it. */
-  async #countSealed(additions: readonly Addition[]): Promise<Map<string, number>> {
+  /** One after the other: there are several only where all wait for their rows, which takes one connection and no more. */
+  async #countSealed(additions: readonly Addition[], patience: Patience): Promise<void> {
+    const left = timeLeft('increment', patience.timeout)
+    for (const addition of additions) {
+      addition.counted ??= { total: await this.#countOne(addition, { ...patience, timeout: left() }) }
+    }
+  }
+
+  /** A refusal leaves it undefined: who asked for the step looks into it. */
+  async #countOne({ key, sum, expiresAt }: Addition, patience: Patience): Promise<number | undefined> {
     const { counting, onWritten } = this.#options
-    const sums = new Map<string, number>()
-    await Promise.all(
-      additions.map(async ({ key, stored, sum, expiresAt }) => {
-        try {
-          sums.set(stored.id, await counting.sealed(key, sum, expiresAt))
-        } catch (error) {
-          const code = cacheErrorCode(error)
-          if (code !== 'NOT_A_NUMBER' && code !== 'OUT_OF_RANGE') throw error
-        }
-      }),
-    )
-    onWritten(sums.size, 0)
-    return sums
+    try {
+      const total = await counting.sealed(key, sum, expiresAt, patience)
+      onWritten(1, 0)
+      return total
+    } catch (error) {
+      const code = cacheErrorCode(error)
+      if (code === 'NOT_A_NUMBER' || code === 'OUT_OF_RANGE') return undefined
+      throw error
+    }
   }
 
   #counter({ key, sum, expiresAt }: Addition): Record {
@@ -225,10 +235,11 @@ export class Lanes {
   }
 
   #lane<Request, Result>(lane: Lane<Request, Result>): Coalescer<Request, Result> {
-    const { timeout, lockTimeout, ready } = this.#options
-    const { operation, work, join, bytesOf, isRead = false } = lane
+    const { timeout, lockTimeout, ready, connections } = this.#options
+    const { operation, work, join, bytesOf, isRead = false, isSingle = false } = lane
     const late = (): Error => timeoutError(operation, timeout)
-    const locked = isRead ? undefined : new LockedRows({ work, timeout, lockTimeout, gate: this.#gate, late, bytesOf })
+    const gate = this.#gate
+    const locked = isRead ? undefined : new LockedRows({ work, timeout, lockTimeout, gate, late, bytesOf, isSingle })
     return new Coalescer<Request, Result>({
       run: async (jobs, left, batch) => {
         await ready()
@@ -241,11 +252,11 @@ export class Lanes {
         join?.(job.request, incoming, (request) => {
           job.request = request
         }) ?? false,
-      maxKeys,
+      maxKeys: isSingle ? 1 : maxKeys,
       maxBytes,
       ...(bytesOf ? { bytesOf } : {}),
       overlapping: isRead,
-      maxBatches: isRead ? maxReadBatches : maxWriteBatches,
+      maxBatches: isSingle ? connections : isRead ? maxReadBatches : maxWriteBatches,
     })
   }
 }

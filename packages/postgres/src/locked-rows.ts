@@ -22,6 +22,8 @@ export interface LockedRowsOptions<Request, Result> extends Work<Request, Result
   /** The error for a call whose time was up before anything was sent. */
   readonly late: () => Error
   readonly bytesOf?: ((request: Request) => number) | undefined
+  /** The batches have one job, which nobody is beside: it does not wait in its place among the batches. */
+  readonly isSingle?: boolean
 }
 
 /** Which share of the limit everybody waits at first, before those in the way are told apart. */
@@ -82,7 +84,10 @@ export class LockedRows<Request, Result> {
     const wait = (job: Job<Request, Result>): Promise<void> => this.#patiently(job).then(() => batch.release(job))
     const waits = blocked.map(wait)
     let held: readonly Job<Request, Result>[] = []
-    if (others.length > 0) {
+    if (others.length > 0 && this.#options.isSingle && this.#options.lockTimeout !== undefined) {
+      held = await this.#withoutWaiting(others)
+      waits.push(...held.map(wait))
+    } else if (others.length > 0) {
       try {
         await runBatch(this.#options.work, others, { timeout })
         if (waits.length === 0) return

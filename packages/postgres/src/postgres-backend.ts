@@ -22,6 +22,7 @@ import type { Session } from './session.ts'
 import { statementsFor } from './statements.ts'
 import { type KeyRange, StoredKeys } from './stored-key.ts'
 import { Table } from './table.ts'
+import { timeLeft } from './time-left.ts'
 
 /** The application's transaction that a handle takes part in. */
 interface Transaction {
@@ -168,10 +169,12 @@ export class PostgresBackend implements CacheBackend {
 
   increment(key: string, delta: number, expiresAt?: number): Promise<number> {
     return this.#attempt('increment', key, async () => {
+      const left = timeLeft('increment', this.#options.connections.timeout)
       const sum = await this.#lanes.increment(key, delta, expiresAt)
       if (sum !== undefined) return sum
-      if (this.#table.isSealed) return await this.#counting.sealed(key, delta, expiresAt)
-      return await this.#counting.alone(key, delta, expiresAt)
+      const patience = this.#table.patience(left())
+      if (this.#table.isSealed) return await this.#counting.sealed(key, delta, expiresAt, patience)
+      return await this.#counting.alone(key, delta, expiresAt, patience)
     })
   }
 
@@ -228,7 +231,8 @@ export class PostgresBackend implements CacheBackend {
   }
 
   async #swap(key: string, expected: string | undefined, next: Item | undefined): Promise<boolean> {
-    const since = performance.now()
+    // The further statements of one call have what is left of its time.
+    const left = timeLeft('swap', this.#options.connections.timeout)
     const made = next === undefined ? undefined : this.#table.record(next)
     const record = next === undefined || this.#isOver(next) ? undefined : made
     if (expected !== undefined) {
@@ -238,13 +242,11 @@ export class PostgresBackend implements CacheBackend {
     }
     if (record !== undefined && (await this.#lanes.putIfAbsent(record))) return true
     await this.#whenReady()
-    // The second statement of one call has what is left of its time.
-    const left = Math.max(1, this.#options.connections.timeout - (performance.now() - since))
-    const row = await this.#table.raw(key, left)
+    const row = await this.#table.raw(key, left())
     if (record === undefined && row === undefined) return true
     if (row === undefined || this.#table.itemOf(key, row) !== undefined) return false
     // What cannot be read counts as absent.
-    return record === undefined || (await this.#table.replaceDamaged(record, row, left))
+    return record === undefined || (await this.#table.replaceDamaged(record, row, this.#table.patience(left())))
   }
 
   #isOver(item: Item): boolean {

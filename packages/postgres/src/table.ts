@@ -80,6 +80,11 @@ export class Table {
     return this.#options.keys.encode(key)
   }
 
+  /** That of a call with nobody beside it, who would have to wait with it. */
+  patience(timeout: number): Patience {
+    return { timeout, lock: this.#options.lockTimeout }
+  }
+
   /** Whether values are encrypted, so that SQL cannot count with them. */
   get isSealed(): boolean {
     return this.#options.format.sealed
@@ -187,7 +192,7 @@ export class Table {
   }
 
   /** The row as it is stored, whether its bytes can be read or not. */
-  async raw(key: string, timeout?: number): Promise<Row | undefined> {
+  async raw(key: string, timeout: number): Promise<Row | undefined> {
     const { id, whole } = this.stored(key)
     const [row] = await this.#run(this.#options.statements.raw, [this.#instant(), id], 'swap', timeout)
     return row === undefined || keyOfRow(row) !== whole ? undefined : row
@@ -199,11 +204,9 @@ export class Table {
   }
 
   /** Writes the record over a row whose bytes could not be read, if it still is the same one. */
-  async replaceDamaged(record: Record, row: Row, timeout?: number): Promise<boolean> {
+  async replaceDamaged(record: Record, row: Row, patience: Patience): Promise<boolean> {
     const more = [row[3] as string, bytesOf(row[1])]
-    const { statements, lockTimeout } = this.#options
-    const patience = timeout === undefined ? undefined : { timeout, lock: lockTimeout }
-    const rows = await this.#write(statements.replaceDamaged, [record], more, 'swap', patience)
+    const rows = await this.#write(this.#options.statements.replaceDamaged, [record], more, 'swap', patience)
     return rows.length > 0
   }
 
