@@ -156,9 +156,10 @@ export function statementsFor(table: string, isRoot: boolean): Statements {
       )
       delete from ${table} t using locked l where t.key = l.key and t.version = l.expected and ${live} returning t.key`),
 
-    // A row that is made and removed in one transaction: until it ends, whoever wants to store under that key waits.
-    hold: statement(`insert into ${table} as t (key, version, value)
-      select k.key, 'held', '' from unnest($1::text[]) as k (key) order by k.key collate "C"
+    // A row that is made and removed in one transaction: until it ends, whoever wants to store under that key waits. It has
+    // expired, so that it is nothing to anybody where the removal is not reached.
+    hold: statement(`insert into ${table} as t (key, version, value, expires_at)
+      select k.key, 'held', '', '-infinity' from unnest($1::text[]) as k (key) order by k.key collate "C"
       on conflict (key) do nothing returning t.key`),
     release: statement(`delete from ${table} t where t.key = any ((select $1::text[])::text[])`),
 

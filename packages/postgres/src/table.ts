@@ -6,6 +6,7 @@ import type { Parameter, Row, Session } from './session.ts'
 import type { Statement } from './statement.ts'
 import type { Statements } from './statements.ts'
 import type { KeyRange, StoredKey, StoredKeys } from './stored-key.ts'
+import { timeLeft } from './time-left.ts'
 
 export interface TableOptions {
   readonly session: Session
@@ -143,40 +144,40 @@ export class Table {
   }
 
   /** Resolves to the whole encoded keys at which a live value was. */
-  async remove(keys: readonly StoredKey[], patience?: Patience): Promise<Set<string>> {
+  async remove(keys: readonly StoredKey[], patience: Patience): Promise<Set<string>> {
+    const left = timeLeft('delete', patience.timeout)
     const removed = await this.#remove(keys, patience)
-    if (this.#options.holds) await this.#hold(keys, removed, patience)
+    if (this.#options.holds) await this.#hold(keys, removed, left)
     return new Set(removed.filter((row) => row[2] === 'true').map((row) => row[1] as string))
   }
 
-  async #remove(keys: readonly StoredKey[], patience: Patience | undefined): Promise<Row[]> {
+  async #remove(keys: readonly StoredKey[], patience: Patience): Promise<Row[]> {
     const { statements } = this.#options
     const [first] = keys
     const isOne = keys.length === 1 && first !== undefined
     const ids = isOne ? first.id : textArray(keys.map(({ id }) => id))
     const statement = isOne ? statements.removeOne : statements.remove
     const values = [this.#instant(), this.#lockTimeout(patience), ids]
-    return await this.#run(statement, values, 'delete', patience?.timeout)
+    return await this.#run(statement, values, 'delete', patience.timeout)
   }
 
   /**
    * Keeps others from storing under the keys until the transaction ends. A row that was removed does so by itself; where
    * none was, a load could otherwise begin before the commit, read the application's old data, and store them after it.
    */
-  async #hold(keys: readonly StoredKey[], removed: readonly Row[], patience: Patience | undefined): Promise<void> {
+  async #hold(keys: readonly StoredKey[], removed: readonly Row[], left: () => number): Promise<void> {
     const held = new Set(removed.map((row) => row[0] as string))
     const { statements } = this.#options
-    const timeout = patience?.timeout
     for (;;) {
       const free = keys.filter(({ id }) => !held.has(id))
       if (free.length === 0) return
-      const rows = await this.#run(statements.hold, [textArray(free.map(({ id }) => id))], 'delete', timeout)
+      const rows = await this.#run(statements.hold, [textArray(free.map(({ id }) => id))], 'delete', left())
       const made = rows.map((row) => row[0] as string)
-      if (made.length > 0) await this.#run(statements.release, [textArray(made)], 'delete', timeout)
+      if (made.length > 0) await this.#run(statements.release, [textArray(made)], 'delete', left())
       for (const id of made) held.add(id)
       // The rest was stored by others in between: that, too, is from before the commit.
       const rest = free.filter(({ id }) => !held.has(id))
-      if (rest.length > 0) for (const row of await this.#remove(rest, patience)) held.add(row[0] as string)
+      if (rest.length > 0) for (const row of await this.#remove(rest, { timeout: left() })) held.add(row[0] as string)
     }
   }
 

@@ -1,6 +1,6 @@
 import { Cache } from '@cache/core'
 import { cacheErrorCode } from '@cache/core/backend'
-import { waitUntil } from '@cache/testing'
+import { tcpProxy, waitUntil } from '@cache/testing'
 import type {} from '@cache/testing/postgres-setup'
 import pg from 'pg'
 import { afterAll, afterEach, beforeEach, expect, inject, it } from 'vitest'
@@ -160,4 +160,29 @@ it('a statement that fails ends the transaction, and the caller is told', async 
 it('takes a client, and no pool, whose statements would have no part in a transaction', () => {
   expect(() => cache.within(admin)).toThrow('client must be a client of pg')
   expect(() => cache.within({})).toThrow('client must be a client of pg')
+})
+
+it('a delete takes the time of one call, however many statements it needs', async () => {
+  await using proxy = await tcpProxy(url)
+  const quick = new PostgresBackend({ url, table: tableName(), timeout: '1s' })
+  await quick.get('k')
+  const slow = new pg.Client({ connectionString: proxy.url })
+  await slow.connect()
+  await slow.query('begin')
+  proxy.delay(700)
+  // The row is looked for, made, and removed again.
+  const outcome = await quick
+    .within(slow)
+    .delete('missing')
+    .catch((error: unknown) => cacheErrorCode(error))
+  expect(outcome).toBe('TIMEOUT')
+  proxy.heal()
+  // Who commits all the same leaves nothing behind that others would meet.
+  await slow.query('commit')
+  const told: unknown[] = []
+  quick.listen((event) => told.push(event))
+  expect(await quick.get('missing')).toBe(undefined)
+  expect(told).toEqual([])
+  await slow.end()
+  await quick.close()
 })
