@@ -159,6 +159,28 @@ it('a table of a later version is left alone', async () => {
   await admin.query(`drop table ${table}`)
 })
 
+it('a client that is in a transaction is not committed to make the table', async () => {
+  const table = tableName()
+  const client = new pg.Client(url)
+  await client.connect()
+  await client.query(`create table ${table}_users (name text)`)
+  await client.query('begin')
+  await client.query(`insert into ${table}_users values ('not yet')`)
+  const backend = new PostgresBackend({ client, table })
+  expect(await code(backend.set(item('k', 1)))).toMatch(/^UNSUPPORTED .*is in a transaction/)
+  await client.query('rollback')
+  const { rows } = await client.query(`select * from ${table}_users`)
+  expect(rows).toEqual([])
+  // Outside of one it is made, and then used inside, too.
+  await backend.set(item('k', 1))
+  await client.query('begin')
+  const other = new PostgresBackend({ client, table })
+  expect((await other.get('k'))?.value).toBe(1)
+  await client.query('rollback')
+  await client.query(`drop table ${table}, ${table}_users`)
+  await client.end()
+})
+
 it('`unlogged` makes the table so', async () => {
   const kinds: unknown[] = []
   for (const unlogged of [false, true]) {
