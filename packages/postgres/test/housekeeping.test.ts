@@ -135,41 +135,6 @@ it('a limit holds on a table that is too large to be counted, while several proc
   expect(left).toBeGreaterThanOrEqual(12_000 * 0.7)
 }, 30_000)
 
-it('writing the same keys again and again does not make the table grow', async () => {
-  const table = tableName()
-  const backend = open(table)
-  await fill(backend, 'k', 2000)
-  const size = async (): Promise<number> =>
-    Number((await admin.query('select pg_total_relation_size($1::regclass) as bytes', [table])).rows[0].bytes)
-  const first = await size()
-  // Autovacuum comes once a minute; here its work is done by hand, with its thresholds, so that the test need not wait.
-  const due = 1000 + 0.01 * 2000
-  let written = 0
-  for (let round = 0; round < 60; round++) {
-    await fill(backend, 'k', 2000)
-    written += 2000
-    if (written >= due) {
-      written = 0
-      await admin.query(`vacuum ${table}`)
-    }
-  }
-  // A session that ends reports what it did; one that goes on does so when it likes.
-  await backend.close()
-  const statistics = async (): Promise<{ readonly updated: number; readonly hot: number }> => {
-    const { rows: found } = await admin.query(
-      `select n_tup_upd::float as updated, n_tup_hot_upd::float / greatest(n_tup_upd, 1) as hot
-       from pg_stat_user_tables where relname = $1`,
-      [table],
-    )
-    return found[0]
-  }
-  await waitUntil('all updates are counted', async () => (await statistics()).updated === 60 * 2000)
-  expect(await size()).toBeLessThan(first * 3)
-  expect(await rows(table)).toBe(2000)
-  // Updates that need no new index entry: that no index stands on what changes is what makes them possible.
-  expect((await statistics()).hot).toBeGreaterThan(0.15)
-}, 30_000)
-
 it('the clock of a process that is wrong by an hour neither kills nor keeps an item (RACES R16)', async () => {
   const table = tableName()
   const honest = open(table)
