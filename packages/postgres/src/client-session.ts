@@ -1,7 +1,8 @@
 import type { ClientBase } from 'pg'
 import { postgresError } from './errors.ts'
 import { query } from './query.ts'
-import type { Run, Session } from './session.ts'
+import type { Row, Run, Session } from './session.ts'
+import { timeLeft } from './time-left.ts'
 
 /**
  * Statements on one client of the application's, which it may have in a transaction. They run one after the other, between
@@ -20,8 +21,12 @@ export class ClientSession implements Session {
     this.lockTimeout = options.lockTimeout
   }
 
-  readonly run: Run = (statement, values, operation, timeout) =>
-    this.#afterOthers(() => query(this.#client, statement, values, this.#prepare, operation, timeout), operation)
+  readonly run: Run = (statement, values, operation, timeout) => {
+    // The wait for those before counts.
+    const left = timeLeft(operation, timeout)
+    const send = (): Promise<Row[]> => query(this.#client, statement, values, this.#prepare, operation, left())
+    return this.#afterOthers(send, operation)
+  }
 
   exclusive<Result>(work: (run: Run) => Promise<Result>, operation: string): Promise<Result> {
     return this.#afterOthers(

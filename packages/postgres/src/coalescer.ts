@@ -1,3 +1,5 @@
+import { loopClock } from './loop-clock.ts'
+
 /** One caller of an operation and what it waits for. */
 export interface Waiter<Result> {
   resolve(result: Result): void
@@ -9,7 +11,7 @@ export interface Job<Request, Result> {
   readonly key: string
   request: Request
   readonly waiters: Waiter<Result>[]
-  /** When the first caller came, by `performance.now()`. */
+  /** When the first caller came, by `loopClock`. */
   readonly since: number
 }
 
@@ -89,7 +91,7 @@ export class Coalescer<Request, Result> {
       last.waiters.push(waiter)
       return
     }
-    const job = { key, request, waiters: [waiter], since: performance.now() }
+    const job = { key, request, waiters: [waiter], since: loopClock.now() }
     if (last === undefined) this.#waiting.set(key, job)
     else if (later === undefined) this.#later.set(key, [job])
     else later.push(job)
@@ -145,7 +147,7 @@ export class Coalescer<Request, Result> {
     const { run, timeout, late } = this.#options
     // Jobs leave in the order in which they came, so the first has waited longest; each batch gets what is left of its
     // time, and nobody waits for longer than `timeout`, however many batches are before his.
-    const left = timeout - (performance.now() - (jobs[0] as Job<Request, Result>).since)
+    const left = timeout - (loopClock.now() - (jobs[0] as Job<Request, Result>).since)
     let counts = true
     /** A key that was released may be under way again, in another batch. */
     let released: Set<Job<Request, Result>> | undefined

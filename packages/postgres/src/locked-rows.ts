@@ -1,6 +1,7 @@
 import { Coalescer, type Job, type UnderWay } from './coalescer.ts'
 import { sqlState } from './errors.ts'
 import type { Gate } from './gate.ts'
+import { loopClock } from './loop-clock.ts'
 import type { Patience } from './table.ts'
 
 /** What is done with a batch of requests. */
@@ -151,7 +152,7 @@ export class LockedRows<Request, Result> {
   /** Refuses those whose time is up, so that the others have theirs. */
   #inTime(jobs: readonly Job<Request, Result>[]): readonly Job<Request, Result>[] {
     const { timeout, late } = this.#options
-    const began = performance.now() - timeout
+    const began = loopClock.now() - timeout
     for (const job of jobs) if (job.since <= began) rejectAll(job, late())
     return jobs.filter((job) => job.since > began)
   }
@@ -167,7 +168,7 @@ export class LockedRows<Request, Result> {
   /** What is left of the time of the call that has waited longest. */
   #left(jobs: readonly Job<Request, Result>[]): number {
     const since = Math.min(...jobs.map((job) => job.since))
-    return Math.max(1, this.#options.timeout - (performance.now() - since))
+    return Math.max(1, this.#options.timeout - (loopClock.now() - since))
   }
 }
 

@@ -13,6 +13,7 @@ import { Counting } from './counting.ts'
 import { closedError, named, postgresError } from './errors.ts'
 import { Housekeeper } from './housekeeper.ts'
 import { Lanes } from './lanes.ts'
+import { loopClock } from './loop-clock.ts'
 import { migrate } from './migrate.ts'
 import { openSession } from './open-session.ts'
 import { checkClient, type PostgresBackendOptions, type ResolvedOptions, resolveOptions } from './options.ts'
@@ -272,11 +273,13 @@ export class PostgresBackend implements CacheBackend {
   async #attempt<Result>(operation: string, key: string | undefined, work: () => Promise<Result>): Promise<Result> {
     if (this.#closing !== undefined) throw closedError(operation, key)
     this.#underWay += 1
+    loopClock.begin()
     try {
       return await work()
     } catch (error) {
       throw named(error, operation, key)
     } finally {
+      loopClock.end()
       this.#underWay -= 1
       if (this.#underWay === 0) this.#whenIdle?.()
     }

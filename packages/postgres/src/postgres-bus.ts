@@ -10,6 +10,7 @@ import type { ClientBase } from 'pg'
 import { ClientSession } from './client-session.ts'
 import { postgresError } from './errors.ts'
 import { openListener } from './listen-source.ts'
+import { loopClock } from './loop-clock.ts'
 import { toPayloads } from './notification.ts'
 import { Notifier } from './notifier.ts'
 import { openSession } from './open-session.ts'
@@ -82,10 +83,13 @@ export class PostgresBus implements Bus {
 
   async #attempt<Result>(operation: string, work: () => Promise<Result>): Promise<Result> {
     if (this.#closing !== undefined) throw this.#closed(operation)
+    loopClock.begin()
     try {
       return await work()
     } catch (error) {
       throw postgresError(error, operation)
+    } finally {
+      loopClock.end()
     }
   }
 

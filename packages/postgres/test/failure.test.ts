@@ -171,6 +171,22 @@ describe.each(kinds)('on %s', (_, open) => {
     await close()
   })
 
+  it('a block of our own event loop costs nobody who waits for his turn his time, either', async () => {
+    const { backend, close } = open(server.url)
+    await backend.set(item('k', 1))
+    // More than leave at once.
+    const items = Array.from({ length: 3000 }, (_, n) => item(`k${n}`, n))
+    const calls = Promise.all([
+      outcome(backend.setMany(items)),
+      ...items.slice(0, 20).map(({ key }) => outcome(backend.increment(`n ${key}`, 1))),
+    ])
+    await new Promise((resolve) => setImmediate(resolve))
+    const end = performance.now() + 2 * timeout
+    while (performance.now() < end);
+    expect(new Set((await calls).map(({ code }) => code))).toEqual(new Set(['resolved']))
+    await close()
+  })
+
   it('a reply that is lost on the way never makes a counter count twice', async () => {
     await using proxy = await tcpProxy(server.url)
     const { backend, close } = open(proxy.url)
@@ -246,6 +262,22 @@ describe.each(kinds)('on %s', (_, open) => {
     await waitUntil('the backend to work', () => works(backend))
     await close()
   })
+})
+
+it("a frozen server costs every call on the application's client its time and no more", async () => {
+  const client = new pg.Client(server.url)
+  await client.connect()
+  const backend = new PostgresBackend({ client, table: tableName(), timeout })
+  await backend.set(item('k', 1))
+  await server.freeze()
+  for (const { code, ms } of await everything(backend)) {
+    expect(code).toBe('TIMEOUT')
+    expect(ms).toBeLessThan(bound)
+  }
+  await server.thaw()
+  await waitUntil('the backend to work again', () => works(backend))
+  await backend.close()
+  await client.end()
 })
 
 it('a backend that has a connection works on when the server gives it no more', async () => {

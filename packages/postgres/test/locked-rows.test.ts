@@ -3,6 +3,7 @@ import { expect, it } from 'vitest'
 import type { Job } from '../src/coalescer.ts'
 import { Gate } from '../src/gate.ts'
 import { LockedRows } from '../src/locked-rows.ts'
+import { loopClock } from '../src/loop-clock.ts'
 
 const isHeld = new CacheError('TIMEOUT', 'locked', { cause: Object.assign(new Error('locked'), { code: '55P03' }) })
 const batch = { makeRoom: () => {}, release: () => {} }
@@ -31,7 +32,7 @@ function held(bytesOf?: (request: string) => number): {
 function call(key: string, age: number): { readonly job: Job<string, string>; readonly outcome: Promise<string> } {
   const waiters: Job<string, string>['waiters'] = []
   const outcome = new Promise<string>((resolve, reject) => waiters.push({ resolve, reject }))
-  const job = { key, request: key, waiters, since: performance.now() - age }
+  const job = { key, request: key, waiters, since: loopClock.now() - age }
   return { job, outcome: outcome.catch((error: Error) => error.message) }
 }
 
