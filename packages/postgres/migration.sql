@@ -1,5 +1,7 @@
 -- The table of @cache/postgres, schema version 1.
 begin;
+-- One after the other, where several run it at once.
+select pg_advisory_xact_lock(hashtext('@cache/postgres'));
 
 create table if not exists "public"."cache" (
   -- Wide columns first: no bytes are lost to alignment.

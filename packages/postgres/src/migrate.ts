@@ -1,5 +1,12 @@
 import { CacheError } from '@cache/core/backend'
-import { migrationSteps, quotedTable, type SchemaOptions, schemaVersion, versionOfComment } from './schema.ts'
+import {
+  migrationLock,
+  migrationSteps,
+  quotedTable,
+  type SchemaOptions,
+  schemaVersion,
+  versionOfComment,
+} from './schema.ts'
 import type { Run, Session } from './session.ts'
 import { quoteLiteral, statement } from './statement.ts'
 
@@ -44,7 +51,7 @@ export async function migrate(session: Session, options: SchemaOptions, timeout:
       try {
         // The limit for rows that others hold is short; here the others are at the same work, and twenty take their time.
         await send(`set local lock_timeout = ${Math.ceil(patience)}`)
-        await send("select pg_advisory_xact_lock(hashtext('@cache/postgres'))")
+        await send(migrationLock)
         const found = await look(run, table, patience)
         for (const step of migrationSteps(options, found.version)) await send(step)
         await send('commit')

@@ -15,6 +15,9 @@ export interface SchemaOptions {
 /** The version of the table that this package works with. */
 export const schemaVersion = 1
 
+/** Lets one bring a table to its version while the others wait, until its transaction ends. */
+export const migrationLock = "select pg_advisory_xact_lock(hashtext('@cache/postgres'))"
+
 const marker = '@cache/postgres schema '
 
 /** What the table's comment says, from which the version is read. */
@@ -50,7 +53,7 @@ export function migrationSteps(options: SchemaOptions = {}, version = 0): readon
 export function migrationSql(options: SchemaOptions = {}): string {
   checkOptions(options, ['schema', 'table', 'unlogged'], 'migrationSql')
   const steps = migrationSteps(resolveSchema(options, 'migrationSql'))
-  return `-- The table of @cache/postgres, schema version ${schemaVersion}.\nbegin;\n\n${steps.join('\n')}\ncommit;\n`
+  return `-- The table of @cache/postgres, schema version ${schemaVersion}.\nbegin;\n-- One after the other, where several run it at once.\n${migrationLock};\n\n${steps.join('\n')}\ncommit;\n`
 }
 
 function firstVersion(options: SchemaOptions): string {

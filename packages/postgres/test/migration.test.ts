@@ -107,6 +107,24 @@ it('the SQL runs by itself, twice, and a backend that does not migrate works on 
   await admin.query(`drop schema ${schema} cascade`)
 })
 
+it('the SQL may be run by many at once, and beside backends that make the table themselves', async () => {
+  const schema = tableName()
+  const sql = migrationSql({ schema })
+  const clients = Array.from({ length: 10 }, () => new pg.Client(url))
+  await Promise.all(clients.map((client) => client.connect()))
+  const backends = Array.from(
+    { length: 10 },
+    () => new PostgresBackend({ url, schema, timeout: '30s', connectTimeout: '30s' }),
+  )
+  await Promise.all([
+    ...clients.map((client) => client.query(sql)),
+    ...backends.map((backend, n) => backend.set(item(`k${n}`, n))),
+  ])
+  expect((await backends[0]?.stats())?.items).toBe(10)
+  await Promise.all([...clients.map((client) => client.end()), ...backends.map((backend) => backend.close())])
+  await admin.query(`drop schema ${schema} cascade`)
+})
+
 it('migration.sql in the package is what migrationSql() gives', async () => {
   const file = fileURLToPath(new URL('../migration.sql', import.meta.url))
   expect(await readFile(file, 'utf8')).toBe(migrationSql())
