@@ -171,10 +171,12 @@ it('expired entries are reclaimed while nobody uses the map, and the process may
   const program = `
     import { BoundedMap } from '${source}'
     const map = new BoundedMap({ maxEntries: 100 })
-    for (let i = 0; i < 50; i++) map.set(i, i, { ttl: 5 })
+    // One before and one after: the timer of the first must not let the others lie for an hour.
     map.set('late', 1, { ttl: '1h' })
+    for (let i = 0; i < 50; i++) map.set(i, i, { ttl: 5 })
+    map.set('later', 1, { ttl: '2h' })
     if (process.argv[1] === 'wait') {
-      const poll = setInterval(() => { if (map.size === 1) { clearInterval(poll); console.log('reclaimed') } }, 20)
+      const poll = setInterval(() => { if (map.size === 2) { clearInterval(poll); console.log('reclaimed') } }, 20)
       setTimeout(() => { clearInterval(poll); console.log('size', map.size) }, 20000).unref()
     }`
   const run = (...args: string[]): Promise<{ stdout: string }> =>
@@ -182,4 +184,22 @@ it('expired entries are reclaimed while nobody uses the map, and the process may
   expect((await run('wait')).stdout).toBe('reclaimed\n')
   // A timer of an hour that kept the process alive would run into the time limit.
   expect((await run()).stdout).toBe('')
+})
+
+it('a callback that throws in the timer is an uncaught exception, and reclaiming goes on', {
+  timeout: 30_000,
+}, async () => {
+  const source = new URL('../src/index.ts', import.meta.url).href
+  const program = `
+    import { BoundedMap } from '${source}'
+    let thrown = 0
+    process.on('uncaughtException', () => { thrown++ })
+    const map = new BoundedMap({ maxEntries: 100, onEvict: (key) => { if (key === 3) throw new Error('refused') } })
+    for (let i = 0; i < 10; i++) map.set(i, i, { ttl: 900 })
+    const poll = setInterval(() => { if (map.size === 0) { clearInterval(poll); console.log('thrown', thrown) } }, 20)
+    setTimeout(() => { clearInterval(poll); console.log('size', map.size) }, 20000).unref()`
+  const { stdout } = await execute(process.execPath, ['--input-type=module-typescript', '-e', program], {
+    timeout: 25_000,
+  })
+  expect(stdout).toBe('thrown 1\n')
 })

@@ -23,6 +23,8 @@ export class Sweeper<K, V> {
   /** The earliest deadline that the walk left behind. */
   private earliestBehind = Number.POSITIVE_INFINITY
   private timer: ReturnType<typeof setTimeout> | undefined
+  /** When the timer is due; Infinity where there is none. */
+  private wakesAt = Number.POSITIVE_INFINITY
 
   constructor(engine: Engine<K, V>, useTimer: boolean) {
     this.engine = engine
@@ -33,7 +35,8 @@ export class Sweeper<K, V> {
   add(deadline: number): void {
     if (deadline < this.earliest) this.earliest = deadline
     if (deadline < this.earliestBehind) this.earliestBehind = deadline
-    if (this.useTimer && this.timer === undefined) this.wait()
+    // A timer that waits for a far deadline would let nearer ones lie until then.
+    if (this.useTimer && (this.timer === undefined || deadline + SHORTEST_WAIT < this.wakesAt)) this.wait()
   }
 
   /** A small step of the walk, if one is due. */
@@ -49,8 +52,13 @@ export class Sweeper<K, V> {
   clear(): void {
     this.earliest = Number.POSITIVE_INFINITY
     this.hand = -1
+    this.stopTimer()
+  }
+
+  private stopTimer(): void {
     clearTimeout(this.timer)
     this.timer = undefined
+    this.wakesAt = Number.POSITIVE_INFINITY
   }
 
   private walk(steps: number): void {
@@ -77,8 +85,11 @@ export class Sweeper<K, V> {
   }
 
   private wait(): void {
-    const due = this.earliest - this.engine.clock.now()
+    this.stopTimer()
+    const now = this.engine.clock.now()
+    const due = this.earliest - now
     const pause = this.hand >= 0 ? PAUSE_BETWEEN_TURNS : Math.min(Math.max(due, SHORTEST_WAIT), LONGEST_WAIT)
+    this.wakesAt = now + pause
     // The timer must not keep a cache alive that the application has let go of.
     const self = new WeakRef(this)
     this.timer = setTimeout(() => self.deref()?.turn(), pause)
@@ -87,8 +98,12 @@ export class Sweeper<K, V> {
 
   /** What the timer does. */
   turn(): void {
-    this.timer = undefined
-    if (this.hand >= 0 || this.earliest <= this.engine.clock.now()) this.walk(SLOTS_PER_TURN)
-    if (this.hand >= 0 || this.earliest < Number.POSITIVE_INFINITY) this.wait()
+    this.stopTimer()
+    try {
+      if (this.hand >= 0 || this.earliest <= this.engine.clock.now()) this.walk(SLOTS_PER_TURN)
+    } finally {
+      // Also after a callback that throws.
+      if (this.hand >= 0 || this.earliest < Number.POSITIVE_INFINITY) this.wait()
+    }
   }
 }
