@@ -14,7 +14,7 @@ export interface BoundedMapOptions<K, V> {
   readonly maxBytes?: number
   /** A heavier entry is not stored. Default: half of `maxBytes`, so that no single entry pushes out everything. */
   readonly maxEntryBytes?: number
-  /** Bytes of an entry, a finite number of 0 or more. Default with `maxBytes`: `estimateBytes` of the value and twice the key's length. */
+  /** Bytes of an entry, a finite number of 0 or more. Default with `maxBytes`: `estimateBytes` of value and key. */
   readonly weigh?: (value: V, key: K) => number
   /** Lifetime of entries for which `set` names none. Default: they do not expire. */
   readonly ttl?: Duration
@@ -125,7 +125,10 @@ export class BoundedMap<K, V> {
     return dumpEngine(this.engine)
   }
 
-  /** Stores what `dump` gave; what has expired meanwhile is left out. Returns how many entries were stored. */
+  /**
+   * Stores what `dump` gave; what has expired meanwhile is left out. Returns how many entries were stored. Throws `INVALID_ARGUMENT` at
+   * the first that is none of a dump; those before it are stored then.
+   */
   load(entries: Iterable<DumpedEntry<K, V>>): number {
     return loadEngine(this.engine, entries)
   }

@@ -52,11 +52,17 @@ function frozenItem(item: Item, backend: string, operation: string): Item {
       throw notStorable('a buffer, map, set or date cannot be frozen', item, backend, operation)
     }
     met.add(part)
-    pending.push(...Object.values(part))
+    addMembers(part, pending)
   }
   // Only now, so that a value which is refused stays as it was.
   for (const part of met) Object.freeze(part)
   return item
+}
+
+/** Own members, hidden ones and those under symbols too. Getters are not called: what they make is not kept. */
+function addMembers(part: object, pending: unknown[]): void {
+  if (Array.isArray(part)) for (const member of Object.values(part)) pending.push(member)
+  else for (const key of Reflect.ownKeys(part)) pending.push(Object.getOwnPropertyDescriptor(part, key)?.value)
 }
 
 function notStorable(why: string, item: Item, backend: string, operation: string, cause?: unknown): CacheError {

@@ -9,15 +9,9 @@ import {
   invalidArgument,
   nonEmptyString,
 } from '@cache/core/backend'
-import {
-  checkFunction,
-  createEngine,
-  type EngineSettings,
-  engineOptionNames,
-  entryLimit,
-} from './engine/create-engine.ts'
-import { type DumpedEntry, dumpEngine, loadEngine } from './engine/dump.ts'
-import type { Engine, EvictionTeller } from './engine/engine.ts'
+import { checkFunction, createEngine, type EngineSettings, engineOptionNames } from './engine/create-engine.ts'
+import type { DumpedEntry } from './engine/dump.ts'
+import type { EvictionTeller } from './engine/engine.ts'
 import { estimateBytes } from './estimate-bytes.ts'
 import type { EvictReason } from './evict-reason.ts'
 import { type Isolation, isolations, isolators } from './isolation.ts'
@@ -57,7 +51,6 @@ const known = [...engineOptionNames, 'isolation', 'onEvict', 'name']
 export class MemoryBackend implements CacheBackend {
   readonly name: string
   readonly sync: SyncMemoryBackend
-  private readonly engine: Engine<string, Item>
 
   /** Throws `INVALID_ARGUMENT` for an unknown option, a bad value, or when there is neither `maxEntries` nor `maxBytes`. */
   constructor(options: MemoryBackendOptions) {
@@ -68,9 +61,9 @@ export class MemoryBackend implements CacheBackend {
     }
     this.name = options.name === undefined ? 'memory' : nonEmptyString(options.name, 'name', 'MemoryBackend')
     const hub = new EventHub()
-    this.engine = createEngine<string, Item>(engineSettings(options), evictionTeller(hub, onEvict), 'MemoryBackend')
+    const engine = createEngine<string, Item>(engineSettings(options), evictionTeller(hub, onEvict), 'MemoryBackend')
     const { isolate, reveal } = isolators(isolation, this.name)
-    this.sync = new SyncMemoryBackend(this.name, this.engine, hub, isolate, reveal)
+    this.sync = new SyncMemoryBackend(this.name, engine, hub, isolate, reveal)
   }
 
   get(key: string): Promise<Item | undefined> {
@@ -131,17 +124,20 @@ export class MemoryBackend implements CacheBackend {
 
   /** Changes the limit of items. A smaller one pushes items out at once. Throws `INVALID_ARGUMENT` unless it is a whole number of 1 or more. */
   resize(maxEntries: number): void {
-    this.engine.resize(entryLimit(maxEntries, 'resize'))
+    this.sync.resize(maxEntries)
   }
 
   /** All live items, those that would be evicted first at the front, for `load` after a restart. */
   dump(): DumpedEntry<string, Item>[] {
-    return dumpEngine(this.engine)
+    return this.sync.dump()
   }
 
-  /** Stores what `dump` gave; what has expired meanwhile is left out. Returns how many items were stored. */
+  /**
+   * Stores what `dump` gave; what has expired meanwhile is left out. Returns how many items were stored. Throws `INVALID_ARGUMENT` and
+   * `NOT_STORABLE` at the first entry that is none of a dump or cannot be kept; those before it are stored then.
+   */
   load(entries: Iterable<DumpedEntry<string, Item>>): number {
-    return loadEngine(this.engine, entries)
+    return this.sync.load(entries)
   }
 }
 

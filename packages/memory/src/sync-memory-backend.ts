@@ -5,8 +5,11 @@ import {
   createVersion,
   type EventHub,
   type Item,
+  invalidArgument,
   type SyncCacheBackend,
 } from '@cache/core/backend'
+import { entryLimit } from './engine/create-engine.ts'
+import { type DumpedEntry, dumpEngine, loadEngine } from './engine/dump.ts'
 import type { Engine } from './engine/engine.ts'
 
 /** The synchronous members of a `MemoryBackend`, on the same data. Made by `MemoryBackend`, not by applications. */
@@ -134,6 +137,26 @@ export class SyncMemoryBackend implements SyncCacheBackend {
     }
   }
 
+  /** As the `resize` of the backend. */
+  resize(maxEntries: number): void {
+    if (this.closed) throw this.closedError('resize')
+    this.engine.resize(entryLimit(maxEntries, 'resize'))
+  }
+
+  /** As the `dump` of the backend. */
+  dump(): DumpedEntry<string, Item>[] {
+    if (this.closed) throw this.closedError('dump')
+    const { reveal } = this
+    const entries = dumpEngine(this.engine)
+    return reveal === null ? entries : entries.map((entry) => ({ ...entry, value: reveal(entry.value, 'dump') }))
+  }
+
+  /** As the `load` of the backend. */
+  load(entries: Iterable<DumpedEntry<string, Item>>): number {
+    if (this.closed) throw this.closedError('load')
+    return loadEngine(this.engine, entries, (entry) => this.loadable(entry))
+  }
+
   listen(listener: (event: BackendEvent) => void): () => void {
     return this.hub.listen(listener)
   }
@@ -143,6 +166,14 @@ export class SyncMemoryBackend implements SyncCacheBackend {
     if (this.closed) return
     this.closed = true
     this.engine.clear()
+  }
+
+  private loadable(entry: DumpedEntry<string, Item>): Item {
+    const item = entry.value
+    if (typeof entry.key !== 'string' || item?.key !== entry.key) {
+      throw invalidArgument('entry', entry, 'an item under its own key', 'load')
+    }
+    return this.isolate === null ? item : this.isolate(item, 'load')
   }
 
   private closedError(operation: string, key?: string): CacheError {

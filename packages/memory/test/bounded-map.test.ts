@@ -192,6 +192,25 @@ it('load takes from a dump no more uses than dump gives, whatever stands there',
   }
 })
 
+it('load refuses what no dump gives', () => {
+  const map = new BoundedMap<string, unknown>({ maxEntries: 10 })
+  const bad: unknown[] = [
+    5,
+    null,
+    undefined,
+    [null],
+    ['a'],
+    [{ key: 'a' }],
+    [{ key: 'a', value: undefined }],
+    [{ key: 'a', value: 1, expiresAt: Number.NaN }],
+    [{ key: 'a', value: 1, expiresAt: 'tomorrow' }],
+    [{ key: 'a', value: 1, expiresAt: null }],
+  ]
+  for (const entries of bad)
+    expect([entries, codeOf(() => map.load(entries as never))]).toEqual([entries, 'INVALID_ARGUMENT'])
+  expect(map.size).toBe(0)
+})
+
 it('resize pushes out at once and grows again', () => {
   const map = new BoundedMap<number, number>({ maxEntries: 1000, policy: 'lru' })
   for (let i = 0; i < 1000; i++) map.set(i, i)

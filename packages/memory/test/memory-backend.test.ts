@@ -40,6 +40,61 @@ it('isolation freeze keeps the value and forbids changing it', () => {
   expect(sync.get('a')?.value).toBe(value)
 })
 
+it('isolation freeze reaches every member, however many, hidden or under a symbol', () => {
+  const { sync } = new MemoryBackend({ maxEntries: 10, isolation: 'freeze' })
+  const symbol = Symbol('s')
+  const value = { list: Array.from({ length: 500_000 }, (_, i) => ({ i })), [symbol]: { x: 1 } }
+  Object.defineProperty(value, 'hidden', { value: { x: 1 } })
+  let made = 0
+  Object.defineProperty(value, 'computed', { get: () => made++, enumerable: true })
+  sync.set(item('a', value))
+  const read = sync.get('a')?.value as typeof value & { hidden: object }
+  const parts = [read, read.list, read.list[0], read.list[499_999], read[symbol], read.hidden]
+  expect(parts.map(Object.isFrozen)).toEqual(parts.map(() => true))
+  expect(made).toBe(0)
+})
+
+it('isolation guards what a dump gives and what is loaded too', () => {
+  const clone = new MemoryBackend({ maxEntries: 10, isolation: 'clone' })
+  const value = { list: [1] }
+  expect(clone.load([{ key: 'a', value: item('a', value) }])).toBe(1)
+  value.list.push(2)
+  const dumped = clone.dump()
+  ;(dumped[0]?.value.value as typeof value).list.push(3)
+  expect(clone.sync.get('a')?.value).toEqual({ list: [1] })
+  const freeze = new MemoryBackend({ maxEntries: 10, isolation: 'freeze' })
+  expect(freeze.load(dumped)).toBe(1)
+  expect(Object.isFrozen(freeze.sync.get('a')?.value)).toBe(true)
+  expect(() => freeze.load([{ key: 'b', value: item('b', new Date(0)) }])).toThrow(
+    expect.objectContaining({ code: 'NOT_STORABLE', key: 'b', operation: 'load' }),
+  )
+})
+
+it('a closed backend holds nothing and takes nothing', () => {
+  const backend = new MemoryBackend({ maxEntries: 10 })
+  backend.sync.set(item('a', 1))
+  const dumped = backend.dump()
+  backend.sync.close()
+  for (const call of [() => backend.load(dumped), () => backend.dump(), () => backend.resize(5)]) {
+    expect(call).toThrow(expect.objectContaining({ code: 'CLOSED', backend: 'memory' }))
+  }
+})
+
+it('a backend loads items under their own keys only', () => {
+  const backend = new MemoryBackend({ maxEntries: 10 })
+  const foreign: unknown[] = [
+    { key: 'a', value: item('b', 1) },
+    { key: 1, value: item('1', 1) },
+    { key: 'a', value: 'text' },
+    { key: 'a', value: null },
+    { key: 'a' },
+  ]
+  for (const entry of foreign) {
+    expect(() => backend.load([entry] as never)).toThrow(expect.objectContaining({ code: 'INVALID_ARGUMENT' }))
+  }
+  expect(backend.sync.stats().items).toBe(0)
+})
+
 it('isolation clone refuses what cannot be cloned, and setMany then stores none', () => {
   const { sync } = new MemoryBackend({ maxEntries: 10, isolation: 'clone' })
   expect(() => sync.set(item('a', () => 1))).toThrow(expect.objectContaining({ code: 'NOT_STORABLE' }))

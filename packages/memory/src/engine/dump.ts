@@ -1,3 +1,4 @@
+import { invalidArgument } from '@cache/core/backend'
 import type { Engine } from './engine.ts'
 
 /** What `dump` gives at most, whatever the policy counts. */
@@ -32,10 +33,17 @@ export function dumpEngine<K, V>(engine: Engine<K, V>): DumpedEntry<K, V>[] {
   return entries
 }
 
-export function loadEngine<K, V>(engine: Engine<K, V>, entries: Iterable<DumpedEntry<K, V>>): number {
+/** Stores what `valueOf` makes of the entries, in their order. Throws `INVALID_ARGUMENT` at the first that no dump gives. */
+export function loadEngine<K, V>(
+  engine: Engine<K, V>,
+  entries: Iterable<DumpedEntry<K, V>>,
+  valueOf: (entry: DumpedEntry<K, V>) => V = ({ value }) => value,
+): number {
+  if (typeof entries?.[Symbol.iterator] !== 'function') throw invalidArgument('entries', entries, 'iterable', 'load')
   let stored = 0
   for (const entry of entries) {
-    if (!engine.set(entry.key, entry.value, entry.expiresAt ?? Number.POSITIVE_INFINITY)) continue
+    checkEntry(entry)
+    if (!engine.set(entry.key, valueOf(entry), entry.expiresAt ?? Number.POSITIVE_INFINITY)) continue
     stored++
     const slot = engine.find(entry.key)
     if (slot < 0) continue
@@ -43,4 +51,13 @@ export function loadEngine<K, V>(engine: Engine<K, V>, entries: Iterable<DumpedE
     for (let uses = Math.min(entry.uses ?? 0, MOST_USES); uses > 0; uses--) engine.policy.hit(slot)
   }
   return stored
+}
+
+// A dump may come from a file that somebody else wrote.
+function checkEntry(entry: DumpedEntry<unknown, unknown>): void {
+  const expiresAt = entry?.expiresAt
+  if (entry?.value === undefined) throw invalidArgument('entry', entry, 'an object with a key and a value', 'load')
+  if (expiresAt !== undefined && (typeof expiresAt !== 'number' || Number.isNaN(expiresAt))) {
+    throw invalidArgument('expiresAt', expiresAt, 'an instant in milliseconds', 'load')
+  }
 }
