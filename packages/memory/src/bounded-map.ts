@@ -20,7 +20,10 @@ export interface BoundedMapOptions<K, V> {
   readonly ttl?: Duration
   /** Who leaves when a limit is reached. Default: `adaptive`. */
   readonly policy?: PolicyName
-  /** Called after an entry has left, with the reason. It may call the map again. What it throws reaches the caller of the map. */
+  /**
+   * Called after an entry has left, with the reason. It may call the map again. What it throws reaches the caller of the map, and what else
+   * had to leave does so at the next write; in the timer that reclaims expired entries it is an uncaught exception.
+   */
   readonly onEvict?: (key: K, value: V, reason: EvictReason) => void
   /** Read on every access to an entry with a lifetime. Default: the wall clock, read at most once in 64 closely following calls. */
   readonly clock?: Clock

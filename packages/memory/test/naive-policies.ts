@@ -71,3 +71,49 @@ export function naiveSieve(keys: readonly number[], size: number): number {
   }
   return hits
 }
+
+/** S3-FIFO as in the paper's algorithm 1, with as many ghosts as the authors' simulator has: what the main queue has room for. */
+export function naiveS3Fifo(keys: readonly number[], size: number): number {
+  const small: { key: number; uses: number }[] = []
+  const main: { key: number; uses: number }[] = []
+  let ghosts: number[] = []
+  let hits = 0
+  const evict = (): void => {
+    const fromSmall = small.length > 0 && (small.length >= size * 0.1 || main.length === 0)
+    const leaving = (fromSmall ? small : main).shift() as { key: number; uses: number }
+    if (fromSmall && leaving.uses > 1) main.push({ key: leaving.key, uses: 0 })
+    else if (!fromSmall && leaving.uses > 0) main.push({ key: leaving.key, uses: leaving.uses - 1 })
+    else if (fromSmall) ghosts = [...ghosts, leaving.key].slice(Math.max(0, ghosts.length + 1 - Math.floor(size * 0.9)))
+  }
+  for (const key of keys) {
+    const found = [...small, ...main].find((entry) => entry.key === key)
+    if (found !== undefined) {
+      hits++
+      found.uses = Math.min(3, found.uses + 1)
+      continue
+    }
+    const isGhost = ghosts.includes(key)
+    if (isGhost) ghosts = ghosts.filter((ghost) => ghost !== key)
+    while (small.length + main.length === size) evict()
+    ;(isGhost ? main : small).push({ key, uses: 0 })
+  }
+  return hits
+}
+
+/** Belady's: of those held, the one leaves that is not asked for until the latest; found by looking ahead each time. */
+export function naiveOptimal(keys: readonly number[], size: number): number {
+  const held: number[] = []
+  let hits = 0
+  for (const [now, key] of keys.entries()) {
+    if (held.includes(key)) {
+      hits++
+      continue
+    }
+    if (held.length === size) {
+      const next = held.map((other) => keys.indexOf(other, now)).map((at) => (at < 0 ? keys.length : at))
+      held.splice(next.indexOf(Math.max(...next)), 1)
+    }
+    held.push(key)
+  }
+  return hits
+}

@@ -3,17 +3,36 @@ import { createEngine } from '../src/engine/create-engine.ts'
 import { BoundedMap } from '../src/index.ts'
 import { policyNames } from '../src/policy/create-policy.ts'
 import { simulatePolicies } from '../src/simulate/index.ts'
-import { naiveFifo, naiveLfu, naiveLru, naiveSieve } from './naive-policies.ts'
+import { naiveFifo, naiveLfu, naiveLru, naiveOptimal, naiveS3Fifo, naiveSieve } from './naive-policies.ts'
 import { numbersFrom } from './random.ts'
 
 const random = numbersFrom(42)
 const skewed = Array.from({ length: 20_000 }, () => Math.floor(random() ** 3 * 400))
 
-for (const [policy, naive] of Object.entries({ fifo: naiveFifo, lru: naiveLru, lfu: naiveLfu, sieve: naiveSieve })) {
+/** What each policy is replayed on: popular keys; a loop; popular keys with a loop between; keys that are used a few times soon. */
+const logs: Record<string, number[]> = {
+  skewed: skewed.slice(0, 5000),
+  loop: Array.from({ length: 3000 }, (_, i) => i % 130),
+  'loop and skew': skewed.slice(0, 5000).map((key, i) => (i % 3 === 0 ? 1000 + ((i / 3) % 90) : key)),
+  recent: Array.from({ length: 4000 }, (_, i) => Math.floor(i / 4) - Math.floor(random() ** 2 * 60) + 60),
+}
+
+const naive = {
+  fifo: naiveFifo,
+  lru: naiveLru,
+  lfu: naiveLfu,
+  sieve: naiveSieve,
+  's3-fifo': naiveS3Fifo,
+  optimal: naiveOptimal,
+}
+
+for (const [policy, hits] of Object.entries(naive)) {
   it(`${policy} has exactly the hits of its plainest form`, () => {
-    for (const size of [1, 2, 10, 100]) {
-      const [row] = simulatePolicies(skewed, { policies: [policy as 'lru'], sizes: [size] })
-      expect([size, row?.hits]).toEqual([size, naive(skewed, size)])
+    for (const [name, keys] of Object.entries(logs)) {
+      for (const size of [1, 2, 10, 37, 100]) {
+        const [row] = simulatePolicies(keys, { policies: [policy as 'lru'], sizes: [size] })
+        expect([name, size, row?.hits]).toEqual([name, size, hits(keys, size)])
+      }
     }
   })
 }

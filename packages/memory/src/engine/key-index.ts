@@ -1,5 +1,6 @@
 import { KeyHasher } from './key-hasher.ts'
 import { MOST_SAMPLES } from './key-pattern.ts'
+import { Overflow } from './overflow.ts'
 import type { Slots } from './slots.ts'
 
 const SMALLEST = 16
@@ -54,7 +55,7 @@ export class KeyIndex<K, V> {
   /** The table that is being left while entries move over; null otherwise. */
   old: Table | null = null
   /** Keys without a place in the cells; null until there is one. */
-  overflow: Map<K, number> | null = null
+  overflow: Overflow<K> | null = null
   private moved = 0
   private crowded = false
   /** Inserts, and other keys with the very same hash that they met, since the hasher or the table changed. */
@@ -187,11 +188,11 @@ export class KeyIndex<K, V> {
       }
       at = (at + 1) & mask
     }
-    this.overflowing().set(key, slot)
+    this.overflowing().add(key, slot)
   }
 
-  private overflowing(): Map<K, number> {
-    if (this.overflow === null) this.overflow = new Map()
+  private overflowing(): Overflow<K> {
+    if (this.overflow === null) this.overflow = new Overflow()
     return this.overflow
   }
 
@@ -307,7 +308,7 @@ export class KeyIndex<K, V> {
     let left = MOST_REPLACED
     for (const [other, at] of colliding) {
       if (left-- > 0) this.replace(other, at)
-      else this.overflowing().set(other, at)
+      else this.overflowing().add(other, at)
     }
   }
 

@@ -23,10 +23,13 @@ const MOST_SHARE = 0.85
 /** The share is set anew after so many requests per entry, and at most by this factor. */
 const STEER_AFTER = 3
 const MOST_STEP = 4
-/** How strongly the share follows the ratio of densities. */
-const STEER_POWER = 0.7
-/** What a key that was rejected and soon asked for again says for a larger window, against a hit in the window. */
-const REGRET = 0.4
+/** How strongly the share follows the ratio of densities, and that of returns. */
+const DENSITY_POWER = 0.35
+const RETURN_POWER = 0.5
+/** What a key that was rejected and soon asked for again says for a larger window, against a hit in the window. Regrets are kept for longer than hits. */
+const REGRET = 0.2
+/** So many departures with the returns of all the others are thought to each part: few departures say little. */
+const DOUBT = 8
 /** Frequencies are halved after so many requests per entry, so many slots at each insert. */
 const HALVE_AFTER = 12
 const HALVE_STEP = 128
@@ -35,6 +38,9 @@ const MARGIN = 1
 /** Entries used lately that are spared at most for one eviction, in the window and in the main part. */
 const WINDOW_SPARES = 3
 const MAIN_SPARES = 64
+/** Slots are counted by blocks of so many, so that the hand need not walk over those where nothing is left. */
+const BLOCK_SHIFT = 6
+const BLOCK_MASK = (1 << BLOCK_SHIFT) - 1
 /** Without a candidate, the least used of so many leaves. */
 const COLDEST_OF = 8
 /** A candidate at least this warm gets in against a warmer victim once in 128 times: an attacker must not keep the cache shut. */
@@ -52,8 +58,9 @@ const MOST_VICTIMS = 64
  * the slots and points at a victim (CLOCK again: Fernando Corbató, "A Paging Experiment with the Multics System", 1968): the one used more often
  * stays, as in W-TinyLFU (Einziger, Friedman and Manes, ACM Transactions on Storage 13(4), 2017), with frequencies kept per entry and, for
  * keys that left, in a `GhostTable`. The window's share follows the ratio of hits per entry in the window and in the main part, after the
- * density climbing of Caffeine; keys that were rejected and are soon asked for again count for the window, after ARC (Nimrod Megiddo and
- * Dharmendra Modha, FAST 2003). A hit writes one byte and one counter. Of five bytes per entry, four are the ghosts.
+ * density climbing of Caffeine, and the ratio of keys that soon come back among those that left either, after ARC (Nimrod Megiddo and
+ * Dharmendra Modha, FAST 2003): the first tells what the parts are worth, the second what a little more of them would be. A hit writes
+ * one byte and one counter. Of five bytes per entry, four are the ghosts.
  */
 export class AdaptivePolicy implements Policy {
   readonly name = 'adaptive'
@@ -72,7 +79,13 @@ export class AdaptivePolicy implements Policy {
   private hits = 0
   private windowHits = 0
   private inserts = 0
+  /** Who left the window and the main part, and who of them soon came back. Halved at each steering. */
+  private rejections = 0
   private regrets = 0
+  private releases = 0
+  private returns = 0
+  /** How many entries of the main part stand in each block of slots. */
+  private blocks: Uint8Array = new Uint8Array(0)
   /** Requests since frequencies were last halved, and where a halving under way stands; -1 for none. */
   private requests = 0
   private halving = -1
@@ -85,6 +98,9 @@ export class AdaptivePolicy implements Policy {
 
   grow(capacity: number): void {
     this.ghosts.grow(capacity)
+    const blocks = new Uint8Array((capacity >> BLOCK_SHIFT) + 1)
+    blocks.set(this.blocks)
+    this.blocks = blocks
   }
 
   insert(slot: number): void {
@@ -93,7 +109,10 @@ export class AdaptivePolicy implements Policy {
     if (this.ghosts.take(hashes[slot] as number)) {
       const { frequency, rejected, recent } = this.ghosts.found
       bits = WINDOW | Math.min(FREQUENCY, frequency + 1)
-      if (rejected && recent) this.regrets++
+      if (recent) {
+        if (rejected) this.regrets++
+        else this.returns++
+      }
     }
     // A slot that inherits a dead place in the queue did not wait its turn there: it gets another round.
     if (this.ring.holds(slot)) bits |= VISITED
@@ -128,7 +147,10 @@ export class AdaptivePolicy implements Policy {
     const leaving = this.choose()
     const { meta, hashes } = this.slots
     const bits = meta[leaving] as number
-    this.ghosts.add(hashes[leaving] as number, bits & FREQUENCY, (bits & WINDOW) !== 0)
+    const rejected = (bits & WINDOW) !== 0
+    if (rejected) this.rejections++
+    else this.releases++
+    this.ghosts.add(hashes[leaving] as number, bits & FREQUENCY, rejected)
     this.remove(leaving)
     return leaving
   }
@@ -138,7 +160,10 @@ export class AdaptivePolicy implements Policy {
     if (this.isInWindow(slot)) {
       this.windowCount--
       this.windowWeight -= this.slots.weightAt(slot)
-    } else this.mainWeight -= this.slots.weightAt(slot)
+    } else {
+      this.mainWeight -= this.slots.weightAt(slot)
+      this.count(slot, -1)
+    }
   }
 
   clear(): void {
@@ -147,6 +172,7 @@ export class AdaptivePolicy implements Policy {
     this.windowCount = 0
     this.windowWeight = 0
     this.mainWeight = 0
+    this.blocks = new Uint8Array(0)
     this.newest = -1
     this.hand = 0
     this.halving = -1
@@ -181,6 +207,7 @@ export class AdaptivePolicy implements Policy {
     let windowCount = 0
     let windowWeight = 0
     let mainWeight = 0
+    const blocks = new Uint8Array(this.blocks.length)
     for (let slot = 0; slot < this.slots.high; slot++) {
       if (this.ring.holds(slot) !== standing.has(slot)) throw new Error(`slot ${slot} is not where its sticky bit says`)
       if (!this.slots.isLive(slot)) continue
@@ -188,8 +215,12 @@ export class AdaptivePolicy implements Policy {
         windowCount++
         windowWeight += this.slots.weightAt(slot)
         if (!standing.has(slot)) throw new Error(`slot ${slot} is in the window but not in the ring`)
-      } else mainWeight += this.slots.weightAt(slot)
+      } else {
+        mainWeight += this.slots.weightAt(slot)
+        blocks[slot >> BLOCK_SHIFT] = (blocks[slot >> BLOCK_SHIFT] as number) + 1
+      }
     }
+    if (blocks.some((count, block) => count !== this.blocks[block])) throw new Error('a block is not counted right')
     if (windowCount !== this.windowCount)
       throw new Error(`the window has ${windowCount} slots but counts ${this.windowCount}`)
     const error = Math.abs(windowWeight - this.windowWeight) + Math.abs(mainWeight - this.mainWeight)
@@ -264,18 +295,36 @@ export class AdaptivePolicy implements Policy {
     this.windowCount--
     this.windowWeight -= weight
     this.mainWeight += weight
+    this.count(slot, 1)
+  }
+
+  private count(slot: number, change: number): void {
+    const block = slot >> BLOCK_SHIFT
+    this.blocks[block] = (this.blocks[block] as number) + change
+  }
+
+  /** The first slot of the main part from this one on, round the end. There must be one. */
+  private nextInMain(from: number): number {
+    const { meta, high } = this.slots
+    for (let slot = from; ; slot++) {
+      if (slot >= high) slot = 0
+      while ((slot & BLOCK_MASK) === 0 && this.blocks[slot >> BLOCK_SHIFT] === 0) {
+        slot += BLOCK_MASK + 1
+        if (slot >= high) slot = 0
+      }
+      if (((meta[slot] as number) & (LIVE | WINDOW)) === LIVE) return slot
+    }
   }
 
   /** The entry of the main part that the hand points at, or -1 when there is none. */
   private victim(): number {
-    const { meta, high, count } = this.slots
+    const { meta, count } = this.slots
     if (count === this.windowCount) return -1
     let spares = MAIN_SPARES
     for (;;) {
-      if (this.hand >= high) this.hand = 0
-      const slot = this.hand++
+      const slot = this.nextInMain(this.hand)
+      this.hand = slot + 1
       const bits = meta[slot] as number
-      if ((bits & (LIVE | WINDOW)) !== LIVE) continue
       // A huge newcomer that was admitted is not its own victim.
       if (slot === this.newest && count - this.windowCount > 1) continue
       if ((bits & VISITED) === 0 || spares-- <= 0) return slot
@@ -301,13 +350,12 @@ export class AdaptivePolicy implements Policy {
     if (frequency <= ((meta[victim] as number) & FREQUENCY) + MARGIN) return frequency >= WARM && this.random() < LUCK
     if (this.slots.weights === null) return true
     let room = this.slots.weightAt(candidate) - this.slots.weightAt(victim)
-    let slot = this.hand
-    for (let looks = 0; room > 0; looks++, slot++) {
-      if (looks === MOST_VICTIMS) return false
-      if (slot >= this.slots.high) slot = 0
-      const bits = meta[slot] as number
-      if ((bits & (LIVE | WINDOW)) !== LIVE || slot === victim) continue
-      if (frequency <= (bits & FREQUENCY) + MARGIN) return false
+    let slot = victim
+    for (let victims = 1; room > 0; victims++) {
+      slot = this.nextInMain(slot + 1)
+      // Round the whole main part, without finding enough room.
+      if (victims === MOST_VICTIMS || slot === victim) return false
+      if (frequency <= ((meta[slot] as number) & FREQUENCY) + MARGIN) return false
       room -= this.slots.weightAt(slot)
     }
     return true
@@ -320,17 +368,29 @@ export class AdaptivePolicy implements Policy {
     const main = Math.max(1, weighted ? this.mainWeight : count - this.windowCount)
     const windowDensity = (this.windowHits + REGRET * this.regrets + 0.5) / window
     const mainDensity = (this.hits - this.windowHits + 0.5) / main
-    const step = Math.min(MOST_STEP, Math.max(1 / MOST_STEP, (windowDensity / mainDensity) ** STEER_POWER))
+    const ratio = (windowDensity / mainDensity) ** DENSITY_POWER * this.returnRatio() ** RETURN_POWER
+    const step = Math.min(MOST_STEP, Math.max(1 / MOST_STEP, ratio))
     this.portion = Math.min(MOST_SHARE, Math.max(LEAST_SHARE, this.portion * step))
     this.requests += this.hits + this.inserts
     this.hits = 0
     this.windowHits = 0
     this.inserts = 0
-    this.regrets = 0
+    this.rejections /= 2
+    this.regrets /= 2
+    this.releases /= 2
+    this.returns /= 2
     if (this.requests >= HALVE_AFTER * count) {
       this.requests = 0
       this.halving = 0
     }
+  }
+
+  /** How much more likely a key soon comes back that left the window than one that left the main part. */
+  private returnRatio(): number {
+    const all = (this.regrets + this.returns + 0.5) / (this.rejections + this.releases + 1)
+    const fromWindow = (this.regrets + DOUBT * all) / (this.rejections + DOUBT)
+    const fromMain = (this.returns + DOUBT * all) / (this.releases + DOUBT)
+    return fromWindow / fromMain
   }
 
   /** A step of the halving: all at once would pause a large cache for milliseconds. */

@@ -6,6 +6,8 @@ import { SlotLists } from './slot-lists.ts'
 const SMALL = 0
 const MAIN = 1
 const SMALL_SHARE = 0.1
+/** How many keys that left are remembered, of as many as there are entries: those that the main queue has room for. */
+const GHOST_SHARE = 0.9
 /** Bits 0 and 1 of the meta byte count hits up to 3; bit 2 says that the slot is in the main queue. */
 const COUNT = 3
 const IN_MAIN = 4
@@ -57,13 +59,17 @@ export class S3FifoPolicy implements Policy {
   evict(): number {
     for (;;) {
       const newest = this.newest >= 0 && !this.isInMain(this.newest) ? 1 : 0
-      const small = this.smallWeight - (newest === 1 ? this.slots.weightAt(this.newest) : 0)
+      const spare = this.newest >= 0 ? this.slots.weightAt(this.newest) : 0
+      const small = this.smallWeight - (newest === 1 ? spare : 0)
       const canPassSmall = this.lists.size(SMALL) > newest
       const others = this.lists.size(MAIN) - (this.newest >= 0 && newest === 0 ? 1 : 0)
       if (!canPassSmall && others === 0) return this.leaveAlone()
-      const passesSmall = canPassSmall && (others === 0 || small > (this.smallWeight + this.mainWeight) * SMALL_SHARE)
+      const passesSmall = canPassSmall && (others === 0 || small >= (this.smallWeight + this.mainWeight - spare) * SMALL_SHARE)
       const slot = passesSmall ? this.passSmall() : this.passMain()
-      if (slot >= 0) return slot
+      if (slot < 0) continue
+      // What was moved to the main queue meanwhile came before the newest.
+      if (this.newest >= 0 && this.isInMain(this.newest)) this.lists.refresh(MAIN, this.newest)
+      return slot
     }
   }
 
@@ -137,7 +143,7 @@ export class S3FifoPolicy implements Policy {
       return -1
     }
     this.ghosts.add(this.slots.hashes[slot] as number)
-    this.ghosts.trim(this.lists.size(MAIN) + 1)
+    this.ghosts.trim(Math.floor((this.lists.size(SMALL) + this.lists.size(MAIN)) * GHOST_SHARE))
     return slot
   }
 

@@ -19,12 +19,13 @@ export function optimalHits(log: RequestLog, size: number, progress: (done: numb
   for (let i = 0; i < ids.length; i++) {
     progress(i)
     const id = ids[i] as number
-    const weight = weights === null ? 1 : (weights[i] as number)
     if ((held[id] as number) >= 0) {
       hits++
-      used -= heldWeight === null ? 1 : (heldWeight[id] as number)
-      held[id] = -1
+      held[id] = next[i] as number
+      furthest.add(next[i] as number, id)
+      continue
     }
+    const weight = weights === null ? 1 : (weights[i] as number)
     if (weight > size) continue
     while (used + weight > size) {
       const [at, victim] = furthest.take()

@@ -1,4 +1,5 @@
 import { invalidArgument } from '@cache/core/backend'
+import { createEngine, MOST_ENTRIES } from '../engine/create-engine.ts'
 
 /** A log of requests with keys numbered in the order of their first appearance. */
 export interface RequestLog {
@@ -10,7 +11,8 @@ export interface RequestLog {
 
 /** Reads the keys, and the bytes beside them, once. Throws `INVALID_ARGUMENT` for a key that is no string or number, and when the two differ in length. */
 export function readRequests(keys: Iterable<string | number>, weights: Iterable<number> | undefined): RequestLog {
-  const numbers = new Map<string | number, number>()
+  // A Map ends at 2^24 keys.
+  const numbers = createEngine<string | number, number>({ maxEntries: MOST_ENTRIES, policy: 'fifo' }, null, 'simulatePolicies')
   let ids = new Uint32Array(1024)
   let count = 0
   for (const key of keys) {
@@ -19,13 +21,13 @@ export function readRequests(keys: Iterable<string | number>, weights: Iterable<
     }
     let id = numbers.get(key)
     if (id === undefined) {
-      id = numbers.size
-      numbers.set(key, id)
+      id = numbers.slots.count
+      numbers.set(key, id, Number.POSITIVE_INFINITY)
     }
     if (count === ids.length) ids = doubled(ids)
     ids[count++] = id
   }
-  return { ids: ids.subarray(0, count), distinct: numbers.size, weights: readWeights(weights, count) }
+  return { ids: ids.subarray(0, count), distinct: numbers.slots.count, weights: readWeights(weights, count) }
 }
 
 function doubled(from: Uint32Array<ArrayBuffer>): Uint32Array<ArrayBuffer> {
@@ -36,6 +38,9 @@ function doubled(from: Uint32Array<ArrayBuffer>): Uint32Array<ArrayBuffer> {
 
 function readWeights(weights: Iterable<number> | undefined, count: number): Float64Array | null {
   if (weights === undefined) return null
+  if (typeof weights?.[Symbol.iterator] !== 'function') {
+    throw invalidArgument('weights', weights, 'an iterable of numbers', 'simulatePolicies')
+  }
   const read = Float64Array.from(weights)
   if (read.length !== count) {
     throw invalidArgument('weights', read.length, `as many as there are keys, ${count}`, 'simulatePolicies')

@@ -1,5 +1,5 @@
 import { checkOptions, invalidArgument, wholeNumber } from '@cache/core/backend'
-import { createEngine } from '../engine/create-engine.ts'
+import { checkFunction, createEngine, MOST_ENTRIES } from '../engine/create-engine.ts'
 import { policyNames } from '../policy/create-policy.ts'
 import type { PolicyName } from '../policy/policy.ts'
 import { optimalHits } from './optimal.ts'
@@ -47,13 +47,13 @@ const PROGRESS_MASK = 0x1ffff
  */
 export function simulatePolicies(keys: Iterable<string | number>, options: SimulationOptions): SimulationRow[] {
   checkOptions(options, known, 'simulatePolicies')
-  const policies = options.policies ?? [...policyNames, 'optimal']
+  checkFunction(options.onProgress, 'onProgress', 'simulatePolicies')
   if (!isIterable(keys)) throw invalidArgument('keys', keys, 'an iterable of strings or numbers', 'simulatePolicies')
   if (!isIterable(options.sizes))
     throw invalidArgument('sizes', options.sizes, 'an array of whole numbers', 'simulatePolicies')
   const sizes = [...options.sizes]
-  for (const size of sizes) wholeNumber(size, 'sizes', 'simulatePolicies', 1)
-  for (const policy of policies) checkPolicy(policy)
+  for (const size of sizes) checkSize(size, options.weights !== undefined)
+  const policies = checkedPolicies(options.policies ?? [...policyNames, 'optimal'])
   const seed = wholeNumber(options.seed ?? 1, 'seed', 'simulatePolicies', 0, 2 ** 32 - 1)
   const log = readRequests(keys, options.weights)
   const requests = log.ids.length
@@ -80,10 +80,17 @@ function isIterable(given: unknown): boolean {
   return typeof (given as Iterable<unknown> | null | undefined)?.[Symbol.iterator] === 'function'
 }
 
-function checkPolicy(policy: SimulatedPolicy): void {
-  if (policy !== 'optimal' && !policyNames.includes(policy)) {
+function checkSize(size: number, weighted: boolean): void {
+  wholeNumber(size, 'sizes', 'simulatePolicies', 1, weighted ? Number.MAX_SAFE_INTEGER : MOST_ENTRIES)
+}
+
+function checkedPolicies(given: readonly SimulatedPolicy[]): SimulatedPolicy[] {
+  const policies: unknown[] = isIterable(given) ? [...given] : [given]
+  return policies.map((policy) => {
+    const known = [...policyNames, 'optimal' as const].find((name) => name === policy)
+    if (known !== undefined) return known
     throw invalidArgument('policies', policy, `made of ${policyNames.join(', ')}, optimal`, 'simulatePolicies')
-  }
+  })
 }
 
 function policyHits(
