@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest'
 import { createEngine } from '../src/engine/create-engine.ts'
 import type { Engine } from '../src/engine/engine.ts'
+import { KeyHasher } from '../src/engine/key-hasher.ts'
 import { checkEngine } from './check-engine.ts'
 import { numbersFrom, testSeed } from './random.ts'
 
@@ -95,6 +96,39 @@ it('keys that collide under every seed that will ever be drawn end in a Map, at 
     expect(cost).toBeLessThan(24)
     if (engine.index.hasher.seed === known) expect(engine.index.overflow?.size).toBeGreaterThan(9_000)
   }
+})
+
+/**
+ * Strings that have one hash under every seed, when hashed whole: of each four characters there are two forms, which differ in the highest bit
+ * of the first two, where multiplying by an odd number leaves it, and in the bit of the next two that it is turned to.
+ */
+function keysThatAlwaysCollide(count: number): string[] {
+  return Array.from({ length: count }, (_, i) =>
+    Array.from({ length: 16 }, (_, bit) =>
+      ((i >> bit) & 1) === 0 ? 'abcd' : `a${String.fromCharCode(0x8062)}${String.fromCharCode(0x1063)}d`,
+    ).join(''),
+  )
+}
+
+it('keys that collide under every seed there is, which nobody has to know, cost a bounded number of comparisons', () => {
+  const keys = keysThatAlwaysCollide(20_000)
+  for (const seed of [1, -77, 0x5eed]) {
+    const whole = new KeyHasher(seed, null, true)
+    expect(new Set(keys.map((key) => whole.hash(key))).size).toBe(1)
+  }
+  const engine = engineWith(Math.random, 40_000)
+  for (const key of honest) engine.set(key, 1, Number.POSITIVE_INFINITY)
+  const before = comparisons(engine, honest.length, () => {
+    for (const key of honest) engine.get(key)
+  })
+  for (const key of keys) engine.set(key, 2, Number.POSITIVE_INFINITY)
+  const after = comparisons(engine, honest.length, () => {
+    for (const key of honest) engine.get(key)
+  })
+  // Whoever keeps to honest keys hardly notices.
+  expect(after - before).toBeLessThan(2)
+  for (const key of honest) engine.delete(key)
+  expect(flood(engine, keys)).toBeLessThan(24)
 })
 
 it('long keys that differ only in their middle are told apart at the cost of honest ones', () => {
@@ -270,6 +304,17 @@ it('an index that was made smaller grows again like any other', () => {
   for (let i = 58_600; i < 60_000; i++) expect(engine.delete(`key:${i}`)).toBe(true)
   for (let i = 0; i < 5000; i++) expect(engine.get(`more:${i}`)).toBe(i)
   checkEngine(engine)
+})
+
+it('a cache of nine million works on after 2^24 entries came and went, where a Map throws', {
+  timeout: 300_000,
+}, () => {
+  const maxEntries = 9_000_000
+  const engine = createEngine<number, number>({ maxEntries, policy: 'lru' }, null, 'test')
+  const last = 2 ** 24 + 200_000
+  for (let i = 0; i <= last; i++) engine.set(i, i, Number.POSITIVE_INFINITY)
+  expect(engine.slots.count).toBe(maxEntries)
+  expect(engine.get(last)).toBe(last)
 })
 
 it('more than 2^24 entries are held, where a Map throws', { timeout: 120_000 }, () => {

@@ -60,7 +60,7 @@ it('isolation guards what a dump gives and what is loaded too', () => {
   expect(clone.load([{ key: 'a', value: item('a', value) }])).toBe(1)
   value.list.push(2)
   const dumped = clone.dump()
-  ;(dumped[0]?.value.value as typeof value).list.push(3)
+  for (const entry of dumped) (entry.value.value as typeof value).list.push(3)
   expect(clone.sync.get('a')?.value).toEqual({ list: [1] })
   const freeze = new MemoryBackend({ maxEntries: 10, isolation: 'freeze' })
   expect(freeze.load(dumped)).toBe(1)

@@ -164,6 +164,27 @@ it('adaptive loses little to the best of the others where entries have weights t
   }
 })
 
+it('adaptive looks at few slots for each eviction after a large cache was made small', () => {
+  const engine = createEngine<number, number>({ maxEntries: 100_000, policy: 'adaptive' }, null, 'test')
+  for (let i = 0; i < 100_000; i++) engine.set(i, i, Number.POSITIVE_INFINITY)
+  engine.resize(100)
+  let looks = 0
+  engine.slots.meta = new Proxy(engine.slots.meta, {
+    get: (meta, name) => {
+      looks++
+      return meta[name as unknown as number]
+    },
+    set: (meta, name, value) => {
+      meta[name as unknown as number] = value
+      return true
+    },
+  })
+  for (let i = 0; i < 1000; i++) engine.set(-1 - i, i, Number.POSITIVE_INFINITY)
+  // The slots that are left stand a thousand apart.
+  expect(looks / 1000).toBeLessThan(400)
+  expect(engine.slots.count).toBe(100)
+})
+
 it('adaptive counts every hit once, in the window or in the main part', () => {
   const engine = createEngine<number, number>({ maxEntries: 1000, policy: 'adaptive' }, null, 'test')
   for (let i = 0; i < 100; i++) engine.set(i, i, Number.POSITIVE_INFINITY)

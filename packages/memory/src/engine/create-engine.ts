@@ -23,7 +23,7 @@ export const engineOptionNames: readonly string[] = [
 ]
 
 /** More slots than this would not fit into 32-bit cells. */
-export const MOST_ENTRIES = 2 ** 30
+export const MOST_ENTRIES: number = 2 ** 30
 
 /** Throws `INVALID_ARGUMENT`. */
 export function entryLimit(maxEntries: number, operation: string): number {

@@ -33,17 +33,17 @@ export function dumpEngine<K, V>(engine: Engine<K, V>): DumpedEntry<K, V>[] {
   return entries
 }
 
-/** Stores what `valueOf` makes of the entries, in their order. Throws `INVALID_ARGUMENT` at the first that no dump gives. */
+/** Stores what `storable` makes of the entries, in their order. Throws `INVALID_ARGUMENT` at the first that no dump gives. */
 export function loadEngine<K, V>(
   engine: Engine<K, V>,
   entries: Iterable<DumpedEntry<K, V>>,
-  valueOf: (entry: DumpedEntry<K, V>) => V = ({ value }) => value,
+  storable: (entry: DumpedEntry<K, V>) => V = ({ value }) => value,
 ): number {
   if (typeof entries?.[Symbol.iterator] !== 'function') throw invalidArgument('entries', entries, 'iterable', 'load')
   let stored = 0
   for (const entry of entries) {
     checkEntry(entry)
-    if (!engine.set(entry.key, valueOf(entry), entry.expiresAt ?? Number.POSITIVE_INFINITY)) continue
+    if (!engine.set(entry.key, storable(entry), entry.expiresAt ?? Number.POSITIVE_INFINITY)) continue
     stored++
     const slot = engine.find(entry.key)
     if (slot < 0) continue

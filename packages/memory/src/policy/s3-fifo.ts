@@ -64,7 +64,8 @@ export class S3FifoPolicy implements Policy {
       const canPassSmall = this.lists.size(SMALL) > newest
       const others = this.lists.size(MAIN) - (this.newest >= 0 && newest === 0 ? 1 : 0)
       if (!canPassSmall && others === 0) return this.leaveAlone()
-      const passesSmall = canPassSmall && (others === 0 || small >= (this.smallWeight + this.mainWeight - spare) * SMALL_SHARE)
+      const passesSmall =
+        canPassSmall && (others === 0 || small >= (this.smallWeight + this.mainWeight - spare) * SMALL_SHARE)
       const slot = passesSmall ? this.passSmall() : this.passMain()
       if (slot < 0) continue
       // What was moved to the main queue meanwhile came before the newest.

@@ -12,7 +12,11 @@ export interface RequestLog {
 /** Reads the keys, and the bytes beside them, once. Throws `INVALID_ARGUMENT` for a key that is no string or number, and when the two differ in length. */
 export function readRequests(keys: Iterable<string | number>, weights: Iterable<number> | undefined): RequestLog {
   // A Map ends at 2^24 keys.
-  const numbers = createEngine<string | number, number>({ maxEntries: MOST_ENTRIES, policy: 'fifo' }, null, 'simulatePolicies')
+  const numbers = createEngine<string | number, number>(
+    { maxEntries: MOST_ENTRIES, policy: 'fifo' },
+    null,
+    'simulatePolicies',
+  )
   let ids = new Uint32Array(1024)
   let count = 0
   for (const key of keys) {
