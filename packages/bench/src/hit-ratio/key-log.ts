@@ -1,6 +1,9 @@
 import { createReadStream } from 'node:fs'
 import { createInterface } from 'node:readline'
 import { createGunzip } from 'node:zlib'
+import { BoundedMap } from '@cache/memory'
+
+const MOST_KEYS = 2 ** 30
 
 /** The requests of a log, the keys numbered in the order of their first appearance. */
 export interface KeyLog {
@@ -21,7 +24,8 @@ export async function readKeyLog(file: string): Promise<KeyLog> {
   const input = file.endsWith('.gz') ? stream.pipe(createGunzip()) : stream
   // A file that cannot be read fails the loop below instead of the process.
   stream.on('error', (error) => input.destroy(error))
-  const numbers = new Map<string, number>()
+  // A Map ends at 2^24 keys.
+  const numbers = new BoundedMap<string, number>({ maxEntries: MOST_KEYS, policy: 'fifo' })
   const lastWeights: number[] = []
   const keys: number[] = []
   const weights: number[] = []
