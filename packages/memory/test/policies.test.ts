@@ -151,6 +151,20 @@ it('adaptive loses little to the best of all other policies, whatever the traffi
   for (const [name, size, loss] of losses) expect([name, size, loss < 7]).toEqual([name, size, true])
 })
 
+it('adaptive gives the window more where its rejects come back and what left the main part does not', () => {
+  const draw = numbersFrom(5)
+  const keys = Array.from({ length: 120_000 }, (_, i) => {
+    const step = Math.floor(i / 3)
+    // One key comes, one is used once more after 300 others came, and one is popular.
+    return i % 3 === 0 ? 1e6 + step : i % 3 === 1 ? 1e6 + step - 300 : Math.floor(2000 * draw() ** 3)
+  })
+  const rows = simulatePolicies(keys, { policies: ['adaptive', 'w-tinylfu', 'lru'], sizes: [1000] })
+  const [adaptive, wTinyLfu, lru] = rows.map(({ hitRatio }) => 100 * hitRatio) as [number, number, number]
+  console.log(adaptive, wTinyLfu, lru)
+  expect(lru - wTinyLfu).toBeGreaterThan(15)
+  expect(lru - adaptive).toBeLessThan(12)
+})
+
 it('adaptive loses little to the best of the others where entries have weights too', () => {
   const draw = numbersFrom(11)
   const keys = Array.from({ length: 40_000 }, () => Math.floor(2000 * draw() ** 3))
