@@ -160,7 +160,6 @@ it('adaptive gives the window more where its rejects come back and what left the
   })
   const rows = simulatePolicies(keys, { policies: ['adaptive', 'w-tinylfu', 'lru'], sizes: [1000] })
   const [adaptive, wTinyLfu, lru] = rows.map(({ hitRatio }) => 100 * hitRatio) as [number, number, number]
-  console.log(adaptive, wTinyLfu, lru)
   expect(lru - wTinyLfu).toBeGreaterThan(15)
   expect(lru - adaptive).toBeLessThan(12)
 })
