@@ -62,7 +62,7 @@ export class SyncCache<Value = unknown> {
         return item.value as T
       }
     }
-    return traceGetNow(key, 'get', () => this.#get(key, options)) as T | undefined
+    return this.#getSlowly(key, options) as T | undefined
   }
 
   has(key: string, options: ReadOptions = {}): boolean {
@@ -94,8 +94,7 @@ export class SyncCache<Value = unknown> {
         return item.value as T
       }
     }
-    const run = (): unknown => runSync(this.#loading.getOrSet(key, loader, options === undefined ? {} : options))
-    return traceGetNow(key, 'getOrSet', run) as T
+    return this.#getOrSetSlowly(key, loader, options) as T
   }
 
   /** `getOrSet` for many keys, with one load for all that are missing; values in the order of the keys. */
@@ -236,6 +235,16 @@ export class SyncCache<Value = unknown> {
 
   [Symbol.dispose](): void {
     this.close()
+  }
+
+  // Apart, as in `Cache`: a function that makes a closure somewhere makes room for it in every call.
+  #getSlowly(key: string, options: ReadOptions | undefined): unknown {
+    return traceGetNow(key, 'get', () => this.#get(key, options))
+  }
+
+  #getOrSetSlowly(key: string, loader: SyncLoader<unknown>, options: SyncGetOrSetOptions | undefined): unknown {
+    const run = (): unknown => runSync(this.#loading.getOrSet(key, loader, options === undefined ? {} : options))
+    return traceGetNow(key, 'getOrSet', run)
   }
 
   #get(key: string, options: ReadOptions = {}): unknown {
