@@ -144,15 +144,23 @@ export class Scope {
   found(stored: string, operation: string, failure: ReadFailure): Promise<Found> {
     return later(() => this.context.store.get(stored)).then(
       (raw) => {
-        if (raw?.tags !== undefined) return runAsync(this.#judgeOrMiss(raw, stored, operation, failure))
+        if (raw?.tags !== undefined) return this.judged(raw, stored, operation, failure)
         return { raw, usable: raw?.value === undefined ? undefined : raw }
       },
-      (error) => {
-        const told = this.context.failed(error, operation, stored)
-        if (failure === 'reject') throw told
-        return nothing
-      },
+      (error) => this.missed(error, stored, operation, failure),
     )
+  }
+
+  /** What an answer of the store with tags is worth. */
+  judged(raw: Item, stored: string, operation: string, failure: ReadFailure): Promise<Found> {
+    return runAsync(this.#judgeOrMiss(raw, stored, operation, failure))
+  }
+
+  /** What a look-up that failed found. Throws where that is wanted. */
+  missed(error: unknown, stored: string, operation: string, failure: ReadFailure): Found {
+    const told = this.context.failed(error, operation, stored)
+    if (failure === 'reject') throw told
+    return nothing
   }
 
   /** `lookupOrMiss` from the store's answer on. */
@@ -188,13 +196,7 @@ export class Scope {
     jitter: number = this.context.settings.load.jitter,
   ): Item {
     const now = this.context.now()
-    const item: Item & Instants & { tags?: TagVersions; cost?: number } = {
-      key: stored,
-      value,
-      version: createVersion(),
-      createdAt: now,
-      ...instants(jittered(life, jitter, this.context.settings.random), now),
-    }
+    const item = withInstants(stored, value, now, instants(jittered(life, jitter, this.context.settings.random), now))
     if (tags !== undefined) item.tags = tags
     if (cost !== undefined) item.cost = cost
     return item
@@ -370,4 +372,20 @@ export class Scope {
       return undefined
     }
   }
+}
+
+/** Made with all its members at once: each that is added later, and a spread of them, costs more than all the others. */
+function withInstants(
+  key: string,
+  value: unknown,
+  createdAt: number,
+  { staleAt, expiresAt }: Instants,
+): Item & { tags?: TagVersions; cost?: number } {
+  const version = createVersion()
+  if (staleAt !== undefined) {
+    return expiresAt === undefined
+      ? { key, value, version, createdAt, staleAt }
+      : { key, value, version, createdAt, staleAt, expiresAt }
+  }
+  return expiresAt === undefined ? { key, value, version, createdAt } : { key, value, version, createdAt, expiresAt }
 }
