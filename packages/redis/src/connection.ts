@@ -1,4 +1,5 @@
 import type { Cluster, Redis } from 'ioredis'
+import { readBatches } from './batch-replies.ts'
 import { ClusterNodes, nodeName } from './cluster-nodes.ts'
 import { Deadlines } from './deadlines.ts'
 import { knownError, redisError } from './errors.ts'
@@ -47,6 +48,9 @@ export class Connection {
     this.#onError = onError
     this.#deadlines = new Deadlines(options.timeout, (command) => this.#expire(command))
     if (this.#isOwn) this.#watchOwn()
+    // Not those of the buses: a subscriber's messages look like replies.
+    if (client === undefined && !this.isCluster)
+      this.client.on('connect', () => readBatches((this.client as Redis).stream))
   }
 
   /** Whether no command waits for its reply. */

@@ -5,6 +5,7 @@ import { isSplit, type KeyGroups } from './key-groups.ts'
 import { ReadCommand } from './read-command.ts'
 import { counterScript } from './scripts.ts'
 import { allOrFailure } from './settle.ts'
+import type { SendOptions } from './single-send-command.ts'
 import type { StoredItems } from './stored-items.ts'
 import type { StoredKeys } from './stored-keys.ts'
 import { type GatheredReads, TickReads, type WaitingRead } from './tick-reads.ts'
@@ -156,7 +157,9 @@ export class ItemReader {
   }
 
   #ask(keys: readonly string[], atOnce: boolean): Promise<unknown> {
-    return this.#connection.dispatch(new ReadCommand(keys, this.#keys, { atOnce, splits: keys.length > 1 }))
+    const options: SendOptions = { atOnce, splits: keys.length > 1 }
+    const placed = this.#connection.isCluster ? { ...options, key: this.#keys.stored(keys[0] as string) } : options
+    return this.#connection.dispatch(new ReadCommand(keys, this.#keys, placed))
   }
 
   #answerAll(keys: readonly string[], waiting: readonly WaitingRead[], reply: readonly (Buffer | null)[]): void {

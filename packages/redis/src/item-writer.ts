@@ -3,8 +3,9 @@ import type { Connection } from './connection.ts'
 import type { ItemReader } from './item-reader.ts'
 import { isSplit, type KeyGroups } from './key-groups.ts'
 import { deleteScript, setScript, swapScript } from './scripts.ts'
+import { SetCommand } from './set-command.ts'
 import { allOrFailure } from './settle.ts'
-import type { Argument, SendOptions } from './single-send-command.ts'
+import type { SendOptions } from './single-send-command.ts'
 import type { StoredItems } from './stored-items.ts'
 import type { StoredKeys } from './stored-keys.ts'
 import { TickCounts } from './tick-counts.ts'
@@ -58,9 +59,7 @@ export class ItemWriter {
   /** The same as `set`, at once, where nothing waits. */
   setNow(item: Item): Promise<void> {
     try {
-      return this.#store(this.#write(item), true).then(undefined, (error: unknown) => {
-        throw this.#failure(error, item.key)
-      })
+      return this.#storeOne(this.#write(item), true)
     } catch (error) {
       return Promise.reject(this.#failure(error, item.key))
     }
@@ -77,9 +76,7 @@ export class ItemWriter {
     this.#counts.flush()
     if (this.#isGathered(write)) return this.#tick.add(write)
     this.#tick.flush()
-    return this.#store(write).catch((error: unknown) => {
-      throw this.#failure(error, item.key)
-    })
+    return this.#storeOne(write, false)
   }
 
   async setMany(items: readonly Item[]): Promise<void> {
@@ -156,26 +153,21 @@ export class ItemWriter {
     }
   }
 
-  #store({ key, bytes, expiresAt }: Write, atOnce = false): Promise<void> {
-    const stored = this.#keys.stored(key)
-    if (expiresAt === undefined) return this.#done('set', [stored, bytes], { atOnce, key: stored })
-    const life = this.#items.remaining(expiresAt)
-    if (life === 0) return this.#done('unlink', [stored], { atOnce, key: stored })
-    const onWrite = (args: unknown[]): void => {
-      // SET takes no lifetime of 0: the least there is.
-      args[3] = String(Math.max(1, this.#items.remaining(expiresAt)))
-    }
-    return this.#done('set', [stored, bytes, 'PX', life], { onWrite, atOnce, key: stored })
+  /** Rejects as \`set\` does. */
+  #storeOne(write: Write, atOnce: boolean): Promise<void> {
+    return this.#store(write, { atOnce, failure: (error) => this.#failure(error, write.key) })
   }
 
-  #done(name: string, args: readonly Argument[], options?: SendOptions): Promise<void> {
-    return this.#connection.send(name, args, options) as Promise<void>
+  #store(write: Write, options: SendOptions = {}): Promise<void> {
+    const { isCluster } = this.#connection
+    const placed = isCluster ? { ...options, key: this.#keys.stored(write.key) } : options
+    return this.#connection.dispatch(new SetCommand(write, this.#keys, this.#items, placed)) as Promise<void>
   }
 
   #send(waiting: readonly WaitingWrite[], atOnce: boolean): void {
     const [only] = waiting
     if (only !== undefined && waiting.length === 1) {
-      this.#store(only, true).then(only.resolve, (error: unknown) => only.reject(this.#failure(error, only.key)))
+      this.#storeOne(only, true).then(only.resolve, only.reject)
       return
     }
     this.#runSet(waiting, atOnce).then(

@@ -7,9 +7,8 @@ export class ReadCommand extends SingleSendCommand {
   readonly #stored: StoredKeys
 
   constructor(keys: readonly string[], stored: StoredKeys, options?: SendOptions) {
-    // Of the arguments ioredis needs the first alone: it says which node of a Cluster has the keys.
-    const key = stored.stored(keys[0] as string)
-    super(keys.length === 1 ? 'get' : 'mget', [key], { ...options, key })
+    // What ioredis has no use for is left out, but for one that tells in an error what it was about.
+    super(keys.length === 1 ? 'get' : 'mget', [keys[0] as string], options)
     this.#keys = keys
     this.#stored = stored
   }

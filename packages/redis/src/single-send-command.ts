@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net'
 import { Command } from 'ioredis'
+import { wholeReply } from './batch-replies.ts'
 import { keySlot } from './key-slot.ts'
 import { writeCommand } from './write-command.ts'
 
@@ -17,6 +18,8 @@ export interface SendOptions {
    * and takes some braces for a hash tag that are none; the detour by a wrong node would let later commands pass by.
    */
   readonly key?: string | Buffer
+  /** What to reject with. A promise of its own for that costs more than this. */
+  readonly failure?: (error: Error) => Error
 }
 
 /** What is written in the place of a command that must not be: its reply settles nothing. */
@@ -44,6 +47,10 @@ export class SingleSendCommand extends Command {
     // Without an encoding, replies are bytes.
     super(name, args as Argument[], { replyEncoding: null })
     this.#options = options
+    const { failure } = options
+    if (failure === undefined) return
+    const { reject } = this
+    this.reject = (error) => reject(failure(error))
   }
 
   get key(): string | Buffer | undefined {
@@ -89,6 +96,10 @@ export class SingleSendCommand extends Command {
     this.#options.onWrite?.(this.args)
     this.prepareFor(connection)
     return this.bytes()
+  }
+
+  override transformReply(result: Buffer | Buffer[]): ReturnType<Command['transformReply']> {
+    return super.transformReply(wholeReply(result) as Buffer | Buffer[])
   }
 
   /** The command as it goes to the server. */

@@ -1,6 +1,12 @@
 import { isWellFormed } from './well-formed.ts'
 
 const zero = 48
+const dollar = 36
+const cr = 13
+const lf = 10
+const set = Buffer.from('*3\r\n$3\r\nset\r\n')
+const setFor = Buffer.from('*5\r\n$3\r\nset\r\n')
+const milliseconds = Buffer.from('$2\r\nPX\r\n')
 /** Dollar sign, length and both line ends of an argument, and then some. */
 const argumentBytes = 32
 
@@ -44,6 +50,19 @@ export class StoredKeys {
     for (const key of keys) at = this.#write(key, at)
     const bytes = Buffer.allocUnsafe(at)
     scratch.copy(bytes, 0, 0, at)
+    return bytes
+  }
+
+  /** `SET` of a key to these bytes, for so many milliseconds or for ever, as Redis reads it. */
+  setCommand(key: string, value: Buffer, life?: number): Buffer {
+    let head = this.#write(key, append(life === undefined ? set : setFor, 0))
+    head = writeSize(value.length, head)
+    let end = endLine(head)
+    if (life !== undefined) end = writeNumber(life, append(milliseconds, end))
+    const bytes = Buffer.allocUnsafe(end + value.length)
+    scratch.copy(bytes, 0, 0, head)
+    bytes.set(value, head)
+    scratch.copy(bytes, head + value.length, head, end)
     return bytes
   }
 
@@ -100,6 +119,45 @@ export class StoredKeys {
     escaped.push(0x2a)
     return Buffer.from(escaped)
   }
+}
+
+function append(bytes: Buffer, at: number): number {
+  for (let index = 0; index < bytes.length; index++) scratch[at + index] = bytes[index] as number
+  return at + bytes.length
+}
+
+function endLine(at: number): number {
+  scratch[at] = cr
+  scratch[at + 1] = lf
+  return at + 2
+}
+
+/** The line before an argument of so many bytes. */
+function writeSize(size: number, at: number): number {
+  scratch[at] = dollar
+  return endLine(writeDigits(size, at + 1))
+}
+
+/** A whole number of 0 or more as an argument. */
+function writeNumber(value: number, at: number): number {
+  return endLine(writeDigits(value, writeSize(digitsOf(value), at)))
+}
+
+function digitsOf(value: number): number {
+  let digits = 1
+  for (let rest = value; rest > 9; rest = Math.floor(rest / 10)) digits += 1
+  return digits
+}
+
+function writeDigits(value: number, at: number): number {
+  const end = at + digitsOf(value)
+  let rest = value
+  for (let place = end - 1; place >= at; place--) {
+    const next = Math.floor(rest / 10)
+    scratch[place] = zero + rest - next * 10
+    rest = next
+  }
+  return end
 }
 
 function isHighSurrogate(code: number): boolean {

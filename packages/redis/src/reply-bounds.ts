@@ -1,0 +1,64 @@
+const lf = 10
+const dash = 45
+const zero = 48
+const nine = 57
+
+/** First bytes of RESP2 and RESP3 (https://redis.io/docs/latest/develop/reference/protocol-spec/). */
+const bulks: ReadonlySet<number> = bytesOf('$=!')
+const lists: ReadonlySet<number> = bytesOf('*~>')
+const map = 0x25
+
+function bytesOf(text: string): ReadonlySet<number> {
+  return new Set(Buffer.from(text, 'latin1'))
+}
+
+/** Follows the replies of one connection through pieces of any size, so that it is known where each of them begins. */
+export class ReplyBounds {
+  /** Values of the reply under way that have not ended. */
+  #values = 0
+  /** Bytes of a text under way, with its line end. */
+  #bytes = 0
+  /** The first byte of the line under way; 0: none is. */
+  #type = 0
+  #number = 0
+  #isNegative = false
+
+  /** Where the reply that is under way, or begins at `start`, ends in this piece; -1 when it goes on in the next. */
+  end(piece: Buffer, start: number): number {
+    let at = start
+    if (this.#values === 0) this.#values = 1
+    while (at < piece.length) {
+      if (this.#bytes > 0) {
+        const read = Math.min(this.#bytes, piece.length - at)
+        at += read
+        this.#bytes -= read
+        if (this.#bytes === 0) this.#values -= 1
+      } else {
+        this.#readByte(piece[at] as number)
+        at += 1
+      }
+      if (this.#values === 0) return at
+    }
+    return -1
+  }
+
+  #readByte(byte: number): void {
+    if (this.#type === 0) {
+      this.#type = byte
+      this.#number = 0
+      this.#isNegative = false
+    } else if (byte === lf) {
+      this.#endLine()
+      this.#type = 0
+    } else if (byte === dash) this.#isNegative = true
+    else if (byte >= zero && byte <= nine) this.#number = this.#number * 10 + byte - zero
+  }
+
+  #endLine(): void {
+    const size = this.#isNegative ? 0 : this.#number
+    if (bulks.has(this.#type) && !this.#isNegative) this.#bytes = size + 2
+    else if (lists.has(this.#type)) this.#values += size - 1
+    else if (this.#type === map) this.#values += 2 * size - 1
+    else this.#values -= 1
+  }
+}

@@ -1,0 +1,167 @@
+import { EventEmitter } from 'node:events'
+import { createRequire } from 'node:module'
+import { describe, expect, it } from 'vitest'
+import { readBatches, wholeReply } from '../src/batch-replies.ts'
+
+interface Reader {
+  write(piece: Buffer): void
+}
+interface ReaderOptions {
+  readonly getTypeMapping: () => object
+  readonly onReply: (reply: unknown) => void
+  readonly onErrorReply: (error: Error) => void
+  readonly onPush: (push: unknown) => void
+}
+
+/** The reader of ioredis itself. */
+const { Decoder } = createRequire(import.meta.url)('ioredis/built/resp/decoder.js') as {
+  readonly Decoder: new (options: ReaderOptions) => Reader
+}
+
+/** A reader that writes down all it reads, as the commands that wait for it would get it. */
+function openReader(): { reader: Reader; replies: unknown[] } {
+  const replies: unknown[] = []
+  const reader = new Decoder({
+    getTypeMapping: () => ({ 36: Buffer, 43: Buffer }),
+    onReply: (reply) => replies.push(wholeReply(reply)),
+    onErrorReply: (error) => replies.push(['error', error.message]),
+    onPush: (push) => replies.push(['push', push]),
+  })
+  return { reader, replies }
+}
+
+/** A socket whose bytes go to a reader, and how many of them came there. */
+function openSocket(): { receive: (piece: Buffer) => void; replies: unknown[]; passedOn: () => number } {
+  const { reader, replies } = openReader()
+  const socket = new EventEmitter()
+  let bytes = 0
+  socket.on('data', (piece: Buffer) => {
+    bytes += piece.length
+    reader.write(piece)
+  })
+  readBatches(socket as never)
+  return { receive: (piece) => socket.emit('data', piece), replies, passedOn: () => bytes }
+}
+
+/** Mulberry32. */
+function createRandom(seed: number): () => number {
+  let state = seed
+  return () => {
+    state = (state + 0x6d2b79f5) | 0
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296
+  }
+}
+
+class Replies {
+  readonly #random: () => number
+
+  constructor(random: () => number) {
+    this.#random = random
+  }
+
+  upTo(most: number): number {
+    return Math.floor(this.#random() * (most + 1))
+  }
+
+  #one<T>(choices: readonly T[]): T {
+    return choices[this.upTo(choices.length - 1)] as T
+  }
+
+  /** Bytes that look like everything that there is of the protocol. */
+  #text(): string {
+    const pieces = ['\r\n', '*2\r\n', '$3\r\nabc\r\n', '$-1\r\n', 'x', '\u0000', '12', '-', '>', '\u00ff', '_\r\n']
+    return Array.from({ length: this.upTo(4) }, () => this.#one(pieces)).join('')
+  }
+
+  #bulk(type = '$'): string {
+    const text = this.#one([this.#text(), this.#text(), 'y'.repeat(this.upTo(300))])
+    return `${type}${text.length}\r\n${text}\r\n`
+  }
+
+  texts(): string {
+    const texts = Array.from({ length: this.upTo(12) }, () =>
+      this.#one([this.#bulk(), this.#bulk(), this.#bulk(), '$-1\r\n', '_\r\n']),
+    )
+    return `*${texts.length}\r\n${texts.join('')}`
+  }
+
+  #list(type: string, depth: number): string {
+    const values = Array.from({ length: this.upTo(4) }, () => this.value(depth + 1))
+    return `${type}${values.length}\r\n${values.join('')}`
+  }
+
+  #map(depth: number): string {
+    const pairs = Array.from({ length: this.upTo(3) }, (_, index) => `+name ${index}\r\n${this.value(depth + 1)}`)
+    return `%${pairs.length}\r\n${pairs.join('')}`
+  }
+
+  value(depth = 0): string {
+    const simple = [
+      '+OK\r\n',
+      '+\r\n',
+      ':0\r\n',
+      ':-123\r\n',
+      '#t\r\n',
+      ',1.5\r\n',
+      '(12345678901234567890\r\n',
+      '_\r\n',
+    ]
+    const makers = [() => this.#one(simple), () => this.#bulk(), () => '$-1\r\n', () => '*-1\r\n']
+    if (depth < 3)
+      makers.push(
+        () => this.#list('*', depth),
+        () => this.#list('~', depth),
+        () => this.#map(depth),
+      )
+    return this.#one(makers)()
+  }
+
+  reply(): string {
+    return this.#one([
+      () => this.texts(),
+      () => this.texts(),
+      () => this.value(),
+      () => `-ERR ${this.upTo(99)} is wrong\r\n`,
+      () => `>2\r\n$7\r\nmessage\r\n${this.#bulk()}`,
+    ])()
+  }
+}
+
+describe('Replies', () => {
+  it('are what ioredis reads, in pieces of any size', () => {
+    for (let seed = 1; seed <= 400; seed++) {
+      const replies = new Replies(createRandom(seed))
+      const stream = Buffer.from(Array.from({ length: 30 }, () => replies.reply()).join(''), 'latin1')
+      const expected = openReader()
+      expected.reader.write(stream)
+      const socket = openSocket()
+      const most = [1, 3, 20, 500, stream.length][seed % 5] as number
+      for (let at = 0; at < stream.length; ) {
+        const end = at + 1 + replies.upTo(most - 1)
+        socket.receive(stream.subarray(at, end))
+        at = end
+      }
+      expect([seed, socket.replies]).toEqual([seed, expected.replies])
+    }
+  })
+
+  it('that are whole lists of texts do not pass through the reader of ioredis', () => {
+    const socket = openSocket()
+    const texts = `*3\r\n$2000\r\n${'x'.repeat(2000)}\r\n$-1\r\n$0\r\n\r\n`
+    socket.receive(Buffer.from(`+OK\r\n${texts}${texts}:1\r\n${texts}`))
+    const list = [Buffer.from('x'.repeat(2000)), null, Buffer.alloc(0)]
+    expect(socket.replies).toEqual([Buffer.from('OK'), list, list, 1, list])
+    expect(socket.passedOn()).toBeLessThan(30)
+  })
+
+  it('that begin in the middle of another are not taken for one', () => {
+    const socket = openSocket()
+    const inner = '*1\r\n$1\r\na\r\n'
+    socket.receive(Buffer.from(`$${inner.length * 2}\r\n`))
+    socket.receive(Buffer.from(inner))
+    socket.receive(Buffer.from(`${inner}\r\n${inner}`))
+    expect(socket.replies).toEqual([Buffer.from(inner + inner), [Buffer.from('a')]])
+  })
+})
