@@ -99,7 +99,8 @@ export class SingleSendCommand extends Command {
   }
 
   override transformReply(result: Buffer | Buffer[]): ReturnType<Command['transformReply']> {
-    return super.transformReply(wholeReply(result) as Buffer | Buffer[])
+    const whole = wholeReply(result)
+    return super.transformReply((whole === result ? withNumbers(result) : whole) as Buffer | Buffer[])
   }
 
   /** The command as it goes to the server. */
@@ -109,6 +110,14 @@ export class SingleSendCommand extends Command {
 
   /** Called with the connection just before it is written there. */
   protected prepareFor(_socket: Socket): void {}
+}
+
+/** ioredis makes texts of numbers where its option `stringNumbers` is set; what is a text in Redis is bytes here. */
+function withNumbers(reply: unknown): unknown {
+  if (typeof reply === 'string') return Number(reply)
+  if (!Array.isArray(reply)) return reply
+  for (const [index, one] of reply.entries()) if (!Buffer.isBuffer(one)) reply[index] = withNumbers(one)
+  return reply
 }
 
 function holdForTick(socket: Socket): void {

@@ -2,6 +2,7 @@ import { Cache } from '@cache/core'
 import { type BackendEvent, type CacheError, cacheErrorCode, type Item } from '@cache/core/backend'
 import { startRedis, waitUntil } from '@cache/testing'
 import type {} from '@cache/testing/redis-setup'
+import type { RedisOptions } from 'ioredis'
 import { describe, expect, inject, it } from 'vitest'
 import { RedisBackend, type RedisBackendOptions } from '../src/index.ts'
 import { endLater, openBackend, openRedis, ownPrefix } from './ends.ts'
@@ -14,7 +15,7 @@ function item(key: string, value: unknown, rest: Partial<Item> = {}): Item {
 
 function open(options: Partial<RedisBackendOptions> = {}): { backend: RedisBackend; prefix: string; errors: Error[] } {
   const prefix = ownPrefix()
-  const backend = openBackend({ url, prefix, ...options })
+  const backend = openBackend({ ...(options.client ? {} : { url }), prefix, ...options })
   const errors: Error[] = []
   backend.listen((event: BackendEvent) => {
     if (event.type === 'error') errors.push(event.error)
@@ -264,6 +265,35 @@ describe('Values', () => {
     expect(await sealed.backend.swap('n', undefined, item('n', 6))).toBe(true)
     expect((await sealed.backend.get('n'))?.value).toBe(6)
   })
+})
+
+describe('How ioredis hands replies out', () => {
+  const ways: Readonly<Record<string, RedisOptions>> = {
+    RESP2: { protocol: 2 },
+    'RESP3 as it is': { protocol: 3, replyMapping: 'resp3' },
+    'numbers as texts': { stringNumbers: true },
+  }
+  for (const [name, options] of Object.entries(ways)) {
+    for (const from of ['an own connection', 'a client of the application']) {
+      it(`changes no answer: ${name}, ${from}`, async () => {
+        const { backend } = from === 'an own connection' ? open({ options }) : open({ client: openRedis(url, options) })
+        await backend.set(item('k', 1))
+        expect(await backend.swap('k', 'another', item('k', 2))).toBe(false)
+        expect(await backend.swap('k', undefined, item('k', 2))).toBe(false)
+        expect(await backend.swap('k', 'v1', item('k', 2))).toBe(true)
+        expect(await backend.increment?.('n', 1, Date.now() + 60_000)).toBe(1)
+        expect((await backend.get('n'))?.expiresAt).toBeGreaterThan(Date.now())
+        await backend.setMany(['a', 'b'].map((key) => item(key, key)))
+        expect((await backend.getMany(['a', 'b', 'none'])).map((one) => one?.value)).toEqual(['a', 'b', undefined])
+        const keys: string[] = []
+        for await (const key of backend.keys()) keys.push(key)
+        expect(keys.sort()).toEqual(['a', 'b', 'k', 'n'])
+        expect(await backend.delete('a')).toBe(true)
+        expect(await backend.deleteMany(['b', 'none'])).toBe(1)
+        expect(await backend.stats()).toEqual({ items: 2 })
+      })
+    }
+  }
 })
 
 describe('stats', () => {
