@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { createVersion, type Item } from '@cache/core/backend'
 import { MemoryBackend } from '@cache/memory'
 import { RedisBackend, RedisBus, RedisTrackingBus } from '@cache/redis'
-import { type RedisServer, startRedis, waitUntil } from '@cache/testing'
+import { type RedisServer, startRedis, tcpProxy, waitUntil } from '@cache/testing'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { LayeredBackend } from '../src/index.ts'
 
@@ -174,6 +174,42 @@ describe('a layered backend on Redis', () => {
     await other.set(foreign)
     await waitUntil('the foreign write is seen', async () => (await backend.get('k'))?.value === 'foreign')
     expect(await backend.get('k')).toEqual(foreign)
+  })
+
+  it('R14: bypasses its near layer while RedisTrackingBus is cut off, empties it, and hears again afterwards', {
+    timeout: 60_000,
+  }, async () => {
+    const prefix = ownPrefix()
+    const proxy = await tcpProxy(server.url)
+    ends.push(() => proxy.stop())
+    const backend = new LayeredBackend({
+      layers: [new MemoryBackend({ maxEntries: 1000 }), new RedisBackend({ url: server.url, prefix })],
+      // Redis itself can be reached all the time.
+      bus: new RedisTrackingBus({ url: proxy.url, prefix }),
+      closeLayers: true,
+    })
+    ends.push(() => backend.close())
+    const other = new RedisBackend({ url: server.url, prefix })
+    ends.push(() => other.close())
+    const nearAgain = async (): Promise<boolean> => {
+      await backend.get('k')
+      return backend.near.get('k') !== undefined
+    }
+    await backend.set(item('k', 'old'))
+    await waitUntil('a near copy', nearAgain)
+    proxy.cut()
+    await waitUntil('the near layer is bypassed', () => backend.near.get('k') === undefined)
+    for (const value of ['missed', 'missed too']) {
+      await other.set(item('k', value))
+      expect((await backend.get('k'))?.value).toBe(value)
+      expect(backend.near.get('k')).toBe(undefined)
+    }
+    proxy.heal()
+    await waitUntil('the near layer is trusted again', nearAgain)
+    expect((await backend.get('k'))?.value).toBe('missed too')
+    await other.set(item('k', 'heard'))
+    await waitUntil('the change is heard of', () => backend.near.get('k')?.value !== 'missed too')
+    expect((await backend.get('k'))?.value).toBe('heard')
   })
 
   it('R11: a delete while Redis is down waits in the recovery queue and is done when it is back', {

@@ -1,3 +1,5 @@
+import { mkdir, rm } from 'node:fs/promises'
+import { join } from 'node:path'
 import { type BackendEvent, cacheErrorCode, type Item } from '@cache/core/backend'
 import { startRedis, tcpProxy, waitUntil } from '@cache/testing'
 import type {} from '@cache/testing/redis-setup'
@@ -320,6 +322,60 @@ describe('A server without memory', () => {
     // What was evicted counts as absent for swap.
     const gone = found.indexOf(undefined)
     expect(await backend.swap(`k${gone}`, `v${gone}`, item(`k${gone}`, 'next'))).toBe(false)
+  })
+})
+
+describe('A master that refuses writes until it is well again', () => {
+  /** Alone, in a script of many, and in each kind of script; reads go on. */
+  async function refusesWrites(backend: RedisBackend): Promise<void> {
+    for (const name of ['set', 'setMany', 'increment', 'swap'])
+      expect([name, (await outcome(operations(backend)[name] as () => Promise<unknown>)).code]).toEqual([
+        name,
+        'READ_ONLY',
+      ])
+    const together = ['a', 'b', 'c'].map((key) => outcome(() => backend.set(item(key, 1))))
+    for (const { code } of await Promise.all(together)) expect(code).toBe('READ_ONLY')
+    expect(await backend.get('k')).toBe(undefined)
+  }
+
+  it('is named READ_ONLY when it cannot save', async () => {
+    const server = endLater(await startRedis({ config: { save: '3600 100000' } }))
+    const admin = openRedis(server.url)
+    const backend = openBackend({ url: server.url })
+    const [, directory] = (await admin.config('GET', 'dir')) as [string, string]
+    // It writes beside this and then gives it the name, which is taken.
+    await mkdir(join(directory, 'dump.rdb', 'taken'), { recursive: true })
+    await admin.bgsave()
+    await waitUntil('the save to fail', async () =>
+      (await admin.info('persistence')).includes('rdb_last_bgsave_status:err'),
+    )
+    await refusesWrites(backend)
+    await rm(join(directory, 'dump.rdb'), { recursive: true })
+    await admin.bgsave()
+    await works(backend)
+  })
+
+  it('is named READ_ONLY when too few replicas copy it', async () => {
+    const server = endLater(await startRedis({ config: { 'min-replicas-to-write': 1 } }))
+    const backend = openBackend({ url: server.url })
+    await refusesWrites(backend)
+    await openRedis(server.url).config('SET', 'min-replicas-to-write', 0)
+    await works(backend)
+  })
+})
+
+describe('A server that is held up by a script of somebody else', () => {
+  it('is reported as UNAVAILABLE, and works again when the script was stopped', async () => {
+    const server = endLater(await startRedis({ config: { 'busy-reply-threshold': 50 } }))
+    const backend = openBackend({ url: server.url, timeout: 1000 })
+    await works(backend)
+    const hold = openRedis(server.url).eval('while true do end', 0).catch(String)
+    await waitUntil('the server to be held up', async () => (await outcome(() => backend.get('k'))).code !== undefined)
+    for (const [name, call] of Object.entries(operations(backend)))
+      expect([name, (await outcome(call)).code]).toEqual([name, 'UNAVAILABLE'])
+    await openRedis(server.url, { enableReadyCheck: false }).script('KILL')
+    await hold
+    await works(backend)
   })
 })
 
