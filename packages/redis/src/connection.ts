@@ -151,7 +151,7 @@ export class Connection {
   #watchOwn(): void {
     const { client } = this
     client.on('error', (error) => {
-      this.#lastError = error
+      this.#lastError = reasonWithin(error)
       this.#onError(error)
     })
     client.on('ready', () => {
@@ -161,7 +161,9 @@ export class Connection {
     })
     client.on('close', () => {
       clearTimeout(this.#handshake)
-      this.#lost ??= knownError('UNAVAILABLE', this.#lastError?.message ?? 'the connection is lost')
+      this.#lost ??= knownError('UNAVAILABLE', `no connection: ${this.#lastError?.message ?? 'it was lost'}`)
+      // A Cluster's client lets them wait for its next attempt.
+      this.#deadlines.failUnsent(this.#lost)
     })
     if (this.isCluster) client.on('node error', (error) => this.#onError(error))
     else client.on('connect', () => this.#boundHandshake(client as Redis))
@@ -177,6 +179,11 @@ export class Connection {
     }, this.#connectTimeout)
     this.#handshake.unref()
   }
+}
+
+/** A Cluster's client says that no node could be asked, and within that why not, as far as it knows. */
+function reasonWithin(error: Error & { readonly lastNodeError?: Error | undefined }): Error {
+  return error.lastNodeError ?? error
 }
 
 /** When the node does not have the slot any more, it says so; then, and when its connection ended before, the client finds one. */

@@ -47,6 +47,13 @@ export class Deadlines {
     while (!this.isIdle) await Promise.allSettled(this.#pending.slice(this.#start).map(({ promise }) => promise))
   }
 
+  /** Gives up all that wait for a connection. */
+  failUnsent(error: Error): void {
+    for (const command of this.#pending.slice(this.#start)) {
+      if (!command.isSettled && !command.wasWritten) command.reject(error)
+    }
+  }
+
   stop(): void {
     clearTimeout(this.#timer)
     this.#timer = undefined

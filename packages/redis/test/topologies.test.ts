@@ -9,7 +9,7 @@ import {
 } from '@cache/testing'
 import { Command } from 'ioredis'
 import { describe, expect, it } from 'vitest'
-import { type RedisBackend, RedisBus, RedisTrackingBus } from '../src/index.ts'
+import { type RedisBackend, type RedisBackendOptions, RedisBus, RedisTrackingBus } from '../src/index.ts'
 import { keySlot } from '../src/key-slot.ts'
 import { endLater, openBackend, openCluster, openRedis } from './ends.ts'
 import { RecordingListener } from './listener.ts'
@@ -207,6 +207,28 @@ describe('Cluster', () => {
     await bus.subscribe(listener)
     await bus.publish({ kind: 'clear', source: 's', prefix: '' })
     await waitUntil('the message', () => listener.messages.length === 1)
+  })
+
+  it('is reported as UNAVAILABLE at once, with the reason, where nobody is let in and where nobody is', async () => {
+    const cluster = endLater(await startRedisCluster({ config: { user: 'cache on >secret ~* &* +@all' } }))
+    const nodes = cluster.nodes.map(({ host, port }) => ({ host, port }))
+    const refused: Readonly<Record<string, { readonly options: RedisBackendOptions; readonly reason: RegExp }>> = {
+      'a wrong password': {
+        options: { cluster: { nodes }, options: { username: 'cache', password: 'wrong' } },
+        reason: /WRONGPASS/,
+      },
+      'no server': { options: { cluster: { nodes: [{ host: '127.0.0.1', port: 1 }] } }, reason: /no connection/ },
+    }
+    for (const [name, { options, reason }] of Object.entries(refused)) {
+      const backend = openBackend({ ...options, timeout: 20_000 })
+      for (const call of [() => backend.get('k'), () => backend.set(item('k', 1)), () => backend.clear()]) {
+        const start = performance.now()
+        const error: unknown = await call().catch((thrown: unknown) => thrown)
+        expect([name, cacheErrorCode(error)]).toEqual([name, 'UNAVAILABLE'])
+        expect(String(error)).toMatch(reason)
+        expect(performance.now() - start).toBeLessThan(5000)
+      }
+    }
   })
 
   it('loses and mixes up nothing while a slot moves and a master dies under load', { timeout: 90_000 }, async () => {
