@@ -116,7 +116,10 @@ export class SingleSendCommand extends Command {
 function withNumbers(reply: unknown): unknown {
   if (typeof reply === 'string') return Number(reply)
   if (!Array.isArray(reply)) return reply
-  for (const [index, one] of reply.entries()) if (!Buffer.isBuffer(one)) reply[index] = withNumbers(one)
+  for (let index = 0; index < reply.length; index++) {
+    const one: unknown = reply[index]
+    if (typeof one === 'string' || Array.isArray(one)) reply[index] = withNumbers(one)
+  }
   return reply
 }
 
