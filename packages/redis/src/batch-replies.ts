@@ -17,14 +17,14 @@ const nine = 57
 const emptyList = Buffer.from('*0\r\n')
 
 /** Set while ioredis' reader works on `emptyList`. */
-let taken: Texts | undefined
+let taken: Texts | Buffer | undefined
 
-/** What a reply stands for: the texts that were read here, or itself. To be called while ioredis settles the command. */
+/** What a reply stands for: what was read here, or itself. To be called while ioredis settles the command. */
 export function wholeReply(reply: unknown): unknown {
   if (taken === undefined) return reply
-  const texts = taken
+  const read = taken
   taken = undefined
-  return texts
+  return read
 }
 
 /**
@@ -44,15 +44,15 @@ export function readBatches(socket: Receiver): void {
     /** Everything before it has been read. */
     let start = 0
     for (let at = 0; at < piece.length; ) {
-      const texts = isWithin ? undefined : readTexts(piece, at)
-      if (texts === undefined) {
+      const reply = isWithin ? undefined : readReply(piece, at)
+      if (reply === undefined) {
         const end = bounds.end(piece, at)
         isWithin = end < 0
         at = isWithin ? piece.length : end
         continue
       }
       if (at > start) read.call(socket, piece.subarray(start, at))
-      taken = texts
+      taken = reply
       read.call(socket, emptyList)
       taken = undefined
       at = position
@@ -65,9 +65,19 @@ export function readBatches(socket: Receiver): void {
 /** Where `readTexts` has come to. */
 let position = 0
 
-/** The whole list of texts that begins at `start`, if there is one and it ends within this piece. */
+/** The whole text or list of texts that begins at `start`, if there is one and it ends within this piece. */
+function readReply(piece: Buffer, start: number): Texts | Buffer | undefined {
+  const type = piece[start]
+  if (type === array) return readTexts(piece, start)
+  if (type !== text) return undefined
+  const size = readSize(piece, start + 1)
+  if (size < 0) return undefined
+  const from = position
+  position += size + 2
+  return position > piece.length ? undefined : piece.subarray(from, from + size)
+}
+
 function readTexts(piece: Buffer, start: number): Texts | undefined {
-  if (piece[start] !== array) return undefined
   const count = readSize(piece, start + 1)
   if (count < 1) return undefined
   const texts: Texts = []

@@ -100,7 +100,7 @@ export class SingleSendCommand extends Command {
 
   override transformReply(result: Buffer | Buffer[]): ReturnType<Command['transformReply']> {
     const whole = wholeReply(result)
-    return super.transformReply((whole === result ? withNumbers(result) : whole) as Buffer | Buffer[])
+    return (whole === result ? withNumbers(result) : whole) as Buffer | Buffer[]
   }
 
   /** The command as it goes to the server. */
