@@ -120,10 +120,11 @@ export class Connection {
       command.reject(this.#lost)
       return promise
     }
-    this.#deadlines.watch(command)
     if (!to.isCluster) to.sendCommand(command)
     else this.#sendToCluster(to as Cluster, command)
     command.handedOver()
+    // The server works meanwhile.
+    this.#deadlines.watch(command)
     return promise
   }
 

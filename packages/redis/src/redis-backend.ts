@@ -80,9 +80,9 @@ export class RedisBackend implements CacheBackend {
 
   get(key: string): Promise<Item | undefined> {
     if (this.#closing !== undefined) return Promise.reject(this.#closed('get', key))
-    const isAlone = this.#isAlone()
+    const found = this.#isAlone() ? this.#reader.getNow(key) : this.#reader.get(key)
     this.#schedule()
-    return isAlone ? this.#reader.getNow(key) : this.#reader.get(key)
+    return found
   }
 
   async getMany(keys: readonly string[]): Promise<(Item | undefined)[]> {
