@@ -49,8 +49,7 @@ export class Connection {
     this.#deadlines = new Deadlines(options.timeout, (command) => this.#expire(command))
     if (this.#isOwn) this.#watchOwn()
     // Not those of the buses: a subscriber's messages look like replies.
-    if (client === undefined && !this.isCluster)
-      this.client.on('connect', () => readBatches((this.client as Redis).stream))
+    if (client === undefined && !this.isCluster) this.#readBatches(this.client as Redis)
   }
 
   /** Whether no command waits for its reply. */
@@ -147,6 +146,11 @@ export class Connection {
     if (this.#isOwn && !socket.destroyed && socket.bytesRead === command.receivedBefore) {
       socket.destroy(new Error(`Socket timeout: no reply within ${this.timeout} ms`))
     }
+  }
+
+  /** Until it is ready, replies are those to the client's own questions. */
+  #readBatches(client: Redis): void {
+    client.on('connect', () => readBatches(client.stream, () => client.status === 'ready'))
   }
 
   #watchOwn(): void {

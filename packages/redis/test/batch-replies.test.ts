@@ -1,7 +1,9 @@
-import { EventEmitter } from 'node:events'
+import { EventEmitter, once } from 'node:events'
 import { createRequire } from 'node:module'
+import { type AddressInfo, createServer } from 'node:net'
 import { describe, expect, it } from 'vitest'
 import { readBatches, wholeReply } from '../src/batch-replies.ts'
+import { endLater, openBackend } from './ends.ts'
 
 interface Reader {
   write(piece: Buffer): void
@@ -31,7 +33,7 @@ function openReader(): { reader: Reader; replies: unknown[] } {
 }
 
 /** A socket whose bytes go to a reader, and how many of them came there. */
-function openSocket(): { receive: (piece: Buffer) => void; replies: unknown[]; passedOn: () => number } {
+function openSocket(isOurs = true): { receive: (piece: Buffer) => void; replies: unknown[]; passedOn: () => number } {
   const { reader, replies } = openReader()
   const socket = new EventEmitter()
   let bytes = 0
@@ -39,7 +41,7 @@ function openSocket(): { receive: (piece: Buffer) => void; replies: unknown[]; p
     bytes += piece.length
     reader.write(piece)
   })
-  readBatches(socket as never)
+  readBatches(socket as never, () => isOurs)
   return { receive: (piece) => socket.emit('data', piece), replies, passedOn: () => bytes }
 }
 
@@ -131,7 +133,7 @@ class Replies {
 
 describe('Replies', () => {
   it('are what ioredis reads, in pieces of any size', () => {
-    for (let seed = 1; seed <= 400; seed++) {
+    for (let seed = 1; seed <= 200; seed++) {
       const replies = new Replies(createRandom(seed))
       const stream = Buffer.from(Array.from({ length: 30 }, () => replies.reply()).join(''), 'latin1')
       const expected = openReader()
@@ -163,5 +165,45 @@ describe('Replies', () => {
     socket.receive(Buffer.from(inner))
     socket.receive(Buffer.from(`${inner}\r\n${inner}`))
     expect(socket.replies).toEqual([Buffer.from(inner + inner), [Buffer.from('a')]])
+  })
+
+  it('to what ioredis asks by itself are its own', () => {
+    const socket = openSocket(false)
+    const stream = Buffer.from('$4\r\ninfo\r\n*1\r\n$1\r\na\r\n')
+    socket.receive(stream)
+    expect(socket.replies).toEqual([Buffer.from('info'), [Buffer.from('a')]])
+    expect(socket.passedOn()).toBe(stream.length)
+  })
+})
+
+/** A server of RESP2 that says so often that it is still loading. */
+async function startLoading(times: number): Promise<{ port: number; asked: () => string[]; stop: () => void }> {
+  const asked: string[] = []
+  let left = times
+  const server = createServer((socket) => {
+    socket.on('error', () => {})
+    socket.on('data', (piece) => {
+      for (const [, name] of piece.toString().matchAll(/\*\d+\r\n\$\d+\r\n(\w+)/g)) {
+        asked.push(name as string)
+        if (name !== 'info') socket.write(name === 'get' ? '$-1\r\n' : '+OK\r\n')
+        else {
+          const text = `loading:${left > 0 ? 1 : 0}\r\nloading_eta_seconds:0\r\n`
+          socket.write(`$${text.length}\r\n${text}\r\n`)
+          left -= 1
+        }
+      }
+    })
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  return { port: (server.address() as AddressInfo).port, asked: () => asked, stop: () => server.close() }
+}
+
+describe('A server that is still loading', () => {
+  it('is not asked for anything before it has loaded', async () => {
+    const server = endLater(await startLoading(2))
+    const backend = openBackend({ options: { host: '127.0.0.1', port: server.port, protocol: 2 }, timeout: 10_000 })
+    expect(await backend.get('k')).toBe(undefined)
+    expect(server.asked().filter((name) => name === 'info' || name === 'get')).toEqual(['info', 'info', 'info', 'get'])
   })
 })
