@@ -1,7 +1,8 @@
+import { randomBytes } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import { open, rename, unlink } from 'node:fs/promises'
 import { createInterface } from 'node:readline'
-import { CacheError, type Item } from '@cache/core/backend'
+import { CacheError, type Item, nonEmptyString } from '@cache/core/backend'
 import type { Items } from './items.ts'
 import { keyOfText } from './key-text.ts'
 import { isPlainJson } from './plain-json.ts'
@@ -42,11 +43,14 @@ export class Dump {
 
   /** Writes a new file; resolves to the number of items. What is there is replaced only by a whole dump. */
   async exportTo(path: string): Promise<number> {
-    const temporary = `${path}.${process.pid}.tmp`
+    nonEmptyString(path, 'path', 'exportTo')
+    // Random: a process that was killed half-way may have had the same id, and two dumps may be written at once.
+    const temporary = `${path}.${randomBytes(6).toString('hex')}.tmp`
     const file = await open(temporary, 'wx', this.#store.settings.fileMode)
     let exported = 0
     try {
       try {
+        await file.chmod(this.#store.settings.fileMode)
         await file.write(`${JSON.stringify({ format: formatName, version: formatVersion })}\n`)
         let lines: string[] = []
         for await (const text of this.#items.keys('')) {
@@ -73,6 +77,7 @@ export class Dump {
 
   /** Stores the items of a dump, replacing those of the same keys; expired ones are left out. */
   async importFrom(path: string): Promise<ImportReport> {
+    nonEmptyString(path, 'path', 'importFrom')
     const importing = new Importing(this.#items)
     let number = 0
     const lines = createInterface({ input: createReadStream(path), crlfDelay: Number.POSITIVE_INFINITY })

@@ -73,7 +73,7 @@ export class StoreDirectory {
   async prepare(): Promise<FileSystem> {
     const { dirMode } = this.#settings
     const made = await mkdir(this.path, { recursive: true, mode: dirMode })
-    if (made !== undefined && (dirMode & 0o077) !== 0) await chmod(this.path, dirMode)
+    if (made !== undefined) await chmod(this.path, dirMode)
     if (!(await stat(this.path)).isDirectory()) throw unavailable(`${this.path} is not a directory`)
     const fileSystem = await fileSystemOf(this.path)
     if (fileSystem.kind === 'network' && this.#settings.networkFileSystem === 'refuse') {
@@ -149,7 +149,7 @@ export class StoreDirectory {
     try {
       // Never opened when it is there: closing a file releases every POSIX lock that this process has on it.
       const file = await open(path, 'wx', this.#settings.fileMode)
-      if ((this.#settings.fileMode & 0o077) !== 0) await file.chmod(this.#settings.fileMode)
+      await file.chmod(this.#settings.fileMode)
       await file.close()
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
@@ -201,7 +201,7 @@ export class StoreDirectory {
     const temporary = `${this.#current}.${randomBytes(6).toString('hex')}.tmp`
     const file = await open(temporary, 'wx', this.#settings.fileMode)
     try {
-      if ((this.#settings.fileMode & 0o077) !== 0) await file.chmod(this.#settings.fileMode)
+      await file.chmod(this.#settings.fileMode)
       await file.writeFile(`${name}\n`)
       await file.datasync()
     } finally {

@@ -52,7 +52,7 @@ export class ValueFiles {
     try {
       try {
         // The mode given to open is cut by the umask, which may take what the application asked for.
-        if ((this.#settings.fileMode & 0o077) !== 0) await file.chmod(this.#settings.fileMode)
+        await file.chmod(this.#settings.fileMode)
         await fill(file)
         if (this.#settings.durability === 'full') await file.datasync()
       } finally {
@@ -106,8 +106,9 @@ export class ValueFiles {
     await this.#unlink(file.path)
   }
 
-  /** Every file in the value directories, whoever put it there. */
+  /** Every file in the value directories, whoever put it there. Symbolic links are not followed: what is listed may be removed. */
   async *list(): AsyncGenerator<FoundFile> {
+    if (!(await this.#isDirectory())) return
     for await (const shard of entriesOf(this.dir)) {
       if (!shard.isDirectory()) {
         if (!shard.isSymbolicLink()) yield* this.#found(this.dir, shard.name)
@@ -116,6 +117,11 @@ export class ValueFiles {
       const dir = join(this.dir, shard.name)
       for await (const entry of entriesOf(dir)) if (entry.isFile()) yield* this.#found(dir, entry.name)
     }
+  }
+
+  async #isDirectory(): Promise<boolean> {
+    const found = await lstat(this.dir).catch(() => undefined)
+    return found?.isDirectory() ?? false
   }
 
   async *#found(dir: string, fileName: string): AsyncGenerator<FoundFile> {
@@ -155,7 +161,7 @@ export class ValueFiles {
     if (this.#checked.has(path)) return
     try {
       await mkdir(path, { mode: this.#settings.dirMode })
-      if ((this.#settings.dirMode & 0o077) !== 0) await chmod(path, this.#settings.dirMode)
+      await chmod(path, this.#settings.dirMode)
       if (this.#settings.durability === 'full') await syncDirectory(dirname(path))
     } catch (error) {
       const stat = await lstat(path).catch(() => undefined)

@@ -1,4 +1,4 @@
-import { copyFile, mkdir, readdir, readFile, rm, symlink, truncate, unlink, writeFile } from 'node:fs/promises'
+import { copyFile, mkdir, readdir, readFile, rm, symlink, truncate, unlink, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type BackendEvent, cacheErrorCode } from '@cache/core/backend'
 import { expect, it } from 'vitest'
@@ -86,6 +86,24 @@ it('a directory of values replaced by a symbolic link is not followed', async ()
   const refused = await backend.set(item('large', large)).catch(cacheErrorCode)
   expect(refused).toBe('UNAVAILABLE')
   expect(await readdir(join(dir, '..', 'elsewhere'))).toEqual([])
+  await backend.close()
+})
+
+it('what lies behind a symbolic link in place of the values is neither counted nor removed by a check', async () => {
+  const dir = await temporaryDirectory()
+  const elsewhere = join(dir, '..', 'elsewhere')
+  const backend = new FileBackend({ dir })
+  await backend.set(item('small', 1))
+  const volume = await backend.volume()
+  await mkdir(join(elsewhere, '00'), { recursive: true })
+  for (const name of ['precious', join('00', 'precious')]) {
+    await writeFile(join(elsewhere, name), 'precious')
+    await utimes(join(elsewhere, name), 0, 0)
+  }
+  await symlink(elsewhere, join(dir, 'values'))
+  expect(await backend.volume()).toBe(volume)
+  expect(await backend.check({ fix: true })).toEqual({ problems: [], items: 1, messages: 0, files: 0 })
+  expect(await readdir(elsewhere, { recursive: true })).toEqual(['00', 'precious', join('00', 'precious')])
   await backend.close()
 })
 

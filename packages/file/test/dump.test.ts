@@ -85,3 +85,13 @@ it('a file that is no dump is refused', async () => {
   await expect(backend.importFrom(`${dir}.none`)).rejects.toMatchObject({ code: 'UNAVAILABLE' })
   await backend.close()
 })
+
+it("a dump that was cut short by a crash is in no other dump's way, nor are two at once", async () => {
+  const dir = await temporaryDirectory()
+  const backend = new FileBackend({ dir })
+  await backend.set(item('a', 1))
+  await writeFile(`${dir}.dump.${process.pid}.tmp`, 'cut sho')
+  expect(await Promise.all([backend.exportTo(`${dir}.dump`), backend.exportTo(`${dir}.dump`)])).toEqual([1, 1])
+  expect((await backend.importFrom(`${dir}.dump`)).imported).toBe(1)
+  await backend.close()
+})

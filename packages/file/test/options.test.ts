@@ -56,13 +56,16 @@ it('nothing is made before the first call', async () => {
   expect(await readdir(join(dir, '..'))).toEqual([])
 })
 
-it('files are 0600 and directories 0700, whatever the umask', async () => {
+it.each([0, 0o022, 0o277, 0o777])('files are 0600 and directories 0700 under the umask %o', async (umask) => {
   const dir = await temporaryDirectory()
-  const before = process.umask(0)
+  await mkdir(dir)
+  const before = process.umask(umask)
   try {
     const backend = new FileBackend({ dir: join(dir, 'deep') })
     await backend.set(item('large', large))
     expect(await modes(join(dir, 'deep'))).toEqual(new Set(['d700', 'f600']))
+    await backend.exportTo(join(dir, 'dump'))
+    expect((await stat(join(dir, 'dump'))).mode & 0o777).toBe(0o600)
     await backend.close()
   } finally {
     process.umask(before)
