@@ -41,15 +41,17 @@ export class KeyvImport {
   }
 
   async #file(path: string, options: KeyvImportOptions, importing: Importing): Promise<void> {
-    let entries: [string, unknown][]
+    let entries: readonly unknown[]
     try {
       entries = entriesOf(parse(await readFile(path, 'utf8')))
     } catch (error) {
       importing.fail(path, error)
       return
     }
-    for (const [key, entry] of entries) {
-      await importing.take(String(key), () => this.#item(key, entry as KeyvEntry, options))
+    for (const [place, pair] of entries.entries()) {
+      const [key, entry] = Array.isArray(pair) ? (pair as readonly unknown[]) : []
+      const at = typeof key === 'string' ? key : `entry ${place}`
+      await importing.take(at, () => this.#item(key, entry as KeyvEntry, options))
     }
   }
 
@@ -70,7 +72,7 @@ export class KeyvImport {
   /** `undefined` for what has expired. */
   #item(key: unknown, entry: KeyvEntry, { replaceNamespace }: KeyvImportOptions): Item | undefined {
     if (typeof key !== 'string') throw new TypeError('its key is not text')
-    if (entry === null || typeof entry !== 'object' || !('value' in entry)) throw new TypeError('it has no value')
+    if (typeof entry !== 'object' || entry === null || !('value' in entry)) throw new TypeError('it has no value')
     const { value, expires } = envelope(entry)
     if (value === undefined) throw new TypeError('it has no value')
     const now = this.#store.now()
@@ -111,9 +113,9 @@ function instant(given: unknown): number | undefined {
   return typeof given === 'number' && Number.isFinite(given) ? given : undefined
 }
 
-function entriesOf(store: unknown): [string, unknown][] {
+function entriesOf(store: unknown): readonly unknown[] {
   const cache = (store as { cache?: unknown } | null)?.cache
-  if (Array.isArray(cache)) return cache as [string, unknown][]
+  if (Array.isArray(cache)) return cache as readonly unknown[]
   // Early versions wrote an object.
   if (cache !== null && typeof cache === 'object') return Object.entries(cache)
   throw new TypeError('it is no keyv-file store: it has no member cache')

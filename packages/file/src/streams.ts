@@ -1,3 +1,4 @@
+import type { FileHandle } from 'node:fs/promises'
 import { Readable } from 'node:stream'
 import { CacheError, type Item } from '@cache/core/backend'
 import { damaged } from './errors.ts'
@@ -58,15 +59,7 @@ export class Streams {
     const file = await this.#store.values.open(found.file)
     if (file === undefined) return this.#replaced(key, found.file)
     this.#store.noteRead(found.id, this.#store.now())
-    const chunks = readChunks(this.#store, item, file)
-    const closing = async function* (): AsyncGenerator<Buffer> {
-      try {
-        yield* chunks
-      } finally {
-        await file.close()
-      }
-    }
-    return Readable.from(closing(), { objectMode: false })
+    return closingStream(readChunks(this.#store, item, file), file)
   }
 
   /** The value was replaced since its row was read, or its file is lost. */
@@ -91,4 +84,23 @@ export class Streams {
     }
     return Readable.from([typeof value === 'string' ? Buffer.from(value) : value], { objectMode: false })
   }
+}
+
+/** The chunks as a stream that closes the file when it ends, fails or is destroyed. */
+function closingStream(chunks: AsyncGenerator<Buffer>, file: FileHandle): Readable {
+  let closed: Promise<void> | undefined
+  const close = (): Promise<void> => {
+    closed ??= file.close()
+    return closed
+  }
+  const closing = async function* (): AsyncGenerator<Buffer> {
+    try {
+      yield* chunks
+    } finally {
+      await close()
+    }
+  }
+  const stream = Readable.from(closing(), { objectMode: false })
+  // A generator that nobody began to read never comes to its `finally`.
+  return stream.once('close', () => close().catch(() => undefined))
 }

@@ -86,3 +86,23 @@ it('a file cut off in the middle of a rewrite is reported, and nothing is import
   await expect(backend.importKeyvFile(`${dir}-none`)).rejects.toMatchObject({ code: 'UNAVAILABLE' })
   await backend.close()
 })
+
+it('entries of a file that are no entries cost themselves, and are told', async () => {
+  const dir = await temporaryDirectory()
+  const cache = [
+    null,
+    ['a', { value: 1 }],
+    5,
+    ['b'],
+    [['x'], { value: 1 }],
+    ['c', null],
+    ['d', { value: 2, expire: 'x' }],
+  ]
+  await writeFile(`${dir}-keyv`, JSON.stringify({ cache }))
+  const backend = new FileBackend({ dir })
+  const report = await backend.importKeyvFile(`${dir}-keyv`)
+  expect(report).toMatchObject({ imported: 2, failed: 5 })
+  expect(report.failures.map(({ at }) => at)).toEqual(['entry 0', 'entry 2', 'b', 'entry 4', 'c'])
+  expect((await backend.getMany(['a', 'd'])).map((found) => found?.value)).toEqual([1, 2])
+  await backend.close()
+})
