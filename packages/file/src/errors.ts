@@ -42,6 +42,9 @@ const kindOfErrno: Readonly<Record<string, FailureKind>> = {
   EPERM: 'readOnly',
 }
 
+/** Failures that concern one file, and neither the directory nor the process. */
+const ofOneFile: readonly unknown[] = ['ELOOP', 'EISDIR', 'EACCES', 'EPERM', 'EIO', 'ENXIO']
+
 const codeOfKind: Readonly<Record<FailureKind, CacheErrorCode>> = {
   busy: 'TIMEOUT',
   full: 'OUT_OF_MEMORY',
@@ -84,6 +87,11 @@ export function failureKind(error: unknown): FailureKind {
   }
   if (code in kindOfErrno) return kindOfErrno[code] as FailureKind
   return /^E[A-Z0-9]+$/.test(code) ? 'unavailable' : 'other'
+}
+
+/** Whether the failure concerns the file that was read and leaves others readable. */
+export function concernsOneFile(error: unknown): boolean {
+  return ofOneFile.includes((error as NodeJS.ErrnoException).code)
 }
 
 /** What SQLite would say had it looked: a row holds what cannot have been written. */

@@ -142,10 +142,10 @@ export class FileBackend implements CacheBackend {
 
   /**
    * The next message of a queue, which nobody else gets until its lease (default 30,000 ms) ends; `undefined` when there is
-   * none. `ack` removes it. Without an `ack` in time it is handed out again.
+   * none. `ack` removes it. Without an `ack` in time it is handed out again. A damaged message is removed, one that this
+   * process cannot decode or open is left to others; both are reported as `error` events.
    */
   pull(queue: string, options: PullOptions = {}): Promise<LeasedMessage | undefined> {
-    if (options.lease !== undefined) wholeNumber(options.lease, 'lease', 'pull', 1)
     return this.#runFiles('pull', queue, () => this.#messages.pull(queue, options))
   }
 

@@ -216,6 +216,15 @@ export class ItemIndex {
     return { removed, looked: later + removed.length }
   }
 
+  /** Removes at most `count` messages that have expired, of any queue; returns how many. */
+  removeExpiredMessages(now: number, count: number): number {
+    return this.run(
+      'delete from message where id in (select id from message where expires_at <= ? limit ?)',
+      now,
+      count,
+    )
+  }
+
   /** Values that have expired and were not removed yet. */
   expiredValues(now: number): number {
     return (

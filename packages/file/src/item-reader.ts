@@ -1,6 +1,6 @@
 import { msgpackCodec } from '@cache/codecs'
 import { CacheError, cacheErrorCode, type Item } from '@cache/core/backend'
-import { damaged, fileError } from './errors.ts'
+import { concernsOneFile, damaged, fileError } from './errors.ts'
 import type { ItemIndex, Row } from './item-index.ts'
 import { keyText } from './key-text.ts'
 import type { Found } from './row-batch.ts'
@@ -12,9 +12,6 @@ import { readStreamedValue } from './value-stream.ts'
 const remembered = 1000
 /** How often a value may be replaced between finding its row and opening its file before something else must be wrong. */
 const mostReplacements = 100
-
-/** What of a file's failure concerns its value alone. */
-const fileFailures = ['ELOOP', 'EISDIR', 'EACCES', 'EPERM', 'EIO', 'ENXIO']
 
 /** Rows as items. Whatever cannot be read is a miss, and is reported (RACES R34). */
 export class ItemReader {
@@ -127,7 +124,7 @@ export class ItemReader {
       return item
     } catch (error) {
       if (cacheErrorCode(error) === 'DAMAGED') return this.#lost(file, damaged(key, (error as Error).message, error))
-      if (!fileFailures.includes((error as NodeJS.ErrnoException).code ?? '')) throw fileError(error, 'get', key)
+      if (!concernsOneFile(error)) throw fileError(error, 'get', key)
       return this.#lost(file, damaged(key, 'its value file cannot be read', error))
     }
   }

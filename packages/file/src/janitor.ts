@@ -82,11 +82,21 @@ export class Janitor {
 
   async #run(): Promise<void> {
     await this.expire()
+    await this.#expireMessages()
     const { queue, touches } = this.#store
     if (touches.size > 0) await queue.write('touch', undefined, (index) => touches.apply(index, false))
     if (Date.now() - this.#sweptAt < sweepInterval) return
     this.#sweptAt = Date.now()
     await this.sweep()
+  }
+
+  /** Those of a queue that nobody pulls from would stay for ever. */
+  async #expireMessages(): Promise<void> {
+    const { queue } = this.#store
+    let removed: number
+    do {
+      removed = await queue.write('expire', undefined, (index, now) => index.removeExpiredMessages(now, step))
+    } while (removed === step)
   }
 
   #every(interval: number, work: () => Promise<void>): void {

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
-import { CacheError, type Item } from '@cache/core/backend'
-import { damaged } from './errors.ts'
+import { CacheError, cacheErrorCode, checkOptions, type Item, invalidArgument, wholeNumber } from '@cache/core/backend'
+import { concernsOneFile, damaged } from './errors.ts'
 import type { ItemIndex } from './item-index.ts'
 import type { Items } from './items.ts'
 import { keyText } from './key-text.ts'
@@ -43,6 +43,7 @@ export interface LeasedMessage<Value = unknown> extends Message<Value> {
 
 interface MessageRow {
   readonly id: number
+  readonly position: number
   readonly pushed_at: number
   readonly attempts: number
   readonly checksum: number
@@ -50,7 +51,13 @@ interface MessageRow {
   readonly frame: Uint8Array | null
 }
 
-const columns = 'id, pushed_at, attempts, checksum, file, frame'
+/** What reading a message came to: its value, boxed because it may be any; damage that is for good; or a failure of this reader. */
+type Reading = { readonly of: unknown } | 'damaged' | 'unreadable'
+
+const columns = 'id, position, pushed_at, attempts, checksum, file, frame'
+/** Expired messages that are removed, and messages that are counted, in one turn. */
+const removalStep = 200
+const countStep = 5000
 
 /**
  * Queues that outlive processes and are shared by them. A pulled message stays in the queue under a lease, and belongs to
@@ -69,26 +76,24 @@ export class MessageQueue {
   }
 
   /** Resolves to the message's id. */
-  async push(queue: string, value: unknown, { side = 'back', expiresAt }: PushOptions): Promise<number> {
+  async push(queue: string, value: unknown, options: PushOptions): Promise<number> {
+    checkOptions(options, ['side', 'expiresAt'], 'push')
+    const text = queueText(queue, 'push')
+    const side = sideOf(options.side ?? 'back', 'push')
+    const expiresAt = instant(options.expiresAt)
     const frame = this.#store.settings.format.encode(messageItem(queue, value))
-    const text = keyText(queue)
     const large = frame.length > this.#store.settings.largeValueBytes
     if (large) await this.#store.prepare()
     const file = large ? await this.#store.values.write(frame) : null
     const push = (): Promise<number> =>
       this.#store.queue.write('push', undefined, (index, now) => {
-        const edge = index.one(
-          `select coalesce(min(position), 1) as front, coalesce(max(position), 0) as back
-          from message where queue = ?`,
-          text,
-        ) as { front: number; back: number }
         const row = index.one(
           `insert into message (queue, position, pushed_at, expires_at, bytes, checksum, file, frame)
            values (?, ?, ?, ?, ?, ?, ?, ?) returning id`,
           text,
-          side === 'back' ? edge.back + 1 : edge.front - 1,
+          freePosition(index, text, side),
           now,
-          expiresAt ?? null,
+          expiresAt,
           frame.length,
           checksum(text, frame),
           file,
@@ -100,42 +105,58 @@ export class MessageQueue {
   }
 
   /** The next message that nobody holds, held by the caller from now on; `undefined` when there is none. */
-  async pull(queue: string, { lease = 30_000, side = 'front' }: PullOptions): Promise<LeasedMessage | undefined> {
+  async pull(queue: string, options: PullOptions): Promise<LeasedMessage | undefined> {
+    checkOptions(options, ['lease', 'side'], 'pull')
+    const lease = wholeNumber(options.lease ?? 30_000, 'lease', 'pull', 1)
+    const side = sideOf(options.side ?? 'front', 'pull')
+    const text = queueText(queue, 'pull')
     const token = randomBytes(9).toString('base64url')
     for (;;) {
       const row = await this.#store.queue.write('pull', undefined, (index, now) =>
-        takeLease(index, keyText(queue), token, now, now + lease, side),
+        takeLease(index, text, token, now, now + lease, side),
       )
+      if (row === 'later') continue
       if (row === undefined) return undefined
-      const value = await this.#value(queue, row)
-      if (value !== undefined) return this.#leased(row, value, token)
-      // What cannot be read would be handed out for ever.
-      await this.#store.queue.write('pull', undefined, (index) => index.run('delete from message where id = ?', row.id))
+      const value = await this.#held(queue, row, token)
+      if (typeof value === 'object') return this.#leased(row, value, token)
+      // What is damaged would be handed out for ever. What this process cannot read may be another's to read: its lease ends.
+      if (value === 'damaged') await this.#change('delete from message', row, token)
     }
   }
 
   /** The next message that nobody holds, which stays where it is; `undefined` when there is none. */
-  async peek(queue: string, side: 'front' | 'back'): Promise<Message | undefined> {
-    const row = await this.#store.queue.read('peek', undefined, (index, now) => next(index, keyText(queue), now, side))
-    if (row === undefined) return undefined
-    const value = await this.#value(queue, row)
-    return value === undefined ? undefined : messageOf(row, value)
+  async peek(queue: string, given: 'front' | 'back'): Promise<Message | undefined> {
+    const text = queueText(queue, 'peekMessage')
+    const side = sideOf(given, 'peekMessage')
+    let last: number | undefined
+    for (;;) {
+      const after = last
+      const row = await this.#store.queue.read('peek', undefined, (index, now) => next(index, text, now, side, after))
+      if (row === undefined) return undefined
+      const value = await this.#value(queue, row)
+      if (typeof value === 'object') return messageOf(row, value)
+      last = row.position
+    }
   }
 
   /** How many messages are in the queue, held ones included. */
-  count(queue: string): Promise<number> {
-    return this.#store.queue.read('count', undefined, (index, now) => {
-      const sql = 'select count(*) as count from message where queue = ? and (expires_at is null or expires_at > ?)'
-      return (index.one(sql, keyText(queue), now) as { count: number }).count
-    })
+  async count(queue: string): Promise<number> {
+    const text = queueText(queue, 'countMessages')
+    let count = 0
+    let after = Number.MIN_SAFE_INTEGER
+    for (;;) {
+      const from = after
+      const { rows, live, last } = await this.#store.queue.read('count', undefined, (index, now) =>
+        countAfter(index, text, from, now),
+      )
+      count += live
+      if (rows < countStep || last === null) return count
+      after = last
+    }
   }
 
   #leased(row: MessageRow, value: { of: unknown }, token: string): LeasedMessage {
-    const change = (sql: string, ...values: number[]): Promise<boolean> =>
-      this.#store.queue.write('message', undefined, (index, now) => {
-        // A lease that has run out may not be used any more, even where nobody else has taken the message yet.
-        return index.run(`${sql} where id = ? and lease = ? and leased_until > ?`, ...values, row.id, token, now) > 0
-      })
+    const change = (sql: string, ...values: number[]): Promise<boolean> => this.#change(sql, row, token, ...values)
     return {
       ...messageOf(row, value),
       attempts: row.attempts + 1,
@@ -146,22 +167,86 @@ export class MessageQueue {
     }
   }
 
-  /** Boxed, because a message may hold any value; `undefined` when it cannot be read, which is reported. */
-  async #value(queue: string, row: MessageRow): Promise<{ of: unknown } | undefined> {
+  #change(sql: string, row: MessageRow, token: string, ...values: number[]): Promise<boolean> {
+    return this.#store.queue.write('message', undefined, (index, now) => {
+      // A lease that has run out may not be used any more, even where nobody else has taken the message yet.
+      return index.run(`${sql} where id = ? and lease = ? and leased_until > ?`, ...values, row.id, token, now) > 0
+    })
+  }
+
+  /** Reads a message that this process holds; gives it back where reading fails for a reason that has nothing to do with it. */
+  async #held(queue: string, row: MessageRow, token: string): Promise<Reading> {
     try {
-      const frame = row.file === null ? row.frame : await this.#store.values.read(row.file)
-      if (!frame || checksum(keyText(queue), frame) !== row.checksum)
-        throw damaged(queue, 'the checksum of a message differs')
-      return { of: this.#store.settings.format.decode(queue, frame).value }
+      return await this.#value(queue, row)
     } catch (error) {
-      this.#store.report(error, 'pull')
-      return undefined
+      await this.#change('update message set leased_until = 0, lease = null', row, token)
+      throw error
     }
+  }
+
+  /** What cannot be read is reported. */
+  async #value(queue: string, row: MessageRow): Promise<Reading> {
+    try {
+      const frame = await this.#frame(row)
+      if (!frame || checksum(keyText(queue), frame) !== row.checksum) {
+        if (await this.#isThere(row)) this.#store.report(damaged(queue, 'the checksum of a message differs'), 'pull')
+        return 'damaged'
+      }
+      return { of: this.#decode(queue, frame) }
+    } catch (error) {
+      if (cacheErrorCode(error) !== 'DAMAGED' && !concernsOneFile(error)) throw error
+      this.#store.report(error, 'pull')
+      return 'unreadable'
+    }
+  }
+
+  /** The bytes of a message; nothing where they are gone for good. */
+  async #frame({ file, frame }: MessageRow): Promise<Uint8Array | null | undefined> {
+    if (file === null) return frame
+    try {
+      return await this.#store.values.read(file)
+    } catch (error) {
+      // The index names no file at all.
+      if (cacheErrorCode(error) === 'DAMAGED') return undefined
+      throw error
+    }
+  }
+
+  /** The bytes are whole: whoever has another codec or another key may read them. */
+  #decode(queue: string, frame: Uint8Array): unknown {
+    try {
+      return this.#store.settings.format.decode(queue, frame).value
+    } catch (error) {
+      throw damaged(queue, `a message cannot be decoded (${error instanceof Error ? error.message : error})`, error)
+    }
+  }
+
+  /** Somebody may have handled a message while it was looked at. */
+  async #isThere({ id }: MessageRow): Promise<boolean> {
+    const sql = 'select 1 from message where id = ?'
+    return (await this.#store.queue.read('pull', undefined, (index) => index.one(sql, id))) !== undefined
   }
 }
 
 function messageItem(queue: string, value: unknown): Item {
-  return { key: queue, value, version: 'm', createdAt: 0 }
+  if (value !== undefined) return { key: queue, value, version: 'm', createdAt: 0 }
+  throw new CacheError('NOT_STORABLE', 'push: undefined is no message', { backend: 'file', operation: 'push' })
+}
+
+function queueText(queue: unknown, operation: string): string {
+  if (typeof queue === 'string') return keyText(queue)
+  throw invalidArgument('queue', queue, 'a string', operation)
+}
+
+function sideOf(side: unknown, operation: string): 'front' | 'back' {
+  if (side === 'front' || side === 'back') return side
+  throw invalidArgument('side', side, "'front' or 'back'", operation)
+}
+
+function instant(expiresAt: unknown): number | null {
+  if (expiresAt === undefined) return null
+  if (typeof expiresAt === 'number' && Number.isFinite(expiresAt)) return Math.ceil(expiresAt)
+  throw invalidArgument('expiresAt', expiresAt, 'an instant in milliseconds', 'push')
 }
 
 function messageOf(row: MessageRow, value: { of: unknown }): Message {
@@ -176,17 +261,51 @@ function checkedLease(lease: number): number {
   })
 }
 
-function next(index: ItemIndex, queue: string, now: number, side: 'front' | 'back'): MessageRow | undefined {
-  const order = side === 'front' ? 'asc' : 'desc'
+/** Asked for one edge alone: both in one query would read the whole queue. */
+function freePosition(index: ItemIndex, queue: string, side: 'front' | 'back'): number {
+  const sql =
+    side === 'back'
+      ? 'select coalesce(max(position), 0) + 1 as free from message where queue = ?'
+      : 'select coalesce(min(position), 1) - 1 as free from message where queue = ?'
+  return (index.one(sql, queue) as { free: number }).free
+}
+
+/** The next message from that side that nobody holds, beyond the position `after` where one is given. */
+function next(
+  index: ItemIndex,
+  queue: string,
+  now: number,
+  side: 'front' | 'back',
+  after: number | undefined,
+): MessageRow | undefined {
+  const [order, beyond] = side === 'front' ? ['asc', '>'] : ['desc', '<']
+  const from = after ?? (side === 'front' ? Number.MIN_SAFE_INTEGER : Number.MAX_SAFE_INTEGER)
   return index.one(
-    `select ${columns} from message where queue = ? and leased_until <= ? and (expires_at is null or expires_at > ?)
-     order by position ${order} limit 1`,
+    `select ${columns} from message where queue = ? and position ${beyond} ? and leased_until <= ?
+     and (expires_at is null or expires_at > ?) order by position ${order} limit 1`,
     queue,
+    from,
     now,
     now,
   ) as MessageRow | undefined
 }
 
+function countAfter(
+  index: ItemIndex,
+  queue: string,
+  after: number,
+  now: number,
+): { readonly rows: number; readonly live: number; readonly last: number | null } {
+  return index.one(
+    `select count(*) as rows, count(*) filter (where expires_at is null or expires_at > ?) as live, max(position) as last
+     from (select position, expires_at from message where queue = ? and position > ? order by position limit ${countStep})`,
+    now,
+    queue,
+    after,
+  ) as { rows: number; live: number; last: number | null }
+}
+
+/** `later` where so many messages had expired that the turn must end first. */
 function takeLease(
   index: ItemIndex,
   queue: string,
@@ -194,9 +313,9 @@ function takeLease(
   now: number,
   until: number,
   side: 'front' | 'back',
-): (MessageRow & { readonly leased_until: number }) | undefined {
-  index.run('delete from message where queue = ? and expires_at <= ?', queue, now)
-  const row = next(index, queue, now, side)
+): (MessageRow & { readonly leased_until: number }) | 'later' | undefined {
+  if (index.removeExpiredMessages(now, removalStep) === removalStep) return 'later'
+  const row = next(index, queue, now, side, undefined)
   if (row === undefined) return undefined
   index.run(
     'update message set lease = ?, leased_until = ?, attempts = attempts + 1 where id = ?',

@@ -25,6 +25,8 @@ export const kinds = { placeholder: 0, value: 1, record: 2 } as const
  * `frame` comes last, so that the columns before it are read without walking its overflow pages. Where it is null, the
  * bytes are in the value file that `file` names. `checksum` covers the key and the frame wherever it is.
  *
+ * `message_position` has what says whether a message can be handed out, so that those which cannot are passed over quickly.
+ *
  * `total` is kept by triggers, so that every process counts alike and a rolled back write was never counted. `trash` names
  * value files that no row needs any more; they are unlinked after the commit that put them there, by whichever process
  * comes first, and a crash in between forgets none.
@@ -72,7 +74,8 @@ create table message (
   file text,
   frame blob
 );
-create index message_position on message (queue, position);
+create index message_position on message (queue, position, leased_until, expires_at);
+create index message_expires_at on message (expires_at) where expires_at is not null;
 create index message_file on message (file) where file is not null;
 
 create table trash (file text primary key) without rowid;
