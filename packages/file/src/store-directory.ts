@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { constants, statSync } from 'node:fs'
 import { access, chmod, link, lstat, mkdir, open, readdir, rename, stat, unlink } from 'node:fs/promises'
-import { join, resolve } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import { CacheError } from '@cache/core/backend'
 import { failureKind } from './errors.ts'
@@ -9,6 +9,7 @@ import { type FileSystem, fileSystemOf } from './file-system.ts'
 import type { Settings } from './options.ts'
 import { createSchema, hasSchema, pageBytes, schemaVersion, storedSchemaVersion } from './schema.ts'
 import { type Database, openDatabase } from './sqlite.ts'
+import { syncDirectory } from './value-files.ts'
 
 /** The number is the version of the schema. */
 const indexName = /^index-(\d{1,6})-[0-9a-f]{8}\.sqlite$/
@@ -41,6 +42,8 @@ export class StoreDirectory {
   #seen = ''
   /** Path of the log that must not appear while the index is read as immutable. */
   #immutable = ''
+  /** The topmost directory that `prepare` made. */
+  #made: string | undefined
 
   constructor(settings: Settings) {
     this.#settings = settings
@@ -73,7 +76,10 @@ export class StoreDirectory {
   async prepare(): Promise<FileSystem> {
     const { dirMode } = this.#settings
     const made = await mkdir(this.path, { recursive: true, mode: dirMode })
-    if (made !== undefined) await chmod(this.path, dirMode)
+    if (made !== undefined) {
+      this.#made = made
+      await chmod(this.path, dirMode)
+    }
     if (!(await stat(this.path)).isDirectory()) throw unavailable(`${this.path} is not a directory`)
     const fileSystem = await fileSystemOf(this.path)
     if (fileSystem.kind === 'network' && this.#settings.networkFileSystem === 'refuse') {
@@ -84,6 +90,20 @@ export class StoreDirectory {
       )
     }
     return fileSystem
+  }
+
+  /** Makes the names of the index and of the directories above it safe against a loss of power. */
+  async sync(): Promise<void> {
+    await syncDirectory(this.path)
+    const top = this.#made ?? this.path
+    for (let made = this.path; made.length >= top.length; made = dirname(made)) {
+      // The parent may be another user's, and only lend its room.
+      await syncDirectory(dirname(made)).catch((error: unknown) => {
+        if (failureKind(error) !== 'readOnly') throw error
+      })
+      if (made === dirname(made)) break
+    }
+    this.#made = undefined
   }
 
   /** Opens the current index, making what is missing. Waits for other processes that do the same (RACES R37). */

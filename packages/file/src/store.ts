@@ -10,7 +10,7 @@ import { Rescue } from './rescue.ts'
 import { StoreDirectory } from './store-directory.ts'
 import { Touches } from './touches.ts'
 import { Trash } from './trash.ts'
-import { syncDirectory, ValueFiles } from './value-files.ts'
+import { ValueFiles } from './value-files.ts'
 import { Wal } from './wal.ts'
 
 /** Operations after which a write looks for expired items to remove. */
@@ -42,6 +42,9 @@ export class Store implements QueueOwner {
   #expiryCredit = 0
   /** Something was committed since the log was last made safe. */
   #dirty = false
+  /** The names of the index are safe against a loss of power. */
+  #namesSafe = false
+  #syncing: Promise<void> = Promise.resolve()
 
   constructor(settings: Settings, hub: EventHub) {
     this.settings = settings
@@ -145,10 +148,30 @@ export class Store implements QueueOwner {
   }
 
   /** Makes everything that was acknowledged safe against a loss of power. */
-  async sync(): Promise<void> {
-    if (!this.#dirty || this.#wal === undefined) return
+  sync(): Promise<void> {
+    // After one that is under way, which may have begun before the last write, and may fail.
+    this.#syncing = this.#syncing.catch(() => undefined).then(() => this.#syncOnce())
+    return this.#syncing
+  }
+
+  async #syncOnce(): Promise<void> {
+    const wal = this.#wal
+    if (!this.#dirty || wal === undefined) return
     this.#dirty = false
-    await this.#wal.sync()
+    try {
+      // The log comes last: its rows must find their files.
+      await this.values.sync()
+      if (!this.#namesSafe) await this.#syncNames()
+      await wal.sync()
+    } catch (error) {
+      this.#dirty = true
+      throw error
+    }
+  }
+
+  async #syncNames(): Promise<void> {
+    await this.directory.sync()
+    this.#namesSafe = true
   }
 
   /** Tells the listeners of something that no caller is told of. */
@@ -188,7 +211,7 @@ export class Store implements QueueOwner {
     await this.#opening?.catch(() => undefined)
     this.#closed = true
     this.queue.abandon()
-    if (this.#dirty && this.#wal !== undefined) await this.#wal.sync().catch(() => undefined)
+    await this.sync().catch(() => undefined)
     this.#closeIndex()
     await this.checkpointer.close()
   }
@@ -226,7 +249,8 @@ export class Store implements QueueOwner {
     }
     const { database, name, readOnly } = await this.directory.open()
     const index = new ItemIndex(database, this.settings.policy)
-    if (this.settings.durability === 'full' && !readOnly) await syncDirectory(this.directory.path)
+    this.#namesSafe = false
+    if (this.settings.durability === 'full' && !readOnly) await this.#syncNames()
     this.#index = index
     this.#indexName = name
     this.#readOnly = readOnly

@@ -26,9 +26,11 @@ export class Trash {
   }
 
   async #empty(): Promise<void> {
-    const { queue, values } = this.#store
+    const { queue, values, settings, wal } = this.#store
     const files = await queue.read('trash', undefined, (index) => index.trash(step))
     if (files.length === 0) return
+    // A loss of power could take back the commit that gave them up, and bring back the rows that name them.
+    if (settings.durability === 'full') await wal?.sync()
     // First the file, then its record: a crash in between leaves a record of a file that is gone, which does no harm.
     await Promise.all(files.map((file) => values.remove(file)))
     await queue.write('trash', undefined, (index) => {

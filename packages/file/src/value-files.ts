@@ -26,6 +26,8 @@ export class ValueFiles {
   readonly #settings: Settings
   /** Directories that were found to be directories and no symbolic links. */
   readonly #checked = new Set<string>()
+  /** Files that a loss of power may still take. */
+  readonly #unsynced = new Set<string>()
 
   constructor(dir: string, settings: Settings) {
     this.dir = dir
@@ -60,6 +62,7 @@ export class ValueFiles {
       }
       await rename(temporary, path)
       if (this.#settings.durability === 'full') await syncDirectory(shard)
+      else this.#unsynced.add(name)
       return name
     } catch (error) {
       await unlink(temporary).catch(() => undefined)
@@ -97,8 +100,27 @@ export class ValueFiles {
     }
   }
 
+  /** Makes the files that were written before safe against a loss of power. With durability `'full'` they are already. */
+  async sync(): Promise<void> {
+    const names = [...this.#unsynced]
+    this.#unsynced.clear()
+    try {
+      const shards = new Set<string>()
+      for (const name of names) {
+        const shard = join(this.dir, name.slice(0, 2))
+        if (await unlessGone(() => syncFile(join(shard, name)))) shards.add(shard)
+      }
+      if (shards.size > 0) shards.add(this.dir)
+      for (const dir of shards) await unlessGone(() => syncDirectory(dir))
+    } catch (error) {
+      for (const name of names) this.#unsynced.add(name)
+      throw error
+    }
+  }
+
   /** Removes the file, which may be gone already. */
   async remove(name: string): Promise<void> {
+    this.#unsynced.delete(name)
     await this.#unlink(join(await this.#shard(name), name))
   }
 
@@ -162,12 +184,13 @@ export class ValueFiles {
     try {
       await mkdir(path, { mode: this.#settings.dirMode })
       await chmod(path, this.#settings.dirMode)
-      if (this.#settings.durability === 'full') await syncDirectory(dirname(path))
     } catch (error) {
       const stat = await lstat(path).catch(() => undefined)
       if (stat === undefined) throw error
       if (!stat.isDirectory()) throw refused(`${path} is not a directory`)
     }
+    // Also where it was there: whoever made it may have died before this.
+    if (this.#settings.durability === 'full') await syncDirectory(dirname(path))
     this.#checked.add(path)
   }
 
@@ -182,11 +205,34 @@ export class ValueFiles {
 
 /** Makes the names in a directory safe against a loss of power. */
 export async function syncDirectory(dir: string): Promise<void> {
+  // Windows opens no directories as files, and its file system keeps a journal of names.
+  if (process.platform === 'win32') return
   const handle = await open(dir, 'r')
   try {
     await handle.sync()
   } finally {
     await handle.close()
+  }
+}
+
+async function syncFile(path: string): Promise<void> {
+  // For writing, without which Windows syncs nothing.
+  const handle = await open(path, constants.O_RDWR | constants.O_NOFOLLOW)
+  try {
+    await handle.datasync()
+  } finally {
+    await handle.close()
+  }
+}
+
+/** Whether what `work` looks for was there. */
+async function unlessGone(work: () => Promise<void>): Promise<boolean> {
+  try {
+    await work()
+    return true
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
+    return false
   }
 }
 
