@@ -6,7 +6,6 @@ import {
   CacheError,
   EventHub,
   type Item,
-  wholeNumber,
 } from '@cache/core/backend'
 import { Check, type CheckReport } from './check.ts'
 import { Dump, type ImportReport } from './dump.ts'
@@ -131,7 +130,6 @@ export class FileBackend implements CacheBackend {
     work: (transaction: FileTransaction) => Promise<Result> | Result,
     { attempts = 100 }: { readonly attempts?: number } = {},
   ): Promise<Result> {
-    wholeNumber(attempts, 'attempts', 'transact', 1)
     return this.#closing === undefined ? this.#transactions.run(work, attempts) : this.#refuse('transact')
   }
 

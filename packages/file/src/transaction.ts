@@ -1,5 +1,5 @@
 import { setTimeout as wait } from 'node:timers/promises'
-import { CacheError, createVersion, type Item } from '@cache/core/backend'
+import { CacheError, createVersion, type Item, invalidArgument, wholeNumber } from '@cache/core/backend'
 import type { ItemIndex, NewRow } from './item-index.ts'
 import type { Items } from './items.ts'
 import { keyText } from './key-text.ts'
@@ -34,9 +34,12 @@ export class Transactions {
     work: (transaction: FileTransaction) => Promise<Result> | Result,
     attempts: number,
   ): Promise<Result> {
+    wholeNumber(attempts, 'attempts', 'transact', 1)
+    if (typeof work !== 'function') throw invalidArgument('work', work, 'a function', 'transact')
     for (let attempt = 1; attempt <= attempts; attempt++) {
       const transaction = new OpenTransaction(this.#store, this.#items)
       const result = await work(transaction)
+      await transaction.end()
       if (await transaction.commit()) return result
       // Whoever was faster made progress. Different waits keep the losers from meeting again.
       await wait(Math.random() * Math.min(attempt, 20))
@@ -55,13 +58,40 @@ class OpenTransaction implements FileTransaction {
   readonly #read = new Map<string, string | undefined>()
   /** What will be written; `undefined` removes. */
   readonly #writes = new Map<string, StoredItem | undefined>()
+  /** Calls that have not settled: the callback need not have waited for them. */
+  readonly #running = new Set<Promise<unknown>>()
+  #ended = false
 
   constructor(store: Store, items: Items) {
     this.#store = store
     this.#items = items
   }
 
-  async get(key: string): Promise<Item | undefined> {
+  get(key: string): Promise<Item | undefined> {
+    return this.#track(() => this.#get(key))
+  }
+
+  set(item: Item): void {
+    this.#refuseEnded()
+    this.#writes.set(item.key, this.#items.writer.encode(item))
+  }
+
+  delete(key: string): void {
+    this.#refuseEnded()
+    this.#writes.set(key, undefined)
+  }
+
+  increment(key: string, delta = 1): Promise<number> {
+    return this.#track(() => this.#increment(key, delta))
+  }
+
+  /** Waits for what the callback did not wait for. Nothing is taken from then on: it would be lost without a word. */
+  async end(): Promise<void> {
+    while (this.#running.size > 0) await Promise.allSettled(this.#running)
+    this.#ended = true
+  }
+
+  async #get(key: string): Promise<Item | undefined> {
     if (this.#writes.has(key)) return this.#writes.get(key)?.item
     const item = await this.#items.get(key)
     // The second reading of a key decides: when the two differ, the commit fails either way.
@@ -69,22 +99,32 @@ class OpenTransaction implements FileTransaction {
     return item?.value === undefined ? undefined : item
   }
 
-  set(item: Item): void {
-    this.#writes.set(item.key, this.#items.writer.encode(item))
-  }
-
-  delete(key: string): void {
-    this.#writes.set(key, undefined)
-  }
-
-  async increment(key: string, delta = 1): Promise<number> {
-    const item = await this.get(key)
+  async #increment(key: string, delta: number): Promise<number> {
+    const found = await this.#get(key)
+    // Another call of this transaction may have written meanwhile.
+    const item = this.#writes.has(key) ? this.#writes.get(key)?.item : found
     const from = item === undefined ? 0 : item.value
     if (!Number.isSafeInteger(from)) throw refused('NOT_A_NUMBER', key, 'the value is not a whole number')
     const sum = (from as number) + delta
     if (!Number.isSafeInteger(sum)) throw refused('OUT_OF_RANGE', key, 'the sum is not an exact whole number')
     this.set({ ...(item ?? { key, createdAt: this.#store.now() }), value: sum, version: createVersion() })
     return sum
+  }
+
+  async #track<Value>(call: () => Promise<Value>): Promise<Value> {
+    this.#refuseEnded()
+    const running = call()
+    this.#running.add(running)
+    try {
+      return await running
+    } finally {
+      this.#running.delete(running)
+    }
+  }
+
+  #refuseEnded(): void {
+    if (!this.#ended) return
+    throw new CacheError('CLOSED', 'transact: the transaction has ended', { backend: 'file', operation: 'transact' })
   }
 
   /** Whether everything that was read still held and everything is written. */

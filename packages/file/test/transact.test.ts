@@ -1,6 +1,6 @@
 import { cacheErrorCode } from '@cache/core/backend'
 import { expect, it } from 'vitest'
-import { FileBackend } from '../src/index.ts'
+import { FileBackend, type FileTransaction } from '../src/index.ts'
 import { withIndex } from './file-harness.ts'
 import { item } from './items.ts'
 import { temporaryDirectory } from './temporary-directory.ts'
@@ -135,5 +135,38 @@ it('a transaction takes a damaged item for absent', async () => {
     if ((await tx.get('a')) === undefined) tx.set(item('a', 'new'))
   })
   expect((await backend.get('a'))?.value).toBe('new')
+  await backend.close()
+})
+
+it('increments of one key at the same time, awaited or not, are all counted', async () => {
+  const backend = new FileBackend({ dir: await temporaryDirectory() })
+  await backend.transact(async (tx) => {
+    await Promise.all([tx.increment('a'), tx.increment('a', 2), tx.increment('b')])
+    void tx.increment('a', 4)
+    void tx.increment('b', 8)
+  })
+  expect((await backend.getMany(['a', 'b'])).map((found) => found?.value)).toEqual([7, 9])
+  await backend.close()
+})
+
+it('a transaction that has ended takes nothing more', async () => {
+  const backend = new FileBackend({ dir: await temporaryDirectory() })
+  let ended: FileTransaction | undefined
+  await backend.transact((tx) => {
+    ended = tx
+  })
+  const tx = ended as FileTransaction
+  expect(() => tx.set(item('a', 1))).toThrow('ended')
+  expect(() => tx.delete('a')).toThrow('ended')
+  expect(await tx.increment('a').catch(cacheErrorCode)).toBe('CLOSED')
+  expect(await tx.get('a').catch(cacheErrorCode)).toBe('CLOSED')
+  expect(await backend.get('a')).toBe(undefined)
+  await backend.close()
+})
+
+it('a callback that is none and attempts that are none are refused', async () => {
+  const backend = new FileBackend({ dir: await temporaryDirectory() })
+  expect(await backend.transact('x' as unknown as () => void).catch(cacheErrorCode)).toBe('INVALID_ARGUMENT')
+  expect(await backend.transact(() => 1, { attempts: 0 }).catch(cacheErrorCode)).toBe('INVALID_ARGUMENT')
   await backend.close()
 })
