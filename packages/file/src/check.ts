@@ -70,9 +70,7 @@ export class Check {
 
   /** SQLite's own check, in another thread. A damaged index is replaced by the next operation. */
   async #inspectIndex(): Promise<void> {
-    const { checkpointer, indexPath, settings } = this.#store
-    const task = { kind: 'inspect', path: indexPath, engine: settings.engine } as const
-    const { problems } = await checkpointer.background.run(task)
+    const { problems } = await this.#store.inspect({ kind: 'inspect' })
     for (const detail of problems) this.#note({ kind: 'index', detail, fixed: this.#fix })
     if (problems.length > 0 && this.#fix) {
       this.#store.lost('corrupt', damaged('', 'the integrity check failed'))
@@ -129,37 +127,10 @@ export class Check {
     return now === undefined || now.checksum !== row.checksum || now.file !== row.file
   }
 
+  /** In another thread: it looks at every row at once. */
   async #compareTotals(): Promise<void> {
-    const { queue } = this.#store
-    const differs = await queue.write('check', undefined, (index) => {
-      const total = index.total()
-      const counted = index.one(`select count(*) as entries, coalesce(sum(kind > 0), 0) as live,
-        coalesce(sum(bytes), 0) as bytes, (select count(*) from trash) as trash from item`) as typeof total
-      const same =
-        total.entries === counted.entries &&
-        total.live === counted.live &&
-        total.bytes === counted.bytes &&
-        total.trash === counted.trash
-      if (same) return undefined
-      if (this.#fix) {
-        const { entries, live, bytes, trash } = counted
-        index.run('update total set entries = ?, live = ?, bytes = ?, trash = ?', entries, live, bytes, trash)
-      }
-      return `counted ${JSON.stringify(counted)}, recorded ${JSON.stringify(total)}`
-    })
-    if (differs !== undefined) this.#note({ kind: 'totals', detail: differs, fixed: this.#fix })
-    await this.#compareDeadlines()
-  }
-
-  /** An item that is due after its deadline would not be removed in time. */
-  async #compareDeadlines(): Promise<void> {
-    const wrong = 'expires_at is not null and (due_at is null or due_at > expires_at)'
-    const late = await this.#store.queue.write('check', undefined, (index) =>
-      this.#fix
-        ? index.run(`update item set due_at = expires_at where ${wrong}`)
-        : (index.one(`select count(*) as count from item where ${wrong}`) as { count: number }).count,
-    )
-    if (late > 0) this.#note({ kind: 'totals', detail: `${late} items are due after they expire`, fixed: this.#fix })
+    const { problems } = await this.#store.inspect({ kind: 'totals', fix: this.#fix })
+    for (const detail of problems) this.#note({ kind: 'totals', detail, fixed: this.#fix })
   }
 
   async #findOrphans(): Promise<number> {

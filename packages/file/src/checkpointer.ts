@@ -1,4 +1,3 @@
-import { Background } from './background.ts'
 import { pageBytes } from './schema.ts'
 import type { Store } from './store.ts'
 
@@ -9,7 +8,6 @@ const waitingFrames = 8192
 
 /** Keeps the write-ahead log short, in another thread: a checkpoint on the event loop would hold it for milliseconds. */
 export class Checkpointer {
-  readonly background: Background = new Background()
   readonly #store: Store
   /** Frames that an operation adds besides its value, as the last checkpoints found; half of it is a guess. */
   #framesPerOperation = 2
@@ -43,18 +41,13 @@ export class Checkpointer {
     await this.#running
   }
 
-  async close(): Promise<void> {
-    await this.#running
-    await this.background.close()
-  }
-
   async #checkpoint(): Promise<void> {
-    const { indexPath, settings } = this.#store
+    const { indexPath, settings, background } = this.#store
     if (indexPath === '') return
     const operations = this.#operations
     const valueFrames = this.#valueFrames
     const task = { kind: 'checkpoint', path: indexPath, engine: settings.engine } as const
-    const { frames = 0 } = await this.background.run({ ...task, wait: false })
+    const { frames = 0 } = await background.run({ ...task, wait: false })
     this.#framesPerOperation = Math.max(0.05, (frames - valueFrames) / operations)
     this.#next = frames + enoughFrames
     if (frames < waitingFrames) return
@@ -62,7 +55,7 @@ export class Checkpointer {
     // moment in which this one does not write.
     this.#store.queue.pauseWrites()
     try {
-      const { restarted = false } = await this.background.run({ ...task, wait: true })
+      const { restarted = false } = await background.run({ ...task, wait: true })
       if (!restarted) return
       this.#operations = 0
       this.#valueFrames = 0

@@ -12,6 +12,8 @@ export interface Limits {
 
 /** How many victims are looked up at a time. */
 const step = 32
+/** Where ids go higher, counting the rows would hold the event loop: see `doubts`. */
+const countedAtOnce = 5000
 
 /**
  * Removes expired items and, over a limit, those that the policy gives up: a few with every write, inside its transaction.
@@ -88,16 +90,29 @@ export class Culler {
   }
 
   /**
-   * The totals, counted anew where they are far over a limit, which never happens by itself: either the limit was lowered,
-   * or the counters are damaged, and culling by them would empty the cache.
+   * Whether the totals are far over a limit, which never happens by itself: either the limit was lowered, or the counters are
+   * damaged, and culling by them would empty the cache. Then they are counted anew, once.
    */
+  doubts(index: ItemIndex): boolean {
+    return !this.#recounted && this.#isFarOver(index.total()) && index.lastId() > countedAtOnce
+  }
+
+  /** The totals are what was counted. */
+  recounted(): void {
+    this.#recounted = true
+  }
+
+  /** The totals, counted anew where there is doubt and few rows are to be counted. */
   #credible(index: ItemIndex): Total {
     const total = index.total()
-    const { maxEntries, maxBytes } = this.#limits
-    if (this.#recounted || (total.entries <= 2 * maxEntries && total.bytes <= 2 * maxBytes)) return total
+    if (this.#recounted || !this.#isFarOver(total)) return total
     this.#recounted = true
     index.recount()
     return index.total()
+  }
+
+  #isFarOver({ entries, bytes }: Total): boolean {
+    return entries > 2 * this.#limits.maxEntries || bytes > 2 * this.#limits.maxBytes
   }
 
   noteEviction(text: string, reason: EvictionReason): void {

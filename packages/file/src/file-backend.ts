@@ -15,6 +15,7 @@ import { keyOfText } from './key-text.ts'
 import { KeyvImport, type KeyvImportOptions } from './keyv-import.ts'
 import { type LeasedMessage, type Message, MessageQueue, type PullOptions, type PushOptions } from './message-queue.ts'
 import { type FileBackendOptions, resolveOptions, type Settings } from './options.ts'
+import { statsOf } from './stats.ts'
 import { Store } from './store.ts'
 import { type StreamedItem, Streams } from './streams.ts'
 import { type FileTransaction, Transactions } from './transaction.ts'
@@ -91,14 +92,7 @@ export class FileBackend implements CacheBackend {
   }
 
   stats(): Promise<BackendStats> {
-    const { queue, culler } = this.#store
-    return this.#run('stats', undefined, () =>
-      queue.read('stats', undefined, (index, now) => {
-        const { live, bytes } = index.total()
-        const items = live - index.expiredValues(now)
-        return { items, size: bytes, evictions: culler.evictions, expired: culler.expired }
-      }),
-    )
+    return this.#run('stats', undefined, () => statsOf(this.#store))
   }
 
   listen(listener: (event: BackendEvent) => void): () => void {

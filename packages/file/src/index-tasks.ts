@@ -1,7 +1,19 @@
 import { failureKind } from './errors.ts'
+import { countQuery, expiredValuesQuery, recountQuery, type Total } from './item-index.ts'
 import { salvage } from './salvage.ts'
-import type { EvictionPolicy } from './schema.ts'
+import { createSchema, type EvictionPolicy } from './schema.ts'
 import { type Database, type Engine, openDatabase } from './sqlite.ts'
+
+/** Work that looks at every row, or at many. */
+export type Inspection =
+  /** SQLite's integrity check. */
+  | { readonly kind: 'inspect' }
+  /** Compares the totals and the deadlines with the rows, and makes them right with `fix`. */
+  | { readonly kind: 'totals'; readonly fix: boolean }
+  /** Counts values that have expired. */
+  | { readonly kind: 'expired'; readonly now: number }
+  /** Prepares the index for another policy. */
+  | { readonly kind: 'policy'; readonly policy: EvictionPolicy }
 
 /** Work on an index that takes too long for the thread of the event loop. Paths only, so that it can be sent to another thread. */
 export type IndexTask =
@@ -11,7 +23,7 @@ export type IndexTask =
       readonly engine: Engine | undefined
       readonly wait: boolean
     }
-  | { readonly kind: 'inspect'; readonly path: string; readonly engine: Engine | undefined }
+  | ({ readonly path: string; readonly engine: Engine | undefined } & Inspection)
   | {
       readonly kind: 'salvage'
       readonly path: string
@@ -26,6 +38,8 @@ export interface IndexTaskResult {
   readonly problems: readonly string[]
   /** Rows that a salvage saved. */
   readonly saved: number
+  /** What was counted. */
+  readonly count?: number
   /** Frames that a checkpoint found in the log. */
   readonly frames?: number
   /** Whether the next writer begins the log anew. */
@@ -49,6 +63,15 @@ export async function doIndexTask(task: IndexTask): Promise<IndexTaskResult> {
       return checkpoint(await connection(task.path, task.engine), task.wait)
     case 'inspect':
       return { problems: inspect(await connection(task.path, task.engine)), saved: 0 }
+    case 'totals':
+      return { problems: compareTotals(await connection(task.path, task.engine), task.fix), saved: 0 }
+    case 'expired': {
+      const statement = (await connection(task.path, task.engine)).prepare(expiredValuesQuery)
+      return { problems: [], saved: 0, ...(statement.get(task.now, task.now) as { count: number }) }
+    }
+    case 'policy':
+      inTransaction(await connection(task.path, task.engine), true, (database) => createSchema(database, task.policy))
+      return { problems: [], saved: 0 }
     case 'salvage':
       closeIndex()
       return salvage(task.path, task.to, task.policy, task.engine)
@@ -121,5 +144,40 @@ function inspect(database: Database): string[] {
     // Damage may keep SQLite from even looking.
     if (failureKind(error) !== 'corrupt') throw error
     return [error instanceof Error ? error.message : String(error)]
+  }
+}
+
+/** One transaction sees one state: neither the counters nor the rows can change under it. */
+function compareTotals(database: Database, fix: boolean): string[] {
+  return inTransaction(database, fix, () => {
+    const recorded = database.prepare('select entries, live, bytes, trash from total').get() as Total | undefined
+    const counted = database.prepare(countQuery).get() as Total
+    const problems: string[] = []
+    if (JSON.stringify(recorded) !== JSON.stringify(counted)) {
+      problems.push(`counted ${JSON.stringify(counted)}, recorded ${JSON.stringify(recorded)}`)
+      if (fix) database.exec(recountQuery)
+    }
+    const late = lateItems(database, fix)
+    if (late > 0) problems.push(`${late} items are due after they expire`)
+    return problems
+  })
+}
+
+/** Items that would not be removed in time. */
+function lateItems(database: Database, fix: boolean): number {
+  const wrong = 'expires_at is not null and (due_at is null or due_at > expires_at)'
+  if (fix) return Number(database.prepare(`update item set due_at = expires_at where ${wrong}`).run().changes)
+  return (database.prepare(`select count(*) as count from item where ${wrong}`).get() as { count: number }).count
+}
+
+function inTransaction<Value>(database: Database, writes: boolean, work: (database: Database) => Value): Value {
+  database.exec(writes ? 'begin immediate' : 'begin')
+  try {
+    const value = work(database)
+    database.exec('commit')
+    return value
+  } catch (error) {
+    database.exec('rollback')
+    throw error
   }
 }

@@ -62,6 +62,15 @@ export interface Expired {
   readonly looked: number
 }
 
+/** Counts values that have expired and were not removed yet: looks at each item that is due. */
+export const expiredValuesQuery: string =
+  'select count(*) as count from item where due_at <= ? and expires_at <= ? and kind > 0'
+
+/** What the triggers count, counted anew: looks at every row. */
+export const countQuery: string = `select count(*) as entries, coalesce(sum(kind > 0), 0) as live,
+  coalesce(sum(bytes), 0) as bytes, (select count(*) from trash) as trash from item`
+export const recountQuery: string = `update total set (entries, live, bytes, trash) = (${countQuery})`
+
 const nothingDue: Expired = { removed: [], looked: 0 }
 
 /** Only what fits the type of a column goes out: damage costs the item its value, not the call. See `wholeColumn`. */
@@ -225,13 +234,14 @@ export class ItemIndex {
     )
   }
 
+  /** Whether more than `count` items are due. */
+  hasDue(now: number, count: number): boolean {
+    return this.one('select 1 from item where due_at <= ? limit 1 offset ?', now, count) !== undefined
+  }
+
   /** Values that have expired and were not removed yet. */
   expiredValues(now: number): number {
-    return (
-      this.one('select count(*) as count from item where due_at <= ? and expires_at <= ? and kind > 0', now, now) as {
-        count: number
-      }
-    ).count
+    return (this.one(expiredValuesQuery, now, now) as { count: number }).count
   }
 
   /** Items that carry the tag, at most `count`. */
@@ -278,8 +288,7 @@ export class ItemIndex {
 
   /** Counts anew what the triggers count. */
   recount(): void {
-    this.run(`update total set entries = (select count(*) from item), live = (select count(*) from item where kind > 0),
-      bytes = (select coalesce(sum(bytes), 0) from item), trash = (select count(*) from trash)`)
+    this.run(recountQuery)
   }
 
   total(): Total {

@@ -59,6 +59,7 @@ export class Janitor {
   /** Removes what the policy gives up until the limits hold; resolves to how many items they were. */
   async cull(): Promise<number> {
     const { queue, culler } = this.#store
+    await this.#store.countAnew()
     const before = culler.evictions
     while (
       !(await queue.write('cull', undefined, (index, now) => culler.cull(index, now, performance.now() + cullTime)))

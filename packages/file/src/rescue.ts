@@ -27,10 +27,10 @@ export class Rescue {
   }
 
   async #rebuild(broken: string): Promise<void> {
-    const { directory, checkpointer, settings } = this.#store
+    const { directory, background, settings } = this.#store
     const fresh = directory.newIndexName()
     await directory.makeIndexFile(fresh)
-    const { saved, problems } = await checkpointer.background.run({
+    const { saved, problems } = await background.run({
       kind: 'salvage',
       path: directory.file(broken),
       to: directory.file(fresh),

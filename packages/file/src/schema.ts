@@ -160,6 +160,13 @@ export function hasSchema(database: Database, policy: EvictionPolicy): boolean {
   return policy === 'none' || storedPolicy(database) === policy
 }
 
+/** Whether `createSchema` would have so many rows to look at that it would hold the event loop. */
+export function takesLong(database: Database): boolean {
+  if (storedSchemaVersion(database) === 0) return false
+  const row = database.prepare('select max(id) as id from item').get() as { id: number | null }
+  return (row.id ?? 0) > 2000
+}
+
 function storedPolicy(database: Database): string | undefined {
   return (database.prepare('select policy from total').get() as { policy: string } | undefined)?.policy
 }

@@ -4,10 +4,11 @@ import { access, chmod, link, lstat, mkdir, open, readdir, rename, stat, unlink 
 import { dirname, join, resolve } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import { CacheError } from '@cache/core/backend'
+import type { Background } from './background.ts'
 import { failureKind } from './errors.ts'
 import { type FileSystem, fileSystemOf } from './file-system.ts'
 import type { Settings } from './options.ts'
-import { createSchema, hasSchema, pageBytes, schemaVersion, storedSchemaVersion } from './schema.ts'
+import { createSchema, hasSchema, pageBytes, schemaVersion, storedSchemaVersion, takesLong } from './schema.ts'
 import { type Database, openDatabase } from './sqlite.ts'
 import { syncDirectory } from './value-files.ts'
 
@@ -37,6 +38,7 @@ export interface OpenedDatabase {
  */
 export class StoreDirectory {
   readonly #settings: Settings
+  readonly #background: Background
   readonly path: string
   /** Inode and time of `current` when it was last read. */
   #seen = ''
@@ -45,8 +47,9 @@ export class StoreDirectory {
   /** The topmost directory that `prepare` made. */
   #made: string | undefined
 
-  constructor(settings: Settings) {
+  constructor(settings: Settings, background: Background) {
     this.#settings = settings
+    this.#background = background
     this.path = resolve(settings.dir)
   }
 
@@ -255,7 +258,11 @@ export class StoreDirectory {
     const database = await openDatabase(this.file(name), engine)
     try {
       await retryWhileBusy(lockTimeout, () => database.exec(connectionPragmas))
-      await retryWhileBusy(lockTimeout, () => prepareForWriting(database, policy))
+      await retryWhileBusy(lockTimeout, () =>
+        hasSchema(database, policy) || !takesLong(database)
+          ? prepareForWriting(database, policy)
+          : this.#background.run({ kind: 'policy', path: this.file(name), engine, policy }),
+      )
       return database
     } catch (error) {
       database.close()
@@ -322,7 +329,7 @@ async function retryWhileBusy(timeout: number, work: () => unknown): Promise<voi
   const start = performance.now()
   for (;;) {
     try {
-      work()
+      await work()
       return
     } catch (error) {
       if (failureKind(error) !== 'busy' || performance.now() - start > timeout) throw error

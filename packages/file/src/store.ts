@@ -1,7 +1,9 @@
 import { CacheError, cacheErrorCode, type EventHub } from '@cache/core/backend'
+import { Background } from './background.ts'
 import { Checkpointer } from './checkpointer.ts'
 import { Culler } from './culler.ts'
 import { type FailureKind, failureKind, fileError } from './errors.ts'
+import type { IndexTaskResult, Inspection } from './index-tasks.ts'
 import { ItemIndex } from './item-index.ts'
 import { Janitor } from './janitor.ts'
 import { OperationQueue, type QueueOwner } from './operation-queue.ts'
@@ -25,6 +27,7 @@ export class Store implements QueueOwner {
   readonly culler: Culler
   readonly touches: Touches
   readonly trash: Trash
+  readonly background: Background = new Background()
   readonly checkpointer: Checkpointer
   readonly janitor: Janitor
   readonly hub: EventHub
@@ -34,6 +37,7 @@ export class Store implements QueueOwner {
   #readOnly = false
   #wal: Wal | undefined
   #opening: Promise<ItemIndex> | undefined
+  #counting: Promise<void> | undefined
   #corrupt: string | undefined
   #warnedOf: string | undefined
   #closed = false
@@ -49,7 +53,7 @@ export class Store implements QueueOwner {
   constructor(settings: Settings, hub: EventHub) {
     this.settings = settings
     this.hub = hub
-    this.directory = new StoreDirectory(settings)
+    this.directory = new StoreDirectory(settings, this.background)
     this.values = new ValueFiles(this.directory.valuesDir, settings)
     this.touches = new Touches(settings.policy)
     this.culler = new Culler(settings, this.touches, hub)
@@ -130,7 +134,9 @@ export class Store implements QueueOwner {
     }
     const total = index.total()
     this.#hasTrash = total.trash > 0
-    if (this.culler.isOver(total) && !this.culler.cull(index, now, deadline)) this.#cullLater()
+    if (!this.culler.isOver(total)) return
+    if (this.culler.doubts(index)) this.#countLater()
+    else if (!this.culler.cull(index, now, deadline)) this.#cullLater()
   }
 
   afterCommit(operations: number): Promise<void> | undefined {
@@ -197,6 +203,17 @@ export class Store implements QueueOwner {
       })
   }
 
+  /** Looks at the open index in another thread. */
+  inspect(inspection: Inspection): Promise<IndexTaskResult> {
+    return this.background.run({ ...inspection, path: this.indexPath, engine: this.settings.engine })
+  }
+
+  /** Has the totals counted anew where they cannot be believed, so that nothing is given up by them. */
+  async countAnew(): Promise<void> {
+    const doubtful = await this.queue.read('cull', undefined, (index) => this.culler.doubts(index))
+    if (doubtful) await this.#countOnce()
+  }
+
   /** Lets what was asked for settle, then closes the index. */
   async close(settled: Promise<unknown>): Promise<void> {
     this.janitor.stop()
@@ -213,7 +230,24 @@ export class Store implements QueueOwner {
     this.queue.abandon()
     await this.sync().catch(() => undefined)
     this.#closeIndex()
-    await this.checkpointer.close()
+    await this.checkpointer.idle()
+    await this.background.close()
+  }
+
+  #countLater(): void {
+    this.#countOnce().then(
+      () => this.#cullLater(),
+      (error: unknown) => this.report(error, 'cull'),
+    )
+  }
+
+  #countOnce(): Promise<void> {
+    this.#counting ??= this.inspect({ kind: 'totals', fix: true })
+      .then(() => this.culler.recounted())
+      .finally(() => {
+        this.#counting = undefined
+      })
+    return this.#counting
   }
 
   #cullLater(): void {
