@@ -27,11 +27,11 @@ export class Background {
   }
 
   run(task: IndexTask): Promise<IndexTaskResult> {
-    if (this.#inline) return doIndexTask(task)
+    const worker = this.#inline ? undefined : this.#start()
+    if (worker === undefined) return doIndexTask(task)
     return new Promise((resolve, reject) => {
       this.#lastId += 1
       this.#waiting.set(this.#lastId, { task, resolve, reject })
-      const worker = this.#start()
       // The process stays as long as somebody waits for an answer, and no longer.
       worker.ref()
       worker.postMessage({ id: this.#lastId, task })
@@ -46,10 +46,11 @@ export class Background {
     await worker.terminate()
   }
 
-  #start(): Worker {
+  #start(): Worker | undefined {
     if (this.#worker !== undefined) return this.#worker
-    const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js'
-    const worker = new Worker(new URL(`./background-worker.${extension}`, import.meta.url), { name: 'cache-file' })
+    const worker = startWorker()
+    this.#inline = worker === undefined
+    if (worker === undefined) return undefined
     worker.on('message', (answer: Answer) => this.#answered(worker, answer))
     worker.on('error', () => this.#failed(worker))
     worker.on('exit', () => this.#failed(worker))
@@ -74,5 +75,15 @@ export class Background {
     const waiting = [...this.#waiting.values()]
     this.#waiting.clear()
     for (const { task, resolve, reject } of waiting) doIndexTask(task).then(resolve, reject)
+  }
+}
+
+/** Nothing where the runtime forbids threads, as Node's permission model does unless it is told otherwise. */
+function startWorker(): Worker | undefined {
+  const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js'
+  try {
+    return new Worker(new URL(`./background-worker.${extension}`, import.meta.url), { name: 'cache-file' })
+  } catch {
+    return undefined
   }
 }

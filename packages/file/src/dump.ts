@@ -7,6 +7,7 @@ import type { Items } from './items.ts'
 import { keyOfText } from './key-text.ts'
 import { isPlainJson } from './plain-json.ts'
 import type { Store } from './store.ts'
+import { makeExact } from './value-files.ts'
 
 export interface ImportReport {
   readonly imported: number
@@ -50,7 +51,7 @@ export class Dump {
     let exported = 0
     try {
       try {
-        await file.chmod(this.#store.settings.fileMode)
+        await makeExact(file, this.#store.settings.fileMode)
         await file.write(`${JSON.stringify({ format: formatName, version: formatVersion })}\n`)
         let lines: string[] = []
         for await (const text of this.#items.keys('')) {

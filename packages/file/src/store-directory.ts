@@ -10,7 +10,7 @@ import { type FileSystem, fileSystemOf } from './file-system.ts'
 import type { Settings } from './options.ts'
 import { createSchema, hasSchema, pageBytes, schemaVersion, storedSchemaVersion, takesLong } from './schema.ts'
 import { type Database, openDatabase } from './sqlite.ts'
-import { syncDirectory } from './value-files.ts'
+import { makeExact, syncDirectory } from './value-files.ts'
 
 /** The number is the version of the schema. */
 const indexName = /^index-(\d{1,6})-[0-9a-f]{8}\.sqlite$/
@@ -172,7 +172,7 @@ export class StoreDirectory {
     try {
       // Never opened when it is there: closing a file releases every POSIX lock that this process has on it.
       const file = await open(path, 'wx', this.#settings.fileMode)
-      await file.chmod(this.#settings.fileMode)
+      await makeExact(file, this.#settings.fileMode)
       await file.close()
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
@@ -224,7 +224,7 @@ export class StoreDirectory {
     const temporary = `${this.#current}.${randomBytes(6).toString('hex')}.tmp`
     const file = await open(temporary, 'wx', this.#settings.fileMode)
     try {
-      await file.chmod(this.#settings.fileMode)
+      await makeExact(file, this.#settings.fileMode)
       await file.writeFile(`${name}\n`)
       await file.datasync()
     } finally {

@@ -53,8 +53,7 @@ export class ValueFiles {
     const file = await this.#openNew(shard, temporary)
     try {
       try {
-        // The mode given to open is cut by the umask, which may take what the application asked for.
-        await file.chmod(this.#settings.fileMode)
+        await makeExact(file, this.#settings.fileMode)
         await fill(file)
         if (this.#settings.durability === 'full') await file.datasync()
       } finally {
@@ -201,6 +200,14 @@ export class ValueFiles {
       if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
     }
   }
+}
+
+/**
+ * Gives a new file its mode, of which the umask may have taken something. Only where it did: Node's permission model knows
+ * no `fchmod`.
+ */
+export async function makeExact(file: FileHandle, mode: number): Promise<void> {
+  if (((await file.stat()).mode & 0o777) !== mode) await file.chmod(mode)
 }
 
 /** Makes the names in a directory safe against a loss of power. */

@@ -227,3 +227,22 @@ it('values that were read together do not hold each other in memory where a code
   expect(new Set(found.map((value) => value.buffer)).size).toBe(keys.length)
   await backend.close()
 })
+
+it("works under Node's permission model, which forbids threads and changes of modes", async () => {
+  const dir = await temporaryDirectory()
+  const program = `
+    const { FileBackend } = await import(${JSON.stringify(new URL('../src/index.ts', import.meta.url).href)})
+    const backend = new FileBackend({ dir: ${JSON.stringify(dir)} })
+    await backend.set({ key: 'large', value: 'x'.repeat(300_000), version: 'v', createdAt: 1 })
+    console.log((await backend.get('large')).value.length, JSON.stringify((await backend.check({ fix: true })).problems))
+    await backend.close()`
+  const { stdout } = await promisify(execFile)(process.execPath, [
+    '--permission',
+    '--allow-fs-read=*',
+    '--allow-fs-write=*',
+    '--input-type=module',
+    '-e',
+    program,
+  ])
+  expect(stdout).toBe('300000 []\n')
+})
