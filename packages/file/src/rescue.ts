@@ -1,4 +1,4 @@
-import { readdir, rename, unlink } from 'node:fs/promises'
+import { readdir, rename, truncate, unlink } from 'node:fs/promises'
 import { setTimeout as wait } from 'node:timers/promises'
 import { CacheError } from '@cache/core/backend'
 import { failureKind } from './errors.ts'
@@ -43,7 +43,9 @@ export class Rescue {
     for (const suffix of ['', '-wal']) {
       await rename(directory.file(broken + suffix), directory.file(aside + suffix)).catch(() => undefined)
     }
-    await unlink(directory.file(`${broken}-shm`)).catch(() => undefined)
+    // What is left of the broken one, and of rescues that did not come to their end: nobody else makes an index that is not
+    // current.
+    for (const path of await directory.otherIndexFiles(fresh)) await unlink(path).catch(() => undefined)
     const lost = problems.length === 0 ? '' : `; not read: ${problems.slice(0, 3).join('; ')}`
     const message = `The index was damaged. ${saved} entries were moved to a new one; the old one is ${aside}${lost}`
     this.#store.report(new CacheError('DAMAGED', message, { backend: 'file', operation: 'open' }), 'open')
@@ -61,16 +63,21 @@ export class Rescue {
   /** One rescuer at a time. A lock of SQLite, because the operating system takes it back when its holder dies. */
   async #lock(): Promise<Database> {
     const { directory, settings } = this.#store
+    const path = directory.file('rescue.sqlite')
     await directory.makeIndexFile('rescue.sqlite')
+    await directory.refuseLink(path)
     const start = performance.now()
     for (;;) {
-      const database = await openDatabase(directory.file('rescue.sqlite'), settings.engine)
+      const database = await openDatabase(path, settings.engine)
       try {
         database.exec('begin exclusive')
         return database
       } catch (error) {
         database.close()
-        if (failureKind(error) !== 'busy' || performance.now() - start > settings.lockTimeout) throw error
+        const kind = failureKind(error)
+        if ((kind !== 'busy' && kind !== 'corrupt') || performance.now() - start > settings.lockTimeout) throw error
+        // It never holds anything, so whatever is in it is damage, and nobody can have locked it.
+        if (kind === 'corrupt') await truncate(path)
       }
       await wait(5 + Math.random() * 20)
     }

@@ -127,7 +127,7 @@ export class StoreDirectory {
       })
     }
     if (!readOnly) await this.makeIndexFile(name)
-    await this.#refuseLink(this.file(name))
+    await this.refuseLink(this.file(name))
     const database = await this.#openDatabase(name, readOnly)
     return { database, name, readOnly }
   }
@@ -160,6 +160,13 @@ export class StoreDirectory {
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
       throw error
     }
+  }
+
+  /** The files of other indexes of this version than the one named, and whatever SQLite left beside them. */
+  async otherIndexFiles(name: string): Promise<string[]> {
+    const own = this.file(`index-${schemaVersion}-`)
+    const paths = (await readdir(this.path)).map((entry) => join(this.path, entry))
+    return paths.filter((path) => path.startsWith(own) && !path.startsWith(this.file(name)))
   }
 
   async currentName(): Promise<string | undefined> {
@@ -202,7 +209,7 @@ export class StoreDirectory {
         await rename(temporary, this.#current)
         return
       }
-      await this.#refuseLink(this.#current)
+      await this.refuseLink(this.#current)
     } finally {
       await unlink(temporary).catch(() => undefined)
     }
@@ -243,7 +250,8 @@ export class StoreDirectory {
     }
   }
 
-  async #refuseLink(path: string): Promise<void> {
+  /** Throws `UNAVAILABLE` where a symbolic link stands in the place of a file. */
+  async refuseLink(path: string): Promise<void> {
     if ((await lstat(path)).isSymbolicLink()) {
       throw unavailable(`${path} is a symbolic link, which could lead out of the directory`)
     }

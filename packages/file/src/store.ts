@@ -268,8 +268,8 @@ export class Store implements QueueOwner {
         if (code !== undefined && code !== 'DAMAGED') throw error
         if ((code === undefined && failureKind(error) !== 'corrupt') || waited > this.settings.lockTimeout)
           throw fileError(error, 'open')
+        if (this.#corrupt === undefined) this.report(error, 'open')
         this.#corrupt = await this.directory.currentName()
-        this.report(error, 'open')
       }
     }
   }

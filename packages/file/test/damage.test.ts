@@ -173,6 +173,42 @@ it('a damaged page of the index costs its own items: the others are moved to a n
   await backend.close()
 })
 
+async function breakIndex(dir: string): Promise<void> {
+  const path = await indexPath(dir)
+  const bytes = await readFile(path)
+  bytes.fill(0xee, 20 * pageBytes, 22 * pageBytes)
+  await writeFile(path, bytes)
+}
+
+it('a damaged index is replaced also where the file that rescuers lock is full of noise', async () => {
+  const dir = await temporaryDirectory()
+  await filled(dir, 1000)
+  await breakIndex(dir)
+  await writeFile(join(dir, 'rescue.sqlite'), Buffer.alloc(5000, 0x5a))
+  const backend = new FileBackend({ dir })
+  const events = told(backend)
+  let found = 0
+  for (let n = 0; n < 1000; n++) if ((await backend.get(`key ${n}`)) !== undefined) found += 1
+  expect(found).toBeGreaterThan(900)
+  expect(codes(events)).toEqual(['DAMAGED', 'DAMAGED'])
+  await backend.close()
+})
+
+it('a symbolic link in place of the file that rescuers lock is refused, and makes no file elsewhere', async () => {
+  const dir = await temporaryDirectory()
+  await filled(dir, 1000)
+  await breakIndex(dir)
+  await symlink(join(dir, '..', 'elsewhere'), join(dir, 'rescue.sqlite'))
+  const backend = new FileBackend({ dir })
+  const keys = Array.from({ length: 1000 }, (_, n) => `key ${n}`)
+  const outcomes = await Promise.all(keys.map((key) => backend.get(key).then(() => 'read', cacheErrorCode)))
+  expect(outcomes).toContain('UNAVAILABLE')
+  expect(await readdir(join(dir, '..'))).toEqual(['cache'])
+  await unlink(join(dir, 'rescue.sqlite'))
+  expect((await Promise.all(keys.map((key) => backend.get(key)))).filter(Boolean).length).toBeGreaterThan(900)
+  await backend.close()
+})
+
 it('another process that has the broken index open goes over to the new one', async () => {
   const dir = await temporaryDirectory()
   await filled(dir, 2000)

@@ -1,11 +1,13 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { utimes } from 'node:fs/promises'
+import { readdir, readFile, utimes, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { promisify } from 'node:util'
 import { Worker } from 'node:worker_threads'
 import { expect, it } from 'vitest'
 import { FileBackend } from '../src/index.ts'
+import { pageBytes } from '../src/schema.ts'
 import { quickStart } from './crash/quick-start.ts'
 import { valueFiles } from './file-harness.ts'
 import { item } from './items.ts'
@@ -101,3 +103,43 @@ it('two processes and two threads that count and transfer at once are exact', as
   expect((await backend.check()).problems).toEqual([])
   await backend.close()
 }, 120_000)
+
+it('rescuers killed at random moments leave the damaged index to the next, and nothing besides', async () => {
+  const seed = seedOf('RESCUE_SEED')
+  const random = createRandom(seed)
+  const dir = await temporaryDirectory()
+  const filling = new FileBackend({ dir })
+  const keys = Array.from({ length: 5000 }, (_, n) => `key ${n}`)
+  await filling.setMany(keys.map((key) => item(key, key.repeat(20))))
+  await filling.close()
+  const name = (await readFile(join(dir, 'current'), 'utf8')).trim()
+  const bytes = await readFile(join(dir, name))
+  bytes.fill(0xee, 20 * pageBytes, 22 * pageBytes)
+  await writeFile(join(dir, name), bytes)
+  const env = await quickStart()
+  const indexes = async (): Promise<string[]> =>
+    (await readdir(dir)).filter((entry) => /^index-.*\.sqlite$/.test(entry))
+  let killed = 0
+  for (let round = 0; round < 4; round++) {
+    const before = (await indexes()).length
+    const child = spawn(process.execPath, [script('repair.ts'), dir], { stdio: 'ignore', env })
+    const exited = once(child, 'exit')
+    let running = true
+    void exited.then(() => {
+      running = false
+    })
+    while (running && (await indexes()).length === before);
+    for (let more = random.below(40); more > 0 && running; more--) await indexes()
+    if (child.kill('SIGKILL')) killed += 1
+    await exited
+  }
+  const backend = new FileBackend({ dir })
+  const found = (await backend.getMany(keys)).map((one) => one?.value)
+  const wrong = found.filter((value, n) => value !== undefined && value !== (keys[n] as string).repeat(20))
+  expect(wrong, `repeat with RESCUE_SEED=${seed}`).toEqual([])
+  expect(found.filter(Boolean).length, `repeat with RESCUE_SEED=${seed}`).toBeGreaterThan(4900)
+  expect(killed).toBeGreaterThan(0)
+  expect((await backend.check()).problems.filter(({ kind }) => kind !== 'item')).toEqual([])
+  await backend.close()
+  expect((await indexes()).length, `repeat with RESCUE_SEED=${seed}`).toBe(1)
+}, 300_000)

@@ -1,0 +1,11 @@
+/**
+ * Checks a directory and repairs what is damaged in it.
+ *
+ *     node repair.ts DIR
+ */
+import { FileBackend } from '../../src/index.ts'
+
+const [dir = ''] = process.argv.slice(2)
+const backend = new FileBackend({ dir })
+await backend.check({ fix: true })
+await backend.close()
