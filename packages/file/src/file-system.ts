@@ -1,4 +1,4 @@
-import { statfs } from 'node:fs/promises'
+import { readFile, stat, statfs } from 'node:fs/promises'
 
 /** What is known of the file system under a directory. */
 export interface FileSystem {
@@ -24,8 +24,21 @@ const shared: Readonly<Record<number, { name: string; kind: 'network' | 'perhaps
   1952539503: { name: 'OCFS2', kind: 'network' },
   18225520: { name: 'GFS2', kind: 'network' },
   16914839: { name: '9P', kind: 'network' },
+  428016422: { name: 'BeeGFS', kind: 'network' },
+  2866260714: { name: 'PanFS', kind: 'network' },
+  537068840: { name: 'OrangeFS', kind: 'network' },
+  3203391149: { name: 'StorNext', kind: 'network' },
+  19993000: { name: 'IBRIX', kind: 'network' },
+  // Folders that a virtual machine shares with its host, which takes no part in its locks.
+  2020557398: { name: 'a shared folder of VirtualBox', kind: 'perhaps' },
+  3133910204: { name: 'a shared folder of VMware', kind: 'perhaps' },
+  2088527475: { name: 'a shared folder of Parallels', kind: 'perhaps' },
   1702057286: { name: 'FUSE', kind: 'perhaps' },
 }
+
+/** Programs behind FUSE that reach another machine, by the name that they mount under. */
+const sharedThroughFuse =
+  /^fuse\.(sshfs|s3fs|goofys|gcsfuse|rclone|glusterfs|ceph|juicefs|mfs|lizardfs|davfs2?|smbnetfs|curlftpfs|blobfuse2?)$/
 
 /** The file system of that type number. */
 export function fileSystemOfType(type: number): FileSystem {
@@ -38,5 +51,17 @@ export async function fileSystemOf(dir: string): Promise<FileSystem> {
   // The numbers are Linux's: other platforms count differently.
   if (process.platform !== 'linux') return { name: undefined, kind: 'local' }
   const { type } = await statfs(dir)
-  return fileSystemOfType(Number(type))
+  const found = fileSystemOfType(Number(type))
+  if (found.name !== 'FUSE') return found
+  const [{ dev }, mounts] = await Promise.all([stat(dir), readFile('/proc/self/mountinfo', 'utf8').catch(() => '')])
+  return throughFuse(mounts, dev)
+}
+
+/** What the mount of a device says of itself, where FUSE is all that `statfs` tells; see proc_pid_mountinfo(5). */
+export function throughFuse(mounts: string, device: number): FileSystem {
+  // The encoding of makedev(3), of which 32 bits are in use.
+  const number = `${(device >>> 8) & 0xfff}:${(device & 0xff) | ((device >>> 12) & 0xfff00)}`
+  const mount = mounts.split('\n').find((line) => line.split(' ')[2] === number)
+  const type = mount?.split(' - ')[1]?.split(' ')[0] ?? ''
+  return sharedThroughFuse.test(type) ? { name: type, kind: 'network' } : { name: 'FUSE', kind: 'perhaps' }
 }

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { type Codec, cacheErrorCode } from '@cache/core/backend'
 import { expect, it } from 'vitest'
-import { fileSystemOf, fileSystemOfType } from '../src/file-system.ts'
+import { fileSystemOf, fileSystemOfType, throughFuse } from '../src/file-system.ts'
 import { FileBackend, type FileBackendOptions } from '../src/index.ts'
 import { valueFiles, withIndex } from './file-harness.ts'
 import { item } from './items.ts'
@@ -154,6 +154,18 @@ it('shared file systems are known by their numbers', async () => {
   expect(fileSystemOfType(0x65735546)).toEqual({ name: 'FUSE', kind: 'perhaps' })
   expect(fileSystemOfType(0xef53)).toEqual({ name: undefined, kind: 'local' })
   expect((await fileSystemOf('/')).kind).not.toBe('network')
+})
+
+it('what is behind FUSE is known by its mount', () => {
+  const mounts = `24 1 0:22 / / rw - ext4 /dev/root rw
+31 24 0:300 / /mnt/a\\040b rw,nosuid shared:2 - fuse.sshfs me@there:/ rw
+32 24 8:1 / /mnt/b rw - fuse.ntfs-3g /dev/sda1 rw
+`
+  const device = (major: number, minor: number): number => (minor & 0xff) | (major << 8) | ((minor >> 8) << 20)
+  expect(throughFuse(mounts, device(0, 300))).toEqual({ name: 'fuse.sshfs', kind: 'network' })
+  expect(throughFuse(mounts, device(8, 1))).toEqual({ name: 'FUSE', kind: 'perhaps' })
+  expect(throughFuse(mounts, device(0, 44))).toEqual({ name: 'FUSE', kind: 'perhaps' })
+  expect(throughFuse('', device(0, 300))).toEqual({ name: 'FUSE', kind: 'perhaps' })
 })
 
 it('the same directory works through better-sqlite3', async () => {
