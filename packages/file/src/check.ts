@@ -1,5 +1,6 @@
 import { join } from 'node:path'
-import { damaged } from './errors.ts'
+import { cacheErrorCode } from '@cache/core/backend'
+import { concernsOneFile, damaged } from './errors.ts'
 import type { ItemIndex } from './item-index.ts'
 import { keyOfText } from './key-text.ts'
 import { wholeColumn } from './sqlite.ts'
@@ -114,6 +115,8 @@ export class Check {
       if (row.streamed === 0 || row.file === null) return undefined
       return (await checkStreamedValue(this.#store, item, row.file)) ? undefined : 'missing'
     } catch (error) {
+      // Nothing is removed because the directory, or this process, could not read for a while.
+      if (cacheErrorCode(error) !== 'DAMAGED' && !concernsOneFile(error)) throw error
       return error instanceof Error ? error.message : String(error)
     }
   }

@@ -1,5 +1,6 @@
-import { mkdir, readFile, truncate, unlink, utimes, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, rename, truncate, unlink, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { cacheErrorCode } from '@cache/core/backend'
 import { expect, it } from 'vitest'
 import { FileBackend } from '../src/index.ts'
 import { pageBytes } from '../src/schema.ts'
@@ -81,5 +82,21 @@ it('a page damaged in a way that no read has met yet is found, and fixing moves 
   expect((await again.check()).problems).toEqual([])
   for (let n = 0; n < 100; n++) expect((await again.get(`key ${n}`))?.value).toEqual({ n })
   expect((await again.get('large'))?.value).toBe(large)
+  await again.close()
+})
+
+it('a check that cannot reach the values rejects and removes nothing', async () => {
+  const dir = await temporaryDirectory()
+  const backend = new FileBackend({ dir })
+  await backend.set(item('large', large))
+  await backend.close()
+  await rename(join(dir, 'values'), join(dir, 'away'))
+  await writeFile(join(dir, 'values'), 'no directory')
+  const again = new FileBackend({ dir })
+  expect(await again.check({ fix: true }).catch(cacheErrorCode)).toBe('UNAVAILABLE')
+  await unlink(join(dir, 'values'))
+  await rename(join(dir, 'away'), join(dir, 'values'))
+  expect((await again.get('large'))?.value).toBe(large)
+  expect((await again.check({ fix: true })).problems).toEqual([])
   await again.close()
 })
