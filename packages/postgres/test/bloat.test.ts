@@ -75,19 +75,20 @@ it("large values that are written again and again bring the server's own vacuum,
     return rows[0].n
   }
   let rounds = 0
+  let largest = 0
   await waitUntil(
     'the vacuum',
     async () => {
       await rewrite()
       rounds += 1
+      largest = Math.max(largest, await size(table))
       return (await vacuums()) > 0
     },
     { timeout: 60_000, every: 200 },
   )
-  // Whatever it has not come to yet.
+  // Whatever it has not come to yet. It may also give the end of the table back: what counts is the largest that it was.
   await admin.query(`vacuum ${table}`)
-  const grown = await size(table)
   for (let round = 0; round < rounds / 2; round++) await rewrite()
-  expect(await size(table)).toBeLessThan(grown * 1.3)
+  expect(await size(table)).toBeLessThan(largest * 1.3)
   await backend.close()
 }, 120_000)
