@@ -89,8 +89,7 @@ export class Engine<K, V> {
     if (slot < 0) return this.getFar(key, hash)
     const chunk = slots.chunkOf(slot)
     const place = slots.placeOf(slot)
-    if (chunk[place] !== key || (slots.deadlines !== null && !this.isBeyondHorizon(slot)))
-      return this.getFar(key, hash)
+    if (chunk[place] !== key || (slots.deadlines !== null && !this.isBeyondHorizon(slot))) return this.getFar(key, hash)
     this.hits++
     this.policy.hit(slot)
     return chunk[place | 1] as V
