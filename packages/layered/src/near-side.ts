@@ -7,6 +7,8 @@ import { followed, type Soon } from './soon.ts'
 
 /** Doubtful keys that are remembered one by one; with more, all copies are dropped instead. */
 const mostDoubts = 10_000
+/** Of `@`, with which every record begins: one character says of most keys that they are none. */
+const recordCode = 64
 
 /**
  * The layers in front of the authority, and how far they may be trusted.
@@ -65,30 +67,18 @@ export class NearSide implements NearReader {
    * no closure, no object, and little code, so that V8 puts all of it into the caller's.
    */
   get(key: string): Item | undefined {
+    // What a layer holds under the key of a record, from an earlier use of its store, is no record of the authority's.
+    if (key.charCodeAt(0) === recordCode && isRecordKey(key)) return this.#records.get(key)
     const front = this.#front
-    if (front === undefined || this.#doubts.any) return this.#getCarefully(key)
+    if (front === undefined || (this.#doubts.any && this.#doubts.includes(key))) return undefined
     const nearest = this.#nearest
     const item = nearest.unwrap(front.get(key))
-    if (item === undefined) return this.#getRecord(key)
-    nearest.hits += 1
+    if (item !== undefined) nearest.hits += 1
     return item
   }
 
   epoch(): number | undefined {
     return this.#records.epoch?.()
-  }
-
-  #getCarefully(key: string): Item | undefined {
-    const nearest = this.#nearest
-    const item = this.#doubts.includes(key) ? undefined : nearest.unwrap(this.#front?.get(key))
-    if (item === undefined) return this.#getRecord(key)
-    nearest.hits += 1
-    return item
-  }
-
-  /** Records are never near; only what remembers them can answer for them. */
-  #getRecord(key: string): Item | undefined {
-    return isRecordKey(key) ? this.#records.get(key) : undefined
   }
 
   /** The authority holds `item` now, by the operation that began at the epoch `ticket`. Every near layer gets a copy, farthest first. */

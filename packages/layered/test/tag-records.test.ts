@@ -176,6 +176,17 @@ describe('a near hit with tags', () => {
     }
   })
 
+  it('R31 does not believe what a near layer holds under the key of a record', async () => {
+    const rig = new Rig()
+    const node = await rig.node(rig.far())
+    const cache = await hitTwice(rig, node)
+    const old = await node.cache.get('@#:u')
+    await cache.deleteByTag('u')
+    await node.near.set(old as Item)
+    expect(node.cache.near.get('@#:u')?.value).not.toBe(old?.value)
+    expect(await cache.get('k')).toBe(undefined)
+  })
+
   it('R4 R14 does not outlive a change of a tag, the window, or the connection', async () => {
     const rig = new Rig()
     const changes: Record<string, (one: Node, other: Cache) => unknown> = {
