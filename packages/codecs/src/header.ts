@@ -1,6 +1,7 @@
 import type { Item } from '@cache/core/backend'
 import { asciiText } from './ascii-text.ts'
 import { frame } from './frame.ts'
+import { utf16Text } from './utf16-text.ts'
 import { isWellFormed } from './well-formed.ts'
 
 const { staleAt: staleFlag, expiresAt: expiresFlag, tags: tagsFlag, cost: costFlag, clearNumber } = frame.flags
@@ -262,7 +263,7 @@ function readText(): string {
   const size = length < 0 ? -length : length
   if (cursor + size > source.length) throw new RangeError('a text ends too early')
   const end = cursor + size
-  const text = source.toString(length < 0 ? 'utf16le' : 'utf8', cursor, end)
+  const text = length < 0 ? utf16Text(source, cursor, end) : source.toString('utf8', cursor, end)
   cursor = end
   return text
 }

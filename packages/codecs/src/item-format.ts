@@ -7,6 +7,7 @@ import { frame } from './frame.ts'
 import { headerBytes, openEnd, payloadStart, readHeader, writeHeader } from './header.ts'
 import { type ItemFormatOptions, itemFormatOptionNames } from './item-format-options.ts'
 import { msgpackCodec, packInPlace, unpackFrom } from './msgpack-codec.ts'
+import { utf16Text } from './utf16-text.ts'
 import { isWellFormed } from './well-formed.ts'
 
 const { formatVersion, codecOffset, flagsOffset, kinds } = frame
@@ -175,8 +176,7 @@ export class ItemFormat {
         if (bytes.length > start) throw new RangeError('a placeholder carries a value')
         return undefined
       case kinds.utf16:
-        if ((bytes.length - start) % 2 !== 0) throw new RangeError('its text ends within a character')
-        return bytes.toString('utf16le', start)
+        return utf16Text(bytes, start, bytes.length)
       default:
         throw new RangeError(`codec ${kind} wrote it, and ${this.codec.id} reads`)
     }

@@ -103,3 +103,9 @@ test('a number of the header that goes on for ever without growing is damaged', 
     expect(() => format.decode('k', endless)).toThrow(expect.objectContaining({ code: 'DAMAGED' }))
   }
 })
+
+test('a text of the header in UTF-16 with an odd number of bytes is damaged, at every address', async () => {
+  const odd = fileURLToPath(new URL('./odd-utf16.ts', import.meta.url))
+  const { stdout } = await promisify(execFile)(process.execPath, [odd])
+  expect(JSON.parse(stdout)).toEqual({ DAMAGED: 2 * 2 * 8 * 8 * 20 })
+})
