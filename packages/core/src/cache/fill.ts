@@ -181,6 +181,20 @@ export class Fill {
     return done
   }
 
+  /** Resolves to whether no other process has changed the key or the tags since the load began. A failure of the store counts as a change. */
+  async unchanged(flight: Flight, fence: Fence): Promise<boolean> {
+    const { store, tags } = this.#scope.context
+    const standing = async (): Promise<boolean> => (await store.get(flight.key))?.version === fence.expected
+    const namespaceVersion = async (): Promise<boolean> =>
+      fence.namespaceVersion === undefined || (await runAsync(this.#namespaceVersion())) === fence.namespaceVersion
+    try {
+      const all = await Promise.all([standing(), runAsync(tags.valid(fence.tags)), namespaceVersion()])
+      return all.every(Boolean)
+    } catch {
+      return false
+    }
+  }
+
   *#doubtTags(flight: Flight, tags: TagVersions): Operation<void> {
     if (!(yield* this.#scope.context.tags.valid(tags)) && !flight.fenced) flight.outdated = true
   }

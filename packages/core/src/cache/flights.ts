@@ -36,6 +36,10 @@ export class Flight {
    * that change, and looks again (RACES R2).
    */
   outdated = false
+  /** Asks the store whether another process changed something since the load began; absent where the store cannot tell. */
+  compareWithStore: (() => Promise<boolean>) | undefined
+  /** Whether nothing had changed just before this process changed something itself; absent where no joined caller asks. */
+  unchanged: Promise<boolean> | undefined
   /** Everybody has left, or it held its key for too long: no load is started for it any more. */
   aborted = false
   /** The look-up, shared while it is pending. */
@@ -69,6 +73,14 @@ export class Flight {
   get signal(): AbortSignal {
     this.#controller ??= new AbortController()
     return this.#controller.signal
+  }
+
+  /**
+   * Called when this process changes what the load depends on. The result is not compared with the store from then on, so an earlier
+   * change by another process would stay undetected: callers who joined after that change would get the old value (RACES R2).
+   */
+  compareForJoined(): void {
+    if (this.joined && this.waiting > 0) this.unchanged ??= this.compareWithStore?.()
   }
 
   abort(reason: unknown): void {
@@ -136,8 +148,10 @@ export class Flights {
     for (const flight of this.#flights.values()) {
       if (flight.tags.includes(record) || flight.named.includes(record)) this.#drop(flight)
       // What a look-up finds may have any tag.
-      else if (flight.namespaceRecord === namespaceRecord && (flight.namesTags || flight.load === undefined))
+      else if (flight.namespaceRecord === namespaceRecord && (flight.namesTags || flight.load === undefined)) {
+        flight.compareForJoined()
         flight.doubtful = true
+      }
     }
   }
 
@@ -156,6 +170,7 @@ export class Flights {
   }
 
   #drop(flight: Flight): void {
+    flight.compareForJoined()
     flight.fenced = true
     this.end(flight)
   }

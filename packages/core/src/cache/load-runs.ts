@@ -112,6 +112,7 @@ export class LoadRuns {
       if (fence !== undefined) await this.#withdraw(flight, fence, call)
       throw flight.signal.reason
     }
+    if (fence?.expected !== undefined) flight.compareWithStore = () => this.#fill.unchanged(flight, fence)
     const context = new LoadContext(call.key, found.usable && this.#scope.published(found.usable, call.key), flight)
     const started = this.#context.now()
     let value: unknown

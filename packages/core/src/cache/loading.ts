@@ -282,9 +282,16 @@ export class Loading {
       this.#scope.countMiss(call.key)
       throw error
     }
-    if (lookAgain || flight.outdated) return await this.#take({ ...call, looked: undefined })
+    if (lookAgain || (await this.#isOutdated(flight))) return await this.#take({ ...call, looked: undefined })
     this.#scope.countMiss(call.key)
     return value
+  }
+
+  /** Whether another process changed what the load depends on before a caller joined it (RACES R2). */
+  async #isOutdated(flight: Flight): Promise<boolean> {
+    // After `close` no load starts: the callers get the value.
+    if (flight.outdated || this.#context.closed) return flight.outdated
+    return flight.unchanged !== undefined && !(await flight.unchanged)
   }
 
   async #missed(call: Call, flight: Flight, load: Promise<unknown> | undefined): Promise<unknown> {
@@ -313,7 +320,8 @@ export class Loading {
       return this.#stale(call, item, 'loadFailed')
     }
     if (value === tooSlow) return this.#stale(call, item, 'slow')
-    if (joined && (flight.doubtful || flight.outdated)) return await this.#take({ ...call, looked: undefined })
+    if (joined && (flight.doubtful || (await this.#isOutdated(flight))))
+      return await this.#take({ ...call, looked: undefined })
     this.#scope.countMiss(call.key)
     return value
   }

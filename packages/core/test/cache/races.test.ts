@@ -584,6 +584,74 @@ describe('a change by another process while a load runs', () => {
       expect([await first, await second, load.runs]).toEqual(['old', 'set', 1])
     })
 
+    for (const [remoteTitle, remoteChange] of [
+      ['sets the key', (other: Cache) => other.set('k', 'set remotely', { tags: ['t'] })],
+      ['deletes the key', (other: Cache) => other.delete('k')],
+      ['invalidates a tag', (other: Cache) => other.deleteByTag('t')],
+    ] as const) {
+      for (const [localTitle, localChange] of [
+        ['sets the key', (cache: Cache) => cache.set('k', 'set locally', { tags: ['t'] })],
+        ['sets many keys', (cache: Cache) => cache.setMany([['k', 'set locally']])],
+        ['deletes the key', (cache: Cache) => cache.delete('k')],
+        ['deletes many keys', (cache: Cache) => cache.deleteMany(['k', 'other'])],
+        ['takes the key', (cache: Cache) => cache.take('k')],
+        ['invalidates the tag', (cache: Cache) => cache.deleteByTag('t')],
+        ['deletes the prefix', (cache: Cache) => cache.deleteByPrefix('k')],
+        ['clears the cache', (cache: Cache) => cache.clear()],
+        ['updates the key', (cache: Cache) => cache.update('k', () => 'set locally')],
+        ['adds the key', (cache: Cache) => cache.add('k', 'set locally')],
+        ['replaces the key', (cache: Cache) => cache.replace('k', 'set locally')],
+      ] as const) {
+        for (const [callTitle, call] of [
+          ['getOrSet', (cache: Cache, loader: () => Promise<string>) => cache.getOrSet('k', loader, { tags: ['t'] })],
+          [
+            'getOrSetMany',
+            async (cache: Cache, loader: () => Promise<string>) =>
+              (await cache.getOrSetMany(['k'], async () => [['k', await loader()]], { tags: ['t'] }))[0],
+          ],
+        ] as const) {
+          for (const stale of [false, true]) {
+            const title = `another process ${remoteTitle}, a caller joins, and this process ${localTitle}`
+            it(`R2 ${title}: ${callTitle}${stale ? ' with a stale value' : ''} never gives the value from before the first change`, async () => {
+              const { cache, other, clock } = twoProcesses({ staleFor: '1h', softTimeout: '10s' })
+              if (stale) {
+                await cache.set('k', 'stale', { tags: ['t'] })
+                clock.advance(60_000)
+              }
+              const load = new GatedLoad<string>()
+              const first = call(cache, load.loader)
+              await load.started()
+              await remoteChange(other)
+              const joined = call(cache, async () => 'loaded anew')
+              await settled()
+              await localChange(cache)
+              load.end('old')
+              await first
+              expect(['set locally', 'set remotely', 'loaded anew']).toContain(await joined)
+            })
+          }
+        }
+      }
+    }
+
+    it('R2 an invalidation of a tag that the load names late, before this process invalidates another tag: the caller who joined between them loads anew', async () => {
+      const { cache, other } = twoProcesses()
+      const load = new GatedLoad<string>()
+      const named = async (context: LoadContext): Promise<string> => {
+        const value = await load.loader()
+        context.tags = ['late']
+        return value
+      }
+      const first = cache.getOrSet('k', named)
+      await load.started()
+      await other.deleteByTag('late')
+      const second = cache.getOrSet('k', async () => 'loaded anew')
+      await settled()
+      await cache.deleteByTag('another')
+      load.end('old')
+      expect([await first, await second]).toEqual(['old', 'loaded anew'])
+    })
+
     it('R2 a delete when the result was stored and its answer is on its way', async () => {
       const { cache, other, far } = twoProcesses()
       const load = new GatedLoad<string>()
