@@ -46,7 +46,7 @@ async function answers(cache: Cache, key: string, expected: unknown): Promise<vo
   }
 }
 
-describe('Cache.within on PostgreSQL', () => {
+describe('Cache.inTransaction on PostgreSQL', () => {
   for (const [what, invalidate] of Object.entries({
     delete: (cache: Cache): Promise<unknown> => cache.delete('k'),
     deleteByTag: (cache: Cache) => cache.deleteByTag('t'),
@@ -56,11 +56,11 @@ describe('Cache.within on PostgreSQL', () => {
       const { plain } = opened(freshPrefix())
       await plain.set('k', 'old', { tags: ['t'] })
       const first = await begun()
-      await invalidate(plain.within(first))
+      await invalidate(plain.inTransaction(first))
       await first.query('rollback')
       expect(await plain.get('k')).toBe('old')
       const second = await begun()
-      await invalidate(plain.within(second))
+      await invalidate(plain.inTransaction(second))
       expect(await plain.get('k')).toBe('old')
       await second.query('commit')
       expect(await plain.get('k')).toBe(undefined)
@@ -72,7 +72,7 @@ describe('Cache.within on PostgreSQL', () => {
       await one.set('k', 'old', { tags: ['t'] })
       for (const cache of [one, two]) expect(await cache.get('k')).toBe('old')
       const client = await begun()
-      await invalidate(one.within(client))
+      await invalidate(one.inTransaction(client))
       for (const cache of [one, two]) expect(await cache.get('k')).toBe('old')
       await client.query('commit')
       for (const cache of [one, two]) await answers(cache, 'k', undefined)
@@ -103,7 +103,7 @@ describe('Cache.within on PostgreSQL', () => {
           )
         const early = begins === 'before the delete' ? loading() : undefined
         if (early !== undefined) expect(await read.promise).toBe('old')
-        await writer.within(client).delete('k')
+        await writer.inTransaction(client).delete('k')
         const result = early ?? loading()
         // Long enough for a load that nothing holds up to have read the old row.
         for (let n = 0; n < 20; n += 1) await loader.get('another')

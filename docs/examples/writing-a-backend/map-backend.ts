@@ -51,16 +51,16 @@ export class MapBackend implements CacheBackend {
   }
   // #endregion required
 
-  // #region swap
-  async swap(key: string, expected: string | undefined, next: Item | undefined): Promise<boolean> {
-    this.#mustBeOpen('swap', key)
+  // #region compareAndSet
+  async compareAndSet(key: string, expected: string | undefined, next: Item | undefined): Promise<boolean> {
+    this.#mustBeOpen('compareAndSet', key)
     // No `await` between the comparison and the write: that is what makes it atomic here.
     if (this.#read(key)?.version !== expected) return false
     if (next === undefined) this.#remove(key)
     else this.#write(next)
     return true
   }
-  // #endregion swap
+  // #endregion compareAndSet
 
   // #region increment
   async increment(key: string, delta: number, expiresAt?: number): Promise<number> {

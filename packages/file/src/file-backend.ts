@@ -74,8 +74,8 @@ export class FileBackend implements CacheBackend {
     return this.#run('deleteMany', undefined, () => this.#items.deleteMany([...new Set(keys)]))
   }
 
-  swap(key: string, expected: string | undefined, next: Item | undefined): Promise<boolean> {
-    return this.#run('swap', key, () => this.#items.swap(key, expected, next))
+  compareAndSet(key: string, expected: string | undefined, next: Item | undefined): Promise<boolean> {
+    return this.#run('compareAndSet', key, () => this.#items.compareAndSet(key, expected, next))
   }
 
   increment(key: string, delta: number, expiresAt?: number): Promise<number> {
@@ -155,13 +155,13 @@ export class FileBackend implements CacheBackend {
    * Removes every item that carries the tag, and frees their space, where `Cache.deleteByTag` makes them misses; resolves to
    * how many live values they were. A tag in a namespace is named by its record, such as `@#app/users/:premium`.
    */
-  evict(tag: string): Promise<number> {
-    return this.#run('evict', undefined, () => this.#items.evict(tag))
+  deleteByTag(tag: string): Promise<number> {
+    return this.#run('deleteByTag', undefined, () => this.#items.deleteByTag(tag))
   }
 
   /** Removes every expired item at once rather than by and by; resolves to how many values they were. */
-  expire(): Promise<number> {
-    return this.#run('expire', undefined, () => this.#store.janitor.expire())
+  removeExpired(): Promise<number> {
+    return this.#run('removeExpired', undefined, () => this.#store.janitor.removeExpired())
   }
 
   /** Removes what the policy gives up until the limits hold; resolves to how many items they were. */

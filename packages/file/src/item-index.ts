@@ -144,7 +144,7 @@ export class ItemIndex {
     const expiresAt = row.expiresAt ?? null
     const frame = row.frame ?? null
     if (frame !== null) this.#bytesWritten += frame.length
-    const rank = row.record ? null : this.#policy === 'least-frequently-used' ? 0 : storedAt
+    const rank = row.record ? null : this.#policy === 'lfu' ? 0 : storedAt
     if (row.file === undefined && row.tags.length === 0) {
       this.#putPlain.run(text, version, kind, bytes, storedAt, rank, expiresAt, expiresAt, checksum, frame)
       return
@@ -274,8 +274,7 @@ export class ItemIndex {
   }
 
   touch(id: number, at: number, times: number): void {
-    if (this.#policy === 'least-recently-used')
-      this.run('update item set used_at = max(used_at, ?) where id = ?', at, id)
+    if (this.#policy === 'lru') this.run('update item set used_at = max(used_at, ?) where id = ?', at, id)
     else this.run('update item set uses = uses + ? where id = ?', times, id)
   }
 

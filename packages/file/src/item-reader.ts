@@ -16,7 +16,7 @@ const mostReplacements = 100
 /** Rows as items. Whatever cannot be read is a miss, and is reported (RACES R34). */
 export class ItemReader {
   readonly #store: Store
-  /** Files that a read found damaged or missing: `swap` takes their items for absent, as the reader did. */
+  /** Files that a read found damaged or missing: `compareAndSet` takes their items for absent, as the reader did. */
   readonly #damagedFiles = new Set<string>()
 
   constructor(store: Store) {
@@ -140,7 +140,7 @@ export class ItemReader {
     this.#damagedFiles.add(file)
   }
 
-  /** The item of a row with a value file. Its columns are not under the checksum, and `swap` judges by them. */
+  /** The item of a row with a value file. Its columns are not under the checksum, and `compareAndSet` judges by them. */
   #ofColumns(key: string, row: Row, frame: Uint8Array | null): Item | undefined {
     const item = this.#decode(key, keyText(key), row.checksum, frame)
     if (item === undefined || agrees(item, row)) return item

@@ -52,7 +52,7 @@ export class ItemWriter {
   }
 
   /** `next` is put in place, or the item removed where there is none, if the live item has the version `expected`. */
-  swap(
+  compareAndSet(
     index: ItemIndex,
     key: string,
     expected: string | undefined,

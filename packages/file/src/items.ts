@@ -101,22 +101,22 @@ export class Items {
     return (await Promise.all(steps)).reduce((sum, live) => sum + live, 0)
   }
 
-  swap(key: string, expected: string | undefined, next: Item | undefined): Promise<boolean> {
+  compareAndSet(key: string, expected: string | undefined, next: Item | undefined): Promise<boolean> {
     const stored = next === undefined ? undefined : this.writer.encode(next)
-    return expected === undefined ? this.#swapAbsent(key, stored) : this.#swap(key, expected, stored)
+    return expected === undefined ? this.#compareAndSetAbsent(key, stored) : this.#compareAndSet(key, expected, stored)
   }
 
-  async #swapAbsent(key: string, stored: StoredItem | undefined): Promise<boolean> {
-    if (await this.#swap(key, undefined, stored)) return true
+  async #compareAndSetAbsent(key: string, stored: StoredItem | undefined): Promise<boolean> {
+    if (await this.#compareAndSet(key, undefined, stored)) return true
     // An item whose file is damaged counts as absent, and only reading the file can tell.
     if (!(await this.reader.findDamage(key))) return false
-    return this.#swap(key, undefined, stored)
+    return this.#compareAndSet(key, undefined, stored)
   }
 
-  #swap(key: string, expected: string | undefined, stored: StoredItem | undefined): Promise<boolean> {
+  #compareAndSet(key: string, expected: string | undefined, stored: StoredItem | undefined): Promise<boolean> {
     return this.#writing(key, stored, (file) =>
-      this.#store.queue.write('swap', key, (index, now) => {
-        const swapped = this.writer.swap(index, key, expected, stored, file, now)
+      this.#store.queue.write('compareAndSet', key, (index, now) => {
+        const swapped = this.writer.compareAndSet(index, key, expected, stored, file, now)
         if (!swapped) this.writer.discard(index, file)
         return swapped
       }),
@@ -159,10 +159,10 @@ export class Items {
   }
 
   /** Removes every item that carries the tag; resolves to how many live values they were. */
-  async evict(tag: string): Promise<number> {
+  async deleteByTag(tag: string): Promise<number> {
     let removed = 0
     for (;;) {
-      const { rows, live } = await this.#store.queue.write('evict', undefined, (index, now) =>
+      const { rows, live } = await this.#store.queue.write('deleteByTag', undefined, (index, now) =>
         index.removeTagged(tag, now, removalStep),
       )
       removed += live
@@ -184,7 +184,7 @@ export class Items {
 
   isLarge(stored: StoredItem): boolean {
     const { value } = stored.item
-    // Placeholders and numbers are short, and what `swap` and `increment` do with them must need no file.
+    // Placeholders and numbers are short, and what `compareAndSet` and `increment` do with them must need no file.
     if (value === undefined || typeof value === 'number') return false
     return stored.frame.length > this.#store.settings.largeValueBytes
   }

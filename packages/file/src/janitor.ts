@@ -47,11 +47,11 @@ export class Janitor {
   }
 
   /** Removes every expired item; resolves to how many values they were. */
-  async expire(): Promise<number> {
+  async removeExpired(): Promise<number> {
     const { queue, culler } = this.#store
     const before = culler.expired
     for (;;) {
-      const due = await queue.write('expire', undefined, (index, now) => culler.removeExpired(index, now, step))
+      const due = await queue.write('removeExpired', undefined, (index, now) => culler.removeExpired(index, now, step))
       if (due < step) return culler.expired - before
     }
   }
@@ -82,7 +82,7 @@ export class Janitor {
   }
 
   async #run(): Promise<void> {
-    await this.expire()
+    await this.removeExpired()
     await this.#expireMessages()
     const { queue, touches } = this.#store
     if (touches.size > 0) await queue.write('touch', undefined, (index) => touches.apply(index, false))
@@ -96,7 +96,7 @@ export class Janitor {
     const { queue } = this.#store
     let removed: number
     do {
-      removed = await queue.write('expire', undefined, (index, now) => index.removeExpiredMessages(now, step))
+      removed = await queue.write('removeExpired', undefined, (index, now) => index.removeExpiredMessages(now, step))
     } while (removed === step)
   }
 

@@ -33,7 +33,7 @@ export interface FileBackendOptions extends ItemFormatOptions {
   readonly maxBytes?: number
   /** How many items there may be. Default `Infinity`. */
   readonly maxEntries?: number
-  /** Which items go first when a limit is reached. Default `'least-recently-stored'`. With `'none'`, writes beyond the limit reject with `OUT_OF_MEMORY`. */
+  /** Which items go first when a limit is reached. Default `'lrs'`. With `'none'`, writes beyond the limit reject with `OUT_OF_MEMORY`. */
   readonly policy?: EvictionPolicy
   /** An encoded value of more bytes gets a file of its own. Default 262,144 (256 KiB). */
   readonly largeValueBytes?: number
@@ -91,7 +91,7 @@ const ownNames = [
 
 const operation = 'FileBackend'
 const engines = ['node:sqlite', 'better-sqlite3'] as const
-const policies = ['least-recently-stored', 'least-recently-used', 'least-frequently-used', 'none'] as const
+const policies = ['lrs', 'lru', 'lfu', 'none'] as const
 
 /** Throws `INVALID_ARGUMENT` for a missing `dir`, an unknown option or a value out of range. */
 export function resolveOptions(options: FileBackendOptions): Settings {
@@ -110,7 +110,7 @@ export function resolveOptions(options: FileBackendOptions): Settings {
     janitorInterval: interval(options.janitorInterval ?? '1m', 'janitorInterval'),
     maxBytes: limit(options.maxBytes ?? 1e9, 'maxBytes'),
     maxEntries: limit(options.maxEntries ?? Infinity, 'maxEntries'),
-    policy: oneOf(options.policy ?? 'least-recently-stored', policies, 'policy'),
+    policy: oneOf(options.policy ?? 'lrs', policies, 'policy'),
     largeValueBytes: wholeNumber(options.largeValueBytes ?? 256 * 1024, 'largeValueBytes', operation, 0, 100_000_000),
     fileMode: mode(options.fileMode ?? 0o600, 'fileMode', 0o600),
     dirMode: mode(options.dirMode ?? 0o700, 'dirMode', 0o700),

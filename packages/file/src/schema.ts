@@ -5,7 +5,7 @@ import type { Database } from './sqlite.ts'
 export const schemaVersion = 1
 
 /** Which items go first when a limit is reached. */
-export type EvictionPolicy = 'least-recently-stored' | 'least-recently-used' | 'least-frequently-used' | 'none'
+export type EvictionPolicy = 'lrs' | 'lru' | 'lfu' | 'none'
 
 /**
  * Half of SQLite's usual page. A write that hits rows here and there moves a page into the log for each, so half the page is
@@ -127,9 +127,9 @@ end;
 
 /** What each policy orders by. Only ever grows, as long as the clock does. */
 export const policyColumn: Readonly<Record<EvictionPolicy, string>> = {
-  'least-recently-stored': 'stored_at',
-  'least-recently-used': 'max(used_at, stored_at)',
-  'least-frequently-used': 'uses',
+  lrs: 'stored_at',
+  lru: 'max(used_at, stored_at)',
+  lfu: 'uses',
   none: 'id',
 }
 

@@ -21,7 +21,7 @@ export class Touches {
   #applied: [number, Touch][] = []
 
   constructor(policy: EvictionPolicy) {
-    this.#needed = policy === 'least-recently-used' || policy === 'least-frequently-used'
+    this.#needed = policy === 'lru' || policy === 'lfu'
   }
 
   /** Whether so many wait that they deserve a write of their own. */

@@ -29,9 +29,9 @@ async function keysOf(backend: FileBackend): Promise<string[]> {
 }
 
 it.each<[EvictionPolicy, string]>([
-  ['least-recently-stored', 'b'],
-  ['least-recently-used', 'c'],
-  ['least-frequently-used', 'c'],
+  ['lrs', 'b'],
+  ['lru', 'c'],
+  ['lfu', 'c'],
 ])('%s gives up %s first', async (policy, victim) => {
   const { backend, clock, events } = await open({ policy, maxEntries: 3 })
   // Stored: b, c, a. Used: c, a, b. Counted: c once, a and b twice.
@@ -126,8 +126,8 @@ it('expire removes every expired item and tells how many', async () => {
   await backend.setMany(Array.from({ length: 700 }, (_, n) => item(`key ${n}`, n, { expiresAt: until })))
   await backend.set(item('stays', 1))
   clock.advance(10)
-  expect(await backend.expire()).toBe(700)
-  expect(await backend.expire()).toBe(0)
+  expect(await backend.removeExpired()).toBe(700)
+  expect(await backend.removeExpired()).toBe(0)
   expect((await backend.stats()).expired).toBe(700)
   const rows = await withIndex(dir, (database) => database.prepare('select count(*) as n from item').get())
   expect(rows).toEqual({ n: 1 })
@@ -145,7 +145,7 @@ it('an item stored again with a later, an earlier or no deadline expires by the 
   const left: string[][] = []
   for (const ms of [50, 50, 100, 100]) {
     clock.advance(ms)
-    await backend.expire()
+    await backend.removeExpired()
     left.push(await keysOf(backend))
   }
   expect(left).toEqual([['later', 'none', 'some'], ['later', 'none', 'some'], ['later', 'none'], ['none']])
@@ -159,10 +159,10 @@ it('evict removes exactly the items that carry the tag', async () => {
   const many = Array.from({ length: 500 }, (_, n) => item(`red ${n}`, n, { tags: { red: 'v', all: 'v' } }))
   await backend.setMany([...many, item('blue', 1, { tags: { blue: 'v', all: 'v' } }), item('plain', 1)])
   await backend.set(item('red 7', 7, { tags: { blue: 'v' } }))
-  expect(await backend.evict('red')).toBe(499)
+  expect(await backend.deleteByTag('red')).toBe(499)
   expect(await keysOf(backend)).toEqual(['blue', 'plain', 'red 7'])
-  expect(await backend.evict('red')).toBe(0)
-  expect(await backend.evict('blue')).toBe(2)
+  expect(await backend.deleteByTag('red')).toBe(0)
+  expect(await backend.deleteByTag('blue')).toBe(2)
   await backend.close()
 })
 
@@ -172,9 +172,9 @@ it('evict knows the tags of a cache', async () => {
   await cache.set('a', 1, { tags: ['red'] })
   await cache.set('b', 1, { tags: ['blue'] })
   await cache.namespace('app').set('c', 1, { tags: ['red'] })
-  expect(await backend.evict('red')).toBe(1)
+  expect(await backend.deleteByTag('red')).toBe(1)
   expect([await cache.get('a'), await cache.get('b')]).toEqual([undefined, 1])
-  expect(await backend.evict('@#app/:red')).toBe(1)
+  expect(await backend.deleteByTag('@#app/:red')).toBe(1)
   await backend.close()
 })
 
@@ -192,12 +192,12 @@ it('the triggers count exactly through a random walk of every kind of change', a
     const expiry = random.below(4) === 0 ? { expiresAt: clock.now() + random.below(40) } : {}
     const what = random.below(12)
     if (what < 6) await backend.set(item(key, value, { ...tags, ...expiry }))
-    else if (what < 7) await backend.swap(key, undefined, item(key, random.below(2) === 0 ? undefined : value))
+    else if (what < 7) await backend.compareAndSet(key, undefined, item(key, random.below(2) === 0 ? undefined : value))
     else if (what < 8) await backend.delete(key)
     else if (what < 9) await backend.increment(`n ${random.below(5)}`, 1)
     else if (what < 10) await backend.get(key)
-    else if (what < 11) await backend.expire()
-    else if (random.below(20) === 0) await backend.evict('t')
+    else if (what < 11) await backend.removeExpired()
+    else if (random.below(20) === 0) await backend.deleteByTag('t')
     const [total, counted, late] = await withIndex(dir, (database) => [
       database.prepare('select entries, live, bytes from total').get() as Record<string, number>,
       database

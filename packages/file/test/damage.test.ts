@@ -50,7 +50,7 @@ it('a value file that was cut off is a miss with an event, and is overwritten', 
   await backend.close()
 })
 
-it('a missing value file is a miss with an event, and counts as absent for swap', async () => {
+it('a missing value file is a miss with an event, and counts as absent for compareAndSet', async () => {
   const dir = await temporaryDirectory()
   const backend = new FileBackend({ dir })
   const events = told(backend)
@@ -58,7 +58,7 @@ it('a missing value file is a miss with an event, and counts as absent for swap'
   for (const path of await valueFiles(dir)) await unlink(path)
   expect(await backend.get('large')).toBe(undefined)
   expect(codes(events)).toEqual(['DAMAGED'])
-  expect(await backend.swap('large', undefined, item('large', 'new'))).toBe(true)
+  expect(await backend.compareAndSet('large', undefined, item('large', 'new'))).toBe(true)
   expect((await backend.get('large'))?.value).toBe('new')
   await backend.close()
 })

@@ -146,7 +146,7 @@ it('a value file replaced by a directory is a miss with an event, and is overwri
   await mkdir(path)
   expect(await backend.get('large')).toBe(undefined)
   expect(codes(events)).toEqual(['DAMAGED'])
-  expect(await backend.swap('large', undefined, item('large', 'new'))).toBe(true)
+  expect(await backend.compareAndSet('large', undefined, item('large', 'new'))).toBe(true)
   expect((await backend.get('large'))?.value).toBe('new')
   await backend.close()
 })
@@ -187,8 +187,8 @@ it('columns that damage has changed are found by check, and do not keep a value 
     ['item', 'n'],
   ])
   expect((await backend.get('a'))?.value).toBe(1)
-  expect(await backend.swap('a', undefined, item('a', 'wrong'))).toBe(false)
-  expect(await backend.swap('a', a.version, item('a', 'new'))).toBe(true)
+  expect(await backend.compareAndSet('a', undefined, item('a', 'wrong'))).toBe(false)
+  expect(await backend.compareAndSet('a', a.version, item('a', 'new'))).toBe(true)
   expect(await backend.increment('n', 1)).toBe(5)
   expect((await backend.check({ fix: true })).problems.map(({ key }) => key)).toEqual(['b'])
   expect((await backend.getMany(['a', 'b', 'c', 'n'])).map((found) => found?.value)).toEqual(['new', undefined, 3, 5])
@@ -320,10 +320,10 @@ it('numbers beyond what JavaScript can hold, anywhere in a row, cost at most the
       column,
     ).toEqual(kept)
     expect(many[1]?.value, column).toBe(together[2]?.value)
-    // Absent to a reader is absent to a swap.
+    // Absent to a reader is absent to compareAndSet.
     const { version } = many[1] ?? {}
     const outcome = await Promise.all([
-      backend.swap('c', version, item('c', 'new')),
+      backend.compareAndSet('c', version, item('c', 'new')),
       backend.set(item('f', 'f')),
       backend.delete('c'),
       backend.get('c'),

@@ -69,14 +69,14 @@ it('no call holds the event loop where it concerns every item: statistics, check
       select 'key ' || n, 'v', 1, 200, 1, 1, 1e15, 1e15, 0, zeroblob(60) from n`),
   )
   const later = new FileBackend({ dir, clock: { now: () => 2e15 }, janitorInterval: Infinity })
-  const used = new FileBackend({ dir, policy: 'least-recently-used' })
-  const small = new FileBackend({ dir, policy: 'least-recently-used', maxEntries: 60_000 })
+  const used = new FileBackend({ dir, policy: 'lru' })
+  const small = new FileBackend({ dir, policy: 'lru', maxEntries: 60_000 })
   await later.get('none')
   const holds: Record<string, number> = {}
   const measure = async (name: string, work: () => Promise<unknown>): Promise<void> => {
     holds[name] = await longestHold(work)
   }
-  const fewer = new FileBackend({ dir, policy: 'least-recently-used', maxEntries: 10_000 })
+  const fewer = new FileBackend({ dir, policy: 'lru', maxEntries: 10_000 })
   await measure('stats of expired items', async () => {
     expect(await later.stats()).toMatchObject({ items: 1 })
   })

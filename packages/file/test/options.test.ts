@@ -179,7 +179,7 @@ it('the same directory works through better-sqlite3', async () => {
     large,
     undefined,
   ])
-  expect(await backend.swap('a', 'wrong', undefined)).toBe(false)
+  expect(await backend.compareAndSet('a', 'wrong', undefined)).toBe(false)
   await backend.clear('l')
   expect((await backend.check()).problems).toEqual([])
   await backend.close()

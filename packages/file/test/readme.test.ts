@@ -23,7 +23,7 @@ it('the table of options lists every option and no other', () => {
 
 it('the table of methods lists every method that is not of the protocol', () => {
   const ofTheProtocol =
-    'constructor get getMany set setMany delete deleteMany swap increment clear keys stats listen close'
+    'constructor get getMany set setMany delete deleteMany compareAndSet increment clear keys stats listen close'
   const own = Object.getOwnPropertyNames(FileBackend.prototype).filter(
     (name) => !ofTheProtocol.split(' ').includes(name),
   )

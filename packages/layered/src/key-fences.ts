@@ -1,7 +1,7 @@
 import type { Soon } from './soon.ts'
 
 /**
- * What is known of a key while operations on it are under way. `epoch` moves whenever the authority's item may have changed,
+ * What is known of a key while operations on it are under way. `generation` moves whenever the authority's item may have changed,
  * so a read that began before brings its answer back in vain (RACES R6, R7). `tail` is the last near write that was begun:
  * near writes of one key run one after the other, so that a removal never overtakes a promotion.
  */

@@ -22,18 +22,18 @@ import { TagWindow } from './tag-window.ts'
 /**
  * A backend made of backends: near layers hold copies, the last layer is the authority. It reads near to far and copies what it
  * finds into the nearer layers, writes far to near, and announces changes over a bus, so that the near layers of other
- * processes never serve what they can know to be old. `swap`, `increment`, `keys` and the records of the cache itself (tags,
- * locks, rate limits) are the authority's; `swap`, `increment` and `keys` are present where it has them.
+ * processes never serve what they can know to be old. `compareAndSet`, `increment`, `keys` and the records of the cache itself (tags,
+ * locks, rate limits) are the authority's; `compareAndSet`, `increment` and `keys` are present where it has them.
  *
  * A near layer belongs to one `LayeredBackend`: nothing else may write to it. Layered backends nest.
  */
 export class LayeredBackend implements CacheBackend {
   readonly name: string = backendName
-  readonly swap?: (key: string, expected: string | undefined, next: Item | undefined) => Promise<boolean>
+  readonly compareAndSet?: (key: string, expected: string | undefined, next: Item | undefined) => Promise<boolean>
   readonly increment?: (key: string, delta: number, expiresAt?: number) => Promise<number>
   readonly keys?: (prefix?: string) => AsyncIterable<string>
   /** Present where the authority and the bus have it: without announcements that come with the commit near copies would outlive it. */
-  readonly within?: (transaction: unknown) => CacheBackend
+  readonly inTransaction?: (transaction: unknown) => CacheBackend
   /** The near copies and remembered tag records that may be served as they are. Whoever reads one compares its tags. */
   readonly near: NearReader
   readonly #options: ResolvedOptions
@@ -67,16 +67,17 @@ export class LayeredBackend implements CacheBackend {
     }
     this.#reader = new LayeredReader(this.#near, this.#authority, this.#tags, this.#recovery)
     this.#writer = new LayeredWriter(this.#near, this.#authority, this.#tags, this.#recovery, this.#link)
-    if (authority.swap !== undefined) {
-      this.swap = (key, expected, next) => this.#run('swap', key, () => this.#writer.swap(key, expected, next))
+    if (authority.compareAndSet !== undefined) {
+      this.compareAndSet = (key, expected, next) =>
+        this.#run('compareAndSet', key, () => this.#writer.compareAndSet(key, expected, next))
     }
     if (authority.increment !== undefined) {
       this.increment = (key, delta, expiresAt) =>
         this.#run('increment', key, () => this.#writer.increment(key, delta, expiresAt))
     }
     if (authority.keys !== undefined) this.keys = (prefix) => this.#keys(prefix)
-    if (authority.within !== undefined && bus?.within !== undefined) {
-      this.within = (transaction) => this.#within(transaction)
+    if (authority.inTransaction !== undefined && bus?.inTransaction !== undefined) {
+      this.inTransaction = (transaction) => this.#inTransaction(transaction)
     }
   }
 
@@ -165,10 +166,10 @@ export class LayeredBackend implements CacheBackend {
     return running
   }
 
-  #within(transaction: unknown): CacheBackend {
-    if (this.#closing !== undefined) throw closedError('within')
+  #inTransaction(transaction: unknown): CacheBackend {
+    if (this.#closing !== undefined) throw closedError('inTransaction')
     const { authority, bus } = this.#options
-    const [view, publisher] = [authority.within?.(transaction), bus?.within?.(transaction)]
+    const [view, publisher] = [authority.inTransaction?.(transaction), bus?.inTransaction?.(transaction)]
     return new LayeredTransaction(view as CacheBackend, publisher as Pick<Bus, 'publish'>)
   }
 

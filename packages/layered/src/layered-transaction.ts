@@ -8,7 +8,7 @@ import { backendName } from './errors.ts'
 export class LayeredTransaction implements CacheBackend {
   readonly name: string = backendName
   readonly getMany?: (keys: readonly string[]) => Promise<(Item | undefined)[]>
-  readonly swap?: (key: string, expected: string | undefined, next: Item | undefined) => Promise<boolean>
+  readonly compareAndSet?: (key: string, expected: string | undefined, next: Item | undefined) => Promise<boolean>
   readonly increment?: (key: string, delta: number, expiresAt?: number) => Promise<number>
   readonly keys?: (prefix?: string) => AsyncIterable<string>
   readonly #authority: CacheBackend
@@ -19,10 +19,11 @@ export class LayeredTransaction implements CacheBackend {
   constructor(authority: CacheBackend, bus: Pick<Bus, 'publish'>) {
     this.#authority = authority
     this.#bus = bus
-    const { getMany, swap, increment, keys } = authority
+    const { getMany, compareAndSet, increment, keys } = authority
     if (getMany) this.getMany = (keys) => getMany.call(authority, keys)
-    if (swap) {
-      this.swap = (key, expected, next) => this.#changing(key, swap.call(authority, key, expected, next))
+    if (compareAndSet) {
+      this.compareAndSet = (key, expected, next) =>
+        this.#changing(key, compareAndSet.call(authority, key, expected, next))
     }
     if (increment) {
       this.increment = (key, delta, expiresAt) => this.#changing(key, increment.call(authority, key, delta, expiresAt))

@@ -75,12 +75,12 @@ export class LayeredWriter {
     await this.#tell({ kind: 'set', keys: told.map(({ key }) => key), versions: told.map(({ version }) => version) })
   }
 
-  swap(key: string, expected: string | undefined, next: Item | undefined): Promise<boolean> {
-    const swap = this.#authority.backend.swap?.bind(this.#authority.backend)
+  compareAndSet(key: string, expected: string | undefined, next: Item | undefined): Promise<boolean> {
+    const compareAndSet = this.#authority.backend.compareAndSet?.bind(this.#authority.backend)
     return this.#change(
       key,
-      () => swap?.(key, expected, next) ?? Promise.resolve(false),
-      (swapped) => (swapped ? afterSwap(expected, next) : afterRefusal(expected)),
+      () => compareAndSet?.(key, expected, next) ?? Promise.resolve(false),
+      (swapped) => (swapped ? afterCompareAndSet(expected, next) : afterRefusal(expected)),
     )
   }
 
@@ -248,7 +248,7 @@ export class LayeredWriter {
   }
 }
 
-function afterSwap(expected: string | undefined, next: Item | undefined): Outcome {
+function afterCompareAndSet(expected: string | undefined, next: Item | undefined): Outcome {
   if (next === undefined) return 'changed'
   // A placeholder where nothing was is no news for anyone: what follows it is announced.
   if (next.value === undefined) return expected === undefined ? 'outdated' : 'changed'

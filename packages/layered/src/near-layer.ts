@@ -107,7 +107,9 @@ export class NearLayer {
     return this.#attempt<boolean | undefined>(
       item.key,
       (store) =>
-        store.swap === undefined ? (store.set(copy) as Soon<undefined>) : store.swap(item.key, expected, copy),
+        store.compareAndSet === undefined
+          ? (store.set(copy) as Soon<undefined>)
+          : store.compareAndSet(item.key, expected, copy),
       (swapped) => swapped !== false,
     )
   }

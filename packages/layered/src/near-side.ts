@@ -77,8 +77,8 @@ export class NearSide implements NearReader {
     return item
   }
 
-  epoch(): number | undefined {
-    return this.#records.epoch?.()
+  generation(): number | undefined {
+    return this.#records.generation?.()
   }
 
   /** The authority holds `item` now, by the operation that began at the epoch `ticket`. Every near layer gets a copy, farthest first. */

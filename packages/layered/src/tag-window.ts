@@ -1,4 +1,4 @@
-import { type Clock, type Item, type NearReader, newEpoch, type TagVersions } from '@cache/core/backend'
+import { type Clock, type Item, type NearReader, newGeneration, type TagVersions } from '@cache/core/backend'
 import type { Authority } from './authority.ts'
 import { after } from './backoff-timer.ts'
 import { type Fence, KeyFences } from './key-fences.ts'
@@ -26,7 +26,7 @@ export class TagWindow implements NearReader {
   readonly #clock: Clock
   readonly #exact: boolean
   readonly #remembered = new Map<string, Remembered>()
-  #epoch: number = newEpoch()
+  #generation: number = newGeneration()
   /** No remembered record is over before this instant. */
   #earliest = Infinity
   #reads = 0
@@ -47,9 +47,9 @@ export class TagWindow implements NearReader {
   }
 
   /** Stays the same while every record that was remembered still is. */
-  epoch(): number {
+  generation(): number {
     this.#expire()
-    return this.#epoch
+    return this.#generation
   }
 
   /** The records in the order of their keys: remembered, else asked for. */
@@ -105,7 +105,7 @@ export class TagWindow implements NearReader {
     for (const record of this.#remembered.keys()) if (record.startsWith(prefix)) this.#drop(record)
   }
 
-  /** Remembers what the authority holds, unless something was heard of the record since `epoch`. */
+  /** Remembers what the authority holds, unless something was heard of the record since `generation`. */
   remember(fence: Fence, epoch: number, item: Item): void {
     if (this.#window === 0 || this.#suspended || fence.epoch !== epoch || item.value === undefined) return
     const life = (item.expiresAt ?? Infinity) - this.#clock.now()
@@ -134,7 +134,7 @@ export class TagWindow implements NearReader {
     this.#cancelSweep?.()
     this.#cancelSweep = undefined
     this.#remembered.clear()
-    this.#epoch = newEpoch()
+    this.#generation = newGeneration()
   }
 
   async #fetch(records: readonly string[]): Promise<Map<string, Item>> {
@@ -170,7 +170,7 @@ export class TagWindow implements NearReader {
     const dropped = this.#remembered.get(record)
     if (dropped === undefined) return
     this.#remembered.delete(record)
-    if (dropped.item.value !== next?.value) this.#epoch = newEpoch()
+    if (dropped.item.value !== next?.value) this.#generation = newGeneration()
   }
 
   /** An instant of the ticker: the clock that was handed in, else one that nobody sets back. */

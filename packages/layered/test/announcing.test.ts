@@ -34,7 +34,7 @@ describe('announcements', () => {
       setMany: () => cache.setMany([rig.item('k', 2)]),
       delete: () => cache.delete('k'),
       deleteMany: () => cache.deleteMany(['k']),
-      swap: () => cache.swap?.('k', undefined, rig.item('k', 2)),
+      compareAndSet: () => cache.compareAndSet?.('k', undefined, rig.item('k', 2)),
       increment: () => cache.increment?.('k', 1),
       clear: () => cache.clear(),
     } as const
@@ -84,7 +84,7 @@ describe('announcements', () => {
     expect((await reader.get('k'))?.value).toBe(2)
 
     const version = await hold('k', 1)
-    await writer.swap?.('k', version, rig.item('k', 3))
+    await writer.compareAndSet?.('k', version, rig.item('k', 3))
     expect((await reader.get('k'))?.value).toBe(3)
 
     await hold('k', 1)

@@ -55,7 +55,8 @@ function remote(inner: CacheBackend, turns: Turns, name: string): CacheBackend {
     set: (item) => call(() => inner.set(item)),
     delete: (key) => call(() => inner.delete(key)),
     clear: (prefix) => call(() => inner.clear(prefix)),
-    swap: (key, expected, next) => call(async () => (await inner.swap?.(key, expected, next)) ?? false),
+    compareAndSet: (key, expected, next) =>
+      call(async () => (await inner.compareAndSet?.(key, expected, next)) ?? false),
     increment: (key, delta) => call(async () => (await inner.increment?.(key, delta)) ?? 0),
   }
 }
@@ -150,7 +151,7 @@ async function client(
         await node.delete(key)
         break
       case 8:
-        await node.swap?.(last?.key ?? key, last?.version, { ...item, key: last?.key ?? key })
+        await node.compareAndSet?.(last?.key ?? key, last?.version, { ...item, key: last?.key ?? key })
         break
       case 9:
         await node.setMany?.([item, rig.item(pick(), step)])

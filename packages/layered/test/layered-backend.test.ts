@@ -5,7 +5,7 @@ import { InProcessBus, LayeredBackend } from '../src/index.ts'
 import { Rig, settled } from './rig.ts'
 
 describe('LayeredBackend', () => {
-  it('has swap, increment and keys only where the last layer has them', () => {
+  it('has compareAndSet, increment and keys only where the last layer has them', () => {
     const rig = new Rig()
     const four: CacheBackend = {
       name: 'four',
@@ -15,9 +15,9 @@ describe('LayeredBackend', () => {
       clear: async () => {},
     }
     const without = new LayeredBackend({ layers: [rig.memory(), four] })
-    expect([without.swap, without.increment, without.keys]).toEqual([undefined, undefined, undefined])
+    expect([without.compareAndSet, without.increment, without.keys]).toEqual([undefined, undefined, undefined])
     const having = new LayeredBackend({ layers: [four, rig.memory()] })
-    expect([typeof having.swap, typeof having.increment, typeof having.keys]).toEqual([
+    expect([typeof having.compareAndSet, typeof having.increment, typeof having.keys]).toEqual([
       'function',
       'function',
       'function',

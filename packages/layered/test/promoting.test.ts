@@ -96,7 +96,7 @@ describe('promotion', () => {
     const near = new GatedBackend(rig.memory(), 'near')
     const cache = new LayeredBackend({ layers: [near, far], clock: rig.clock })
     await rig.store.set(rig.item('k', 'old'))
-    const promote = near.holdBefore('swap')
+    const promote = near.holdBefore('compareAndSet')
     const reading = cache.get('k')
     await promote.reached
     const deleting = cache.delete('k')
@@ -271,11 +271,11 @@ describe('promotion', () => {
     const rig = new Rig()
     const { cache, near } = await rig.node(rig.far())
     const placeholder = rig.item('k', undefined)
-    expect(await cache.swap?.('k', undefined, placeholder)).toBe(true)
+    expect(await cache.compareAndSet?.('k', undefined, placeholder)).toBe(true)
     expect(await cache.get('k')).toEqual(placeholder)
     expect((await near.stats()).items).toBe(0)
     const result = rig.item('k', 'loaded')
-    expect(await cache.swap?.('k', placeholder.version, result)).toBe(true)
+    expect(await cache.compareAndSet?.('k', placeholder.version, result)).toBe(true)
     expect(cache.near.get('k')).toEqual(result)
   })
 
@@ -293,7 +293,7 @@ describe('promotion', () => {
     expect((await cache.stats()).layers.map(({ reads }) => reads)).toEqual([0, 1, 0])
   })
 
-  it('a near layer without swap takes promotions', async () => {
+  it('a near layer without compareAndSet takes promotions', async () => {
     const rig = new Rig()
     const { sync } = rig.memory()
     const four = {
@@ -312,7 +312,7 @@ describe('promotion', () => {
     expect(await cache.getMany(['k', 'x'])).toEqual([item, undefined])
   })
 
-  it('a swap that fails takes the copy away from which its version may have come', async () => {
+  it('a compareAndSet that fails takes the copy away from which its version may have come', async () => {
     const rig = new Rig()
     const far = rig.far()
     const { cache } = await rig.node(far, { bus: undefined } as never)
@@ -320,7 +320,7 @@ describe('promotion', () => {
     await cache.set(old)
     const now = rig.item('k', 'now')
     await rig.store.set(now)
-    expect(await cache.swap?.('k', old.version, rig.item('k', 'mine'))).toBe(false)
+    expect(await cache.compareAndSet?.('k', old.version, rig.item('k', 'mine'))).toBe(false)
     expect(await cache.get('k')).toEqual(now)
   })
 })

@@ -39,7 +39,7 @@ describe('records of the cache itself', () => {
     const far = rig.far()
     const { cache } = await rig.node(far)
     for (const key of [lock, limit]) {
-      await cache.swap?.(key, undefined, rig.item(key, 1))
+      await cache.compareAndSet?.(key, undefined, rig.item(key, 1))
       far.calls.splice(0)
       expect(cache.near.get(key)).toBe(undefined)
       await cache.get(key)
@@ -98,7 +98,7 @@ describe('records of the cache itself', () => {
     const change = {
       set: () => one.set(record(rig, 'v2')),
       setMany: () => one.setMany([record(rig, 'v2')]),
-      swap: async () => one.swap?.(tag, (await rig.store.get(tag))?.version, record(rig, 'v2')),
+      compareAndSet: async () => one.compareAndSet?.(tag, (await rig.store.get(tag))?.version, record(rig, 'v2')),
       delete: () => one.delete(tag),
       clear: () => one.clear(),
     }
@@ -163,7 +163,7 @@ describe('a near hit with tags', () => {
           if (key.startsWith('@')) asked += 1
           return near.get(key)
         },
-        epoch: () => near.epoch?.(),
+        generation: () => near.generation?.(),
       },
     })
     const cache = await hitTwice(rig, node)

@@ -16,7 +16,7 @@ class Transaction {
 }
 
 class TransactionalBackend extends GatedBackend {
-  within(transaction: unknown): CacheBackend {
+  inTransaction(transaction: unknown): CacheBackend {
     const { steps } = transaction as Transaction
     return {
       name: this.name,
@@ -27,9 +27,9 @@ class TransactionalBackend extends GatedBackend {
         return (await this.get(key)) !== undefined
       },
       clear: async (prefix) => void steps.push(() => this.clear(prefix)),
-      swap: async (key, expected, next) => {
+      compareAndSet: async (key, expected, next) => {
         if ((await this.get(key))?.version !== expected) return false
-        steps.push(() => this.swap(key, expected, next))
+        steps.push(() => this.compareAndSet(key, expected, next))
         return true
       },
       increment: async (key, delta) => {
@@ -41,7 +41,7 @@ class TransactionalBackend extends GatedBackend {
 }
 
 class TransactionalBus extends GatedBus {
-  within(transaction: unknown): Pick<Bus, 'publish'> {
+  inTransaction(transaction: unknown): Pick<Bus, 'publish'> {
     const { steps } = transaction as Transaction
     return { publish: async (message: BusMessage) => void steps.push(() => this.publish(message)) }
   }
@@ -62,8 +62,9 @@ describe('a layered backend in a transaction', () => {
     delete: (view) => view.delete('k'),
     set: (view, rig) => view.set(rig.item('k', 8)),
     clear: (view) => view.clear(),
-    'swap to an item': async (view, rig) => view.swap?.('k', (await view.get('k'))?.version, rig.item('k', 8)),
-    'swap to nothing': async (view) => view.swap?.('k', (await view.get('k'))?.version, undefined),
+    'compareAndSet to an item': async (view, rig) =>
+      view.compareAndSet?.('k', (await view.get('k'))?.version, rig.item('k', 8)),
+    'compareAndSet to nothing': async (view) => view.compareAndSet?.('k', (await view.get('k'))?.version, undefined),
     increment: (view) => view.increment?.('k', 1) ?? Promise.reject(new Error('the view has no increment')),
   }
   for (const [name, change] of Object.entries(changes)) {
@@ -72,11 +73,11 @@ describe('a layered backend in a transaction', () => {
       await one.set(rig.item('k', 7))
       await two.get('k')
       const transaction = new Transaction()
-      await change(one.within?.(transaction) as CacheBackend, rig)
+      await change(one.inTransaction?.(transaction) as CacheBackend, rig)
       expect([one.near.get('k')?.value, two.near.get('k')?.value]).toEqual([7, 7])
       await transaction.commit()
       expect([one.near.get('k'), two.near.get('k')]).toEqual([undefined, undefined])
-      const expected = ['delete', 'clear', 'swap to nothing'].includes(name) ? undefined : 8
+      const expected = ['delete', 'clear', 'compareAndSet to nothing'].includes(name) ? undefined : 8
       expect([(await one.get('k'))?.value, (await two.get('k'))?.value]).toEqual([expected, expected])
     })
   }
@@ -84,10 +85,10 @@ describe('a layered backend in a transaction', () => {
   it('announces tag records and neither locks nor what changed nothing', async () => {
     const { rig, one } = await twoNodes()
     const transaction = new Transaction()
-    const view = one.within?.(transaction) as CacheBackend
+    const view = one.inTransaction?.(transaction) as CacheBackend
     await view.set(rig.item('@#:tag', 'v'))
     await view.set(rig.item('@!:lock', 'v'))
-    expect(await view.swap?.('k', 'another version', rig.item('k', 1))).toBe(false)
+    expect(await view.compareAndSet?.('k', 'another version', rig.item('k', 1))).toBe(false)
     expect(transaction.steps.length).toBe(3)
   })
 
@@ -95,14 +96,14 @@ describe('a layered backend in a transaction', () => {
     const rig = new Rig()
     const far = new TransactionalBackend(rig.store, 'far')
     const layers = [rig.memory(), far]
-    expect(new LayeredBackend({ layers, bus: new GatedBus() }).within).toBe(undefined)
-    expect(new LayeredBackend({ layers: [rig.memory(), far] }).within).toBe(undefined)
-    expect(new LayeredBackend({ layers: [rig.memory(), rig.far()], bus: new TransactionalBus() }).within).toBe(
+    expect(new LayeredBackend({ layers, bus: new GatedBus() }).inTransaction).toBe(undefined)
+    expect(new LayeredBackend({ layers: [rig.memory(), far] }).inTransaction).toBe(undefined)
+    expect(new LayeredBackend({ layers: [rig.memory(), rig.far()], bus: new TransactionalBus() }).inTransaction).toBe(
       undefined,
     )
     const closed = new LayeredBackend({ layers, bus: new TransactionalBus() })
-    const { within } = closed
+    const { inTransaction } = closed
     await closed.close()
-    expect(() => within?.(new Transaction())).toThrow('closed')
+    expect(() => inTransaction?.(new Transaction())).toThrow('closed')
   })
 })

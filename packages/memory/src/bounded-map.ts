@@ -3,8 +3,8 @@ import { checkFunction, createEngine, engineOptionNames, entryLimit, lifetime } 
 import { type DumpedEntry, dumpEngine, loadEngine } from './engine/dump.ts'
 import type { Engine } from './engine/engine.ts'
 import { type BoundedMapStats, engineStats } from './engine/stats.ts'
-import type { EvictReason } from './evict-reason.ts'
-import type { PolicyName } from './policy/policy.ts'
+import type { EvictionPolicy } from './policy/policy.ts'
+import type { RemovalReason } from './removal-reason.ts'
 
 /** Options of a `BoundedMap`. At least one of `maxEntries` and `maxBytes` is required. */
 export interface BoundedMapOptions<K, V> {
@@ -19,12 +19,12 @@ export interface BoundedMapOptions<K, V> {
   /** Lifetime of entries for which `set` names none. Default: they do not expire. */
   readonly ttl?: Duration
   /** Who leaves when a limit is reached. Default: `adaptive`. */
-  readonly policy?: PolicyName
+  readonly policy?: EvictionPolicy
   /**
    * Called after an entry has left, with the reason. It may call the map again. What it throws reaches the caller of the map, and what else
    * had to leave does so at the next write; in the timer that reclaims expired entries it is an uncaught exception.
    */
-  readonly onEvict?: (key: K, value: V, reason: EvictReason) => void
+  readonly onRemoval?: (key: K, value: V, reason: RemovalReason) => void
   /** Read on every access to an entry with a lifetime. Default: the wall clock, read at most once in 64 closely following calls. */
   readonly clock?: Clock
   /** Numbers from 0 (inclusive) to 1 (exclusive), for the seed of the index and for policies that draw lots. Default: secure ones for the seed, `Math.random` for lots. */
@@ -43,12 +43,12 @@ export class BoundedMap<K, V> {
 
   /** Throws `INVALID_ARGUMENT` for an unknown option, a bad value, or when there is neither `maxEntries` nor `maxBytes`. */
   constructor(options: BoundedMapOptions<K, V>) {
-    checkOptions(options, [...engineOptionNames, 'ttl', 'onEvict'], 'BoundedMap')
-    const { onEvict } = options
-    checkFunction(onEvict, 'onEvict', 'BoundedMap')
+    checkOptions(options, [...engineOptionNames, 'ttl', 'onRemoval'], 'BoundedMap')
+    const { onRemoval } = options
+    checkFunction(onRemoval, 'onRemoval', 'BoundedMap')
     this.engine = createEngine(
       options,
-      onEvict === undefined ? null : { tellsRemovals: true, tell: onEvict },
+      onRemoval === undefined ? null : { tellsRemovals: true, tell: onRemoval },
       'BoundedMap',
     )
     this.ttl = options.ttl === undefined ? Number.POSITIVE_INFINITY : lifetime(options.ttl, 'BoundedMap')
@@ -115,8 +115,8 @@ export class BoundedMap<K, V> {
   }
 
   /** Removes all entries that have expired. Not needed for correctness, nor usually for memory. Returns how many there were. */
-  purgeExpired(): number {
-    return this.engine.purgeExpired()
+  removeExpired(): number {
+    return this.engine.removeExpired()
   }
 
   stats(): BoundedMapStats {

@@ -13,9 +13,9 @@ import { checkFunction, createEngine, type EngineSettings, engineOptionNames } f
 import type { DumpedEntry } from './engine/dump.ts'
 import type { EvictionTeller } from './engine/engine.ts'
 import { estimateBytes } from './estimate-bytes.ts'
-import type { EvictReason } from './evict-reason.ts'
 import { type Isolation, isolations, isolators } from './isolation.ts'
-import type { PolicyName } from './policy/policy.ts'
+import type { EvictionPolicy } from './policy/policy.ts'
+import type { RemovalReason } from './removal-reason.ts'
 import { SyncMemoryBackend } from './sync-memory-backend.ts'
 
 /** Options of a `MemoryBackend`. At least one of `maxEntries` and `maxBytes` is required. */
@@ -29,14 +29,14 @@ export interface MemoryBackendOptions {
   /** Bytes of an item, a finite number of 0 or more. Default: the item's `cost`, else an estimate of its value and key. */
   readonly weigh?: (item: Item) => number
   /** Who leaves when a limit is reached. Default: `adaptive`. */
-  readonly policy?: PolicyName
+  readonly policy?: EvictionPolicy
   /**
    * What guards stored values from their readers and writers. `reference`: nothing, the very value is kept and given.
    * `clone`: `structuredClone` on the way in and out. `freeze`: the value is deeply frozen when it is stored. Default: `reference`.
    */
   readonly isolation?: Isolation
   /** Called after an item has left, with the reason. It may call the backend again. */
-  readonly onEvict?: (item: Item, reason: EvictReason) => void
+  readonly onRemoval?: (item: Item, reason: RemovalReason) => void
   /** Noun for logs and errors. Default: `memory`. */
   readonly name?: string
   /** Read on every access to an item with a lifetime. Default: the wall clock, read at most once in 64 closely following calls. */
@@ -45,7 +45,7 @@ export interface MemoryBackendOptions {
   readonly random?: () => number
 }
 
-const known = [...engineOptionNames, 'isolation', 'onEvict', 'name']
+const known = [...engineOptionNames, 'isolation', 'onRemoval', 'name']
 
 /** A bounded cache backend in this process' memory. It answers without waiting, through `sync`; the promises of the other members are resolved at once. */
 export class MemoryBackend implements CacheBackend {
@@ -55,13 +55,13 @@ export class MemoryBackend implements CacheBackend {
   /** Throws `INVALID_ARGUMENT` for an unknown option, a bad value, or when there is neither `maxEntries` nor `maxBytes`. */
   constructor(options: MemoryBackendOptions) {
     checkOptions(options, known, 'MemoryBackend')
-    const { isolation = 'reference', onEvict } = options
+    const { isolation = 'reference', onRemoval } = options
     if (!isolations.includes(isolation)) {
       throw invalidArgument('isolation', isolation, `one of ${isolations.join(', ')}`, 'MemoryBackend')
     }
     this.name = options.name === undefined ? 'memory' : nonEmptyString(options.name, 'name', 'MemoryBackend')
     const hub = new EventHub()
-    const engine = createEngine<string, Item>(engineSettings(options), evictionTeller(hub, onEvict), 'MemoryBackend')
+    const engine = createEngine<string, Item>(engineSettings(options), evictionTeller(hub, onRemoval), 'MemoryBackend')
     const { isolate, reveal } = isolators(isolation, this.name)
     this.sync = new SyncMemoryBackend(this.name, engine, hub, isolate, reveal)
   }
@@ -98,8 +98,8 @@ export class MemoryBackend implements CacheBackend {
     return this.sync.deleteMany(keys)
   }
 
-  async swap(key: string, expected: string | undefined, next: Item | undefined): Promise<boolean> {
-    return this.sync.swap(key, expected, next)
+  async compareAndSet(key: string, expected: string | undefined, next: Item | undefined): Promise<boolean> {
+    return this.sync.compareAndSet(key, expected, next)
   }
 
   async increment(key: string, delta: number, expiresAt?: number): Promise<number> {
@@ -142,7 +142,7 @@ export class MemoryBackend implements CacheBackend {
 }
 
 function engineSettings(options: MemoryBackendOptions): EngineSettings<string, Item> {
-  const { isolation: _isolation, name: _name, onEvict: _onEvict, weigh, ...settings } = options
+  const { isolation: _isolation, name: _name, onRemoval: _onRemoval, weigh, ...settings } = options
   checkFunction(weigh, 'weigh', 'MemoryBackend')
   if (weigh !== undefined) return { ...settings, weigh: (item) => weigh(item) }
   return options.maxBytes === undefined ? settings : { ...settings, weigh: itemBytes }
@@ -153,18 +153,18 @@ function itemBytes(item: Item): number {
   return item.cost ?? estimateBytes(item) + estimateBytes(item.key)
 }
 
-function evictionTeller(hub: EventHub, onEvict: MemoryBackendOptions['onEvict']): EvictionTeller<string, Item> {
-  checkFunction(onEvict, 'onEvict', 'MemoryBackend')
+function evictionTeller(hub: EventHub, onRemoval: MemoryBackendOptions['onRemoval']): EvictionTeller<string, Item> {
+  checkFunction(onRemoval, 'onRemoval', 'MemoryBackend')
   return {
-    tellsRemovals: onEvict !== undefined,
+    tellsRemovals: onRemoval !== undefined,
     tell(key, item, reason) {
       if (hub.active) tellHub(hub, key, reason)
-      onEvict?.(item, reason)
+      onRemoval?.(item, reason)
     },
   }
 }
 
-function tellHub(hub: EventHub, key: string, reason: EvictReason): void {
+function tellHub(hub: EventHub, key: string, reason: RemovalReason): void {
   if (reason === 'expired') hub.emit({ type: 'expire', key })
   else if (reason === 'entries' || reason === 'bytes') hub.emit({ type: 'evict', key, reason })
   else if (reason === 'oversize') hub.emit({ type: 'evict', key, reason: 'bytes' })

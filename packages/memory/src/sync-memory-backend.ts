@@ -90,9 +90,9 @@ export class SyncMemoryBackend implements SyncCacheBackend {
     return removed
   }
 
-  swap(key: string, expected: string | undefined, next: Item | undefined): boolean {
-    if (this.closed) throw this.closedError('swap', key)
-    const stored = next === undefined || this.isolate === null ? next : this.isolate(next, 'swap')
+  compareAndSet(key: string, expected: string | undefined, next: Item | undefined): boolean {
+    if (this.closed) throw this.closedError('compareAndSet', key)
+    const stored = next === undefined || this.isolate === null ? next : this.isolate(next, 'compareAndSet')
     if (this.engine.peek(key)?.version !== expected) return false
     if (stored === undefined) this.engine.delete(key)
     else this.engine.set(key, stored, stored.expiresAt ?? Number.POSITIVE_INFINITY)

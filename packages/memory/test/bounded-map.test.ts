@@ -36,7 +36,7 @@ it('a bounded map holds at most as many entries as it may', () => {
   })
 })
 
-it('onEvict hears of every entry that leaves, with the reason', () => {
+it('onRemoval hears of every entry that leaves, with the reason', () => {
   let now = 0
   const told: unknown[] = []
   const map = new BoundedMap<string, string>({
@@ -45,7 +45,7 @@ it('onEvict hears of every entry that leaves, with the reason', () => {
     weigh: (value) => value.length,
     policy: 'lru',
     clock: { now: () => now },
-    onEvict: (key, value, reason) => told.push(`${key} ${value} ${reason}`),
+    onRemoval: (key, value, reason) => told.push(`${key} ${value} ${reason}`),
   })
   map.set('a', '1')
   map.set('a', '2')
@@ -95,7 +95,7 @@ it('a callback may call the map again', () => {
   const map: BoundedMap<number, number> = new BoundedMap<number, number>({
     maxEntries: 10,
     policy: 'lru',
-    onEvict: (key, value, reason) => {
+    onRemoval: (key, value, reason) => {
       if (reason === 'entries' && key < 1000) map.set(key + 1000, value)
       if (reason === 'deleted') map.clear()
     },
@@ -113,7 +113,7 @@ it('an expiry callback that sets the very key does not make it stand there twice
   const map: BoundedMap<string, number> = new BoundedMap<string, number>({
     maxEntries: 10,
     clock: { now: () => now },
-    onEvict: (key, _value, reason) => {
+    onRemoval: (key, _value, reason) => {
       if (reason === 'expired') map.set(key, 7)
     },
   })
@@ -156,7 +156,7 @@ it('an entry that a callback of clear sets stays, or its leaving is told', () =>
     const told: string[] = []
     const map = new BoundedMap<string, number>({
       maxEntries: 1000,
-      onEvict: (key, value) => {
+      onRemoval: (key, value) => {
         told.push(key)
         if (value === 1) map.set(`${key}, again`, 2)
       },
@@ -278,7 +278,7 @@ it('bad arguments are refused before anything is stored', () => {
     { maxEntries: 1, policy: 'arc' },
     { maxEntries: 1, policy: 'toString' },
     { maxEntries: 1, max: 5 },
-    { maxEntries: 1, onEvict: 1 },
+    { maxEntries: 1, onRemoval: 1 },
     { maxEntries: 1, weigh: 'x' },
     { maxEntries: 1, clock: {} },
     { maxEntries: 1, random: 4 },

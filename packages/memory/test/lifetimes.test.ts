@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
 import { expect, it } from 'vitest'
 import { CoarseClock } from '../src/engine/coarse-clock.ts'
-import { BoundedMap, type EvictReason } from '../src/index.ts'
+import { BoundedMap, type RemovalReason } from '../src/index.ts'
 
 const execute = promisify(execFile)
 
@@ -134,11 +134,11 @@ it('reads allocate nothing, with and without a lifetime', { timeout: 60_000 }, a
 
 it('writes reclaim what has expired, a few slots at a time', () => {
   const clock = clockAt(0)
-  const reasons: EvictReason[] = []
+  const reasons: RemovalReason[] = []
   const map = new BoundedMap<number, number>({
     maxEntries: 10_000,
     clock,
-    onEvict: (_key, _value, reason) => reasons.push(reason),
+    onRemoval: (_key, _value, reason) => reasons.push(reason),
   })
   for (let i = 0; i < 1000; i++) map.set(i, i, { ttl: 10 })
   for (let i = 1000; i < 2000; i++) map.set(i, i)
@@ -156,12 +156,12 @@ it('writes reclaim what has expired, a few slots at a time', () => {
   expect(new Set(reasons)).toEqual(new Set(['expired']))
 })
 
-it('purgeExpired removes all that has expired and says how many', () => {
+it('removeExpired removes all that has expired and says how many', () => {
   const clock = clockAt(0)
   const map = new BoundedMap<number, number>({ maxEntries: 100, clock })
   for (let i = 0; i < 50; i++) map.set(i, i, { ttl: i + 1 })
   clock.time = 20
-  expect([map.purgeExpired(), map.size, map.purgeExpired()]).toEqual([20, 30, 0])
+  expect([map.removeExpired(), map.size, map.removeExpired()]).toEqual([20, 30, 0])
 })
 
 it('expired entries are reclaimed while nobody uses the map, and the process may end before', {
@@ -194,7 +194,7 @@ it('a callback that throws in the timer is an uncaught exception, and reclaiming
     import { BoundedMap } from '${source}'
     let thrown = 0
     process.on('uncaughtException', () => { thrown++ })
-    const map = new BoundedMap({ maxEntries: 100, onEvict: (key) => { if (key === 3) throw new Error('refused') } })
+    const map = new BoundedMap({ maxEntries: 100, onRemoval: (key) => { if (key === 3) throw new Error('refused') } })
     for (let i = 0; i < 10; i++) map.set(i, i, { ttl: 900 })
     const poll = setInterval(() => { if (map.size === 0) { clearInterval(poll); console.log('thrown', thrown) } }, 20)
     setTimeout(() => { clearInterval(poll); console.log('size', map.size) }, 20000).unref()`

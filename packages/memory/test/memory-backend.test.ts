@@ -143,9 +143,9 @@ it('a weigher of the application goes before the cost', () => {
   expect(sync.stats().size).toBe(30)
 })
 
-it('onEvict hears every item that leaves, with the reason', () => {
+it('onRemoval hears every item that leaves, with the reason', () => {
   const told: string[] = []
-  const backend = new MemoryBackend({ maxEntries: 1, onEvict: ({ key }, reason) => told.push(`${key} ${reason}`) })
+  const backend = new MemoryBackend({ maxEntries: 1, onRemoval: ({ key }, reason) => told.push(`${key} ${reason}`) })
   backend.sync.set(item('a', 1))
   backend.sync.set(item('b', 1))
   backend.sync.set(item('b', 2))
@@ -176,7 +176,7 @@ it('bad options are refused by name', () => {
   const bad: [string, unknown][] = [
     ['maxEntries', {}],
     ['isolation', { maxEntries: 1, isolation: 'copy' }],
-    ['onEvict', { maxEntries: 1, onEvict: 1 }],
+    ['onRemoval', { maxEntries: 1, onRemoval: 1 }],
     ['weigh', { maxEntries: 1, weigh: 1 }],
     ['name', { maxEntries: 1, name: '' }],
     ['ttl', { maxEntries: 1, ttl: 5 }],

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest'
 import { createEngine } from '../src/engine/create-engine.ts'
 import { policyNames } from '../src/policy/create-policy.ts'
-import type { PolicyName } from '../src/policy/policy.ts'
+import type { EvictionPolicy } from '../src/policy/policy.ts'
 import { checkEngine } from './check-engine.ts'
 import { numbersFrom, testSeed } from './random.ts'
 
@@ -11,7 +11,7 @@ interface Entry {
 }
 
 /** Walks with an engine and a plain model of it side by side; the model hears of evictions, and of nothing else, from the engine. */
-function walk(policy: PolicyName, weighted: boolean, seed: number): void {
+function walk(policy: EvictionPolicy, weighted: boolean, seed: number): void {
   const random = numbersFrom(seed)
   const model = new Map<string | number, Entry>()
   let now = 0
@@ -62,7 +62,7 @@ function walk(policy: PolicyName, weighted: boolean, seed: number): void {
     else if (choice < 0.992) {
       engine.clear()
       model.clear()
-    } else engine.purgeExpired()
+    } else engine.removeExpired()
     checkEngine(engine)
     const held = new Set<string | number>()
     for (let slot = 0; slot < engine.slots.high; slot++)

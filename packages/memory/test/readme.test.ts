@@ -33,7 +33,7 @@ it('the readme names every policy and every option', () => {
     'weigh',
     'policy',
     'ttl',
-    'onEvict',
+    'onRemoval',
     'isolation',
     'name',
     'clock',

@@ -43,11 +43,11 @@ export class Counting {
         item === undefined || counted === undefined
           ? this.#counter(key, sum, expiresAt)
           : { ...item, value: sum, version: createVersion() }
-      if (await this.#swap(row, item, next, { ...patience, timeout: left() })) return sum
+      if (await this.#compareAndSet(row, item, next, { ...patience, timeout: left() })) return sum
     }
   }
 
-  async #swap(row: Row | undefined, item: Item | undefined, next: Item, patience: Patience): Promise<boolean> {
+  async #compareAndSet(row: Row | undefined, item: Item | undefined, next: Item, patience: Patience): Promise<boolean> {
     const record = this.#table.record(next)
     if (row === undefined) return (await this.#table.putIfAbsent([record], patience)).size > 0
     // What cannot be read counts as absent.

@@ -109,7 +109,7 @@ export class Lanes {
       },
     })
     this.#creations = this.#lane({
-      operation: 'swap',
+      operation: 'compareAndSet',
       bytesOf: recordBytes,
       work: async (records, patience) => {
         const written = await table.putIfAbsent(records, patience)
@@ -118,7 +118,7 @@ export class Lanes {
       },
     })
     this.#replacements = this.#lane({
-      operation: 'swap',
+      operation: 'compareAndSet',
       bytesOf: ({ record }) => recordBytes(record),
       work: async (requests, patience) => {
         const records = requests.map(({ record }) => record)
@@ -129,7 +129,7 @@ export class Lanes {
       },
     })
     this.#versionRemovals = this.#lane({
-      operation: 'swap',
+      operation: 'compareAndSet',
       work: async (requests, patience) => {
         const keys = requests.map(({ stored }) => stored)
         const expected = requests.map((request) => request.expected)

@@ -53,7 +53,7 @@ export class PostgresBackend implements CacheBackend {
   #whenIdle: (() => void) | undefined
   #closing: Promise<void> | undefined
 
-  /** Throws `INVALID_ARGUMENT`. Connects with the first call. `transaction` is for `within` alone. */
+  /** Throws `INVALID_ARGUMENT`. Connects with the first call. `transaction` is for `inTransaction` alone. */
   constructor(options: PostgresBackendOptions, transaction?: Transaction) {
     this.#given = options
     this.#transaction = transaction
@@ -96,21 +96,24 @@ export class PostgresBackend implements CacheBackend {
 
   /**
    * A handle on the same items whose statements run on `client`, in the transaction that it is in: they take effect with its
-   * commit, and not at all when it is rolled back. `Cache.within` makes one, and it is there that applications delete what
+   * commit, and not at all when it is rolled back. `Cache.inTransaction` makes one, and it is there that applications delete what
    * the transaction makes wrong:
    *
    *     await client.query('begin')
    *     await client.query('update users set name = $1 where id = 42', ['Ada'])
-   *     await cache.within(client).delete('user:42')
+   *     await cache.inTransaction(client).delete('user:42')
    *     await client.query('commit')
    *
    * Until the commit others are served the old value, and whoever wants to store under a deleted key waits for it, so that
    * no load that began before the commit stores old data after it. `clear` removes what it finds, and holds no key that was
    * missing. A statement that fails ends the transaction, as any does.
    */
-  within(client: ClientBase): PostgresBackend {
-    if (this.#closing !== undefined) throw closedError('within')
-    return new PostgresBackend(this.#given, { client: checkClient(client, 'within'), ready: () => this.#whenReady() })
+  inTransaction(client: ClientBase): PostgresBackend {
+    if (this.#closing !== undefined) throw closedError('inTransaction')
+    return new PostgresBackend(this.#given, {
+      client: checkClient(client, 'inTransaction'),
+      ready: () => this.#whenReady(),
+    })
   }
 
   readonly listen = (listener: (event: BackendEvent) => void): (() => void) => this.#hub.listen(listener)
@@ -164,8 +167,8 @@ export class PostgresBackend implements CacheBackend {
     })
   }
 
-  swap(key: string, expected: string | undefined, next: Item | undefined): Promise<boolean> {
-    return this.#attempt('swap', key, () => this.#swap(key, expected, next))
+  compareAndSet(key: string, expected: string | undefined, next: Item | undefined): Promise<boolean> {
+    return this.#attempt('compareAndSet', key, () => this.#compareAndSet(key, expected, next))
   }
 
   increment(key: string, delta: number, expiresAt?: number): Promise<number> {
@@ -202,8 +205,8 @@ export class PostgresBackend implements CacheBackend {
    * Removes every expired item and resolves to how many there were. Expired items are never served, and writes remove some
    * of them as they go, so this is for tables that are seldom written to. Several processes may do it at once.
    */
-  cleanupExpired(): Promise<number> {
-    return this.#attempt('cleanupExpired', undefined, async () => {
+  removeExpired(): Promise<number> {
+    return this.#attempt('removeExpired', undefined, async () => {
       await this.#whenReady()
       return await this.#housekeeper.removeExpired()
     })
@@ -231,9 +234,9 @@ export class PostgresBackend implements CacheBackend {
     else await this.#lanes.put(record)
   }
 
-  async #swap(key: string, expected: string | undefined, next: Item | undefined): Promise<boolean> {
+  async #compareAndSet(key: string, expected: string | undefined, next: Item | undefined): Promise<boolean> {
     // The further statements of one call have what is left of its time.
-    const left = timeLeft('swap', this.#options.connections.timeout)
+    const left = timeLeft('compareAndSet', this.#options.connections.timeout)
     const made = next === undefined ? undefined : this.#table.record(next)
     const record = next === undefined || this.#isOver(next) ? undefined : made
     if (expected !== undefined) {

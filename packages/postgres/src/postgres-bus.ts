@@ -56,10 +56,10 @@ export class PostgresBus implements Bus {
    * back. A commit that sends notifications takes a lock of the whole server for a moment. Rejects with what hinders the
    * statement, which ends the transaction.
    */
-  within(client: ClientBase): Pick<Bus, 'publish'> {
-    if (this.#closing !== undefined) throw this.#closed('within')
+  inTransaction(client: ClientBase): Pick<Bus, 'publish'> {
+    if (this.#closing !== undefined) throw this.#closed('inTransaction')
     // Nothing is prepared or set on a client of the application's.
-    const session = new ClientSession(checkClient(client, 'within'), { prepare: false, lockTimeout: null })
+    const session = new ClientSession(checkClient(client, 'inTransaction'), { prepare: false, lockTimeout: null })
     const notifier = new Notifier({ session, channel: this.#channel, timeout: this.#timeout })
     return {
       publish: (message) => this.#attempt('publish', () => notifier.send(toPayloads(message, this.#sender))),

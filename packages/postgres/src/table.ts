@@ -119,7 +119,9 @@ export class Table {
   /** Resolves to the ids of those that were written. */
   async putIfAbsent(records: readonly Record[], patience?: Patience): Promise<Set<string>> {
     const { putIfAbsent, putOneIfAbsent } = this.#options.statements
-    return ids(await this.#write(records.length === 1 ? putOneIfAbsent : putIfAbsent, records, [], 'swap', patience))
+    return ids(
+      await this.#write(records.length === 1 ? putOneIfAbsent : putIfAbsent, records, [], 'compareAndSet', patience),
+    )
   }
 
   /** Writes each record where its expected version is. Resolves to the ids of those that were written. */
@@ -127,8 +129,8 @@ export class Table {
     const { replace, replaceOne } = this.#options.statements
     return ids(
       await (records.length === 1
-        ? this.#write(replaceOne, records, [expected[0] as string], 'swap', patience)
-        : this.#write(replace, records, [textArray(expected)], 'swap', patience)),
+        ? this.#write(replaceOne, records, [expected[0] as string], 'compareAndSet', patience)
+        : this.#write(replace, records, [textArray(expected)], 'compareAndSet', patience)),
     )
   }
 
@@ -140,7 +142,7 @@ export class Table {
   ): Promise<Set<string>> {
     const removing = textArray(keys.map(({ id }) => id))
     const values = [this.#instant(), this.#lockTimeout(patience), removing, textArray(expected)]
-    return ids(await this.#run(this.#options.statements.removeVersions, values, 'swap', patience?.timeout))
+    return ids(await this.#run(this.#options.statements.removeVersions, values, 'compareAndSet', patience?.timeout))
   }
 
   /** Resolves to the whole encoded keys at which a live value was. */
@@ -195,7 +197,7 @@ export class Table {
   /** The row as it is stored, whether its bytes can be read or not. */
   async raw(key: string, timeout: number): Promise<Row | undefined> {
     const { id, whole } = this.stored(key)
-    const [row] = await this.#run(this.#options.statements.raw, [this.#instant(), id], 'swap', timeout)
+    const [row] = await this.#run(this.#options.statements.raw, [this.#instant(), id], 'compareAndSet', timeout)
     return row === undefined || keyOfRow(row) !== whole ? undefined : row
   }
 
@@ -207,7 +209,7 @@ export class Table {
   /** Writes the record over a row whose bytes could not be read, if it still is the same one. */
   async replaceDamaged(record: Record, row: Row, patience: Patience): Promise<boolean> {
     const more = [row[3] as string, bytesOf(row[1])]
-    const rows = await this.#write(this.#options.statements.replaceDamaged, [record], more, 'swap', patience)
+    const rows = await this.#write(this.#options.statements.replaceDamaged, [record], more, 'compareAndSet', patience)
     return rows.length > 0
   }
 
@@ -254,7 +256,7 @@ export class Table {
   /** Removes expired rows of the pages from `first` on and before `end`, at most `limit`; resolves to their keys. */
   async sweep(first: number, end: number, limit: number): Promise<string[]> {
     const values = [this.#instant(), limit, ...this.#own(), `(${first},0)`, `(${end},0)`]
-    const rows = await this.#run(this.#options.statements.sweep, values, 'cleanupExpired')
+    const rows = await this.#run(this.#options.statements.sweep, values, 'removeExpired')
     return rows.map((row) => this.#options.keys.decode(keyOfRow(row)))
   }
 

@@ -68,7 +68,7 @@ it('the sets of one tick are one statement, and the last of one key stays', asyn
   await close()
 })
 
-it('increments, deletes and swaps of one tick are one statement each', async () => {
+it('increments, deletes and compareAndSet calls of one tick are one statement each', async () => {
   const { backend, statements, close } = await watched()
   const all = (call: (n: number) => Promise<unknown>): Promise<unknown[]> =>
     Promise.all(Array.from({ length: 100 }, (_, n) => call(n)))
@@ -76,9 +76,9 @@ it('increments, deletes and swaps of one tick are one statement each', async () 
   expect(sums).toEqual(Array.from({ length: 100 }, (_, n) => Math.floor(n / 2) + 1))
   expect(statements()).toEqual(['insert'])
   const items = Array.from({ length: 100 }, (_, n) => item(`s${n}`, n))
-  await all((n) => backend.swap(`s${n}`, undefined, items[n]))
+  await all((n) => backend.compareAndSet(`s${n}`, undefined, items[n]))
   expect(statements()).toEqual(['insert'])
-  await all((n) => backend.swap(`s${n}`, items[n]?.version, item(`s${n}`, n + 1)))
+  await all((n) => backend.compareAndSet(`s${n}`, items[n]?.version, item(`s${n}`, n + 1)))
   expect(statements()).toEqual(['update'])
   await all((n) => backend.delete(`s${n}`))
   expect(statements()).toEqual(['delete'])

@@ -72,7 +72,7 @@ async function everything(backend: PostgresBackend): Promise<Outcome[]> {
     outcome(backend.set(item('k', 1))),
     outcome(backend.setMany([item('k', 1), item('l', 1)])),
     outcome(backend.delete('m')),
-    outcome(backend.swap('s', undefined, item('s', 1))),
+    outcome(backend.compareAndSet('s', undefined, item('s', 1))),
     outcome(backend.increment('n', 1)),
     outcome(backend.clear('nothing')),
     outcome(walk()),

@@ -25,7 +25,7 @@ it('another key with the same hash is a miss, is not counted on, and is overwrit
   expect(await backend.increment(long, 1)).toBe(1)
   await collide()
   const next = item(long, 'mine')
-  expect(await backend.swap(long, undefined, next)).toBe(true)
+  expect(await backend.compareAndSet(long, undefined, next)).toBe(true)
   expect(await backend.get(long)).toEqual(next)
   await collide()
   await backend.set(next)

@@ -38,7 +38,7 @@ afterEach(async () => {
   await here.close()
 })
 
-const within = (): Cache<string> => here.within(client)
+const inTransaction = (): Cache<string> => here.inTransaction(client)
 
 /** How many sessions that use this test's table wait for a lock of another one. */
 async function waiting(): Promise<number> {
@@ -74,7 +74,7 @@ describe('a load that began before the commit (RACES R3, R4)', () => {
   it('stores nothing under a key that is deleted though it was missing, and whose commit it waits for', async () => {
     const { loading, goOn } = await beginLoad('user')
     await client.query('begin')
-    expect(await within().delete('user')).toBe(false)
+    expect(await inTransaction().delete('user')).toBe(false)
     goOn()
     await waitUntil('the load waits to store', async () => (await waiting()) > 0)
     await client.query('commit')
@@ -85,7 +85,7 @@ describe('a load that began before the commit (RACES R3, R4)', () => {
   it('stores nothing under a key that was missing when it ends after the commit', async () => {
     const { loading, goOn } = await beginLoad('user')
     await client.query('begin')
-    await within().delete('user')
+    await inTransaction().delete('user')
     await client.query('commit')
     goOn()
     expect(await loading).toBe('old')
@@ -99,7 +99,7 @@ describe('a load that began before the commit (RACES R3, R4)', () => {
     if (inUse) await other.set('another', 'x', { tags: ['users'] })
     const { loading, goOn } = await beginLoad('user', { tags: ['users'] })
     await client.query('begin')
-    await within().deleteByTag('users')
+    await inTransaction().deleteByTag('users')
     goOn()
     expect(await loading).toBe('old')
     await client.query('commit')
@@ -111,7 +111,7 @@ describe('a load that began before the commit (RACES R3, R4)', () => {
     await other.set('stored', 'kept', { tags: ['users'] })
     const { loading, goOn } = await beginLoad('user', { tags: ['users'] })
     await client.query('begin')
-    const inside = within()
+    const inside = inTransaction()
     await inside.delete('user')
     await inside.delete('stored')
     await inside.delete('missing')
@@ -133,7 +133,7 @@ describe('while a transaction that has deleted stays open', () => {
   it('calls for other keys of the same tick wait for less than `lockTimeout`, and later ones not at all', async () => {
     await other.set('stored', 'old')
     await client.query('begin')
-    expect(await within().deleteMany(['stored', 'missing'])).toBe(1)
+    expect(await inTransaction().deleteMany(['stored', 'missing'])).toBe(1)
     const held = Promise.allSettled([other.set('stored', 'new'), other.set('missing', 'new'), other.delete('stored')])
     const since = performance.now()
     await Promise.all(free(0).map(([key, value]) => other.set(key, value)))
@@ -153,7 +153,7 @@ describe('while a transaction that has deleted stays open', () => {
   it('a key that was written beside a held one is written again while that one still waits', async () => {
     await other.set('stored', 'old')
     await client.query('begin')
-    await within().delete('stored')
+    await inTransaction().delete('stored')
     const first = [other.set('stored', 'new'), other.set('hot', '0')]
     let isHeld = true
     const held = Promise.allSettled(first).then((outcomes) => {
@@ -173,7 +173,7 @@ describe('while a transaction that has deleted stays open', () => {
     const backend = new PostgresBackend({ url, table, lockTimeout: '60s', timeout: '2s' })
     await backend.set(item('stored', 'old'))
     await client.query('begin')
-    await within().delete('stored')
+    await inTransaction().delete('stored')
     const calls = [backend.set(item('stored', 'new')), backend.set(item('free', 'new'))]
     const outcomes = await Promise.allSettled(calls)
     expect(outcomes.map((outcome) => outcome.status === 'rejected' && cacheErrorCode(outcome.reason))).toEqual([
@@ -186,7 +186,7 @@ describe('while a transaction that has deleted stays open', () => {
 
   it('many calls for many held keys leave connections and batches to the others', async () => {
     await client.query('begin')
-    await within().deleteMany(many)
+    await inTransaction().deleteMany(many)
     const held: Promise<unknown>[] = []
     for (const [round, key] of many.entries()) {
       held.push(other.set(key, 'new'))
@@ -205,7 +205,7 @@ describe('while a transaction that has deleted stays open', () => {
     const cache = new Cache<string>({ backend, ttl: '10m' })
     await cache.set('stored', 'old')
     await client.query('begin')
-    await within().deleteMany(['stored', 'missing'])
+    await inTransaction().deleteMany(['stored', 'missing'])
     expect(await cache.get('stored')).toBe('old')
     const since = performance.now()
     expect(await cache.getOrSet('missing', () => 'loaded')).toBe('loaded')
@@ -221,7 +221,7 @@ describe('while a transaction that has deleted stays open', () => {
     const backend = new PostgresBackend({ url, table, lockTimeout })
     const cache = new Cache<string>({ backend, ttl: '10m' })
     await client.query('begin')
-    await within().delete('missing')
+    await inTransaction().delete('missing')
     const since = performance.now()
     const refused = [cache.set('missing', 'new'), cache.set('missing', 'newer'), cache.increment('missing')]
     const outcomes = await Promise.allSettled(refused)
@@ -247,7 +247,7 @@ describe('while a transaction that has deleted stays open', () => {
     const cache = new Cache<string>({ backend, ttl: '10m' })
     await Promise.all(many.map((key) => cache.set(key, 'old')))
     await client.query('begin')
-    await within().deleteMany(many)
+    await inTransaction().deleteMany(many)
     const held = many.map((key, n) => {
       if (n % 4 === 0) return cache.set(key, 'new')
       if (n % 4 === 1) return cache.delete(key)

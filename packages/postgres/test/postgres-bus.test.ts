@@ -228,7 +228,7 @@ it('what is published within a transaction arrives with its commit, in its order
   const long: BusMessage = { kind: 'delete', source: 'long', keys: Array.from({ length: 2000 }, (_, n) => `é ${n}`) }
   for (const end of ['rollback', 'commit']) {
     await client.query('begin')
-    const inside = sender.within(client)
+    const inside = sender.inTransaction(client)
     await inside.publish({ kind: 'delete', source: end, keys: ['a'] })
     await Promise.all([inside.publish(long), inside.publish({ kind: 'delete', source: end, keys: ['b'] })])
     // Whoever publishes now is heard before.
@@ -254,15 +254,15 @@ it('a transaction that has failed refuses to publish, and a closed bus and what 
   await client.connect()
   await client.query('begin')
   await client.query('select 1/0').catch(() => {})
-  const inside = bus.within(client)
+  const inside = bus.inTransaction(client)
   const message: BusMessage = { kind: 'delete', source: 'a', keys: ['a'] }
   expect(await inside.publish(message).catch((error: unknown) => cacheErrorCode(error))).toBe('BACKEND_FAILURE')
   await client.query('rollback')
-  expect(() => bus.within({} as pg.ClientBase)).toThrow('client must be a client of pg')
+  expect(() => bus.inTransaction({} as pg.ClientBase)).toThrow('client must be a client of pg')
   const pool = new pg.Pool({ connectionString: inject('postgresUrl') })
-  expect(() => bus.within(pool as unknown as pg.ClientBase)).toThrow('client must be a client of pg')
+  expect(() => bus.inTransaction(pool as unknown as pg.ClientBase)).toThrow('client must be a client of pg')
   await bus.close()
   expect(await inside.publish(message).catch((error: unknown) => cacheErrorCode(error))).toBe('CLOSED')
-  expect(() => bus.within(client)).toThrow('The bus was closed')
+  expect(() => bus.inTransaction(client)).toThrow('The bus was closed')
   await client.end()
 })

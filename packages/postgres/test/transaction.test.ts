@@ -32,7 +32,7 @@ afterEach(async () => {
 })
 
 const load = async (): Promise<string> => (await admin.query(`select name from ${users} where id = 1`)).rows[0].name
-const within = (): Cache<string> => cache.within(client)
+const inTransaction = (): Cache<string> => cache.inTransaction(client)
 
 /** How many sessions wait for a lock of another one. */
 async function waiting(): Promise<number> {
@@ -44,7 +44,7 @@ it('a delete takes effect with the commit, and until then others are served the 
   await cache.set('user', 'old')
   await client.query('begin')
   await client.query(`update ${users} set name = 'new' where id = 1`)
-  const inside = within()
+  const inside = inTransaction()
   expect(await inside.delete('user')).toBe(true)
   expect(await inside.get('user')).toBe(undefined)
   expect(await cache.get('user')).toBe('old')
@@ -56,7 +56,7 @@ it('a delete takes effect with the commit, and until then others are served the 
 it('a rollback takes the delete back', async () => {
   await cache.set('user', 'old')
   await client.query('begin')
-  expect(await within().delete('user')).toBe(true)
+  expect(await inTransaction().delete('user')).toBe(true)
   await client.query('rollback')
   expect(await cache.get('user')).toBe('old')
 })
@@ -66,7 +66,7 @@ it('`deleteByTag` takes effect with the commit, and not at all with a rollback',
   for (const end of ['rollback', 'commit']) {
     expect(await cache.get('user')).toBe('old')
     await client.query('begin')
-    await within().deleteByTag('users')
+    await inTransaction().deleteByTag('users')
     expect(await cache.get('user')).toBe('old')
     await client.query(end)
   }
@@ -91,7 +91,7 @@ it('a load that began before the delete never stores what it read after the comm
   await begun
   await client.query('begin')
   await client.query(`update ${users} set name = 'new' where id = 1`)
-  await within().delete('user')
+  await inTransaction().delete('user')
   await client.query('commit')
   readFrom()
   expect(await loading).toBe('old')
@@ -102,7 +102,7 @@ it('a load that began before the delete never stores what it read after the comm
 it('a load that begins between the delete of a missing key and the commit waits, and stores the new value', async () => {
   await client.query('begin')
   await client.query(`update ${users} set name = 'new' where id = 1`)
-  expect(await within().delete('user')).toBe(false)
+  expect(await inTransaction().delete('user')).toBe(false)
   const loading = cache.getOrSet('user', load)
   await waitUntil('the load waits for the commit', async () => (await waiting()) > 0)
   await client.query('commit')
@@ -113,14 +113,14 @@ it('a load that begins between the delete of a missing key and the commit waits,
 it('a delete waits for nobody when several keys are deleted, stored or missing', async () => {
   await cache.set('a', 'old')
   await client.query('begin')
-  expect(await within().deleteMany(['a', 'b', 'c'])).toBe(1)
+  expect(await inTransaction().deleteMany(['a', 'b', 'c'])).toBe(1)
   await client.query('commit')
   expect(await cache.getMany(['a', 'b', 'c'])).toEqual([undefined, undefined, undefined])
 })
 
 it('everything else of the handle sees and joins the transaction, too', async () => {
   await client.query('begin')
-  const inside = within()
+  const inside = inTransaction()
   await inside.set('a', 'inside')
   expect(await inside.get('a')).toBe('inside')
   expect(await inside.add('a', 'again')).toBe(false)
@@ -137,20 +137,20 @@ it('no setting of the session is changed for the rest of the transaction', async
       .rows
   await client.query('begin')
   const before = await settings()
-  await within().set('a', 'b')
-  await within().delete('c')
+  await inTransaction().set('a', 'b')
+  await inTransaction().delete('c')
   expect(await settings()).toEqual(before)
   await client.query('commit')
 })
 
 it('something that is no client is refused', () => {
-  expect(() => backend.within({} as pg.ClientBase)).toThrow('client must be a client of pg')
+  expect(() => backend.inTransaction({} as pg.ClientBase)).toThrow('client must be a client of pg')
 })
 
 it('a statement that fails ends the transaction, and the caller is told', async () => {
   await client.query('begin')
   await client.query('select 1/0').catch(() => {})
-  const outcome = await within()
+  const outcome = await inTransaction()
     .delete('user')
     .catch((error: unknown) => cacheErrorCode(error))
   expect(outcome).toBe('BACKEND_FAILURE')
@@ -158,8 +158,8 @@ it('a statement that fails ends the transaction, and the caller is told', async 
 })
 
 it('takes a client, and no pool, whose statements would have no part in a transaction', () => {
-  expect(() => cache.within(admin)).toThrow('client must be a client of pg')
-  expect(() => cache.within({})).toThrow('client must be a client of pg')
+  expect(() => cache.inTransaction(admin)).toThrow('client must be a client of pg')
+  expect(() => cache.inTransaction({})).toThrow('client must be a client of pg')
 })
 
 it('a delete takes the time of one call, however many statements it needs', async () => {
@@ -172,7 +172,7 @@ it('a delete takes the time of one call, however many statements it needs', asyn
   proxy.delay(700)
   // The row is looked for, made, and removed again.
   const outcome = await quick
-    .within(slow)
+    .inTransaction(slow)
     .delete('missing')
     .catch((error: unknown) => cacheErrorCode(error))
   expect(outcome).toBe('TIMEOUT')

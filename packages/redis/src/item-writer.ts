@@ -2,7 +2,7 @@ import type { CacheError, Item } from '@cache/core/backend'
 import type { Connection } from './connection.ts'
 import type { ItemReader } from './item-reader.ts'
 import { isSplit, type KeyGroups } from './key-groups.ts'
-import { deleteScript, setScript, swapScript } from './scripts.ts'
+import { compareAndSetScript, deleteScript, setScript } from './scripts.ts'
 import { SetCommand } from './set-command.ts'
 import { allOrFailure } from './settle.ts'
 import type { SendOptions } from './single-send-command.ts'
@@ -110,18 +110,18 @@ export class ItemWriter {
     return removed
   }
 
-  async swap(key: string, expected: string | undefined, next: Item | undefined): Promise<boolean> {
+  async compareAndSet(key: string, expected: string | undefined, next: Item | undefined): Promise<boolean> {
     const write = next === undefined ? undefined : this.#write(next)
     this.flush()
-    const outcome = await this.#swap(key, expected, write, '')
+    const outcome = await this.#compareAndSet(key, expected, write, '')
     // Gathered reads cannot tell this from an absent key; the write that follows a miss can, and it costs nothing.
-    if (outcome === 3) this.#reader.tellForeign('swap', key)
+    if (outcome === 3) this.#reader.tellForeign('compareAndSet', key)
     if (outcome !== 2) return outcome !== 0
     // Something is there. When it cannot be read it counts as absent, which only this side can tell.
     const stored = this.#keys.stored(key)
     const found = (await this.#connection.send('get', [stored], { key: stored })) as Buffer | null
     if (found !== null && (await this.#reader.item(key, found)) !== undefined) return false
-    return (await this.#swap(key, expected, write, found ?? '')) === 1
+    return (await this.#compareAndSet(key, expected, write, found ?? '')) === 1
   }
 
   /** Counts after the next `flush`. Rejects with an error that names `NOT_A_NUMBER` or `OUT_OF_RANGE`. */
@@ -219,9 +219,14 @@ export class ItemWriter {
     return failures
   }
 
-  #swap(key: string, expected: string | undefined, next: Write | undefined, absent: Buffer | string): Promise<unknown> {
+  #compareAndSet(
+    key: string,
+    expected: string | undefined,
+    next: Write | undefined,
+    absent: Buffer | string,
+  ): Promise<unknown> {
     return this.#connection.run({
-      script: swapScript,
+      script: compareAndSetScript,
       keys: [this.#keys.stored(key)],
       args: [expected ?? '', next?.bytes ?? '', this.#life(next?.expiresAt), absent],
       ...this.#refresh(next?.expiresAt, beforeKeys + 3),

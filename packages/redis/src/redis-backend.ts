@@ -31,7 +31,7 @@ const mostCounted = 10_000
  */
 export class RedisBackend implements CacheBackend {
   readonly name: string = 'redis'
-  /** Absent with `encryption`: Redis cannot add to what it cannot read, and core then counts by `swap`. */
+  /** Absent with `encryption`: Redis cannot add to what it cannot read, and core then counts by `compareAndSet`. */
   readonly increment?: (key: string, delta: number, expiresAt?: number) => Promise<number>
   readonly listen: (listener: (event: BackendEvent) => void) => () => void
   readonly #connection: Connection
@@ -113,8 +113,8 @@ export class RedisBackend implements CacheBackend {
     return await this.#attempt('deleteMany', undefined, () => this.#writer.deleteMany(keys))
   }
 
-  async swap(key: string, expected: string | undefined, next: Item | undefined): Promise<boolean> {
-    return await this.#attempt('swap', key, () => this.#writer.swap(key, expected, next))
+  async compareAndSet(key: string, expected: string | undefined, next: Item | undefined): Promise<boolean> {
+    return await this.#attempt('compareAndSet', key, () => this.#writer.compareAndSet(key, expected, next))
   }
 
   /** In steps of about a thousand keys, between which the server does other work. */

@@ -47,10 +47,10 @@ local function failed(done) return type(done) == 'table' and done.err ~= nil end
 
 /**
  * KEYS: one. ARGV: the expected version (empty: none), the new bytes (empty: remove), their remaining life in ms (empty:
- * for ever), bytes that count as absent (empty: none). Returns 1 when it swapped, 0 when it did not, 2 when it did not
- * because of a value that this script cannot tell from a damaged one, 3 when it swapped in the place of another type of Redis.
+ * for ever), bytes that count as absent (empty: none). Returns 1 when it replaced, 0 when it did not, 2 when it did not
+ * because of a value that this script cannot tell from a damaged one, 3 when it replaced a value of another type of Redis.
  */
-export const swapScript: Script = new Script(`
+export const compareAndSetScript: Script = new Script(`
 ${versions}
 ${writing}
 local v, isForeign = read(KEYS[1])

@@ -23,7 +23,7 @@ function operations(backend: RedisBackend): Readonly<Record<string, () => Promis
     getMany: () => backend.getMany(['k', 'l']),
     setMany: () => backend.setMany([item('k', 1), item('l', 2)]),
     deleteMany: () => backend.deleteMany(['k', 'l']),
-    swap: () => backend.swap('k', undefined, item('k', 1)),
+    compareAndSet: () => backend.compareAndSet('k', undefined, item('k', 1)),
     increment: () => backend.increment?.('n', 1) ?? Promise.resolve(),
     keys: async () => {
       for await (const _ of backend.keys()) return
@@ -297,7 +297,7 @@ describe('A server without memory', () => {
     for (const { code } of await Promise.all(many)) expect(code).toBe('OUT_OF_MEMORY')
     const refused = {
       setMany: () => backend.setMany([item('a', 1), item('b', 2)]),
-      swap: () => backend.swap('c', undefined, item('c', 1)),
+      compareAndSet: () => backend.compareAndSet('c', undefined, item('c', 1)),
       increment: () => backend.increment?.('d', 1) ?? Promise.resolve(),
     }
     for (const [name, call] of Object.entries(refused))
@@ -319,16 +319,16 @@ describe('A server without memory', () => {
     expect(kept.length).toBeLessThan(500)
     for (const [index, one] of found.entries())
       if (one) expect(one).toEqual(item(`k${index}`, value(index), `v${index}`))
-    // What was evicted counts as absent for swap.
+    // What was evicted counts as absent for compareAndSet.
     const gone = found.indexOf(undefined)
-    expect(await backend.swap(`k${gone}`, `v${gone}`, item(`k${gone}`, 'next'))).toBe(false)
+    expect(await backend.compareAndSet(`k${gone}`, `v${gone}`, item(`k${gone}`, 'next'))).toBe(false)
   })
 })
 
 describe('A master that refuses writes until it is well again', () => {
   /** Alone, in a script of many, and in each kind of script; reads go on. */
   async function refusesWrites(backend: RedisBackend): Promise<void> {
-    for (const name of ['set', 'setMany', 'increment', 'swap'])
+    for (const name of ['set', 'setMany', 'increment', 'compareAndSet'])
       expect([name, (await outcome(operations(backend)[name] as () => Promise<unknown>)).code]).toEqual([
         name,
         'READ_ONLY',
@@ -386,13 +386,13 @@ describe('A server that is a replica', () => {
     await openBackend({ url: master.url }).set(item('k', 'copied'))
     const backend = openBackend({ url: replica.url })
     await waitUntil('the copy', async () => (await backend.get('k'))?.value === 'copied')
-    for (const name of ['set', 'delete', 'clear', 'setMany', 'deleteMany', 'swap', 'increment']) {
+    for (const name of ['set', 'delete', 'clear', 'setMany', 'deleteMany', 'compareAndSet', 'increment']) {
       const call = operations(backend)[name] as () => Promise<unknown>
       // A key that is there, so that there is something to write.
-      expect([name, (await outcome(name === 'swap' ? () => backend.swap('k', 'v1', undefined) : call)).code]).toEqual([
+      expect([
         name,
-        'READ_ONLY',
-      ])
+        (await outcome(name === 'compareAndSet' ? () => backend.compareAndSet('k', 'v1', undefined) : call)).code,
+      ]).toEqual([name, 'READ_ONLY'])
     }
     const together = ['a', 'b', 'c'].map((key) => outcome(() => backend.set(item(key, 1))))
     for (const { code } of await Promise.all(together)) expect(code).toBe('READ_ONLY')

@@ -70,8 +70,8 @@ describe('Counters', () => {
       const found = await backend.get(key)
       expect(found).toEqual({ ...item(key, 42, part), version: found?.version })
       expect(found?.version).not.toBe('v1')
-      expect(await backend.swap(key, 'v1', undefined)).toBe(false)
-      expect(await backend.swap(key, found?.version, undefined)).toBe(true)
+      expect(await backend.compareAndSet(key, 'v1', undefined)).toBe(false)
+      expect(await backend.compareAndSet(key, found?.version, undefined)).toBe(true)
     }
   })
 
@@ -143,8 +143,8 @@ describe('Foreign values under our keys', () => {
       await backend.set(item('other', 1))
       expect(await backend.getMany(['k', 'other'])).toEqual([undefined, item('other', 1)])
       await expect(backend.increment?.('k', 1)).rejects.toMatchObject({ code: 'NOT_A_NUMBER' })
-      expect(await backend.swap('k', 'v1', undefined)).toBe(false)
-      expect(await backend.swap('k', undefined, item('k', 'ours'))).toBe(true)
+      expect(await backend.compareAndSet('k', 'v1', undefined)).toBe(false)
+      expect(await backend.compareAndSet('k', undefined, item('k', 'ours'))).toBe(true)
       expect(await backend.get('k')).toEqual(item('k', 'ours'))
 
       await redis.del(`${prefix}k`)
@@ -231,7 +231,7 @@ describe('Scripts', () => {
     await openRedis(server.url).script('FLUSH')
     expect(await backend.increment?.('n', 1)).toBe(2)
     await backend.set(item('k', 1))
-    expect(await backend.swap('k', 'v1', item('k', 2))).toBe(true)
+    expect(await backend.compareAndSet('k', 'v1', item('k', 2))).toBe(true)
     expect(await backend.delete('k')).toBe(true)
   })
 })
@@ -262,7 +262,7 @@ describe('Values', () => {
     // A number that somebody else put there is not one of ours.
     await redis.set(`${sealed.prefix}n`, '5')
     expect(await sealed.backend.get('n')).toBe(undefined)
-    expect(await sealed.backend.swap('n', undefined, item('n', 6))).toBe(true)
+    expect(await sealed.backend.compareAndSet('n', undefined, item('n', 6))).toBe(true)
     expect((await sealed.backend.get('n'))?.value).toBe(6)
   })
 })
@@ -278,9 +278,9 @@ describe('How ioredis hands replies out', () => {
       it(`changes no answer: ${name}, ${from}`, async () => {
         const { backend } = from === 'an own connection' ? open({ options }) : open({ client: openRedis(url, options) })
         await backend.set(item('k', 1))
-        expect(await backend.swap('k', 'another', item('k', 2))).toBe(false)
-        expect(await backend.swap('k', undefined, item('k', 2))).toBe(false)
-        expect(await backend.swap('k', 'v1', item('k', 2))).toBe(true)
+        expect(await backend.compareAndSet('k', 'another', item('k', 2))).toBe(false)
+        expect(await backend.compareAndSet('k', undefined, item('k', 2))).toBe(false)
+        expect(await backend.compareAndSet('k', 'v1', item('k', 2))).toBe(true)
         expect(await backend.increment?.('n', 1, Date.now() + 60_000)).toBe(1)
         expect((await backend.get('n'))?.expiresAt).toBeGreaterThan(Date.now())
         await backend.setMany(['a', 'b'].map((key) => item(key, key)))

@@ -25,7 +25,7 @@ describe('The operations of one tick', () => {
       backend.delete('a'),
       backend.set(item('b', 1)),
       backend.set(item('b', 2, { version: 'v2' })),
-      backend.swap('b', 'v2', item('b', 3)),
+      backend.compareAndSet('b', 'v2', item('b', 3)),
       backend.set(item('c', 'x'.repeat(10_000))),
       backend.set(item('c', 'small')),
       backend.set(item('d', 'small')),
@@ -91,7 +91,7 @@ describe('The operations of one tick', () => {
     const writes: Readonly<Record<string, (backend: RedisBackend) => unknown>> = {
       set: (backend) => backend.set(item('a', 2)),
       setMany: (backend) => backend.setMany([item('a', 2)]),
-      swap: (backend) => backend.swap('a', 'v1', item('a', 2)),
+      compareAndSet: (backend) => backend.compareAndSet('a', 'v1', item('a', 2)),
       increment: (backend) => backend.increment?.('a', 1),
       delete: (backend) => backend.delete('a'),
       deleteMany: (backend) => backend.deleteMany(['a']),
@@ -148,7 +148,7 @@ describe('The operations of one tick', () => {
       sets: (backend, one) =>
         Promise.all([backend.set(item('other', 1)), backend.set(item('more', 1)), backend.set(one)]),
       setMany: (backend, one) => backend.setMany([item('other', 1), one]),
-      swap: (backend, one) => backend.swap(one.key, undefined, one),
+      compareAndSet: (backend, one) => backend.compareAndSet(one.key, undefined, one),
       increment: (backend, one) => backend.increment?.(one.key, 1, one.expiresAt),
     }
     for (const [name, write] of Object.entries(writes)) {

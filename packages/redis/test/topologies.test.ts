@@ -22,7 +22,7 @@ async function serves(backend: RedisBackend): Promise<void> {
   await backend.set(item('k', { some: 'value' }))
   expect(await backend.get('k')).toEqual(item('k', { some: 'value' }))
   expect(await backend.increment?.('n', 2)).toBe(2)
-  expect(await backend.swap('k', 'v1', item('k', 'next', 'v2'))).toBe(true)
+  expect(await backend.compareAndSet('k', 'v1', item('k', 'next', 'v2'))).toBe(true)
   const keys: string[] = []
   for await (const key of backend.keys()) keys.push(key)
   expect(keys.sort()).toEqual(['k', 'n'])

@@ -30,7 +30,7 @@ const keysPerDelete = 500
  */
 export class FailoverBackend implements CacheBackend {
   readonly name: string = name
-  readonly swap?: (key: string, expected: string | undefined, next: Item | undefined) => Promise<boolean>
+  readonly compareAndSet?: (key: string, expected: string | undefined, next: Item | undefined) => Promise<boolean>
   readonly increment?: (key: string, delta: number, expiresAt?: number) => Promise<number>
   readonly keys?: (prefix?: string) => AsyncIterable<string>
   readonly near?: NearReader
@@ -56,9 +56,14 @@ export class FailoverBackend implements CacheBackend {
     this.#options = resolveFailover(backends, options)
     this.#changed = new ChangedKeys(this.#options.maxChanged)
     const { primary, secondary } = this.#options
-    if (primary.swap && secondary.swap) {
-      this.swap = (key, expected, next) =>
-        this.#run('swap', key, async (backend) => (await backend.swap?.(key, expected, next)) ?? false, { keys: [key] })
+    if (primary.compareAndSet && secondary.compareAndSet) {
+      this.compareAndSet = (key, expected, next) =>
+        this.#run(
+          'compareAndSet',
+          key,
+          async (backend) => (await backend.compareAndSet?.(key, expected, next)) ?? false,
+          { keys: [key] },
+        )
     }
     if (primary.increment && secondary.increment) {
       this.increment = (key, delta, expiresAt) =>
@@ -72,7 +77,7 @@ export class FailoverBackend implements CacheBackend {
       const serves = (): boolean => this.#active === 'primary' && this.#closing === undefined
       this.near = {
         get: (key) => (serves() ? near.get(key) : undefined),
-        epoch: () => (serves() ? near.epoch?.() : undefined),
+        generation: () => (serves() ? near.generation?.() : undefined),
       }
     }
   }

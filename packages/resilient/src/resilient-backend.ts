@@ -20,12 +20,12 @@ import { type ResilientOptions, type ResolvedOptions, resolveOptions } from './o
  */
 export class ResilientBackend implements CacheBackend {
   readonly name: string
-  readonly swap?: (key: string, expected: string | undefined, next: Item | undefined) => Promise<boolean>
+  readonly compareAndSet?: (key: string, expected: string | undefined, next: Item | undefined) => Promise<boolean>
   readonly increment?: (key: string, delta: number, expiresAt?: number) => Promise<number>
   readonly keys?: (prefix?: string) => AsyncIterable<string>
   readonly stats?: () => Promise<BackendStats>
   readonly near?: NearReader
-  readonly within?: (transaction: unknown) => CacheBackend
+  readonly inTransaction?: (transaction: unknown) => CacheBackend
   readonly getMany?: (keys: readonly string[]) => Promise<(Item | undefined)[]>
   readonly setMany?: (items: readonly Item[]) => Promise<void>
   readonly deleteMany?: (keys: readonly string[]) => Promise<number>
@@ -45,14 +45,15 @@ export class ResilientBackend implements CacheBackend {
     this.name = backend.name
     this.#guard = new Guard(resolved, (failure) => this.#opened(failure))
     // Bound to the backend here, so that a capability is present exactly where the backend has it.
-    const { getMany, setMany, deleteMany, swap, increment, keys, stats, near, within } = backend
+    const { getMany, setMany, deleteMany, compareAndSet, increment, keys, stats, near, inTransaction } = backend
     if (getMany) this.getMany = (keys) => this.#run('read', 'getMany', undefined, () => getMany.call(backend, keys))
     if (setMany) this.setMany = (items) => this.#run('write', 'setMany', undefined, () => setMany.call(backend, items))
     if (deleteMany) {
       this.deleteMany = (keys) => this.#run('write', 'deleteMany', undefined, () => deleteMany.call(backend, keys))
     }
-    if (swap) {
-      this.swap = (key, expected, next) => this.#run('once', 'swap', key, () => swap.call(backend, key, expected, next))
+    if (compareAndSet) {
+      this.compareAndSet = (key, expected, next) =>
+        this.#run('once', 'compareAndSet', key, () => compareAndSet.call(backend, key, expected, next))
     }
     if (increment) {
       this.increment = (key, delta, expiresAt) =>
@@ -60,11 +61,11 @@ export class ResilientBackend implements CacheBackend {
     }
     if (stats) this.stats = () => this.#run('read', 'stats', undefined, () => stats.call(backend))
     // Not guarded: what failed in a transaction has ended it, and a second try would fail for that.
-    if (within) this.within = (transaction) => within.call(backend, transaction)
+    if (inTransaction) this.inTransaction = (transaction) => inTransaction.call(backend, transaction)
     if (near) {
       this.near = {
         get: (key) => (this.#closing === undefined ? near.get(key) : undefined),
-        epoch: () => (this.#closing === undefined ? near.epoch?.() : undefined),
+        generation: () => (this.#closing === undefined ? near.generation?.() : undefined),
       }
     }
     if (keys) this.keys = (prefix) => this.#keys(keys.call(backend, prefix))

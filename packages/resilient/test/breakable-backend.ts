@@ -74,8 +74,11 @@ export class BreakableBackend implements CacheBackend {
     return this.#call(`clear ${prefix ?? ''}`, () => this.inner.clear(prefix))
   }
 
-  swap(key: string, expected: string | undefined, next: Item | undefined): Promise<boolean> {
-    return this.#call(`swap ${key}`, async () => (await this.inner.swap?.(key, expected, next)) ?? false)
+  compareAndSet(key: string, expected: string | undefined, next: Item | undefined): Promise<boolean> {
+    return this.#call(
+      `compareAndSet ${key}`,
+      async () => (await this.inner.compareAndSet?.(key, expected, next)) ?? false,
+    )
   }
 
   increment(key: string, delta: number, expiresAt?: number): Promise<number> {

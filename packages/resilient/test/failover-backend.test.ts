@@ -132,7 +132,7 @@ describe('failover', () => {
     await backend.set(item('set', 2))
     await backend.setMany([item('many', 2)])
     await backend.delete('deleted')
-    await backend.swap?.('swapped', undefined, item('swapped', 2))
+    await backend.compareAndSet?.('swapped', undefined, item('swapped', 2))
     expect(await backend.increment?.('counter', 5)).toBe(5)
     await backend.clear('p:')
     await backend.set(item('new', 2))
@@ -309,7 +309,7 @@ describe('failover', () => {
     primary.failure = 'READ_ONLY'
   })
 
-  it('has swap, increment and keys only where both have them', () => {
+  it('has compareAndSet, increment and keys only where both have them', () => {
     const { primary } = rig()
     const four: CacheBackend = {
       name: 'four',
@@ -323,7 +323,7 @@ describe('failover', () => {
       [four, primary],
     ] as const) {
       const backend = failover(pair)
-      expect([backend.swap, backend.increment, backend.keys, backend.near]).toEqual([
+      expect([backend.compareAndSet, backend.increment, backend.keys, backend.near]).toEqual([
         undefined,
         undefined,
         undefined,

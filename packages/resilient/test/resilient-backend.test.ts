@@ -59,7 +59,7 @@ describe('the time limit', () => {
       backend.getMany?.(['k']),
       backend.setMany?.([item('k', 1)]),
       backend.deleteMany?.(['k']),
-      backend.swap?.('k', undefined, item('k', 1)),
+      backend.compareAndSet?.('k', undefined, item('k', 1)),
       backend.increment?.('k', 1),
       backend.stats?.(),
       backend.keys?.()[Symbol.asyncIterator]().next(),
@@ -144,11 +144,11 @@ describe('retries', () => {
     }
   })
 
-  it('increment and swap are never tried again, whatever they failed with', async () => {
+  it('increment and compareAndSet are never tried again, whatever they failed with', async () => {
     const { store, backend } = rig({ retry: { retries: 3, delay: 1 }, breaker: false })
     for (const failure of ['UNAVAILABLE', 'TIMEOUT', 'BACKEND_FAILURE'] as const) {
       store.lostAnswers = failure
-      const calls = [backend.increment?.('n', 1), backend.swap?.(failure, undefined, item(failure, 1))]
+      const calls = [backend.increment?.('n', 1), backend.compareAndSet?.(failure, undefined, item(failure, 1))]
       const outcomes = calls.map((call) => outcome(call as Promise<unknown>))
       await pass(1000)
       expect(outcomes.map(({ code }) => code)).toEqual([failure, failure])
@@ -350,12 +350,12 @@ describe('ResilientBackend', () => {
       'getMany',
       'setMany',
       'deleteMany',
-      'swap',
+      'compareAndSet',
       'increment',
       'keys',
       'stats',
       'near',
-      'within',
+      'inTransaction',
     ] as const) {
       expect(guarded[member], member).toBe(undefined)
     }
@@ -376,12 +376,12 @@ describe('ResilientBackend', () => {
     const { store } = rig()
     const views: unknown[] = []
     const view = rig().store
-    const within = (transaction: unknown) => {
+    const inTransaction = (transaction: unknown) => {
       views.push(transaction)
       return view
     }
-    const backend = new ResilientBackend({ backend: Object.assign(store, { within }) })
-    expect([backend.within?.('transaction'), views]).toEqual([view, ['transaction']])
+    const backend = new ResilientBackend({ backend: Object.assign(store, { inTransaction }) })
+    expect([backend.inTransaction?.('transaction'), views]).toEqual([view, ['transaction']])
   })
 
   it('an iteration that times out is left, and one that is left early ends the iteration within', async () => {

@@ -13,11 +13,11 @@ import { Placement } from './placement.ts'
  * One cache spread over several stores: each key is in one of them, chosen by consistent hashing. A store that cannot be reached costs its own
  * keys alone: calls for them reject, as calls for many keys do that need it. Nothing is kept twice.
  *
- * `swap`, `increment`, `keys` and `near` are there where all shards have them.
+ * `compareAndSet`, `increment`, `keys` and `near` are there where all shards have them.
  */
 export class ShardedBackend implements CacheBackend {
   readonly name: string = 'sharded'
-  readonly swap?: (key: string, expected: string | undefined, next: Item | undefined) => Promise<boolean>
+  readonly compareAndSet?: (key: string, expected: string | undefined, next: Item | undefined) => Promise<boolean>
   readonly increment?: (key: string, delta: number, expiresAt?: number) => Promise<number>
   readonly keys?: (prefix?: string) => AsyncIterable<string>
   readonly near?: NearReader
@@ -33,9 +33,9 @@ export class ShardedBackend implements CacheBackend {
     this.#shards = shards
     this.#placement = new Placement(names)
     this.#closeShards = closeShards
-    if (shards.every((shard) => shard.swap !== undefined)) {
-      this.swap = (key, expected, next) =>
-        this.#run('swap', key, async () => (await this.#of(key).swap?.(key, expected, next)) ?? false)
+    if (shards.every((shard) => shard.compareAndSet !== undefined)) {
+      this.compareAndSet = (key, expected, next) =>
+        this.#run('compareAndSet', key, async () => (await this.#of(key).compareAndSet?.(key, expected, next)) ?? false)
     }
     if (shards.every((shard) => shard.increment !== undefined)) {
       this.increment = (key, delta, expiresAt) =>

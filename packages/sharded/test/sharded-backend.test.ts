@@ -77,7 +77,7 @@ describe('a shard that fails', () => {
 })
 
 describe('ShardedBackend', () => {
-  it('has swap, increment, keys and near only where all shards have them', () => {
+  it('has compareAndSet, increment, keys and near only where all shards have them', () => {
     const four: CacheBackend = {
       name: 'four',
       get: async () => undefined,
@@ -86,7 +86,7 @@ describe('ShardedBackend', () => {
       clear: async () => {},
     }
     const backend = new ShardedBackend({ shards: { a: store(), b: four } })
-    expect([backend.swap, backend.increment, backend.keys, backend.near]).toEqual([
+    expect([backend.compareAndSet, backend.increment, backend.keys, backend.near]).toEqual([
       undefined,
       undefined,
       undefined,

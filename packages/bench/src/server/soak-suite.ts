@@ -57,7 +57,7 @@ export function soakSuite(name: string, soaked: Readonly<Record<string, Soaked>>
   const candidates = Object.entries(soaked).map(([candidateName, one]) => candidate(candidateName, one))
   return {
     name,
-    says: 'Sets, gets, counts, swaps and deletes while faults come at random: cut, slow and swallowed replies, a frozen, killed and restarted server. Wrong answers fail it.',
+    says: 'Sets, gets, counts, compares and sets, and deletes while faults come at random: cut, slow and swallowed replies, a frozen, killed and restarted server. Wrong answers fail it.',
     baseline: candidates[0]?.name ?? '',
     rows: rows.map((row) => ({ ...row, work: 0 })),
     candidates,

@@ -18,7 +18,7 @@ export interface Soaked {
   open(url: string, timeout: number): SoakedBackend
 }
 
-type SoakedBackend = CacheBackend & Required<Pick<CacheBackend, 'swap' | 'close'>>
+type SoakedBackend = CacheBackend & Required<Pick<CacheBackend, 'compareAndSet' | 'close'>>
 
 const timeout = 500
 /** What the machine may add to a timeout: it starts servers and runs the load at once. */
@@ -106,7 +106,7 @@ class Soak {
       if (choice < 0.35) await this.#read(key)
       else if (choice < 0.6) await this.#change(key, round, () => this.#backend.set(item(key, round)))
       else if (choice < 0.75) await this.#change(key, undefined, () => this.#backend.delete(key))
-      else if (choice < 0.85) await this.#swap(key, round)
+      else if (choice < 0.85) await this.#compareAndSet(key, round)
       else await this.#count(`count ${key}`)
       // They come at once while the server is away: the figures should not be made of them.
       if (this.#failures > failures) await pause(5)
@@ -171,9 +171,9 @@ class Soak {
     else leaveOpen(book, value)
   }
 
-  async #swap(key: string, value: number): Promise<void> {
+  async #compareAndSet(key: string, value: number): Promise<void> {
     const before = await this.#read(key)
-    const answer = await this.#time(() => this.#backend.swap(key, before?.version, item(key, value)))
+    const answer = await this.#time(() => this.#backend.compareAndSet(key, before?.version, item(key, value)))
     if (answer === undefined) leaveOpen(this.#book(key), value)
     else if (answer.value) acknowledge(this.#book(key), value)
   }

@@ -35,7 +35,7 @@ export interface LoadingOptions {
   readonly jitter?: number | undefined
   /**
    * One load per key across processes, by a lease in the backend. Correctness does not depend on it: who waits longer than
-   * `timeout` loads as well. Needs `swap`. Default `false`.
+   * `timeout` loads as well. Needs `compareAndSet`. Default `false`.
    */
   readonly lock?: boolean | undefined
   /**
@@ -46,7 +46,7 @@ export interface LoadingOptions {
 }
 
 /** Options of `Cache` and `SyncCache`. */
-export interface SyncCacheOptions extends Pick<LoadingOptions, 'retryAfter' | 'nullTtl' | 'jitter' | 'readFailure'> {
+export interface CommonCacheOptions extends Pick<LoadingOptions, 'retryAfter' | 'nullTtl' | 'jitter' | 'readFailure'> {
   /** Segments put in front of every key, so that caches with different namespaces share a backend. Default: none. */
   readonly namespace?: string | readonly string[]
   /** How long a value is fresh. Default `'5m'`; `Infinity` keeps it until it is removed or evicted. */
@@ -64,12 +64,12 @@ export interface SyncCacheOptions extends Pick<LoadingOptions, 'retryAfter' | 'n
 }
 
 /** Options of `SyncCache`. */
-export interface SyncOptions extends SyncCacheOptions {
+export interface SyncCacheOptions extends CommonCacheOptions {
   /** Where items are kept: a synchronous backend, or a backend with a synchronous side (`sync`), such as memory. */
   readonly backend: CacheBackend | SyncCacheBackend
 }
 
-export interface CacheOptions<Value = unknown> extends SyncCacheOptions, LoadingOptions {
+export interface CacheOptions<Value = unknown> extends CommonCacheOptions, LoadingOptions {
   /** Where items are kept. Several caches may share one; the last one that closes closes it. */
   readonly backend: CacheBackend
   /** The application's own database, written whenever the cache is. Default: none. */
@@ -146,7 +146,7 @@ export const loadDefaults: LoadSettings = {
   readFailure: 'miss',
 }
 
-export function resolveSettings(options: SyncCacheOptions & LoadingOptions, operation: string): Settings {
+export function resolveSettings(options: CommonCacheOptions & LoadingOptions, operation: string): Settings {
   const given = options.clock
   if (given !== undefined && (given === null || typeof given.now !== 'function')) {
     throw invalidArgument('clock', given, 'an object with a method now()', operation)

@@ -29,7 +29,7 @@ import { type Entries, Writes } from './writes.ts'
 
 /**
  * A cache over a backend: for applications. Every backend gets the whole feature set; what needs compare-and-set rejects with
- * `UNSUPPORTED` on a backend without `swap`.
+ * `UNSUPPORTED` on a backend without `compareAndSet`.
  *
  * Every method rejects with a `CacheError`: `INVALID_ARGUMENT` before anything is written, `CLOSED` after `close`, and the backend's
  * own codes. Reads of a failing backend are misses unless `readFailure` says otherwise; writes, deletes and counters reject.
@@ -50,7 +50,7 @@ export class Cache<Value = unknown> {
   readonly #events: BackendEvents | undefined
   #closing: Promise<void> | undefined
 
-  /** `parent` is for `namespace` and `within` alone. */
+  /** `parent` is for `namespace` and `inTransaction` alone. */
   constructor(options: CacheOptions<Value>, parent?: Scope) {
     this.#scope = parent ?? openScope(options)
     this.#context = this.#scope.context
@@ -253,28 +253,28 @@ export class Cache<Value = unknown> {
    *
    *     await client.query('begin')
    *     await client.query('update users set name = $1 where id = 42', ['Ada'])
-   *     await cache.within(client).delete('user:42')
+   *     await cache.inTransaction(client).delete('user:42')
    *     await client.query('commit')
    *
    * `clear` and `deleteByPrefix` are refused (`UNSUPPORTED`): they could not keep such loads of keys out that are not there. Locks and
    * rate limits belong outside: nobody sees them before the commit.
    *
-   * Throws `UNSUPPORTED` where the backend has no transactions (`within`) or the cache has a `writer`.
+   * Throws `UNSUPPORTED` where the backend has no transactions (`inTransaction`) or the cache has a `writer`.
    */
-  within(transaction: unknown): Cache<Value> {
-    this.#scope.assertOpen('within')
-    return new Cache<Value>({} as CacheOptions<Value>, this.#scope.within(transaction))
+  inTransaction(transaction: unknown): Cache<Value> {
+    this.#scope.assertOpen('inTransaction')
+    return new Cache<Value>({} as CacheOptions<Value>, this.#scope.inTransaction(transaction))
   }
 
   /**
    * Runs `work` while holding a lock across processes; resolves to what it returns. The lock is renewed while the work runs.
-   * Rejects with `LOCK_TIMEOUT` when it was not free within `wait`. Needs a backend with `swap`.
+   * Rejects with `LOCK_TIMEOUT` when it was not free within `wait`. Needs a backend with `compareAndSet`.
    */
   withLock<T>(key: string, work: (lock: LockHandle) => Promise<T> | T, options: LockOptions = {}): Promise<T> {
     return this.#locks.withLock(key, work, options)
   }
 
-  /** Takes one call from a sliding window, if one is left; exact under concurrency. Needs a backend with `swap`. */
+  /** Takes one call from a sliding window, if one is left; exact under concurrency. Needs a backend with `compareAndSet`. */
   rateLimit(key: string, options: RateLimitOptions): Promise<RateLimitResult> {
     return this.#rateLimits.take(key, options)
   }

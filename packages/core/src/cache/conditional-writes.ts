@@ -5,7 +5,7 @@ import type { Item } from '../protocol/item.ts'
 import { createVersion } from '../protocol/version.ts'
 import { instants, type Lifetime, lifetime, renewed } from './lifetime.ts'
 import { answer, isPromise, type Operation } from './operation.ts'
-import { type Found, type Scope, swapTries } from './scope.ts'
+import { compareAndSetTries, type Found, type Scope } from './scope.ts'
 import { checkFunction, checkWriteOptions, type WriteOptions } from './write-options.ts'
 
 /** Options of `increment` and `decrement`. */
@@ -64,7 +64,7 @@ export class ConditionalWrites {
   *take(key: string): Operation<unknown> {
     this.#scope.assertOpen('take')
     const stored = this.#scope.stored(key, 'take')
-    this.#scope.needsSwap('take')
+    this.#scope.needsCompareAndSet('take')
     return yield* this.#scope.inTurn([stored], this.#take(key, stored))
   }
 
@@ -72,7 +72,7 @@ export class ConditionalWrites {
     const scope = this.#scope
     if (scope.writer !== undefined) yield* answer(scope.writer.remove([scope.writerKey(key)]))
     scope.context.share.flights.fence(stored)
-    for (let tried = 0; tried < swapTries; tried += 1) {
+    for (let tried = 0; tried < compareAndSetTries; tried += 1) {
       yield* scope.stepAside(tried)
       const found = yield* scope.lookup(stored, 'take')
       const current = this.#fresh(found)
@@ -81,7 +81,7 @@ export class ConditionalWrites {
         scope.countMiss(key)
         return undefined
       }
-      if (!(yield* scope.swap(stored, found.raw?.version, undefined, 'take'))) continue
+      if (!(yield* scope.compareAndSet(stored, found.raw?.version, undefined, 'take'))) continue
       scope.context.share.flights.fence(stored)
       scope.countHit(key, false)
       scope.countDelete(key, true)
@@ -96,7 +96,7 @@ export class ConditionalWrites {
    */
   *#closed(stored: string, { raw }: Found): Operation<boolean> {
     if (raw === undefined || (raw.value !== undefined && this.#scope.writer === undefined)) return true
-    return yield* this.#scope.swap(stored, raw.version, undefined, 'take')
+    return yield* this.#scope.compareAndSet(stored, raw.version, undefined, 'take')
   }
 
   /** Gives the value a new life from now on; resolves to whether there was one. */
@@ -105,17 +105,17 @@ export class ConditionalWrites {
     const stored = this.#scope.stored(key, operation)
     checkWriteOptions(options, operation, ['ttl', 'staleFor'])
     const life = lifetime(options, this.#scope.context.settings.life, operation)
-    this.#scope.needsSwap(operation)
+    this.#scope.needsCompareAndSet(operation)
     return yield* this.#scope.inTurn([stored], this.#touch(key, stored, life, operation))
   }
 
   *#touch(key: string, stored: string, life: Lifetime, operation: string): Operation<boolean> {
-    for (let tried = 0; tried < swapTries; tried += 1) {
+    for (let tried = 0; tried < compareAndSetTries; tried += 1) {
       yield* this.#scope.stepAside(tried)
       const current = this.#fresh(yield* this.#scope.lookup(stored, operation))
       if (current === undefined) return false
       const again = renewed(current, instants(life, this.#scope.context.now()))
-      if (yield* this.#scope.swap(stored, current.version, again, operation)) return true
+      if (yield* this.#scope.compareAndSet(stored, current.version, again, operation)) return true
     }
     throw this.#scope.conflict(operation, key)
   }
@@ -131,7 +131,7 @@ export class ConditionalWrites {
     if (life === 0)
       throw invalidArgument('ttl', ttl ?? life, 'more than 0: a counter that expires at once counts nothing', operation)
     const { store } = this.#scope.context
-    if (store.increment === undefined) this.#scope.needsSwap(operation)
+    if (store.increment === undefined) this.#scope.needsCompareAndSet(operation)
     const counting = this.#increment(key, stored, delta, life, operation)
     // A native counter needs no turn, unless the database is to see the sums in their order.
     if (store.increment !== undefined && this.#scope.writer === undefined) return yield* counting
@@ -158,8 +158,8 @@ export class ConditionalWrites {
     this.#scope.assertOpen(operation)
     const stored = this.#scope.stored(key, operation)
     const writing = { key, stored, operation, options, life: this.#scope.life(options, operation) }
-    this.#scope.needsSwap(operation)
-    for (let tried = 0; tried < swapTries; tried += 1) {
+    this.#scope.needsCompareAndSet(operation)
+    for (let tried = 0; tried < compareAndSetTries; tried += 1) {
       yield* this.#scope.stepAside(tried)
       const done = yield* this.#tryChange(writing, decide)
       if (done !== undefined) return done.value
@@ -194,7 +194,7 @@ export class ConditionalWrites {
     const { key, stored, operation, options, life } = writing
     const tags = yield* scope.capture(options?.tags, operation)
     const item = scope.makeItem(stored, value, life, tags, options?.cost)
-    if (!(yield* scope.swap(stored, expected, item, operation))) return false
+    if (!(yield* scope.compareAndSet(stored, expected, item, operation))) return false
     scope.context.share.flights.fence(stored)
     scope.countSet(key, item)
     // After the condition held: the database must not get a value that lost its race.
@@ -209,7 +209,7 @@ export class ConditionalWrites {
   *#count(stored: string, delta: number, expiresAt: number | undefined, operation: string): Operation<number> {
     const { store } = this.#scope.context
     if (store.increment !== undefined) return yield* answer(store.increment(stored, delta, expiresAt))
-    for (let tried = 0; tried < swapTries; tried += 1) {
+    for (let tried = 0; tried < compareAndSetTries; tried += 1) {
       yield* this.#scope.stepAside(tried)
       const item = yield* answer(store.get(stored))
       const sum = added(item?.value, delta, stored, operation)
@@ -217,7 +217,7 @@ export class ConditionalWrites {
       const created = expiresAt === undefined ? base : { ...base, expiresAt }
       // An existing counter keeps its deadline, tags and cost; a placeholder is none.
       const next: Item = item === undefined || item.value === undefined ? created : { ...item, ...base }
-      if (yield* answer(store.swap?.(stored, item?.version, next) ?? false)) return sum
+      if (yield* answer(store.compareAndSet?.(stored, item?.version, next) ?? false)) return sum
     }
     throw this.#scope.conflict(operation, stored)
   }

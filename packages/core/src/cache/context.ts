@@ -87,7 +87,7 @@ export class Context implements ContextParts {
   }
 
   /** The same cache on its backend's view of a transaction. What it does counts and is told as of this one. */
-  within(view: CacheBackend): Context {
+  inTransaction(view: CacheBackend): Context {
     const { settings, segments } = this
     const inside = new Context(
       { backend: view, store: view, local: false, settings, segments, synchronous: false },

@@ -13,7 +13,7 @@ import type { WriteOptions } from './write-options.ts'
 
 /** What was captured before a load began; without all of it no result is stored. */
 export interface Fence {
-  /** The version that must still be stored under the key; `undefined` where the store has no `swap` or is local. */
+  /** The version that must still be stored under the key; `undefined` where the store has no `compareAndSet` or is local. */
   expected: string | undefined
   /** Whether this load put the placeholder, and takes it away when there is nothing to store. */
   placed: boolean
@@ -61,7 +61,7 @@ export class Fill {
    */
   *raise(flight: Flight, raw: Item | undefined, settings: LoadSettings, namesTags: boolean): Operation<Fence | Item> {
     const { local, store } = this.#scope.context
-    if (local || store.swap === undefined) {
+    if (local || store.compareAndSet === undefined) {
       // In one process the flight alone is the fence.
       const tags = yield* this.#captured(flight)
       const namespaceVersion = namesTags ? yield* this.#namespaceVersion() : undefined
@@ -97,7 +97,7 @@ export class Fill {
   *#handOver(flight: Flight, fence: Fence, settings: LoadSettings): Operation<void> {
     if (flight.fenced || this.#scope.context.closed) return
     const placed = this.#placeholder(flight.key, settings)
-    if (!(yield* this.#swap(flight.key, fence.expected, placed))) return
+    if (!(yield* this.#compareAndSet(flight.key, fence.expected, placed))) return
     fence.expected = placed.version
     fence.placed = true
   }
@@ -110,7 +110,8 @@ export class Fill {
     if (raw !== undefined) return { expected: raw.version, placed: false, endsAt: raw.expiresAt }
     const placed = this.#placeholder(key, settings)
     const { version } = placed
-    if (yield* this.#swap(key, undefined, placed)) return { expected: version, placed: true, endsAt: undefined }
+    if (yield* this.#compareAndSet(key, undefined, placed))
+      return { expected: version, placed: true, endsAt: undefined }
     const other = yield* answer(this.#scope.context.store.get(key))
     // Gone again: removed in between. The version of a placeholder that was never stored lets nothing in.
     if (other === undefined) return { expected: version, placed: false, endsAt: undefined }
@@ -123,8 +124,8 @@ export class Fill {
     return placeholder(key, this.#scope.context.now(), placeholderLife(settings))
   }
 
-  *#swap(key: string, expected: string | undefined, next: Item | undefined): Operation<boolean> {
-    return yield* answer(this.#scope.context.store.swap?.(key, expected, next) ?? false)
+  *#compareAndSet(key: string, expected: string | undefined, next: Item | undefined): Operation<boolean> {
+    return yield* answer(this.#scope.context.store.compareAndSet?.(key, expected, next) ?? false)
   }
 
   *#namespaceVersion(): Operation<string | undefined> {
@@ -163,7 +164,7 @@ export class Fill {
   /** Takes this load's own placeholder away. */
   *withdraw(flight: Flight, fence: Fence): Operation<void> {
     if (fence.handingOver !== undefined) yield* answer(fence.handingOver)
-    if (fence.placed && !this.#scope.context.closed) yield* this.#swapFenced(flight, fence, undefined)
+    if (fence.placed && !this.#scope.context.closed) yield* this.#compareAndSetFenced(flight, fence, undefined)
   }
 
   /** Nothing is to be stored. */
@@ -175,8 +176,8 @@ export class Fill {
   }
 
   /** Compare-and-set on what the fence captured. Where that is gone it was another process, unless this one has fenced the flight. */
-  *#swapFenced(flight: Flight, fence: Fence, next: Item | undefined): Operation<boolean> {
-    const done = yield* this.#swap(flight.key, fence.expected, next)
+  *#compareAndSetFenced(flight: Flight, fence: Fence, next: Item | undefined): Operation<boolean> {
+    const done = yield* this.#compareAndSet(flight.key, fence.expected, next)
     if (!done && !flight.fenced) flight.outdated = true
     return done
   }
@@ -232,7 +233,7 @@ export class Fill {
       yield* this.withdraw(flight, fence)
       return false
     }
-    if (store.swap !== undefined && !local) return yield* this.#swapFenced(flight, fence, item)
+    if (store.compareAndSet !== undefined && !local) return yield* this.#compareAndSetFenced(flight, fence, item)
     yield* this.#unconditionally(flight, store.set(item))
     return true
   }
@@ -241,7 +242,7 @@ export class Fill {
   *#remove(flight: Flight, fence: Fence, load: LoadContext): Operation<void> {
     const { store, local } = this.#scope.context
     if (load.stale === undefined || flight.fenced) yield* this.withdraw(flight, fence)
-    else if (store.swap !== undefined && !local) yield* this.#swapFenced(flight, fence, undefined)
+    else if (store.compareAndSet !== undefined && !local) yield* this.#compareAndSetFenced(flight, fence, undefined)
     else yield* this.#unconditionally(flight, store.delete(flight.key))
   }
 

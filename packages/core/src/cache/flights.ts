@@ -48,7 +48,7 @@ export class Flight {
   stale: Item | undefined
   /** The load; resolves to its value. Absent until the look-up has said that one is needed. */
   load: Promise<unknown> | undefined
-  /** The unconditional write of a result, on a backend without `swap`: whoever deletes waits for it first. */
+  /** The unconditional write of a result, on a backend without `compareAndSet`: whoever deletes waits for it first. */
   storing: Promise<unknown> | undefined
   /** Callers that wait; when the last one aborts, so does the load (RACES R24). */
   waiting = 0

@@ -40,7 +40,7 @@ export class Lease {
   ): Promise<Lease | undefined> {
     const item = leaseItem(context, record, ttl)
     try {
-      if ((await context.store.swap?.(record, undefined, item)) !== true) return undefined
+      if ((await context.store.compareAndSet?.(record, undefined, item)) !== true) return undefined
     } catch (error) {
       // It may stand there all the same, and would keep everybody out for its whole life.
       void context.track(giveBack(context, record, item.version).catch(() => {}))
@@ -79,7 +79,7 @@ export class Lease {
     const known = [...this.#versions]
     this.#versions.push(item.version)
     for (const version of known) {
-      if ((await this.#context.store.swap?.(this.#record, version, item)) !== true) continue
+      if ((await this.#context.store.compareAndSet?.(this.#record, version, item)) !== true) continue
       // It stood there until this very moment: nobody else held it in between, whatever any clock says.
       this.#versions = [item.version]
       if (this.#held) this.#confirmed(item)
@@ -141,7 +141,7 @@ export class Lease {
 }
 
 async function giveBack(context: Context, record: string, version: string): Promise<boolean> {
-  return (await context.store.swap?.(record, version, undefined)) === true
+  return (await context.store.compareAndSet?.(record, version, undefined)) === true
 }
 
 function leaseItem(context: Context, record: string, ttl: number): Item {

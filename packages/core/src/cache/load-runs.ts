@@ -52,7 +52,7 @@ export class LoadRuns {
 
   /** Resolves to the value, whether or not it could be stored; rejects with what the loader threw. */
   async run(flight: Flight, call: Call, found: Found): Promise<unknown> {
-    if (!call.settings.lock || this.#context.local || this.#context.store.swap === undefined)
+    if (!call.settings.lock || this.#context.local || this.#context.store.compareAndSet === undefined)
       return await this.#load(flight, call, found)
     const lease = await this.#lease(flight, call, found)
     if (lease === undefined) return await this.#load(flight, call, found)

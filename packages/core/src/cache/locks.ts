@@ -7,7 +7,7 @@ import type { Context } from './context.ts'
 import { checkSignal } from './get-or-set-options.ts'
 import { Lease } from './lease.ts'
 import type { Operation } from './operation.ts'
-import { type Scope, swapTries } from './scope.ts'
+import { compareAndSetTries, type Scope } from './scope.ts'
 import { TimeLeft } from './time-left.ts'
 import { aborted } from './waiting.ts'
 import { checkFunction, checkKey } from './write-options.ts'
@@ -58,7 +58,7 @@ export class Locks {
     checkKey(key, 'withLock')
     checkFunction(work, 'work', 'withLock')
     const wait = this.#checked(options)
-    this.#scope.needsSwap('withLock')
+    this.#scope.needsCompareAndSet('withLock')
     const lease = await this.#acquire(key, wait)
     return await this.#run(key, lease, work)
   }
@@ -121,13 +121,13 @@ export class Locks {
   /** The next number of the lock's counter. A new counter starts at the clock, above the tokens of one that was forgotten. */
   *#token(key: string): Operation<number> {
     const record = recordKey('!', this.#scope.path, `token:${key}`)
-    for (let tried = 0; tried < swapTries; tried += 1) {
+    for (let tried = 0; tried < compareAndSetTries; tried += 1) {
       yield* this.#scope.stepAside(tried)
       const item = yield* this.#context.call('withLock', key, (store) => store.get(record))
       const now = this.#context.now()
       const token = Math.max(now, ((item?.value as number | undefined) ?? 0) + 1)
       const next = { key: record, value: token, version: createVersion(), createdAt: now, expiresAt: now + tokenLife }
-      if (yield* this.#scope.swap(record, item?.version, next, 'withLock')) return token
+      if (yield* this.#scope.compareAndSet(record, item?.version, next, 'withLock')) return token
     }
     throw this.#scope.conflict('withLock', key)
   }

@@ -7,7 +7,7 @@ import {
   checkBackend,
   namespaceSegments,
   resolveSettings,
-  type SyncOptions,
+  type SyncCacheOptions,
   syncCacheOptionNames,
 } from './cache-options.ts'
 import { Context } from './context.ts'
@@ -32,7 +32,7 @@ export function openScope(options: CacheOptions<never>): Scope {
 }
 
 /** The root of a new `SyncCache`. Throws `INVALID_ARGUMENT`. */
-export function openSyncScope(options: SyncOptions): Scope {
+export function openSyncScope(options: SyncCacheOptions): Scope {
   const operation = 'new SyncCache'
   checkOptions(options, syncCacheOptionNames, operation)
   checkBackend(options.backend, operation)

@@ -4,7 +4,7 @@ import type { Item } from '../protocol/item.ts'
 import { recordKey } from '../protocol/keyspace.ts'
 import { createVersion } from '../protocol/version.ts'
 import { type Operation, runAsync, runSync } from './operation.ts'
-import { type Scope, swapTries } from './scope.ts'
+import { compareAndSetTries, type Scope } from './scope.ts'
 import { checkKey } from './write-options.ts'
 
 export interface RateLimitOptions {
@@ -100,7 +100,7 @@ export class RateLimits {
     const window = milliseconds(options.window, 'window', 'rateLimit')
     if (window === 0 || window === Infinity)
       throw invalidArgument('window', options.window, 'a length of time above 0 that ends', 'rateLimit')
-    this.#scope.needsSwap('rateLimit')
+    this.#scope.needsCompareAndSet('rateLimit')
     return { limit, window }
   }
 
@@ -110,14 +110,14 @@ export class RateLimits {
   }
 
   *#takeAll(record: string, key: string, calls: readonly Limit[]): Operation<RateLimitResult[]> {
-    for (let tried = 0; tried < swapTries; tried += 1) {
+    for (let tried = 0; tried < compareAndSetTries; tried += 1) {
       yield* this.#scope.stepAside(tried)
       const item = yield* this.#scope.context.call('rateLimit', key, (store) => store.get(record))
       const now = this.#scope.context.now()
       const { results, counted, expiresAt } = takeInTurn(item, calls, now)
       if (counted === undefined) return results
       const next: Item = { key: record, value: counted, version: createVersion(), createdAt: now, expiresAt }
-      if (yield* this.#scope.swap(record, item?.version, next, 'rateLimit')) return results
+      if (yield* this.#scope.compareAndSet(record, item?.version, next, 'rateLimit')) return results
     }
     throw this.#scope.conflict('rateLimit', key)
   }

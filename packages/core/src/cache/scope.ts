@@ -49,7 +49,7 @@ export type ReadFailure = 'miss' | 'reject'
 const nothing: Found = { raw: undefined, usable: undefined }
 
 /** How often an operation starts again when others change the key between its read and its compare-and-set. */
-export const swapTries = 100
+export const compareAndSetTries = 100
 /** From this try on it first steps aside for a moment, of random length, so that many processes do not lose against each other for ever. */
 const patientTries = 8
 const longestStepAside = 20
@@ -85,15 +85,16 @@ export class Scope {
   }
 
   /** This namespace in an open transaction of the application. */
-  within(transaction: unknown): Scope {
+  inTransaction(transaction: unknown): Scope {
     const { context } = this
     const backend = context.backend as CacheBackend
-    if (backend.within === undefined) throw context.unsupported('within', "the application's transactions (within)")
+    if (backend.inTransaction === undefined)
+      throw context.unsupported('inTransaction', "the application's transactions (inTransaction)")
     if (this.writer !== undefined) {
-      const message = 'within: this cache writes to the database itself (writer), outside the transaction'
-      throw new CacheError('UNSUPPORTED', message, { operation: 'within', backend: backend.name })
+      const message = 'inTransaction: this cache writes to the database itself (writer), outside the transaction'
+      throw new CacheError('UNSUPPORTED', message, { operation: 'inTransaction', backend: backend.name })
     }
-    return new Scope(context.within(backend.within(transaction)), this.segments)
+    return new Scope(context.inTransaction(backend.inTransaction(transaction)), this.segments)
   }
 
   /** The key by which the application's database knows it: made as for a backend, below the namespace of the cache itself. */
@@ -202,8 +203,17 @@ export class Scope {
     return item
   }
 
-  *swap(stored: string, expected: string | undefined, next: Item | undefined, operation: string): Operation<boolean> {
-    return yield* this.context.call(operation, stored, (store) => store.swap?.(stored, expected, next) ?? false)
+  *compareAndSet(
+    stored: string,
+    expected: string | undefined,
+    next: Item | undefined,
+    operation: string,
+  ): Operation<boolean> {
+    return yield* this.context.call(
+      operation,
+      stored,
+      (store) => store.compareAndSet?.(stored, expected, next) ?? false,
+    )
   }
 
   /** Tag records and the versions that they have now; `undefined` without tags. */
@@ -308,12 +318,12 @@ export class Scope {
   }
 
   conflict(operation: string, key: string): CacheError {
-    const message = `${operation}: others changed '${key}' ${swapTries} times in a row between the read and the write`
+    const message = `${operation}: others changed '${key}' ${compareAndSetTries} times in a row between the read and the write`
     return new CacheError('CONFLICT', message, { operation, backend: this.context.store.name, key })
   }
 
-  needsSwap(operation: string): void {
-    if (this.context.store.swap === undefined) throw this.context.unsupported(operation, 'compare-and-set (swap)')
+  needsCompareAndSet(operation: string): void {
+    if (this.context.store.compareAndSet === undefined) throw this.context.unsupported(operation, 'compareAndSet')
   }
 
   *#lookup(stored: string): Operation<Found> {

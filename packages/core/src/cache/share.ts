@@ -1,6 +1,6 @@
 import type { CacheBackend, SyncCacheBackend } from '../protocol/backend.ts'
 import type { Item } from '../protocol/item.ts'
-import { newEpoch } from '../protocol/tag-versions.ts'
+import { newGeneration } from '../protocol/tag-versions.ts'
 import { Flights } from './flights.ts'
 import type { WaitingCall } from './rate-limits.ts'
 import { Turns } from './turns.ts'
@@ -13,8 +13,8 @@ export class Share {
   readonly limited: Map<string, WaitingCall[]> = new Map()
   /** Caches that are open; the last one closes the backend (RACES R36). */
   caches = 0
-  /** Moves with every change of a tag record by this process: what was valid at this epoch still is, where nobody else writes. */
-  tagEpoch = 0
+  /** Moves with every change of a tag record by this process: what was valid at this generation still is, where nobody else writes. */
+  tagGeneration = 0
   /** Tag records as they are stored, as far as they are remembered, where nobody else writes. */
   readonly knownTags: Map<string, Item> = new Map()
 
@@ -25,7 +25,7 @@ export class Share {
   }
 
   moveTags(): void {
-    this.tagEpoch = newEpoch()
+    this.tagGeneration = newGeneration()
   }
 }
 

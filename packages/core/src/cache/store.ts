@@ -12,7 +12,7 @@ export interface Store {
   getMany?(keys: readonly string[]): MaybePromise<(Item | undefined)[]>
   setMany?(items: readonly Item[]): MaybePromise<void>
   deleteMany?(keys: readonly string[]): MaybePromise<number>
-  swap?(key: string, expected: string | undefined, next: Item | undefined): MaybePromise<boolean>
+  compareAndSet?(key: string, expected: string | undefined, next: Item | undefined): MaybePromise<boolean>
   increment?(key: string, delta: number, expiresAt?: number): MaybePromise<number>
   stats?(): MaybePromise<BackendStats>
 }

@@ -5,7 +5,7 @@ import type { Item } from '../protocol/item.ts'
 import { itemKey } from '../protocol/keyspace.ts'
 import type { Stats } from '../protocol/stats.ts'
 import { BackendEvents } from './backend-events.ts'
-import { namespaceName, type SyncOptions } from './cache-options.ts'
+import { namespaceName, type SyncCacheOptions } from './cache-options.ts'
 import { ConditionalWrites, type CountOptions } from './conditional-writes.ts'
 import type { Context } from './context.ts'
 import { type CacheEventName, type CacheEvents, Listeners } from './events.ts'
@@ -17,8 +17,8 @@ import { type ReadOptions, resolveReadOptions } from './read-options.ts'
 import { Reads } from './reads.ts'
 import type { Recorder } from './recorder.ts'
 import { Scope } from './scope.ts'
+import type { SyncGetOrSetOptions } from './sync-get-or-set-options.ts'
 import { type SyncBatchLoader, type SyncLoader, SyncLoading } from './sync-loading.ts'
-import type { SyncGetOrSetOptions } from './sync-options.ts'
 import { traceGetNow, traceWriteNow } from './tracing.ts'
 import { type SyncWrapOptions, wrapSync } from './wrap.ts'
 import { checkFunction, type WriteOptions } from './write-options.ts'
@@ -41,7 +41,7 @@ export class SyncCache<Value = unknown> {
   readonly #events: BackendEvents | undefined
 
   /** `parent` is for `namespace` alone. */
-  constructor(options: SyncOptions, parent?: Scope) {
+  constructor(options: SyncCacheOptions, parent?: Scope) {
     this.#scope = parent ?? openSyncScope(options)
     this.#context = this.#scope.context
     this.#events = parent === undefined ? new BackendEvents(this.#scope) : undefined
@@ -198,7 +198,7 @@ export class SyncCache<Value = unknown> {
   namespace<T extends Value = Value>(name: string): SyncCache<T> {
     this.#scope.assertOpen('namespace')
     const segments = [...this.#scope.segments, namespaceName(name)]
-    return new SyncCache<T>({} as SyncOptions, new Scope(this.#context, segments))
+    return new SyncCache<T>({} as SyncCacheOptions, new Scope(this.#context, segments))
   }
 
   rateLimit(key: string, options: RateLimitOptions): RateLimitResult {

@@ -8,7 +8,7 @@ import { isFresh, lifetime } from './lifetime.ts'
 import { LoadContext, notModified } from './load-context.ts'
 import type { Operation } from './operation.ts'
 import type { Found, Scope } from './scope.ts'
-import { resolveSyncOptions, type SyncGetOrSetOptions } from './sync-options.ts'
+import { resolveSyncGetOrSetOptions, type SyncGetOrSetOptions } from './sync-get-or-set-options.ts'
 import { namespaceTagRecord, tagRecord } from './tags.ts'
 import { traceLoadNow } from './tracing.ts'
 import { checkFunction, checkKeys } from './write-options.ts'
@@ -87,7 +87,7 @@ export class SyncLoading {
     this.#scope.assertOpen(operation)
     const stored = keys.map((key) => this.#scope.stored(key, operation))
     checkFunction(loader, 'loader', operation)
-    const settings = resolveSyncOptions(options, this.#context.settings.load, operation)
+    const settings = resolveSyncGetOrSetOptions(options, this.#context.settings.load, operation)
     return { stored, keeping: { options, settings, life: lifetime(options, this.#context.settings.life, operation) } }
   }
 

@@ -84,14 +84,14 @@ export class TagRecords {
   /** `valid` without waiting; `false` also where the reader does not know. */
   validNow(tags: TagVersions, reader: NearReader): boolean {
     // Where only this process writes, what was valid stays so until a tag is invalidated; elsewhere the reader tells for how long.
-    const epoch = this.#local ? this.#share.tagEpoch : reader.epoch?.()
-    if (epoch !== undefined && wasValidAt(tags, epoch)) return true
+    const generation = this.#local ? this.#share.tagGeneration : reader.generation?.()
+    if (generation !== undefined && wasValidAt(tags, generation)) return true
     for (const record in tags) {
       const item = reader.get(record) ?? this.#lost(record)
       if (item === undefined || item.value !== tags[record]) return false
       if (this.#local) this.#know(item)
     }
-    if (epoch !== undefined) foundValidAt(tags, epoch)
+    if (generation !== undefined) foundValidAt(tags, generation)
     return true
   }
 
@@ -149,14 +149,14 @@ export class TagRecords {
 
   *#mint(key: string): Operation<string> {
     const record = this.#record(key)
-    if (this.#store.swap === undefined) {
+    if (this.#store.compareAndSet === undefined) {
       // Without compare-and-set two processes may mint at once; the loser's items are invalid, which is safe.
       yield* answer(this.#store.set(record))
       if (this.#local) this.#know(record)
       return record.value
     }
     for (let tried = 0; tried < mintTries; tried += 1) {
-      if (yield* answer(this.#store.swap(key, undefined, record))) {
+      if (yield* answer(this.#store.compareAndSet(key, undefined, record))) {
         if (this.#local) this.#know(record)
         return record.value
       }
@@ -170,9 +170,9 @@ export class TagRecords {
   /** A record that is used keeps living: its life is renewed, with the same version, when half of it is over. */
   *#renewed(item: Item): Operation<string> {
     const left = (item.expiresAt ?? Infinity) - this.#clock.now()
-    if (left < this.#ttl / 2 && this.#store.swap !== undefined) {
+    if (left < this.#ttl / 2 && this.#store.compareAndSet !== undefined) {
       const next = { ...this.#record(item.key), value: item.value }
-      yield* answer(this.#store.swap(item.key, item.version, next))
+      yield* answer(this.#store.compareAndSet(item.key, item.version, next))
     }
     if (this.#local) this.#know(item)
     return item.value as string

@@ -5,7 +5,7 @@ import { loadDefaults } from './cache-options.ts'
 import { checkGetOrSetOptions, type GetOrSetOptions } from './get-or-set-options.ts'
 import { lifetime } from './lifetime.ts'
 import type { SyncCache } from './sync-cache.ts'
-import { resolveSyncOptions, type SyncGetOrSetOptions } from './sync-options.ts'
+import { resolveSyncGetOrSetOptions, type SyncGetOrSetOptions } from './sync-get-or-set-options.ts'
 import { checkFunction } from './write-options.ts'
 
 interface KeyOption<Arguments extends readonly unknown[]> {
@@ -48,7 +48,7 @@ export function wrapSync<Arguments extends readonly unknown[], Result>(
   const { key, ...rest } = options
   const keyOf = keyMaker(key)
   lifetime(rest, noLife, 'wrap')
-  resolveSyncOptions(rest, loadDefaults, 'wrap')
+  resolveSyncGetOrSetOptions(rest, loadDefaults, 'wrap')
   return (...args) => cache.getOrSet(keyOf(args), () => fn(...args), rest)
 }
 

@@ -29,7 +29,7 @@ export interface WriteBehindOptions {
    * A backend that outlives the process (such as `FileBackend`) and that no other process uses at the same time. A write is
    * acknowledged once it stands there, and leaves it when the database has it; what a killed process left is written by the next
    * one. Not where the items of the cache are: `clear` would empty it. It must not evict: with `FileBackend`, `policy: 'none'`. The
-   * cache does not close it. Needs `swap` and `keys`.
+   * cache does not close it. Needs `compareAndSet` and `keys`.
    * Default: none, and what waits is lost with the process.
    */
   readonly journal?: CacheBackend

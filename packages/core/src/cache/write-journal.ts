@@ -3,7 +3,7 @@ import type { CacheBackend } from '../protocol/backend.ts'
 import { createVersion } from '../protocol/version.ts'
 import type { QueuedChange } from './scope.ts'
 
-type Journal = CacheBackend & Required<Pick<CacheBackend, 'swap' | 'keys'>>
+type Journal = CacheBackend & Required<Pick<CacheBackend, 'compareAndSet' | 'keys'>>
 
 /** Everything of the journal starts with this, so that the backend may hold other things as well. */
 const prefix = '@journal:'
@@ -15,8 +15,8 @@ export class WriteJournal {
   readonly #versions = new WeakMap<QueuedChange, string>()
 
   constructor(backend: CacheBackend) {
-    if (typeof backend?.swap !== 'function' || typeof backend.keys !== 'function') {
-      throw invalidArgument('writeBehind.journal', backend, 'a backend with swap and keys', 'new Cache')
+    if (typeof backend?.compareAndSet !== 'function' || typeof backend.keys !== 'function') {
+      throw invalidArgument('writeBehind.journal', backend, 'a backend with compareAndSet and keys', 'new Cache')
     }
     this.#backend = backend as Journal
   }
@@ -30,7 +30,9 @@ export class WriteJournal {
 
   async forget(changes: readonly QueuedChange[]): Promise<void> {
     await Promise.all(
-      changes.map((change) => this.#backend.swap(prefix + change.key, this.#versions.get(change) ?? '', undefined)),
+      changes.map((change) =>
+        this.#backend.compareAndSet(prefix + change.key, this.#versions.get(change) ?? '', undefined),
+      ),
     )
   }
 

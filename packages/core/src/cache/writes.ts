@@ -44,7 +44,7 @@ export class Writes {
     const { context, writer } = this.#scope
     if (writer !== undefined || context.local || options?.tags !== undefined) return false
     // Without it a result that is being stored without a condition has to be waited for.
-    return context.store.swap !== undefined
+    return context.store.compareAndSet !== undefined
   }
 
   /** `set` in a store that has to be waited for, without the detour of the operations. Throws what is wrong with the arguments. */
@@ -96,7 +96,7 @@ export class Writes {
   /** Whether other processes may change a key while this one waits for its database. */
   get #writesAmongOthers(): boolean {
     const { context, writer } = this.#scope
-    return writer?.behind === false && !context.local && context.store.swap !== undefined
+    return writer?.behind === false && !context.local && context.store.compareAndSet !== undefined
   }
 
   /**
@@ -137,7 +137,7 @@ export class Writes {
   /** Stores an item in the place of its placeholder, or leaves nothing where that is gone. */
   *#instead(key: string, expected: string | undefined, item: Item, operation: string): Operation<void> {
     const scope = this.#scope
-    if (yield* scope.swap(item.key, expected, item, operation)) scope.countSet(key, item)
+    if (yield* scope.compareAndSet(item.key, expected, item, operation)) scope.countSet(key, item)
     else yield* scope.context.call(operation, key, (store) => store.delete(item.key))
   }
 

@@ -2,7 +2,16 @@ import type { BackendEvent, BackendStats, CacheBackend } from '../protocol/backe
 import { CacheError } from '../protocol/cache-error.ts'
 import type { Item } from '../protocol/item.ts'
 
-export type Gated = 'get' | 'set' | 'delete' | 'clear' | 'getMany' | 'setMany' | 'deleteMany' | 'swap' | 'increment'
+export type Gated =
+  | 'get'
+  | 'set'
+  | 'delete'
+  | 'clear'
+  | 'getMany'
+  | 'setMany'
+  | 'deleteMany'
+  | 'compareAndSet'
+  | 'increment'
 
 interface Gate {
   readonly operation: Gated
@@ -75,8 +84,12 @@ export class GatedBackend implements CacheBackend {
     return this.#call('deleteMany', keys.join(), async () => (await this.inner.deleteMany?.(keys)) ?? 0)
   }
 
-  swap(key: string, expected: string | undefined, next: Item | undefined): Promise<boolean> {
-    return this.#call('swap', key, async () => (await this.inner.swap?.(key, expected, next)) ?? false)
+  compareAndSet(key: string, expected: string | undefined, next: Item | undefined): Promise<boolean> {
+    return this.#call(
+      'compareAndSet',
+      key,
+      async () => (await this.inner.compareAndSet?.(key, expected, next)) ?? false,
+    )
   }
 
   increment(key: string, delta: number, expiresAt?: number): Promise<number> {

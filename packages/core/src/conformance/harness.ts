@@ -55,7 +55,7 @@ export interface Harness {
   /** Opens a handle, on an empty store, that was given a client of the application. */
   openInjected?(): Awaitable<InjectedClient>
 
-  /** Begins a transaction of the application, for `within`: what it is handed, and how it ends. */
+  /** Begins a transaction of the application, for `inTransaction`: what it is handed, and how it ends. */
   beginTransaction?(): Awaitable<ApplicationTransaction>
 
   /** Restarts what the data outlive (every handle is closed before), and opens a handle on the same data. */

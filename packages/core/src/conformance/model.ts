@@ -33,7 +33,7 @@ export class Model {
     return keys.filter((key) => this.delete(key)).length
   }
 
-  swap(key: string, expected: string | undefined, next: Item | undefined): boolean {
+  compareAndSet(key: string, expected: string | undefined, next: Item | undefined): boolean {
     if (this.get(key)?.version !== expected) return false
     if (next) this.set(next)
     else this.#items.delete(key)

@@ -15,7 +15,10 @@ export function everyOperation(
     ['getMany', backend.getMany && (() => call(backend.getMany?.(['k', 'l'])))],
     ['setMany', backend.setMany && (() => call(backend.setMany?.([stage.item('k', 1), stage.item('l', 2)])))],
     ['deleteMany', backend.deleteMany && (() => call(backend.deleteMany?.(['k', 'l'])))],
-    ['swap', backend.swap && (() => call(backend.swap?.('k', undefined, stage.item('k', 1))))],
+    [
+      'compareAndSet',
+      backend.compareAndSet && (() => call(backend.compareAndSet?.('k', undefined, stage.item('k', 1)))),
+    ],
     ['increment', backend.increment && (() => call(backend.increment?.('n', 1)))],
     ['keys', backend.keys && (() => collect(backend.keys?.() ?? empty()))],
   ]

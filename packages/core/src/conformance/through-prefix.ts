@@ -75,7 +75,7 @@ function guarded(view: CacheBackend, backend: CacheBackend, bystanders: readonly
 
 /** A backend whose keys all begin with the prefix in the store. */
 function prefixed(backend: CacheBackend): CacheBackend {
-  const { getMany, setMany, deleteMany, swap, increment, keys, listen } = backend
+  const { getMany, setMany, deleteMany, compareAndSet, increment, keys, listen } = backend
   return {
     name: backend.name,
     get: async (key) => strip(await backend.get(prefix + key)),
@@ -99,7 +99,9 @@ function prefixed(backend: CacheBackend): CacheBackend {
           names.map((key) => prefix + key),
         ),
     }),
-    ...(swap && { swap: (key, version, next) => swap.call(backend, prefix + key, version, next && extend(next)) }),
+    ...(compareAndSet && {
+      compareAndSet: (key, version, next) => compareAndSet.call(backend, prefix + key, version, next && extend(next)),
+    }),
     ...(increment && { increment: (key, delta, end) => increment.call(backend, prefix + key, delta, end) }),
     ...(keys && { keys: (start = '') => stripAll(keys.call(backend, prefix + start)) }),
     ...(listen && { listen: (listener) => listen.call(backend, (event) => listener(stripEvent(event))) }),

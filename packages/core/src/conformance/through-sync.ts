@@ -29,7 +29,9 @@ export function syncBackend(sync: SyncCacheBackend): CacheBackend {
     ...(sync.getMany && { getMany: async (keys) => sync.getMany?.(keys) ?? [] }),
     ...(sync.setMany && { setMany: async (items) => sync.setMany?.(items) }),
     ...(sync.deleteMany && { deleteMany: async (keys) => sync.deleteMany?.(keys) ?? 0 }),
-    ...(sync.swap && { swap: async (key, expected, next) => sync.swap?.(key, expected, next) ?? false }),
+    ...(sync.compareAndSet && {
+      compareAndSet: async (key, expected, next) => sync.compareAndSet?.(key, expected, next) ?? false,
+    }),
     ...(sync.increment && { increment: async (key, delta, end) => sync.increment?.(key, delta, end) ?? 0 }),
     ...(sync.keys && { keys: (prefix) => iterate(() => sync.keys?.(prefix) ?? []) }),
     ...(sync.stats && { stats: async () => sync.stats?.() ?? {} }),

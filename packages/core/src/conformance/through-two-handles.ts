@@ -44,7 +44,9 @@ function alternating(first: CacheBackend, second: CacheBackend): CacheBackend {
     ...(first.getMany && { getMany: (keys) => having(next(), 'getMany').getMany(keys) }),
     ...(first.setMany && { setMany: (items) => having(next(), 'setMany').setMany(items) }),
     ...(first.deleteMany && { deleteMany: (keys) => having(next(), 'deleteMany').deleteMany(keys) }),
-    ...(first.swap && { swap: (key, version, item) => having(next(), 'swap').swap(key, version, item) }),
+    ...(first.compareAndSet && {
+      compareAndSet: (key, version, item) => having(next(), 'compareAndSet').compareAndSet(key, version, item),
+    }),
     ...(first.increment && { increment: (key, delta, end) => having(next(), 'increment').increment(key, delta, end) }),
     ...(first.keys && { keys: (prefix) => having(next(), 'keys').keys(prefix) }),
     ...(first.listen && { listen: (listener) => listenToBoth(first, second, listener) }),

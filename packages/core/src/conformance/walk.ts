@@ -63,8 +63,8 @@ export class Walk {
       this.#set,
       this.#set,
       this.#delete,
-      this.#swap,
-      this.#swap,
+      this.#compareAndSet,
+      this.#compareAndSet,
       this.#increment,
       this.#getMany,
       this.#setMany,
@@ -138,8 +138,8 @@ export class Walk {
     this.#model.clear(prefix)
   }
 
-  async #swap(): Promise<void> {
-    if (!this.#backend.swap) return
+  async #compareAndSet(): Promise<void> {
+    if (!this.#backend.compareAndSet) return
     const key = this.#key()
     const expected = this.#random.pick([
       this.#model.get(key)?.version,
@@ -148,8 +148,12 @@ export class Walk {
       'other',
     ])
     const next = this.#random.below(5) === 0 ? undefined : this.#item(key)
-    this.#note(`swap ${show(key)} ${expected} ${JSON.stringify(next)}`)
-    assert.equal(await this.#backend.swap(key, expected, next), this.#model.swap(key, expected, next), 'swap')
+    this.#note(`compareAndSet ${show(key)} ${expected} ${JSON.stringify(next)}`)
+    assert.equal(
+      await this.#backend.compareAndSet(key, expected, next),
+      this.#model.compareAndSet(key, expected, next),
+      'compareAndSet',
+    )
     await this.#look(key)
   }
 

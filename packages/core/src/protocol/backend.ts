@@ -10,7 +10,7 @@ import type { CacheError } from './cache-error.ts'
 import type { Item } from './item.ts'
 
 /** Why an entry left without being asked to. */
-export type EvictionReason = 'entries' | 'bytes' | 'policy'
+export type EvictionReason = 'entries' | 'bytes'
 
 /** What a backend tells without being asked. */
 export type BackendEvent =
@@ -41,10 +41,10 @@ export interface NearReader {
 
   /**
    * For readers that answer for tag records: a number that stays the same only as long as every record that `get` told would
-   * be told again, and that is made by `newEpoch` whenever one may not. `Cache` then looks the tags of an item up once for each
+   * be told again, and that is made by `newGeneration` whenever one may not. `Cache` then looks the tags of an item up once for each
    * epoch rather than at each hit. `undefined` where that cannot be said.
    */
-  epoch?(): number | undefined
+  generation?(): number | undefined
 }
 
 /**
@@ -85,7 +85,7 @@ export interface CacheBackend {
    * Resolves to whether it did. Atomic against every other operation of every handle on the same data. `next.key` equals
    * `key`.
    */
-  swap?(key: string, expected: string | undefined, next: Item | undefined): Promise<boolean>
+  compareAndSet?(key: string, expected: string | undefined, next: Item | undefined): Promise<boolean>
 
   /**
    * Adds `delta` to a whole number and resolves to the sum, atomically. A missing key (or a placeholder) counts from 0 and
@@ -111,10 +111,10 @@ export interface CacheBackend {
 
   /**
    * The same data through an open transaction of the application: what is changed there takes effect with its commit, and not
-   * at all when it is rolled back. A key that was removed there stays closed to `swap` of others until the transaction ends,
+   * at all when it is rolled back. A key that was removed there stays closed to `compareAndSet` of others until the transaction ends,
    * also when nothing was there (RACES R3). For stores that live in the application's database. Throws `INVALID_ARGUMENT`.
    */
-  within?(transaction: unknown): CacheBackend
+  inTransaction?(transaction: unknown): CacheBackend
 
   /** For layers and buffers in front of a slower store; a memory store offers `sync` instead. */
   readonly near?: NearReader
@@ -139,7 +139,7 @@ export interface SyncCacheBackend {
   getMany?(keys: readonly string[]): (Item | undefined)[]
   setMany?(items: readonly Item[]): void
   deleteMany?(keys: readonly string[]): number
-  swap?(key: string, expected: string | undefined, next: Item | undefined): boolean
+  compareAndSet?(key: string, expected: string | undefined, next: Item | undefined): boolean
   increment?(key: string, delta: number, expiresAt?: number): number
   keys?(prefix?: string): Iterable<string>
   stats?(): BackendStats

@@ -40,7 +40,7 @@ export interface Bus {
    * Publishes with the commit of an open transaction of the application, and not at all when it is rolled back. `publish`
    * resolves when the message is part of the transaction. Throws `INVALID_ARGUMENT`.
    */
-  within?(transaction: unknown): Pick<Bus, 'publish'>
+  inTransaction?(transaction: unknown): Pick<Bus, 'publish'>
   /** Ends every subscription and closes what the bus itself opened. */
   close(): Promise<void>
 }

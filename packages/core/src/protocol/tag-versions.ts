@@ -3,8 +3,8 @@ export type TagVersions = Readonly<Record<string, string>>
 
 let last = 0
 
-/** A number that was never given before: an epoch belongs to one store and one state of its records. */
-export function newEpoch(): number {
+/** A number that was never given before: a generation belongs to one store and one state of its records. */
+export function newGeneration(): number {
   last += 1
   return last
 }
@@ -16,7 +16,7 @@ interface Remembering {
 }
 
 /**
- * Lets these versions remember at which epoch they were last found valid: a comparison instead of a look-up for each tag of a
+ * Lets these versions remember at which generation they were last found valid: a comparison instead of a look-up for each tag of a
  * hit. Nobody else sees it: it is neither enumerable nor copied.
  */
 export function rememberValidity<Tags extends TagVersions>(tags: Tags): Tags {
@@ -25,11 +25,11 @@ export function rememberValidity<Tags extends TagVersions>(tags: Tags): Tags {
   return tags
 }
 
-export function wasValidAt(tags: TagVersions, epoch: number): boolean {
-  return (tags as Remembering)[validAt] === epoch
+export function wasValidAt(tags: TagVersions, generation: number): boolean {
+  return (tags as Remembering)[validAt] === generation
 }
 
-export function foundValidAt(tags: TagVersions, epoch: number): void {
+export function foundValidAt(tags: TagVersions, generation: number): void {
   // Not by assignment: what was frozen since only cannot remember.
-  if (Object.hasOwn(tags, validAt)) Reflect.set(tags, validAt, epoch)
+  if (Object.hasOwn(tags, validAt)) Reflect.set(tags, validAt, generation)
 }

@@ -193,8 +193,8 @@ function withoutIncrement(inner: CacheBackend): CacheBackend {
     set: (item) => inner.set(item),
     delete: (key) => inner.delete(key),
     clear: (prefix) => inner.clear(prefix),
-    swap: async (key: string, expected: string | undefined, next: Item | undefined) =>
-      (await inner.swap?.(key, expected, next)) ?? false,
+    compareAndSet: async (key: string, expected: string | undefined, next: Item | undefined) =>
+      (await inner.compareAndSet?.(key, expected, next)) ?? false,
   }
 }
 

@@ -73,7 +73,7 @@ describe('R41 a backend that fails', () => {
   }
 
   it('does not keep a load from its callers, whatever step of it fails', async () => {
-    for (const operation of ['get', 'swap', 'getMany'] as const) {
+    for (const operation of ['get', 'compareAndSet', 'getMany'] as const) {
       const { cache, far } = twoProcesses({ staleFor: '1h' })
       far.failing.add(operation)
       const loader = async (load: { tags: readonly string[] | undefined }): Promise<string> => {

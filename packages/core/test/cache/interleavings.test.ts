@@ -10,7 +10,7 @@ async function turns(random: Random, most: number): Promise<void> {
 }
 
 /** A store whose every call takes a random time on the way there and on the way back. */
-function slow(inner: CacheBackend, random: Random, swaps: boolean): CacheBackend {
+function slow(inner: CacheBackend, random: Random, compares: boolean): CacheBackend {
   const late = async <T>(work: () => Promise<T>): Promise<T> => {
     await turns(random, 8)
     const answer = await work()
@@ -24,11 +24,11 @@ function slow(inner: CacheBackend, random: Random, swaps: boolean): CacheBackend
     delete: (key) => late(() => inner.delete(key)),
     clear: (prefix) => late(() => inner.clear(prefix)),
   }
-  if (!swaps) return four
+  if (!compares) return four
   return {
     ...four,
-    swap: (key: string, expected: string | undefined, next: Item | undefined) =>
-      late(async () => (await inner.swap?.(key, expected, next)) ?? false),
+    compareAndSet: (key: string, expected: string | undefined, next: Item | undefined) =>
+      late(async () => (await inner.compareAndSet?.(key, expected, next)) ?? false),
   }
 }
 

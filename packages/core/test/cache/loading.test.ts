@@ -397,7 +397,7 @@ describe('a load across processes', () => {
     far.broken = true
     expect(await cache.getOrSet('k', async () => 'value')).toBe('value')
     expect(far.calls.filter((call) => call.startsWith('get')).length).toBeLessThanOrEqual(3)
-    expect(far.calls.filter((call) => call.startsWith('swap')).length).toBeLessThanOrEqual(3)
+    expect(far.calls.filter((call) => call.startsWith('compareAndSet')).length).toBeLessThanOrEqual(3)
   })
 
   it('R19 with lock starts no loader when its caller left while it waited for the lease', async () => {
@@ -487,7 +487,7 @@ describe('a load across processes', () => {
     const load = new GatedLoad<string>()
     expect(await cache.getOrSet('k', load.loader)).toBe('old')
     await load.started()
-    const answer = far.holdAfter('swap')
+    const answer = far.holdAfter('compareAndSet')
     clock.advance(450)
     await answer.reached
     load.end('late')
@@ -506,7 +506,7 @@ describe('a load across processes', () => {
       const load = new GatedLoad<string>()
       expect(await cache.getOrSet('k', load.loader)).toBe('old')
       await load.started()
-      const answer = far.holdAfter('swap')
+      const answer = far.holdAfter('compareAndSet')
       clock.advance(450)
       await answer.reached
       if (!late) answer.open()
@@ -664,7 +664,7 @@ describe('a result that the store refuses', () => {
     const load = new GatedLoad<string>()
     const first = cache.getOrSet('k', load.loader)
     await load.started()
-    far.failing.add('swap')
+    far.failing.add('compareAndSet')
     load.end('value')
     expect(await first).toBe('value')
     expect(codes).toEqual(['UNAVAILABLE'])

@@ -14,9 +14,9 @@ class StoreOfItsOwnTime extends GatedBackend {
     this.#ahead = ahead
   }
 
-  override swap(key: string, expected: string | undefined, next: Item | undefined): Promise<boolean> {
+  override compareAndSet(key: string, expected: string | undefined, next: Item | undefined): Promise<boolean> {
     const { expiresAt } = next ?? {}
-    return super.swap(
+    return super.compareAndSet(
       key,
       expected,
       next && expiresAt !== undefined ? { ...next, expiresAt: expiresAt - this.#ahead } : next,
@@ -167,7 +167,7 @@ describe('withLock', () => {
       { ttl: '9s' },
     )
     await settled()
-    far.holdBefore('swap') // The first renewal never comes back.
+    far.holdBefore('compareAndSet') // The first renewal never comes back.
     clock.advance(9000)
     expect(lost).toMatchObject({ code: 'LOCK_LOST' })
     release()
@@ -321,7 +321,7 @@ describe('withLock', () => {
     expect(await codeOf(cache.withLock('job', 'work' as never))).toBe('INVALID_ARGUMENT')
   })
 
-  it('is refused with UNSUPPORTED on a backend without swap', async () => {
+  it('is refused with UNSUPPORTED on a backend without compareAndSet', async () => {
     const { nullBackend } = await import('../../src/index.ts')
     expect(await codeOf(new Cache({ backend: nullBackend }).withLock('job', () => 1))).toBe('UNSUPPORTED')
   })

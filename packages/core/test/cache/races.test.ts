@@ -376,7 +376,7 @@ describe('a change while a result is on its way to a store without compare-and-s
   ] as const) {
     it(`${title} comes after it, in whichever order the store would take them`, async () => {
       const far = new GatedBackend(new MapBackend())
-      Object.assign(far, { swap: undefined })
+      Object.assign(far, { compareAndSet: undefined })
       const cache = new Cache({ backend: far })
       const storing = far.holdBefore('set')
       const first = cache.getOrSet('k', async () => 'old')
@@ -402,7 +402,7 @@ describe('a change that takes its time in a store without compare-and-set', () =
   ] as const) {
     function opened(): { far: GatedBackend; cache: Cache } {
       const far = new GatedBackend(new MapBackend())
-      Object.assign(far, { swap: undefined })
+      Object.assign(far, { compareAndSet: undefined })
       return { far, cache: new Cache({ backend: far }) }
     }
 
@@ -469,7 +469,7 @@ describe('a change by another process while a load runs', () => {
     const load = new GatedLoad<string>()
     const first = cache.getOrSet('k', load.loader)
     await load.started()
-    const fill = far.holdBefore('swap')
+    const fill = far.holdBefore('compareAndSet')
     load.end('old')
     await fill.reached
     await other.delete('k')
@@ -657,7 +657,7 @@ describe('a change by another process while a load runs', () => {
       const load = new GatedLoad<string>()
       const first = cache.getOrSet('k', load.loader)
       await load.started()
-      const answer = far.holdAfter('swap')
+      const answer = far.holdAfter('compareAndSet')
       load.end('old')
       await answer.reached
       await other.delete('k')
@@ -713,7 +713,7 @@ describe('a change by another process while a load runs', () => {
 
     it('R2 a delete after another had stored what this one takes over', async () => {
       const { cache, other, far } = twoProcesses()
-      const put = far.holdBefore('swap')
+      const put = far.holdBefore('compareAndSet')
       const first = cache.getOrSet('k', async () => 'unused')
       await put.reached
       await other.getOrSet('k', async () => 'old')

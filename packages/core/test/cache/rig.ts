@@ -11,11 +11,15 @@ export class LossyBackend extends GatedBackend {
     this.#lost += 1
   }
 
-  override async swap(key: string, expected: string | undefined, next: Item | undefined): Promise<boolean> {
-    const answer = await super.swap(key, expected, next)
+  override async compareAndSet(key: string, expected: string | undefined, next: Item | undefined): Promise<boolean> {
+    const answer = await super.compareAndSet(key, expected, next)
     if (this.#lost === 0) return answer
     this.#lost -= 1
-    throw new CacheError('TIMEOUT', 'swap: no answer came', { operation: 'swap', backend: this.name, key })
+    throw new CacheError('TIMEOUT', 'compareAndSet: no answer came', {
+      operation: 'compareAndSet',
+      backend: this.name,
+      key,
+    })
   }
 }
 

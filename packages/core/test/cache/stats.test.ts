@@ -118,7 +118,7 @@ describe('stats of a failing backend', () => {
     far.failing.add('delete')
     expect(await moved(cache, () => cache.set('k', 1))).toEqual({ errors: 1 })
     expect(await moved(cache, () => cache.delete('k'))).toEqual({ errors: 1 })
-    far.failing.add('swap')
+    far.failing.add('compareAndSet')
     expect(await moved(cache, () => cache.getOrSet('k', () => 1))).toEqual({ misses: 1, loads: 1, errors: 1 })
     expect(await moved(cache, () => cache.set('k', undefined))).toEqual({})
     expect(await moved(cache, () => cache.increment('k', 0.5))).toEqual({})

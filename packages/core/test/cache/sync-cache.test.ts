@@ -1,15 +1,15 @@
 import { describe, expect, it } from 'vitest'
 import { createMovableClock, type MovableClock } from '../../src/conformance/index.ts'
 import { createRandom, type Random } from '../../src/conformance/random.ts'
-import { Cache, type CacheOptions, SyncCache, type SyncOptions } from '../../src/index.ts'
+import { Cache, type CacheOptions, SyncCache, type SyncCacheOptions } from '../../src/index.ts'
 import { MapBackend } from '../conformance/map-backend.ts'
 import { SyncMapBackend } from '../conformance/sync-map-backend.ts'
 import { collect, GatedLoad, settled } from './rig.ts'
 
-function open(options: Partial<SyncOptions> = {}): { cache: SyncCache; clock: MovableClock; backend: MapBackend } {
+function open(options: Partial<SyncCacheOptions> = {}): { cache: SyncCache; clock: MovableClock; backend: MapBackend } {
   const clock = createMovableClock()
   const backend = new MapBackend({ clock })
-  return { clock, backend, cache: new SyncCache({ backend, clock, ttl: '1m', ...options } as SyncOptions) }
+  return { clock, backend, cache: new SyncCache({ backend, clock, ttl: '1m', ...options } as SyncCacheOptions) }
 }
 
 function codeThrownBy(call: () => unknown): unknown {
@@ -132,7 +132,7 @@ describe('a SyncCache', () => {
 
   it('has every method of a Cache, but for withLock and within, which have to wait', () => {
     const methods = (type: { prototype: object }): string[] => Object.getOwnPropertyNames(type.prototype).sort()
-    expect(methods(SyncCache)).toEqual(methods(Cache).filter((name) => name !== 'withLock' && name !== 'within'))
+    expect(methods(SyncCache)).toEqual(methods(Cache).filter((name) => name !== 'withLock' && name !== 'inTransaction'))
   })
 
   it('serves a stale value when the loader throws, and does not try again for retryAfter', () => {

@@ -147,7 +147,7 @@ describe('tag records', () => {
 
   it('are minted once by two processes that need one at the same moment: the values of both are valid', async () => {
     const { cache, other, far } = twoProcesses()
-    const minting = far.holdBefore('swap')
+    const minting = far.holdBefore('compareAndSet')
     const late = cache.set('one', 1, { tags: ['t'] })
     await minting.reached
     await other.set('two', 2, { tags: ['t'] })
@@ -160,7 +160,7 @@ describe('tag records', () => {
 
   it('R4 that are minted while the tag is invalidated let nothing from before come in', async () => {
     const { cache, other, far } = twoProcesses()
-    const minting = far.holdBefore('swap')
+    const minting = far.holdBefore('compareAndSet')
     const load = new GatedLoad<string>()
     // The fence of the load waits with its mint, while the other process invalidates; the load itself begins afterwards.
     const first = cache.getOrSet('k', load.loader, { tags: ['t'] })
@@ -341,7 +341,7 @@ describe('tags that only the load can name', () => {
       return await load.loader()
     })
     await load.started()
-    const storing = far.holdBefore('swap')
+    const storing = far.holdBefore('compareAndSet')
     load.end('old')
     await storing.reached
     await other.deleteByTag('late')

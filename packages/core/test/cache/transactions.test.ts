@@ -30,12 +30,12 @@ class TransactionalBackend implements CacheBackend {
   readonly set = (item: Item): Promise<void> => this.#store.set(item)
   readonly delete = (key: string): Promise<boolean> => this.#store.delete(key)
   readonly clear = (prefix?: string): Promise<void> => this.#store.clear(prefix)
-  readonly swap = (key: string, expected: string | undefined, next: Item | undefined): Promise<boolean> =>
-    this.#store.swap(key, expected, next)
+  readonly compareAndSet = (key: string, expected: string | undefined, next: Item | undefined): Promise<boolean> =>
+    this.#store.compareAndSet(key, expected, next)
 
-  within(transaction: unknown): CacheBackend {
+  inTransaction(transaction: unknown): CacheBackend {
     if (!(transaction instanceof Transaction)) {
-      throw new CacheError('INVALID_ARGUMENT', 'within: transaction must be a Transaction')
+      throw new CacheError('INVALID_ARGUMENT', 'inTransaction: transaction must be a Transaction')
     }
     const { sync } = this.#store
     return {
@@ -47,7 +47,7 @@ class TransactionalBackend implements CacheBackend {
         return sync.get(key)?.value !== undefined
       },
       clear: async (prefix) => void transaction.changes.push(() => sync.clear(prefix)),
-      swap: this.swap,
+      compareAndSet: this.compareAndSet,
     }
   }
 }
@@ -58,11 +58,11 @@ function openCache(options: Partial<CacheOptions> = {}): { cache: Cache; transac
   return { cache, transaction: new Transaction() }
 }
 
-describe('Cache.within', () => {
+describe('Cache.inTransaction', () => {
   it('deletes with the commit of the transaction, and not before', async () => {
     const { cache, transaction } = openCache()
     await cache.set('k', 'old')
-    expect(await cache.within(transaction).delete('k')).toBe(true)
+    expect(await cache.inTransaction(transaction).delete('k')).toBe(true)
     expect(await cache.get('k')).toBe('old')
     transaction.commit()
     expect(await cache.get('k')).toBe(undefined)
@@ -71,10 +71,10 @@ describe('Cache.within', () => {
   it('invalidates tags with the commit, and not when it is rolled back', async () => {
     const { cache, transaction } = openCache()
     await cache.set('k', 'old', { tags: ['t'] })
-    await cache.within(transaction).deleteByTag('t')
+    await cache.inTransaction(transaction).deleteByTag('t')
     transaction.rollBack()
     expect(await cache.get('k')).toBe('old')
-    await cache.within(transaction).deleteByTag('t')
+    await cache.inTransaction(transaction).deleteByTag('t')
     expect(await cache.get('k')).toBe('old')
     transaction.commit()
     expect(await cache.get('k')).toBe(undefined)
@@ -85,7 +85,7 @@ describe('Cache.within', () => {
     const users = cache.namespace('users')
     await users.set('42', 'user')
     await cache.set('42', 'other')
-    await users.within(transaction).delete('42')
+    await users.inTransaction(transaction).delete('42')
     transaction.commit()
     expect([await users.get('42'), await cache.get('42')]).toEqual([undefined, 'other'])
   })
@@ -100,7 +100,7 @@ describe('Cache.within', () => {
       const after = new GatedLoad<string>()
       const early = cache.getOrSet('k', before.loader, { tags: ['t'] })
       await before.started()
-      await remove(cache.within(transaction))
+      await remove(cache.inTransaction(transaction))
       transaction.commit()
       const late = cache.getOrSet('k', after.loader, { tags: ['t'] })
       await after.started()
@@ -114,7 +114,7 @@ describe('Cache.within', () => {
   it('shows nobody outside what is loaded inside, nor the other way round', async () => {
     const { cache, transaction } = openCache()
     const inside = new GatedLoad<string>()
-    const loading = cache.within(transaction).getOrSet('k', inside.loader)
+    const loading = cache.inTransaction(transaction).getOrSet('k', inside.loader)
     await inside.started()
     expect(await cache.getOrSet('k', () => 'outside')).toBe('outside')
     inside.end('uncommitted')
@@ -126,7 +126,7 @@ describe('Cache.within', () => {
     await cache.set('k', 1)
     const told: string[] = []
     cache.on('delete', ({ key }) => told.push(key))
-    await cache.within(transaction).delete('k')
+    await cache.inTransaction(transaction).delete('k')
     expect([told, (await cache.stats()).deletes]).toEqual([['k'], 1])
   })
 
@@ -138,13 +138,13 @@ describe('Cache.within', () => {
         return () => {}
       },
     })
-    new Cache({ backend }).within(new Transaction()).on('evict', () => {})
+    new Cache({ backend }).inTransaction(new Transaction()).on('evict', () => {})
     expect(heard).toEqual([['error'], ['evict']])
   })
 
   it('refuses to clear, which could not keep out loads of keys that are not there (R4)', async () => {
     const { cache, transaction } = openCache()
-    const inside = cache.within(transaction)
+    const inside = cache.inTransaction(transaction)
     expect([await codeOf(inside.clear()), await codeOf(inside.deleteByPrefix('k'))]).toEqual([
       'UNSUPPORTED',
       'UNSUPPORTED',
@@ -154,7 +154,7 @@ describe('Cache.within', () => {
 
   it('ends with the cache that it belongs to', async () => {
     const { cache, transaction } = openCache()
-    const inside = cache.within(transaction)
+    const inside = cache.inTransaction(transaction)
     await cache.close()
     const calls = [inside.get('k'), inside.getOrSet('k', () => 1), inside.delete('k')]
     expect(await Promise.all(calls.map(codeOf))).toEqual(['CLOSED', 'CLOSED', 'CLOSED'])
@@ -163,7 +163,7 @@ describe('Cache.within', () => {
 
   it('leaves the cache open when it is closed', async () => {
     const { cache, transaction } = openCache()
-    const inside = cache.within(transaction)
+    const inside = cache.inTransaction(transaction)
     await inside.close()
     expect(await codeOf(inside.delete('k'))).toBe('CLOSED')
     expect(await cache.get('k')).toBe(undefined)
@@ -174,12 +174,12 @@ describe('Cache.within', () => {
     const plain = new Cache({ backend: new MapBackend(), ttl: '1m' })
     const writing = openCache({ writer: { write: async () => {}, delete: async () => {} } })
     const codes = [
-      () => cache.within('begin'),
-      () => plain.within(new Transaction()),
-      () => writing.cache.within(writing.transaction),
+      () => cache.inTransaction('begin'),
+      () => plain.inTransaction(new Transaction()),
+      () => writing.cache.inTransaction(writing.transaction),
     ].map((call) => codeOf(Promise.resolve().then(call)))
     expect(await Promise.all(codes)).toEqual(['INVALID_ARGUMENT', 'UNSUPPORTED', 'UNSUPPORTED'])
     await cache.close()
-    expect(await codeOf(Promise.resolve().then(() => cache.within(new Transaction())))).toBe('CLOSED')
+    expect(await codeOf(Promise.resolve().then(() => cache.inTransaction(new Transaction())))).toBe('CLOSED')
   })
 })

@@ -648,7 +648,7 @@ describe('writeMode behind', () => {
     const { cache, database, clock } = open({ writeMode: 'behind', writeBehind: { journal, maxAttempts: 1 } })
     await cache.set('lost', 1)
     database.failures = 1
-    journal.failing.add('swap')
+    journal.failing.add('compareAndSet')
     clock.advance(100)
     await settled()
     journal.failing.clear()

@@ -19,7 +19,7 @@ function ruleOf(id: string): Rule {
 /** The honest backend that shows a rule: of bytes where it can, else the one that answers without waiting. */
 function honest(rule: Rule): Harness {
   if (rule.members.includes('near')) return mapHarness(holdingNear)
-  if (rule.members.includes('within')) return transactionalHarness()
+  if (rule.members.includes('inTransaction')) return transactionalHarness()
   return rule.members.includes('sync') ? mapHarness() : bytesHarness()
 }
 

@@ -77,15 +77,15 @@ export class BytesBackend implements CacheBackend {
     return this.request('deleteMany', (entries) => keys.filter((key) => this.remove(entries, key)).length)
   }
 
-  async swap(key: string, expected: string | undefined, next: Item | undefined): Promise<boolean> {
-    const bytes = next && encodeItem(next, 'swap')
+  async compareAndSet(key: string, expected: string | undefined, next: Item | undefined): Promise<boolean> {
+    const bytes = next && encodeItem(next, 'compareAndSet')
     const compareAndSet = (entries: Entries): boolean => {
       if (this.read(entries, key)?.version !== expected) return false
       if (next && bytes) this.write(entries, next, bytes)
       else entries.delete(this.at(key))
       return true
     }
-    return this.request('swap', compareAndSet, key)
+    return this.request('compareAndSet', compareAndSet, key)
   }
 
   async increment(key: string, delta: number, expiresAt?: number): Promise<number> {

@@ -41,8 +41,8 @@ export class MapBackend implements CacheBackend {
     return this.#store.deleteMany(keys)
   }
 
-  async swap(key: string, expected: string | undefined, next: Item | undefined): Promise<boolean> {
-    return this.#store.swap(key, expected, next)
+  async compareAndSet(key: string, expected: string | undefined, next: Item | undefined): Promise<boolean> {
+    return this.#store.compareAndSet(key, expected, next)
   }
 
   async increment(key: string, delta: number, expiresAt?: number): Promise<number> {

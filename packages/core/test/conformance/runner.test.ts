@@ -138,7 +138,9 @@ describe('the suite in a runner', () => {
       assert(error.message.includes(`repeat with CONFORMANCE_SEED=${seed}\n`), error.message)
       // The versions are drawn anew for every run.
       const trail = error.message.slice(error.message.indexOf('\nseed '))
-      messages.push(trail.replaceAll(/"version":"[^"]*"/g, '').replaceAll(/swap ("[^"]*") \S+/g, 'swap $1'))
+      messages.push(
+        trail.replaceAll(/"version":"[^"]*"/g, '').replaceAll(/compareAndSet ("[^"]*") \S+/g, 'compareAndSet $1'),
+      )
     }
     vi.unstubAllEnvs()
     assert.equal(messages[0], messages[1])

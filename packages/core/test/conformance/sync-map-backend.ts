@@ -60,8 +60,8 @@ export class SyncMapBackend implements SyncCacheBackend {
     return keys.filter((key) => this.delete(key)).length
   }
 
-  swap(key: string, expected: string | undefined, next: Item | undefined): boolean {
-    this.#open('swap', key)
+  compareAndSet(key: string, expected: string | undefined, next: Item | undefined): boolean {
+    this.#open('compareAndSet', key)
     if (this.get(key)?.version !== expected) return false
     if (next === undefined) this.#items.delete(key)
     else this.set(next)

@@ -5,7 +5,7 @@ import { MapBackend } from './map-backend.ts'
 export class Transaction {
   readonly #open: Promise<void>
   #end: () => void = () => {}
-  /** Keys that were removed, which others may not swap before the end. */
+  /** Keys that were removed, which others may not replace before the end. */
   readonly closed: Set<string> = new Set()
   readonly changed: Set<string> = new Set()
 
@@ -51,12 +51,12 @@ export class TransactionalBackend extends MapBackend {
     return { transaction, commit, rollBack: async () => transaction.end() }
   }
 
-  override async swap(key: string, expected: string | undefined, next: Item | undefined): Promise<boolean> {
+  override async compareAndSet(key: string, expected: string | undefined, next: Item | undefined): Promise<boolean> {
     if (this.#transaction.closed.has(key)) await this.#transaction.ended()
-    return super.swap(key, expected, next)
+    return super.compareAndSet(key, expected, next)
   }
 
-  within(given: unknown): CacheBackend {
+  inTransaction(given: unknown): CacheBackend {
     const transaction = given as Transaction
     const view = new MapBackend({ items: this.#view })
     return {

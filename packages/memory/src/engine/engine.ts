@@ -1,6 +1,6 @@
 import { type Clock, invalidArgument } from '@cache/core/backend'
-import type { EvictReason } from '../evict-reason.ts'
 import type { Policy } from '../policy/policy.ts'
+import type { RemovalReason } from '../removal-reason.ts'
 import type { CoarseClock } from './coarse-clock.ts'
 import { KeyIndex } from './key-index.ts'
 import { Slots } from './slots.ts'
@@ -9,7 +9,7 @@ import { Sweeper } from './sweeper.ts'
 /** Hears of entries that left. Always of those that a limit or their lifetime took; of the others only where `tellsRemovals`. */
 export interface EvictionTeller<K, V> {
   readonly tellsRemovals: boolean
-  tell(key: K, value: V, reason: EvictReason): void
+  tell(key: K, value: V, reason: RemovalReason): void
 }
 
 export interface EngineOptions<K, V> {
@@ -198,7 +198,7 @@ export class Engine<K, V> {
   }
 
   /** Removes every expired entry. Returns how many. */
-  purgeExpired(): number {
+  removeExpired(): number {
     const before = this.expired
     if (this.slots.deadlines !== null) this.sweeper.sweepAll()
     return this.expired - before
@@ -272,12 +272,12 @@ export class Engine<K, V> {
     }
   }
 
-  private drop(slot: number, reason: EvictReason): void {
+  private drop(slot: number, reason: RemovalReason): void {
     this.policy.remove(slot)
     this.forget(slot, reason)
   }
 
-  private forget(slot: number, reason: EvictReason): void {
+  private forget(slot: number, reason: RemovalReason): void {
     const slots = this.slots
     const key = slots.keyAt(slot)
     const value = slots.valueAt(slot)

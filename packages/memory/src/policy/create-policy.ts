@@ -4,7 +4,7 @@ import { AdaptivePolicy } from './adaptive.ts'
 import { FifoPolicy } from './fifo.ts'
 import { LfuPolicy } from './lfu.ts'
 import { LruPolicy } from './lru.ts'
-import type { Policy, PolicyName } from './policy.ts'
+import type { EvictionPolicy, Policy } from './policy.ts'
 import { RandomPolicy } from './random.ts'
 import { S3FifoPolicy } from './s3-fifo.ts'
 import { SievePolicy } from './sieve.ts'
@@ -12,7 +12,7 @@ import { WTinyLfuPolicy } from './w-tinylfu.ts'
 
 type PolicyClass = new (slots: Slots<unknown, unknown>, random: () => number) => Policy
 
-const policies: { readonly [name in PolicyName]?: PolicyClass } = {
+const policies: { readonly [name in EvictionPolicy]?: PolicyClass } = {
   lru: LruPolicy,
   lfu: LfuPolicy,
   fifo: FifoPolicy,
@@ -24,10 +24,10 @@ const policies: { readonly [name in PolicyName]?: PolicyClass } = {
 }
 
 /** The names of all policies. */
-export const policyNames: readonly PolicyName[] = Object.keys(policies) as PolicyName[]
+export const policyNames: readonly EvictionPolicy[] = Object.keys(policies) as EvictionPolicy[]
 
 /** The function that makes the policy of that name. Throws `INVALID_ARGUMENT` for an unknown name. */
-export function createPolicy(name: PolicyName, random: () => number): (slots: Slots<unknown, unknown>) => Policy {
+export function createPolicy(name: EvictionPolicy, random: () => number): (slots: Slots<unknown, unknown>) => Policy {
   const Chosen = Object.hasOwn(policies, name) ? policies[name] : undefined
   if (Chosen === undefined) throw invalidArgument('policy', name, `one of ${policyNames.join(', ')}`)
   return (slots) => new Chosen(slots, random)

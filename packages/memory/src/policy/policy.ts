@@ -1,5 +1,5 @@
 /** The policies by name. */
-export type PolicyName = 'lru' | 'lfu' | 'fifo' | 'random' | 'sieve' | 's3-fifo' | 'w-tinylfu' | 'adaptive'
+export type EvictionPolicy = 'lru' | 'lfu' | 'fifo' | 'random' | 'sieve' | 's3-fifo' | 'w-tinylfu' | 'adaptive'
 
 /**
  * Decides which entry leaves. Entries are slot numbers; hashes and weights stand in the `Slots` that the policy was made with.
@@ -8,7 +8,7 @@ export type PolicyName = 'lru' | 'lfu' | 'fifo' | 'random' | 'sieve' | 's3-fifo'
  * The order of calls: `insert` once, then `hit` and `reweigh` any number of times, then `evict` or `remove` once.
  */
 export interface Policy {
-  readonly name: PolicyName
+  readonly name: EvictionPolicy
   /** There are now `capacity` slots, never fewer than before, except after `clear`. */
   grow(capacity: number): void
   /** A new entry. */

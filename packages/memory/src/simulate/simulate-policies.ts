@@ -1,12 +1,12 @@
 import { checkOptions, invalidArgument, wholeNumber } from '@cache/core/backend'
 import { checkFunction, createEngine, MOST_ENTRIES } from '../engine/create-engine.ts'
 import { policyNames } from '../policy/create-policy.ts'
-import type { PolicyName } from '../policy/policy.ts'
+import type { EvictionPolicy } from '../policy/policy.ts'
 import { optimalHits } from './optimal.ts'
 import { type RequestLog, readRequests } from './request-log.ts'
 
 /** A policy of a `BoundedMap`, or Belady's, which knows the future. */
-export type SimulatedPolicy = PolicyName | 'optimal'
+export type SimulatedPolicy = EvictionPolicy | 'optimal'
 
 export interface SimulationOptions {
   /** Default: all policies, and `optimal`. */
@@ -95,7 +95,7 @@ function checkedPolicies(given: readonly SimulatedPolicy[]): SimulatedPolicy[] {
 
 function policyHits(
   log: RequestLog,
-  policy: PolicyName,
+  policy: EvictionPolicy,
   size: number,
   seed: number,
   progress: (done: number) => void,

@@ -122,15 +122,15 @@ const rules: readonly Rule[] = [
 
   rule({
     id: '5.8',
-    says: 'after `clear` an earlier `swap` condition fails: a late result does not come in',
-    members: ['swap'],
+    says: 'after `clear` an earlier `compareAndSet` condition fails: a late result does not come in',
+    members: ['compareAndSet'],
     async check(stage) {
       const { backend } = stage
       for (const clear of [() => backend.clear(), () => backend.clear('k')]) {
         const held = stage.placeholder('k', { expiresAt: stage.now() + 60_000 })
-        assert.equal(await backend.swap('k', undefined, held), true)
+        assert.equal(await backend.compareAndSet('k', undefined, held), true)
         await clear()
-        assert.equal(await backend.swap('k', held.version, stage.item('k', 'late')), false)
+        assert.equal(await backend.compareAndSet('k', held.version, stage.item('k', 'late')), false)
         await stage.lacks('k')
       }
     },

@@ -151,24 +151,36 @@ const rules: readonly Rule[] = [
 
   rule({
     id: '7.8',
-    says: '`swap` with the version read before an increment fails, with the version read after it succeeds',
-    members: ['increment', 'swap'],
+    says: '`compareAndSet` with the version read before an increment fails, with the version read after it succeeds',
+    members: ['increment', 'compareAndSet'],
     async check(stage) {
       const { backend } = stage
       const set = stage.item('k', 1)
       await backend.set(set)
       await backend.increment('k', 1)
-      assert.equal(await backend.swap('k', set.version, stage.item('k', 'late')), false, 'the version it was set with')
+      assert.equal(
+        await backend.compareAndSet('k', set.version, stage.item('k', 'late')),
+        false,
+        'the version it was set with',
+      )
       const before = await backend.get('k')
       await backend.increment('k', 1)
       const after = await backend.get('k')
       assert.notEqual(after?.version, before?.version)
-      assert.equal(await backend.swap('k', before?.version, stage.item('k', 'late')), false, 'the version before')
+      assert.equal(
+        await backend.compareAndSet('k', before?.version, stage.item('k', 'late')),
+        false,
+        'the version before',
+      )
       const next = stage.item('k', 'next')
-      assert.equal(await backend.swap('k', after?.version, next), true, 'the version after')
+      assert.equal(await backend.compareAndSet('k', after?.version, next), true, 'the version after')
       await stage.holds(next)
       await backend.increment('made', 1)
-      assert.equal(await backend.swap('made', undefined, stage.item('made', 'late')), false, 'a counter is a live item')
+      assert.equal(
+        await backend.compareAndSet('made', undefined, stage.item('made', 'late')),
+        false,
+        'a counter is a live item',
+      )
     },
   }),
 

@@ -49,7 +49,8 @@ const rules: readonly Rule[] = [
         await harness.corrupt('k', damage)
         await backend.delete('k')
         await stage.lacks('k')
-        if (backend.swap) assert.equal(await backend.swap('k', undefined, undefined), true, 'nothing is left of it')
+        if (backend.compareAndSet)
+          assert.equal(await backend.compareAndSet('k', undefined, undefined), true, 'nothing is left of it')
       }
     },
   }),
@@ -75,15 +76,15 @@ const rules: readonly Rule[] = [
 
   rule({
     id: '9.4',
-    says: '`swap` expecting `undefined` replaces a damaged item: it counts as absent',
-    members: ['swap'],
+    says: '`compareAndSet` expecting `undefined` replaces a damaged item: it counts as absent',
+    members: ['compareAndSet'],
     means: ['corrupt'],
     async check(stage) {
       for (const damage of damages) {
         await stage.backend.set(stage.item('k', { some: 'value' }))
         await stage.harness.corrupt('k', damage)
         const next = stage.item('k', 'next')
-        assert.equal(await stage.backend.swap('k', undefined, next), true, damage)
+        assert.equal(await stage.backend.compareAndSet('k', undefined, next), true, damage)
         await stage.holds(next)
       }
     },
@@ -125,7 +126,8 @@ const rules: readonly Rule[] = [
         if (backend.deleteMany) assert.equal(await backend.deleteMany(['a']), 1)
         await backend.clear()
         for (const key of ['a', 'k', 'z']) await stage.lacks(key)
-        if (backend.swap) assert.equal(await backend.swap('k', undefined, undefined), true, 'nothing is left of it')
+        if (backend.compareAndSet)
+          assert.equal(await backend.compareAndSet('k', undefined, undefined), true, 'nothing is left of it')
       }
     },
   }),

@@ -205,14 +205,14 @@ const rules: readonly Rule[] = [
       if (stage.harness.values === 'copies') {
         const item = stage.item('k', () => 1)
         await names(() => backend.set(item), 'set')
-        if (backend.swap) await names(() => backend.swap?.('k', undefined, item), 'swap')
+        if (backend.compareAndSet) await names(() => backend.compareAndSet?.('k', undefined, item), 'compareAndSet')
       }
       if (backend.increment) {
         await backend.set(stage.item('k', 'text'))
         await names(() => backend.increment?.('k', 1), 'increment')
       }
       await stage.close(backend)
-      const withKey = ['get', 'set', 'delete', 'swap', 'increment']
+      const withKey = ['get', 'set', 'delete', 'compareAndSet', 'increment']
       for (const [name, call] of everyOperation(backend, stage)) {
         const [operation = name] = name.split(' ')
         await names(call, operation, withKey.includes(operation))

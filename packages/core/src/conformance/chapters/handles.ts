@@ -8,7 +8,7 @@ import type { Chapter } from './chapter.ts'
 const rules: readonly Rule[] = [
   rule({
     id: '11.1',
-    says: 'what one handle sets, deletes, swaps, counts or clears, another on the same data sees',
+    says: 'what one handle sets, deletes, compares and sets, counts or clears, another on the same data sees',
     means: ['openSecond'],
     async check(stage) {
       const { backend: one } = stage
@@ -24,11 +24,11 @@ const rules: readonly Rule[] = [
         const next = stage.item('k', { n: 2 })
         await writer.set(next)
         await stage.holds(next, reader)
-        if (writer.swap) {
+        if (writer.compareAndSet) {
           const swapped = stage.item('k', { n: 3 })
-          assert.equal(await writer.swap('k', next.version, swapped), true)
+          assert.equal(await writer.compareAndSet('k', next.version, swapped), true)
           await stage.holds(swapped, reader)
-          assert.equal(await reader.swap?.('k', next.version, undefined), false)
+          assert.equal(await reader.compareAndSet?.('k', next.version, undefined), false)
         }
         if (writer.increment) {
           assert.equal(await writer.increment('n', 2), 2)
@@ -92,7 +92,7 @@ const rules: readonly Rule[] = [
       assert.equal(await other.delete('k'), false)
       if (other.keys) assert.deepEqual(await collect(other.keys()), [])
       if (other.getMany) assert.deepEqual(await other.getMany(['k']), [undefined])
-      if (other.swap) assert.equal(await other.swap('k', item.version, undefined), false)
+      if (other.compareAndSet) assert.equal(await other.compareAndSet('k', item.version, undefined), false)
       if (other.increment) assert.equal(await other.increment('k', 7), 7)
       await other.set(stage.item('k', 'other'))
       await stage.holds(item)
@@ -166,7 +166,7 @@ const rules: readonly Rule[] = [
 
   rule({
     id: '11.6',
-    says: 'swaps, increments and deletes at once through two handles are each atomic',
+    says: '`compareAndSet`, `increment` and `delete` calls at once through two handles are each atomic',
     means: ['openSecond'],
     async check(stage) {
       const { backend: one } = stage
@@ -175,10 +175,10 @@ const rules: readonly Rule[] = [
       await one.set(stage.item('deleted', 1))
       const deleted = await Promise.all(turns.map((handle) => handle.delete('deleted')))
       assert.equal(deleted.filter(Boolean).length, 1, 'deletes that found the item')
-      if (one.swap) {
+      if (one.compareAndSet) {
         const nexts = turns.map((_, n) => stage.item('swapped', n))
-        const won = await Promise.all(turns.map((handle, n) => handle.swap?.('swapped', undefined, nexts[n])))
-        assert.equal(won.filter(Boolean).length, 1, 'swaps that expected nothing and succeeded')
+        const won = await Promise.all(turns.map((handle, n) => handle.compareAndSet?.('swapped', undefined, nexts[n])))
+        assert.equal(won.filter(Boolean).length, 1, '`compareAndSet` calls that expected nothing and succeeded')
         await stage.holds(nexts[won.indexOf(true)] as Item)
       }
       if (one.increment) {

@@ -1,6 +1,7 @@
 import { batches } from './batches.ts'
 import type { Chapter } from './chapter.ts'
 import { clearing } from './clearing.ts'
+import { compareAndSet } from './compare-and-set.ts'
 import { counters } from './counters.ts'
 import { damage } from './damage.ts'
 import { failing } from './failing.ts'
@@ -9,7 +10,6 @@ import { items } from './items.ts'
 import { iterating } from './iterating.ts'
 import { keys } from './keys.ts'
 import { lifetimes } from './lifetimes.ts'
-import { swapping } from './swapping.ts'
 import { synchronous } from './synchronous.ts'
 import { telling } from './telling.ts'
 import { transactions } from './transactions.ts'
@@ -21,7 +21,7 @@ export type { Chapter } from './chapter.ts'
 export const chapters: readonly Chapter[] = [
   items,
   lifetimes,
-  swapping,
+  compareAndSet,
   keys,
   clearing,
   batches,

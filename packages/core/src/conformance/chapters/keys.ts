@@ -23,7 +23,7 @@ const rules: readonly Rule[] = [
 
   rule({
     id: '4.2',
-    says: 'the same holds for batches, `swap`, `increment` and `keys`',
+    says: 'the same holds for batches, `compareAndSet`, `increment` and `keys`',
     async check(stage) {
       const { backend } = stage
       const items = hardKeys.map((key, n) => stage.item(key, n))
@@ -40,11 +40,11 @@ const rules: readonly Rule[] = [
           assert.equal(await backend.increment(key, 1000), n + 1000, `increment(${show(key)})`)
         }
       }
-      if (backend.swap) {
+      if (backend.compareAndSet) {
         for (const key of hardKeys) {
           const version = (await backend.get(key))?.version
           const next = stage.item(key, 'swapped')
-          assert.equal(await backend.swap(key, version, next), true, `swap(${show(key)})`)
+          assert.equal(await backend.compareAndSet(key, version, next), true, `compareAndSet(${show(key)})`)
           await stage.holds(next)
         }
       }

@@ -87,12 +87,12 @@ const rules: readonly Rule[] = [
 
   rule({
     id: '2.6',
-    says: 'an expired item counts as absent for `delete`, `swap`, `increment`, `keys` and the batches',
+    says: 'an expired item counts as absent for `delete`, `compareAndSet`, `increment`, `keys` and the batches',
     async check(stage) {
       const { backend } = stage
       const deadline = stage.soon()
       const expired = (key: string): Item => stage.item(key, 5, { expiresAt: deadline })
-      const keys = ['delete', 'swap', 'swap version', 'increment', 'keys', 'getMany', 'deleteMany']
+      const keys = ['delete', 'compareAndSet', 'compareAndSet version', 'increment', 'keys', 'getMany', 'deleteMany']
       const versions = new Map<string, string>()
       for (const key of keys) {
         const item = expired(key)
@@ -102,22 +102,26 @@ const rules: readonly Rule[] = [
       await backend.set(stage.placeholder('placeholder', { expiresAt: deadline }))
       await stage.pass(deadline)
       assert.equal(await backend.delete('delete'), false, 'delete')
-      if (backend.swap) {
-        const version = versions.get('swap version')
+      if (backend.compareAndSet) {
+        const version = versions.get('compareAndSet version')
         assert.equal(
-          await backend.swap('swap version', version, stage.item('swap version', 2)),
+          await backend.compareAndSet('compareAndSet version', version, stage.item('compareAndSet version', 2)),
           false,
-          'swap by version',
+          'compareAndSet by version',
         )
-        const next = stage.item('swap', 'next')
-        assert.equal(await backend.swap('swap', undefined, next), true, 'swap expecting undefined')
+        const next = stage.item('compareAndSet', 'next')
+        assert.equal(
+          await backend.compareAndSet('compareAndSet', undefined, next),
+          true,
+          'compareAndSet expecting undefined',
+        )
         await stage.holds(next)
-        await backend.delete('swap')
+        await backend.delete('compareAndSet')
         // A load that never ends does not hold its key for ever (RACES R22).
         assert.equal(
-          await backend.swap('placeholder', undefined, stage.item('placeholder', 1)),
+          await backend.compareAndSet('placeholder', undefined, stage.item('placeholder', 1)),
           true,
-          'swap over an expired placeholder',
+          'compareAndSet over an expired placeholder',
         )
         await backend.delete('placeholder')
       }

@@ -28,7 +28,7 @@ const rules: readonly Rule[] = [
     async check(stage) {
       const { backend } = stage
       assert.equal(backend.sync.name, backend.name)
-      for (const member of ['getMany', 'setMany', 'deleteMany', 'swap', 'increment', 'keys'] as const) {
+      for (const member of ['getMany', 'setMany', 'deleteMany', 'compareAndSet', 'increment', 'keys'] as const) {
         assert.equal(typeof backend.sync[member], typeof backend[member], member)
       }
     },
@@ -49,7 +49,7 @@ const rules: readonly Rule[] = [
       assert.equal(sync.clear(), undefined)
       assert.equal(sync.get('k'), undefined)
       if (sync.increment) assert.equal(sync.increment('n', 2), 2)
-      if (sync.swap) assert.equal(sync.swap('k', undefined, item), true)
+      if (sync.compareAndSet) assert.equal(sync.compareAndSet('k', undefined, item), true)
       if (sync.keys) assert(Symbol.iterator in sync.keys(), 'keys is iterable without waiting')
     },
   }),
@@ -96,11 +96,11 @@ const rules: readonly Rule[] = [
         await remove()
         await agrees('k')
       }
-      if (!backend.swap) return
+      if (!backend.compareAndSet) return
       const item = stage.item('k', 'set')
       await backend.set(item)
       await agrees('k')
-      await backend.swap('k', item.version, stage.item('k', 'swapped'))
+      await backend.compareAndSet('k', item.version, stage.item('k', 'swapped'))
       await agrees('k')
       await backend.set(stage.placeholder('k'))
       await agrees('k')
@@ -109,7 +109,7 @@ const rules: readonly Rule[] = [
 
   rule({
     id: '13.6',
-    says: '`near.epoch`, where there, does not stay the same when a record that `near.get` told would be told otherwise',
+    says: '`near.generation`, where there, does not stay the same when a record that `near.get` told would be told otherwise',
     members: ['near'],
     async check(stage) {
       const { backend } = stage
@@ -128,9 +128,9 @@ const rules: readonly Rule[] = [
       await backend.set(stage.item(record, 'first'))
       for (const change of changes) {
         await backend.get(record)
-        const [before, epoch] = [told(), backend.near.epoch?.()]
+        const [before, generation] = [told(), backend.near.generation?.()]
         await change()
-        if (before !== undefined && epoch !== undefined && backend.near.epoch?.() === epoch)
+        if (before !== undefined && generation !== undefined && backend.near.generation?.() === generation)
           assert.equal(told(), before)
       }
     },

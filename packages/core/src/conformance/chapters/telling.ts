@@ -26,8 +26,8 @@ const rules: readonly Rule[] = [
       for (let n = 0; n < 5; n += 1) await backend.delete(`k${n}`)
       await backend.delete('never set')
       await tells(15)
-      if (backend.swap) {
-        await backend.swap('k0', undefined, stage.item('k0', 'swapped'))
+      if (backend.compareAndSet) {
+        await backend.compareAndSet('k0', undefined, stage.item('k0', 'swapped'))
         await tells(16)
         await backend.delete('k0')
       }

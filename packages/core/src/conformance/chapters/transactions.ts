@@ -8,8 +8,8 @@ const reads = 20
 const rules: readonly Rule[] = [
   rule({
     id: '15.1',
-    says: 'what is changed through `within` is seen there at once, and by others from the commit on',
-    members: ['within'],
+    says: 'what is changed through `inTransaction` is seen there at once, and by others from the commit on',
+    members: ['inTransaction'],
     means: ['beginTransaction'],
     async check(stage) {
       const { backend, harness } = stage
@@ -18,7 +18,7 @@ const rules: readonly Rule[] = [
       await backend.set(old)
       await backend.set(gone)
       const { transaction, commit } = await harness.beginTransaction()
-      const view = backend.within(transaction)
+      const view = backend.inTransaction(transaction)
       await view.set(next)
       await view.set(made)
       assert.equal(await view.delete('gone'), true)
@@ -34,8 +34,8 @@ const rules: readonly Rule[] = [
 
   rule({
     id: '15.2',
-    says: 'what was changed through `within` never happened once the transaction is rolled back',
-    members: ['within'],
+    says: 'what was changed through `inTransaction` never happened once the transaction is rolled back',
+    members: ['inTransaction'],
     means: ['beginTransaction'],
     async check(stage) {
       const { backend, harness } = stage
@@ -43,7 +43,7 @@ const rules: readonly Rule[] = [
       await backend.set(old)
       await backend.set(gone)
       const { transaction, rollBack } = await harness.beginTransaction()
-      const view = backend.within(transaction)
+      const view = backend.inTransaction(transaction)
       await view.set(stage.item('k', 'new'))
       await view.delete('gone')
       await view.clear('g')
@@ -54,8 +54,8 @@ const rules: readonly Rule[] = [
 
   rule({
     id: '15.3',
-    says: 'a key that was removed through `within` stays closed to `swap` of others until the transaction ends, also when nothing was there',
-    members: ['within', 'swap'],
+    says: 'a key that was removed through `inTransaction` stays closed to `compareAndSet` of others until the transaction ends, also when nothing was there',
+    members: ['inTransaction', 'compareAndSet'],
     means: ['beginTransaction'],
     async check(stage) {
       const { backend, harness } = stage
@@ -66,9 +66,9 @@ const rules: readonly Rule[] = [
         ['there', there.version],
       ] as const) {
         const { transaction, commit } = await harness.beginTransaction()
-        await backend.within(transaction).delete(key)
+        await backend.inTransaction(transaction).delete(key)
         let early: boolean | undefined
-        const swapping = backend.swap(key, expected, stage.placeholder(key)).then(
+        const replacing = backend.compareAndSet(key, expected, stage.placeholder(key)).then(
           (done) => {
             early = done
           },
@@ -78,9 +78,13 @@ const rules: readonly Rule[] = [
           },
         )
         for (let n = 0; n < reads; n += 1) await backend.get('another')
-        assert.notEqual(early, true, `a swap of '${key}' got in before the commit of the transaction that removed it`)
+        assert.notEqual(
+          early,
+          true,
+          `a compareAndSet of '${key}' got in before the commit of the transaction that removed it`,
+        )
         await commit()
-        await swapping
+        await replacing
       }
       await stage.lacks('there')
     },

@@ -44,8 +44,8 @@ const rules: readonly Rule[] = [
 
   rule({
     id: '14.3',
-    says: 'of swaps at once on the same keys none replaces a version twice and none is lost',
-    members: ['swap'],
+    says: 'of concurrent `compareAndSet` calls on the same keys none replaces a version twice and none is lost',
+    members: ['compareAndSet'],
     async check(stage) {
       const seed = seedOf(stage.harness)
       const handles = await openHandles(stage)
@@ -58,7 +58,7 @@ const rules: readonly Rule[] = [
           const key = random.pick(['a', 'b'])
           const found = await handle.get(key)
           const next = random.below(6) === 0 ? undefined : stage.item(key, n)
-          if (!(await handle.swap?.(key, found?.version, next))) continue
+          if (!(await handle.compareAndSet?.(key, found?.version, next))) continue
           if (found) consumed.push(found.version)
           if (next) written.add(next.version)
         }

@@ -51,9 +51,13 @@ export const brokenByDamage: readonly Broken[] = [
         return super.remove(entries, key) || (damaged && entries.set(this.at(key), stored) && false)
       }
 
-      override async swap(key: string, expected: string | undefined, next: Item | undefined): Promise<boolean> {
-        const damaged = await this.request('swap', (entries) => (entries.get(this.at(key)) ?? [1])[0] !== 1)
-        return damaged && next === undefined ? false : super.swap(key, expected, next)
+      override async compareAndSet(
+        key: string,
+        expected: string | undefined,
+        next: Item | undefined,
+      ): Promise<boolean> {
+        const damaged = await this.request('compareAndSet', (entries) => (entries.get(this.at(key)) ?? [1])[0] !== 1)
+        return damaged && next === undefined ? false : super.compareAndSet(key, expected, next)
       }
     },
   ),
@@ -70,14 +74,18 @@ export const brokenByDamage: readonly Broken[] = [
   ),
   bytes(
     '9.4',
-    'lets a damaged item block a swap for ever',
+    'lets a damaged item block a compareAndSet for ever',
     class extends BytesBackend {
-      override async swap(key: string, expected: string | undefined, next: Item | undefined): Promise<boolean> {
+      override async compareAndSet(
+        key: string,
+        expected: string | undefined,
+        next: Item | undefined,
+      ): Promise<boolean> {
         const free = await this.request(
-          'swap',
+          'compareAndSet',
           (entries) => this.read(entries, key) !== undefined || !entries.has(this.at(key)),
         )
-        return free && super.swap(key, expected, next)
+        return free && super.compareAndSet(key, expected, next)
       }
     },
   ),

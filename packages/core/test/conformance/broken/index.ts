@@ -1,6 +1,7 @@
 import { brokenBatches } from './batches.ts'
 import type { Broken } from './broken.ts'
 import { brokenClearing } from './clearing.ts'
+import { brokenCompareAndSets } from './compare-and-set.ts'
 import { brokenCounters } from './counters.ts'
 import { brokenByDamage } from './damage.ts'
 import { brokenByFailure } from './failing.ts'
@@ -9,7 +10,6 @@ import { brokenItems } from './items.ts'
 import { brokenIterations } from './iterating.ts'
 import { brokenKeys } from './keys.ts'
 import { brokenLifetimes } from './lifetimes.ts'
-import { brokenSwaps } from './swapping.ts'
 import { brokenNear, brokenSync } from './synchronous.ts'
 import { brokenTelling } from './telling.ts'
 import { brokenTransactions } from './transactions.ts'
@@ -19,7 +19,7 @@ import { brokenWalks } from './walking.ts'
 export const collection: readonly Broken[] = [
   ...brokenItems,
   ...brokenLifetimes,
-  ...brokenSwaps,
+  ...brokenCompareAndSets,
   ...brokenKeys,
   ...brokenClearing,
   ...brokenBatches,

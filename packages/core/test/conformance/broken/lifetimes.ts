@@ -94,11 +94,15 @@ export const brokenLifetimes: readonly Broken[] = [
   ),
   bytes(
     '2.6',
-    'lets an expired item block a swap that expects nothing',
+    'lets an expired item block a compareAndSet that expects nothing',
     class extends BytesBackend {
-      override async swap(key: string, expected: string | undefined, next: Item | undefined): Promise<boolean> {
-        const there = await this.request('swap', (entries) => entries.has(this.at(key)))
-        return expected === undefined && there ? false : super.swap(key, expected, next)
+      override async compareAndSet(
+        key: string,
+        expected: string | undefined,
+        next: Item | undefined,
+      ): Promise<boolean> {
+        const there = await this.request('compareAndSet', (entries) => entries.has(this.at(key)))
+        return expected === undefined && there ? false : super.compareAndSet(key, expected, next)
       }
     },
   ),

@@ -24,8 +24,8 @@ function sync(rule: string, does: string, change: (face: SyncFace) => Partial<Sy
 }
 
 export const brokenSync: readonly Broken[] = [
-  sync('13.1', 'swaps without comparing when it need not wait', (face) => ({
-    swap(_key, _expected, next) {
+  sync('13.1', 'sets without comparing when it need not wait', (face) => ({
+    compareAndSet(_key, _expected, next) {
       if (next) face.set(next)
       return true
     },
@@ -68,7 +68,7 @@ export const brokenNear: readonly Broken[] = [
     does: 'says of its records that nothing has changed, whatever has',
     harness: () =>
       mapHarness((backend) =>
-        Object.assign(backend, { near: { get: (key: string) => backend.sync.get(key), epoch: () => 1 } }),
+        Object.assign(backend, { near: { get: (key: string) => backend.sync.get(key), generation: () => 1 } }),
       ),
   },
 ]

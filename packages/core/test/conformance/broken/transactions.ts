@@ -6,16 +6,17 @@ import type { Broken } from './broken.ts'
 function transactional(
   rule: string,
   does: string,
-  within: (backend: TransactionalBackend, view: CacheBackend, transaction: Transaction) => CacheBackend,
+  inTransaction: (backend: TransactionalBackend, view: CacheBackend, transaction: Transaction) => CacheBackend,
 ): Broken {
   return {
     rule,
     does,
     harness: () =>
       transactionalHarness((backend) => {
-        const honest = backend.within.bind(backend)
+        const honest = backend.inTransaction.bind(backend)
         return Object.assign(backend, {
-          within: (transaction: unknown) => within(backend, honest(transaction), transaction as Transaction),
+          inTransaction: (transaction: unknown) =>
+            inTransaction(backend, honest(transaction), transaction as Transaction),
         })
       }),
   }

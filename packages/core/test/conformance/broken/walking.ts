@@ -45,8 +45,12 @@ export const brokenWalks: readonly Broken[] = [
     '14.3',
     'compares in one request and writes in the next when something is there',
     class extends BytesBackend {
-      override async swap(key: string, expected: string | undefined, next: Item | undefined): Promise<boolean> {
-        if (expected === undefined) return super.swap(key, expected, next)
+      override async compareAndSet(
+        key: string,
+        expected: string | undefined,
+        next: Item | undefined,
+      ): Promise<boolean> {
+        if (expected === undefined) return super.compareAndSet(key, expected, next)
         if ((await this.get(key))?.version !== expected) return false
         if (next) await this.set(next)
         else await this.delete(key)

@@ -6,4 +6,4 @@
  * - `expired`: its lifetime was over
  * - `deleted`, `cleared`, `replaced`: `delete`, `clear`, or `set` of the same key
  */
-export type EvictReason = 'entries' | 'bytes' | 'oversize' | 'expired' | 'deleted' | 'cleared' | 'replaced'
+export type RemovalReason = 'entries' | 'bytes' | 'oversize' | 'expired' | 'deleted' | 'cleared' | 'replaced'

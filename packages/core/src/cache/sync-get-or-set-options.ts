@@ -13,7 +13,7 @@ export interface SyncGetOrSetOptions
 const names: readonly string[] = [...writeOptionNames, 'retryAfter', 'nullTtl', 'jitter', 'readFailure', 'forceRefresh']
 
 /** Fills in what the options leave open. Throws `INVALID_ARGUMENT`. */
-export function resolveSyncOptions(
+export function resolveSyncGetOrSetOptions(
   options: SyncGetOrSetOptions,
   fallback: LoadSettings,
   operation: string,
