@@ -28,7 +28,7 @@ it.each<[string, unknown]>([
   ['directory', { dir: 'd', directory: 'e' }],
   ['prefix', { dir: 'd', prefix: '' }],
   ['prefix', { dir: 'd', prefix: 'x'.repeat(201) }],
-  ['policy', { dir: 'd', policy: 'lru' }],
+  ['policy', { dir: 'd', policy: 'least-recently-used' }],
   ['maxBytes', { dir: 'd', maxBytes: 0 }],
   ['maxEntries', { dir: 'd', maxEntries: 1.5 }],
   ['durability', { dir: 'd', durability: 'none' }],
