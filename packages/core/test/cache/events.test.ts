@@ -228,7 +228,7 @@ describe('the events of the backend', () => {
 describe('a cache without listeners', () => {
   it('builds no event', async () => {
     const { cache, clock, far } = twoProcesses({ staleFor: '1h' })
-    const { Listeners } = await import('../../src/cache/events.ts')
+    const { Listeners } = await import('../../src/cache/state/events.ts')
     const emit = vi.spyOn(Listeners.prototype, 'emit')
     await cache.set('k', 1, { tags: ['t'] })
     await cache.get('k')

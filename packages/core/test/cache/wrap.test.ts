@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { argumentKey } from '../../src/cache/argument-key.ts'
+import { argumentKey } from '../../src/cache/wrap/argument-key.ts'
 import { createRandom, type Random } from '../../src/conformance/random.ts'
 import { SyncCache } from '../../src/index.ts'
 import { MapBackend } from '../conformance/map-backend.ts'

@@ -1,0 +1,151 @@
+import type { Item } from '../../protocol/item.ts'
+import { createVersion } from '../../protocol/version.ts'
+import type { Context } from '../state/cache-state.ts'
+
+/**
+ * A record in the backend that only one process holds at a time, by compare-and-set. It runs out by the backend's own clock
+ * when its owner does not renew it; owners are told apart by version, and no clocks are compared (RACES R16, R19).
+ */
+export class Lease {
+  /** Called once, when the lease ran out or was taken before it was released. */
+  onLost: () => void = () => {}
+  readonly #context: Context
+  readonly #record: string
+  readonly #ttl: number
+  /** Versions that may stand in the record: the last that was confirmed, and those of renewals whose answer never came. */
+  #versions: string[]
+  #held = true
+  /** What it protects is worth nothing once the cache closes: it is given back then, rather than lost. */
+  readonly #endsWithCache: boolean
+  #renewing: Promise<boolean> | undefined
+  #stopRenewing: () => void = () => {}
+  #stopDeadline: () => void = () => {}
+
+  private constructor(context: Context, ttl: number, item: Item, endsWithCache: boolean) {
+    this.#context = context
+    this.#endsWithCache = endsWithCache
+    this.#record = item.key
+    this.#ttl = ttl
+    this.#versions = [item.version]
+    context.leases.add(this)
+    this.#confirmed(item)
+  }
+
+  /** The lease, or `undefined` while another holds it. Rejects when the backend fails. */
+  static async acquire(
+    context: Context,
+    record: string,
+    ttl: number,
+    endsWithCache: boolean,
+  ): Promise<Lease | undefined> {
+    const item = leaseItem(context, record, ttl)
+    try {
+      if ((await context.store.compareAndSet?.(record, undefined, item)) !== true) return undefined
+    } catch (error) {
+      // It may stand there all the same, and would keep everybody out for its whole life.
+      void context.track(giveBack(context, record, item.version).catch(() => {}))
+      throw error
+    }
+    return new Lease(context, ttl, item, endsWithCache)
+  }
+
+  get held(): boolean {
+    return this.#held
+  }
+
+  /** Gives the lease back. Resolves to `false` when it was lost before. */
+  async release(): Promise<boolean> {
+    if (!this.#held) return false
+    this.#end()
+    for (const version of this.#versions) if (await giveBack(this.#context, this.#record, version)) return true
+    return false
+  }
+
+  /** Holds it for another life; resolves to whether it was still held when this was called. */
+  async renew(): Promise<boolean> {
+    // One at a time: a renewal has to know what the one before left.
+    while (this.#renewing !== undefined) await this.#renewing.catch(() => {})
+    if (!this.#held) return false
+    this.#renewing = this.#renew()
+    try {
+      return await this.#renewing
+    } finally {
+      this.#renewing = undefined
+    }
+  }
+
+  async #renew(): Promise<boolean> {
+    const item = leaseItem(this.#context, this.#record, this.#ttl)
+    const known = [...this.#versions]
+    this.#versions.push(item.version)
+    for (const version of known) {
+      if ((await this.#context.store.compareAndSet?.(this.#record, version, item)) !== true) continue
+      // It stood there until this very moment: nobody else held it in between, whatever any clock says.
+      this.#versions = [item.version]
+      if (this.#held) this.#confirmed(item)
+      else await giveBack(this.#context, this.#record, item.version)
+      return this.#held
+    }
+    this.lose()
+    return false
+  }
+
+  /** The cache is being closed, and nothing will be renewed any more. */
+  close(): void {
+    if (this.#endsWithCache) void this.#context.track(this.release().catch(() => {}))
+    else this.lose()
+  }
+
+  /** Stops renewing it, and tells its holder. */
+  lose(): void {
+    if (!this.#held) return
+    this.#end()
+    this.onLost()
+  }
+
+  /** Renewed at a third of its life, so that two renewals may fail before it runs out. */
+  #confirmed(item: Item): void {
+    this.#stopTimers()
+    if (this.#ttl === Infinity) return
+    // Never more than a life, where the clock was set back meanwhile.
+    const left = Math.min(this.#ttl, item.createdAt + this.#ttl - this.#context.now())
+    this.#renewAfter(this.#ttl / 3)
+    // A renewal that does not come back, or a process that was paused: after a whole life without a confirmation it is lost.
+    this.#stopDeadline = this.#context.settings.clock.after(Math.max(0, left), () => this.lose())
+  }
+
+  #renewAfter(ms: number): void {
+    this.#stopRenewing = this.#context.settings.clock.after(ms, () => void this.#renewInTime())
+  }
+
+  async #renewInTime(): Promise<void> {
+    try {
+      await this.renew()
+    } catch (error) {
+      // Unknown whether the write happened: the next try knows both versions.
+      this.#context.failed(error, 'renew', this.#record)
+      if (this.#held) this.#renewAfter(this.#ttl / 6)
+    }
+  }
+
+  #end(): void {
+    this.#held = false
+    this.#stopTimers()
+    this.#context.leases.delete(this)
+  }
+
+  #stopTimers(): void {
+    this.#stopRenewing()
+    this.#stopDeadline()
+  }
+}
+
+async function giveBack(context: Context, record: string, version: string): Promise<boolean> {
+  return (await context.store.compareAndSet?.(record, version, undefined)) === true
+}
+
+function leaseItem(context: Context, record: string, ttl: number): Item {
+  const now = context.now()
+  const item = { key: record, value: 1, version: createVersion(), createdAt: now }
+  return ttl === Infinity ? item : { ...item, expiresAt: now + ttl }
+}

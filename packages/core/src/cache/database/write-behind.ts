@@ -1,0 +1,346 @@
+import { checkOptions, invalidArgument, wholeNumber } from '../../protocol/argument.ts'
+import type { CacheBackend } from '../../protocol/backend.ts'
+import { CacheError } from '../../protocol/cache-error.ts'
+import { type Duration, milliseconds } from '../../protocol/duration.ts'
+import type { Context } from '../state/cache-state.ts'
+import type { MaybePromise } from '../state/steps.ts'
+import type { QueuedChange, WriterPort } from '../items/namespace.ts'
+import { WriteJournal } from './write-journal.ts'
+import type { Writer, WriterEntry } from './open-writer.ts'
+
+/** How writes wait, in `writeMode: 'behind'`. */
+export interface WriteBehindOptions {
+  /** Keys in one batch. One change that the database refuses costs only itself: a batch that fails is written key by key. Default 100. */
+  readonly batchSize?: number
+  /** How long a write waits for others. Default `'100ms'`. */
+  readonly delay?: Duration
+  /** Keys that may wait. Default 10,000. */
+  readonly maxQueued?: number
+  /** What a write does while that many wait: `'wait'` until there is room, or `'reject'` with `QUEUE_FULL`. Default `'wait'`. */
+  readonly whenFull?: 'wait' | 'reject'
+  /** The first pause after a failed batch; it doubles up to 30 seconds, until one succeeds. Default `'100ms'`. */
+  readonly retryDelay?: Duration
+  /**
+   * Tries of a change, the last of them by itself, before it is given up with a `writeFailed` event. Default: no end, until `close`,
+   * which ends when five tries in a row have failed.
+   */
+  readonly maxAttempts?: number
+  /**
+   * A backend that outlives the process (such as `FileBackend`) and that no other process uses at the same time. A write is
+   * acknowledged once it stands there, and leaves it when the database has it; what a killed process left is written by the next
+   * one. Not where the items of the cache are: `clear` would empty it. It must not evict: with `FileBackend`, `policy: 'none'`. The
+   * cache does not close it. Needs `compareAndSet` and `keys`.
+   * Default: none, and what waits is lost with the process.
+   */
+  readonly journal?: CacheBackend
+}
+
+const longestPause = 30_000
+const attemptsAtClose = 5
+
+/**
+ * Writes to the application's database in batches, after the call has resolved. Changes of one key coalesce, and batches go one
+ * after the other, so that the database never sees an older value after a newer one.
+ */
+export class WriteBehind implements WriterPort {
+  readonly behind = true
+  readonly #writer: Writer
+  readonly #context: Context
+  readonly #batchSize: number
+  readonly #delay: number
+  readonly #maxQueued: number
+  readonly #whenFull: 'wait' | 'reject'
+  readonly #retryDelay: number
+  readonly #maxAttempts: number
+  readonly #journal: WriteJournal | undefined
+  /** In the order of each key's first change since it was last taken into a batch. */
+  readonly #queue = new Map<string, QueuedChange>()
+  /** Keys in the next batch: one after a failure, and twice as many after each success. */
+  #atOnce: number
+  /** Failed tries of the changes that wait. */
+  readonly #tries = new WeakMap<QueuedChange, number>()
+  /** The batch that is being written. */
+  #writing: ReadonlyMap<string, QueuedChange> = new Map()
+  /** Keys that have their room and are on their way into the queue, how often. */
+  readonly #coming = new Map<string, number>()
+  #waiting: (() => void)[] = []
+  #recovering: Promise<void> | undefined
+  #recovered: boolean
+  #flushing: Promise<void> | undefined
+  #stopTimer: (() => void) | undefined
+  #endPause: () => void = () => {}
+  #closing = false
+  #closed = false
+  /** At close: the database does not take anything, and no room will come. */
+  #gaveUp = false
+  /** Told the keys that a process before this one left. */
+  readonly #onRecovered: (keys: readonly string[]) => Promise<void>
+
+  constructor(
+    writer: Writer,
+    options: WriteBehindOptions,
+    context: Context,
+    onRecovered: (keys: readonly string[]) => Promise<void>,
+  ) {
+    const operation = 'new Cache'
+    checkOptions(
+      options,
+      ['batchSize', 'delay', 'maxQueued', 'whenFull', 'retryDelay', 'maxAttempts', 'journal'],
+      operation,
+    )
+    this.#writer = writer
+    this.#context = context
+    this.#onRecovered = onRecovered
+    const { batchSize = 100, delay = 100, maxQueued = 10_000, retryDelay = 100, whenFull = 'wait' } = options
+    this.#batchSize = wholeNumber(batchSize, 'writeBehind.batchSize', operation, 1)
+    this.#atOnce = this.#batchSize
+    this.#delay = milliseconds(delay, 'writeBehind.delay', operation)
+    this.#maxQueued = wholeNumber(maxQueued, 'writeBehind.maxQueued', operation, 1)
+    this.#retryDelay = Math.max(1, milliseconds(retryDelay, 'writeBehind.retryDelay', operation))
+    this.#maxAttempts =
+      options.maxAttempts === undefined
+        ? Infinity
+        : wholeNumber(options.maxAttempts, 'writeBehind.maxAttempts', operation, 1)
+    if (whenFull !== 'wait' && whenFull !== 'reject')
+      throw invalidArgument('writeBehind.whenFull', whenFull, "'wait' or 'reject'", operation)
+    this.#whenFull = whenFull
+    this.#journal = options.journal === undefined ? undefined : new WriteJournal(options.journal)
+    this.#recovered = this.#journal === undefined
+    // A failure reaches the writes, which try again.
+    this.#ready()?.catch((error) => context.degraded(error, operation))
+  }
+
+  put(entries: readonly WriterEntry[]): Promise<void> {
+    return this.#take(entries.map(({ key, value }) => ({ key, value, deleted: false })))
+  }
+
+  remove(keys: readonly string[]): Promise<void> {
+    return this.#take(keys.map((key) => ({ key, value: undefined, deleted: true })))
+  }
+
+  /** The change of a key that the database does not have yet: a load must not read behind it. */
+  queued(key: string): MaybePromise<QueuedChange | undefined> {
+    const ready = this.#ready()
+    if (ready === undefined) return this.#queued(key)
+    // Reads go on without the journal; its failure reaches the writes.
+    const queued = (): QueuedChange | undefined => this.#queued(key)
+    return ready.then(queued, queued)
+  }
+
+  #queued(key: string): QueuedChange | undefined {
+    return this.#queue.get(key) ?? this.#writing.get(key)
+  }
+
+  end(): void {
+    this.#closing = true
+    this.#endPause()
+    // Those who wait for room are let in, as long as the database takes what is before them.
+    void this.#flush()
+  }
+
+  /** Writes what waits. Rejects when the database does not take it; with a journal it stays there for the next process. */
+  async close(): Promise<void> {
+    this.end()
+    await this.#ready()?.catch(() => {})
+    do await this.#flush()
+    while (this.#queue.size > 0 && !this.#gaveUp)
+    this.#closed = true
+    const left = this.#queue.size
+    if (left === 0 || this.#journal !== undefined) return
+    throw new CacheError(
+      'BACKEND_FAILURE',
+      `close: ${left} written values did not reach the database; see the writeFailed events`,
+      { operation: 'close' },
+    )
+  }
+
+  async #take(changes: readonly QueuedChange[]): Promise<void> {
+    await this.#ready()
+    for (const change of changes) {
+      if (this.#closed) throw new CacheError('CLOSED', 'the queue of writes was closed', { key: change.key })
+      await this.#room(change.key)
+      try {
+        // Journal first: what is acknowledged below is already safe from a crash.
+        if (this.#journal !== undefined) await this.#journal.write(change)
+        this.#queue.set(change.key, change)
+      } finally {
+        this.#leave(change.key)
+      }
+    }
+    if (this.#queue.size >= this.#batchSize || this.#waiting.length > 0 || this.#closing) void this.#flush()
+    else this.#schedule()
+  }
+
+  /** Waits for room and takes it. A change of a key that waits already takes no more. */
+  async #room(key: string): Promise<void> {
+    while (!this.#hasRoom(key)) {
+      if (this.#whenFull === 'reject' || this.#gaveUp) {
+        throw new CacheError('QUEUE_FULL', `${this.#maxQueued} written values wait for the database already`, { key })
+      }
+      // Waiting before the flush begins: it takes its first batch, and tells of the room, at once.
+      const room = new Promise<void>((resolve) => this.#waiting.push(resolve))
+      void this.#flush()
+      await room
+    }
+    // In the same step as the look, or all who looked at once would go in.
+    this.#coming.set(key, (this.#coming.get(key) ?? 0) + 1)
+  }
+
+  #hasRoom(key: string): boolean {
+    if (this.#queue.has(key) || this.#coming.has(key)) return true
+    return this.#queue.size + this.#coming.size < this.#maxQueued
+  }
+
+  #leave(key: string): void {
+    const left = (this.#coming.get(key) ?? 1) - 1
+    if (left > 0) this.#coming.set(key, left)
+    else this.#coming.delete(key)
+    // Its journal failed it: the room is free again, and no batch will say so.
+    if (!this.#queue.has(key)) this.#wake()
+  }
+
+  #wake(): void {
+    const waiting = this.#waiting
+    this.#waiting = []
+    for (const resume of waiting) resume()
+  }
+
+  #schedule(): void {
+    if (this.#stopTimer !== undefined || this.#flushing !== undefined) return
+    this.#stopTimer = this.#context.settings.clock.after(this.#delay, () => void this.#flush(), true)
+  }
+
+  #flush(): Promise<void> {
+    this.#stopTimer?.()
+    this.#stopTimer = undefined
+    this.#flushing ??= this.#writeAll().then((drained) => {
+      this.#flushing = undefined
+      // What came between the last look at the queue and here found a flush under way, and set no timer.
+      if (drained && this.#queue.size > 0) this.#schedule()
+    })
+    return this.#flushing
+  }
+
+  /** Resolves to `false` when `close` cannot wait any longer. */
+  async #writeAll(): Promise<boolean> {
+    for (let failures = 0, atClose = 0; this.#queue.size > 0; ) {
+      const batch = this.#nextBatch()
+      this.#writing = batch
+      this.#wake()
+      const failure = await this.#failureOf(batch)
+      this.#writing = new Map()
+      if (failure === undefined) {
+        failures = 0
+        atClose = 0
+        this.#atOnce = Math.min(2 * this.#atOnce, this.#batchSize)
+        continue
+      }
+      failures += 1
+      if (this.#closing) atClose += 1
+      if (await this.#gaveUpOn(batch, failure.error, atClose < attemptsAtClose)) continue
+      if (atClose === attemptsAtClose) {
+        this.#gaveUp = true
+        this.#wake()
+        return false
+      }
+      // While somebody waits for `close` the pauses start small again.
+      const doubled = Math.max(0, (this.#closing ? atClose : failures) - 1)
+      await this.#pause(Math.min(longestPause, this.#retryDelay * 2 ** doubled))
+    }
+    return true
+  }
+
+  #nextBatch(): ReadonlyMap<string, QueuedChange> {
+    const batch = new Map<string, QueuedChange>()
+    for (const [key, change] of this.#queue) {
+      batch.set(key, change)
+      if (batch.size === this.#atOnce) break
+    }
+    for (const key of batch.keys()) this.#queue.delete(key)
+    return batch
+  }
+
+  /** Hands a batch to the database, and takes it out of the journal; what failed at that, if anything did. */
+  async #failureOf(batch: ReadonlyMap<string, QueuedChange>): Promise<{ readonly error: unknown } | undefined> {
+    try {
+      await this.#hand(batch)
+      await this.#journal?.forget([...batch.values()])
+      return undefined
+    } catch (error) {
+      return { error }
+    }
+  }
+
+  /** What follows from a failure: the batch waits again, or it is a single change that failed too often. Resolves to whether it was given up. */
+  async #gaveUpOn(batch: ReadonlyMap<string, QueuedChange>, error: unknown, mayWait: boolean): Promise<boolean> {
+    this.#atOnce = 1
+    let tries = 0
+    for (const change of batch.values()) {
+      tries = (this.#tries.get(change) ?? 0) + 1
+      this.#tries.set(change, tries)
+    }
+    const givenUp = batch.size === 1 && tries >= this.#maxAttempts
+    if (!givenUp) this.#putBack(batch)
+    this.#tell([...batch.keys()], error, mayWait && !givenUp)
+    // Left in the journal, it would be written by the next process, over what this one writes from now on.
+    if (givenUp)
+      await this.#journal?.forget([...batch.values()]).catch((failed) => this.#context.degraded(failed, 'writeBehind'))
+    return givenUp
+  }
+
+  async #hand(batch: ReadonlyMap<string, QueuedChange>): Promise<void> {
+    const changes = [...batch.values()]
+    const entries = changes.filter(({ deleted }) => !deleted).map(({ key, value }) => ({ key, value }))
+    const keys = changes.filter(({ deleted }) => deleted).map(({ key }) => key)
+    if (entries.length > 0) await this.#writer.write(entries)
+    if (keys.length > 0) await this.#writer.delete(keys)
+  }
+
+  /**
+   * What could not be written, in front of what came since, unless a newer change of the same key waits. A change that failed by
+   * itself goes behind all others, which may have nothing to do with it.
+   */
+  #putBack(batch: ReadonlyMap<string, QueuedChange>): void {
+    if (batch.size === 1) {
+      for (const [key, change] of batch) if (!this.#queue.has(key)) this.#queue.set(key, change)
+      return
+    }
+    const newer = [...this.#queue]
+    this.#queue.clear()
+    for (const [key, change] of [...batch, ...newer]) this.#queue.set(key, change)
+  }
+
+  #pause(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      const stop = this.#context.settings.clock.after(ms, resolve, true)
+      this.#endPause = () => {
+        stop()
+        resolve()
+      }
+    })
+  }
+
+  /** Resolves when what an earlier process left has been taken over; `undefined` when it has. */
+  #ready(): Promise<void> | undefined {
+    if (this.#recovered) return undefined
+    this.#recovering ??= this.#recover().finally(() => {
+      this.#recovering = undefined
+    })
+    return this.#recovering
+  }
+
+  async #recover(): Promise<void> {
+    const left = (await this.#journal?.read()) ?? []
+    // First, so that no load reads behind them although the next step fails.
+    for (const change of left) this.#queue.set(change.key, change)
+    // Killed between journal and cache, it left an older value there.
+    await this.#onRecovered(left.map(({ key }) => key))
+    this.#recovered = true
+    if (this.#queue.size > 0) this.#schedule()
+  }
+
+  #tell(keys: readonly string[], error: unknown, willRetry: boolean): void {
+    const { listeners, segments } = this.#context
+    if (listeners.has('writeFailed')) listeners.emit('writeFailed', { keys, error, willRetry, namespace: segments })
+  }
+}

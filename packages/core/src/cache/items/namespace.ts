@@ -1,0 +1,401 @@
+import { invalidArgument } from '../../protocol/argument.ts'
+import type { CacheBackend } from '../../protocol/backend.ts'
+import { CacheError } from '../../protocol/cache-error.ts'
+import type { Item } from '../../protocol/item.ts'
+import { itemKey, keyOfItem, namespacePath } from '../../protocol/keyspace.ts'
+import type { TagVersions } from '../../protocol/tag-versions.ts'
+import { createVersion } from '../../protocol/version.ts'
+import type { Context } from '../state/cache-state.ts'
+import type { CacheEventName, CacheEvents, Told } from '../state/events.ts'
+import type { Flight } from '../state/flights.ts'
+import { hasLife, type Instants, instants, jittered, type Lifetime, lifetime } from '../options/lifetime.ts'
+import { answer, answers, isPromise, later, type MaybePromise, type Operation, runAsync } from '../state/steps.ts'
+import { deleteAll } from '../state/backend-adapter.ts'
+import { tagRecord } from './tag-records.ts'
+import { checkKey, checkKeys, checkValue, checkWriteOptions, type WriteOptions } from '../options/write-options.ts'
+import type { WriterEntry } from '../database/open-writer.ts'
+
+/** What a look-up found. */
+export interface Found {
+  /** Whatever is stored under the key: a placeholder and an item of an invalidated tag too. Its version is what a fill must meet. */
+  readonly raw: Item | undefined
+  /** The item, where it may be served: fresh or stale, of valid tags. */
+  readonly usable: Item | undefined
+}
+
+/** A change that is on its way to the application's database. */
+export interface QueuedChange {
+  readonly key: string
+  readonly value: unknown
+  readonly deleted: boolean
+}
+
+/** The application's database behind the cache, as the operations see it. */
+export interface WriterPort {
+  /** Whether the database has what was put only later. */
+  readonly behind: boolean
+  put(entries: readonly WriterEntry[]): MaybePromise<void>
+  remove(keys: readonly string[]): MaybePromise<void>
+  /** Resolves to the change of this key that the database does not have yet. */
+  queued(key: string): MaybePromise<QueuedChange | undefined>
+  /** From now on nothing waits for room: `close` follows. */
+  end(): void
+  /** Resolves when everything that was taken on is written. */
+  close(): Promise<void>
+}
+
+export type ReadFailure = 'miss' | 'reject'
+
+const nothing: Found = { raw: undefined, usable: undefined }
+
+/** How often an operation starts again when others change the key between its read and its compare-and-set. */
+export const compareAndSetTries = 100
+/** From this try on it first steps aside for a moment, of random length, so that many processes do not lose against each other for ever. */
+const patientTries = 8
+const longestStepAside = 20
+const noTurn = (): void => {}
+
+/** One namespace of a cache: its keys, look-ups, items, counts and events, for the operations that are built of them. */
+export class Scope {
+  readonly context: Context
+  readonly segments: readonly string[]
+  readonly path: string
+  readonly writer: WriterPort | undefined
+  /** A namespace may be closed by itself; the cache it belongs to goes on. */
+  closed = false
+
+  constructor(context: Context, segments: readonly string[], writer?: WriterPort) {
+    this.context = context
+    this.segments = segments
+    this.path = namespacePath(segments)
+    this.writer = writer
+  }
+
+  /** A cache in a transaction ends with the cache outside. */
+  get isClosed(): boolean {
+    return this.closed || this.context.closed || this.context.origin?.closed === true
+  }
+
+  assertOpen(operation: string): void {
+    if (!this.isClosed) return
+    throw new CacheError('CLOSED', `${operation}: this cache was closed`, {
+      operation,
+      backend: this.context.store.name,
+    })
+  }
+
+  /** This namespace in an open transaction of the application. */
+  inTransaction(transaction: unknown): Scope {
+    const { context } = this
+    const backend = context.backend as CacheBackend
+    if (backend.inTransaction === undefined)
+      throw context.unsupported('inTransaction', "the application's transactions (inTransaction)")
+    if (this.writer !== undefined) {
+      const message = 'inTransaction: this cache writes to the database itself (writer), outside the transaction'
+      throw new CacheError('UNSUPPORTED', message, { operation: 'inTransaction', backend: backend.name })
+    }
+    return new Scope(context.inTransaction(backend.inTransaction(transaction)), this.segments)
+  }
+
+  /** The key by which the application's database knows it: made as for a backend, below the namespace of the cache itself. */
+  writerKey(key: string): string {
+    return itemKey(namespacePath(this.segments.slice(this.context.segments.length)), key)
+  }
+
+  /** Emits an event; ask the listeners first, so that nothing is built when nobody listens. */
+  tell<Name extends CacheEventName>(name: Name, event: Told[Name]): void {
+    this.context.listeners.emit(name, { ...event, namespace: this.segments } as CacheEvents[Name])
+  }
+
+  /** The backend's key. */
+  stored(key: unknown, operation: string): string {
+    checkKey(key, operation)
+    const { transformKey } = this.context.settings
+    if (transformKey === undefined) return itemKey(this.path, key)
+    const changed = transformKey(key)
+    if (typeof changed !== 'string') throw invalidArgument('what transformKey returns', changed, 'a string', operation)
+    return itemKey(this.path, changed)
+  }
+
+  /** A promise cannot come back from a cache whose answers are promises. */
+  checkValue(value: unknown, operation: string): void {
+    checkValue(value, operation)
+    if (!this.context.synchronous && isPromise(value))
+      throw invalidArgument('value', value, 'a value that is there already: await a promise first', operation)
+  }
+
+  *lookup(stored: string, operation: string): Operation<Found> {
+    return yield* this.context.guard(operation, stored, this.#lookup(stored))
+  }
+
+  /** A failing backend is a miss, where that is wanted: the source of the data is still there. */
+  *lookupOrMiss(stored: string, operation: string, failure: ReadFailure): Operation<Found> {
+    try {
+      return yield* this.lookup(stored, operation)
+    } catch (error) {
+      if (failure === 'reject') throw error
+      return nothing
+    }
+  }
+
+  /**
+   * `lookupOrMiss` of a store that has to be waited for. Without tags it makes two promises; the operation would make several
+   * more for each call, and is the path of every hit in a far store.
+   */
+  found(stored: string, operation: string, failure: ReadFailure): Promise<Found> {
+    return later(() => this.context.store.get(stored)).then(
+      (raw) => {
+        if (raw?.tags !== undefined) return this.judged(raw, stored, operation, failure)
+        return { raw, usable: raw?.value === undefined ? undefined : raw }
+      },
+      (error) => this.missed(error, stored, operation, failure),
+    )
+  }
+
+  /** What an answer of the store with tags is worth. */
+  judged(raw: Item, stored: string, operation: string, failure: ReadFailure): Promise<Found> {
+    return runAsync(this.#judgeOrMiss(raw, stored, operation, failure))
+  }
+
+  /** What a look-up that failed found. Throws where that is wanted. */
+  missed(error: unknown, stored: string, operation: string, failure: ReadFailure): Found {
+    const told = this.context.failed(error, operation, stored)
+    if (failure === 'reject') throw told
+    return nothing
+  }
+
+  /** `lookupOrMiss` from the store's answer on. */
+  *#judgeOrMiss(raw: Item | undefined, stored: string, operation: string, failure: ReadFailure): Operation<Found> {
+    try {
+      return yield* this.context.guard(operation, stored, this.#judge(raw))
+    } catch (error) {
+      if (failure === 'reject') throw error
+      return nothing
+    }
+  }
+
+  *lookupMany(keys: readonly string[], operation: string, failure: ReadFailure): Operation<Found[]> {
+    this.assertOpen(operation)
+    checkKeys(keys, operation)
+    const stored = keys.map((key) => this.stored(key, operation))
+    if (stored.length === 0) return []
+    try {
+      const raws = yield* this.#getAll(stored, operation, failure)
+      return yield* this.#validated(raws, operation, failure)
+    } catch (error) {
+      if (failure === 'reject') throw error
+      return stored.map(() => nothing)
+    }
+  }
+
+  makeItem(
+    stored: string,
+    value: unknown,
+    life: Lifetime,
+    tags: TagVersions | undefined,
+    cost: number | undefined,
+    jitter: number = this.context.settings.load.jitter,
+  ): Item {
+    const now = this.context.now()
+    const item = withInstants(stored, value, now, instants(jittered(life, jitter, this.context.settings.random), now))
+    if (tags !== undefined) item.tags = tags
+    if (cost !== undefined) item.cost = cost
+    return item
+  }
+
+  *compareAndSet(
+    stored: string,
+    expected: string | undefined,
+    next: Item | undefined,
+    operation: string,
+  ): Operation<boolean> {
+    return yield* this.context.call(
+      operation,
+      stored,
+      (store) => store.compareAndSet?.(stored, expected, next) ?? false,
+    )
+  }
+
+  /** Tag records and the versions that they have now; `undefined` without tags. */
+  *capture(tags: readonly string[] | undefined, operation: string): Operation<TagVersions | undefined> {
+    if (tags === undefined || tags.length === 0) return undefined
+    const records = [...new Set(tags)].map((tag) => tagRecord(this.path, tag))
+    return yield* this.context.guard(operation, undefined, this.context.tags.capture(records))
+  }
+
+  life(options: WriteOptions | undefined, operation: string): Lifetime {
+    checkWriteOptions(options, operation)
+    return lifetime(options, this.context.settings.life, operation)
+  }
+
+  countHit(key: string, stale: boolean): void {
+    this.context.recorder.hits += 1
+    if (this.context.listeners.hit) this.tell('hit', { key, stale })
+  }
+
+  countMiss(key: string): void {
+    this.context.recorder.misses += 1
+    if (this.context.listeners.miss) this.tell('miss', { key })
+  }
+
+  /** An item that had no life (`ttl` 0) was not stored. */
+  countSet(key: string, item?: Item): void {
+    if (item !== undefined && !hasLife(item)) return
+    this.context.recorder.sets += 1
+    if (this.context.listeners.has('set')) this.tell('set', { key })
+  }
+
+  countDelete(key: string, deleted: boolean): void {
+    if (deleted) this.context.recorder.deletes += 1
+    if (this.context.listeners.has('delete')) this.tell('delete', { key })
+  }
+
+  tellStale(key: string, reason: 'refreshing' | 'loadFailed' | 'slow' | 'asked'): void {
+    if (this.context.listeners.has('stale')) this.tell('stale', { key, reason })
+  }
+
+  /** The item as the application knows it: its own key, and tags by their names. */
+  published(item: Item, key: string): Item {
+    if (item.tags === undefined) return { ...item, key }
+    const start = tagRecord(this.path, '').length
+    const tags = Object.fromEntries(
+      Object.entries(item.tags).map(([record, version]) => [record.slice(start), version]),
+    )
+    return { ...item, key, tags }
+  }
+
+  /** The application's key of a backend's key in this namespace, or `undefined`. */
+  keyOf(stored: string): string | undefined {
+    return keyOfItem(this.path, stored)
+  }
+
+  fence(stored: readonly string[]): void {
+    for (const key of stored) this.context.share.flights.fence(key)
+  }
+
+  /** Waits for results that are being stored without a condition: they must not land after what comes now. */
+  *settled(matches: (flight: Flight) => boolean): Operation<void> {
+    const { flights } = this.context.share
+    for (let pending = flights.storing(matches); pending !== undefined; pending = flights.storing(matches))
+      yield* answer(pending)
+  }
+
+  /** The function that ends this operation's turn on a key; where every operation is one step, there are no turns. */
+  *turn(stored: string): Operation<() => void> {
+    if (this.context.local && this.writer === undefined) return noTurn
+    return yield* answer(this.context.share.turns.take(stored))
+  }
+
+  /** Runs an operation in its turn on all these keys. */
+  *inTurn<T>(stored: readonly string[], inner: Operation<T>): Operation<T> {
+    const ends: (() => void)[] = []
+    try {
+      // In one order, whoever asks: two that hold each other's keys would wait for ever.
+      for (const key of [...new Set(stored)].sort()) ends.push(yield* this.turn(key))
+      return yield* inner
+    } finally {
+      for (const end of ends) end()
+    }
+  }
+
+  /** Before another try of a compare-and-set that was lost `tried` times. */
+  *stepAside(tried: number): Operation<void> {
+    if (tried < patientTries || this.context.local) return
+    const { clock, random } = this.context.settings
+    const ms = random() * Math.min(2 ** (tried - patientTries), longestStepAside)
+    yield* answer(new Promise<void>((resolve) => clock.after(ms, resolve, true)))
+  }
+
+  /** Writes to the application's database; when that fails, the cache must not go on serving what may have been replaced. */
+  *write(entries: readonly WriterEntry[], stored: readonly string[], operation: string): Operation<void> {
+    try {
+      yield* answer(this.writer?.put(entries.map(({ key, value }) => ({ key: this.writerKey(key), value }))))
+    } catch (error) {
+      this.fence(stored)
+      yield* this.context.call(operation, undefined, (store) => deleteAll(store, stored))
+      throw error
+    }
+  }
+
+  conflict(operation: string, key: string): CacheError {
+    const message = `${operation}: others changed '${key}' ${compareAndSetTries} times in a row between the read and the write`
+    return new CacheError('CONFLICT', message, { operation, backend: this.context.store.name, key })
+  }
+
+  needsCompareAndSet(operation: string): void {
+    if (this.context.store.compareAndSet === undefined) throw this.context.unsupported(operation, 'compareAndSet')
+  }
+
+  *#lookup(stored: string): Operation<Found> {
+    return yield* this.#judge(yield* answer(this.context.store.get(stored)))
+  }
+
+  *#judge(raw: Item | undefined): Operation<Found> {
+    if (raw === undefined || raw.value === undefined) return { raw, usable: undefined }
+    if (raw.tags !== undefined && !(yield* this.context.tags.valid(raw.tags))) return { raw, usable: undefined }
+    return { raw, usable: raw }
+  }
+
+  *#getAll(stored: readonly string[], operation: string, failure: ReadFailure): Operation<(Item | undefined)[]> {
+    if (this.context.store.getMany === undefined)
+      return yield* answers(stored.map((key) => this.#getOne(key, operation, failure)))
+    return yield* this.context.call(operation, undefined, (store) => store.getMany?.(stored) ?? [])
+  }
+
+  #getOne(stored: string, operation: string, failure: ReadFailure): MaybePromise<Item | undefined> {
+    const failed = (error: unknown): undefined => {
+      const told = this.context.failed(error, operation, stored)
+      if (failure === 'reject') throw told
+      return undefined
+    }
+    try {
+      const got = this.context.store.get(stored)
+      return isPromise(got) ? got.catch(failed) : got
+    } catch (error) {
+      return failed(error)
+    }
+  }
+
+  *#validated(raws: readonly (Item | undefined)[], operation: string, failure: ReadFailure): Operation<Found[]> {
+    const current = yield* this.#currentTags(raws, operation, failure)
+    return raws.map((raw) => {
+      if (raw === undefined || raw.value === undefined) return { raw, usable: undefined }
+      const { tags } = raw
+      const valid = tags === undefined || (current !== undefined && this.context.tags.validAmong(tags, current))
+      return { raw, usable: valid ? raw : undefined }
+    })
+  }
+
+  /** Versions of all tags of these items; `undefined` when they cannot be read, and only the items that have tags are misses. */
+  *#currentTags(
+    raws: readonly (Item | undefined)[],
+    operation: string,
+    failure: ReadFailure,
+  ): Operation<Record<string, unknown> | undefined> {
+    const records = new Set<string>()
+    for (const raw of raws) for (const record in raw?.tags) records.add(record)
+    if (records.size === 0) return {}
+    try {
+      return yield* this.context.guard(operation, undefined, this.context.tags.current([...records]))
+    } catch (error) {
+      if (failure === 'reject') throw error
+      return undefined
+    }
+  }
+}
+
+/** Made with all its members at once: each that is added later, and a spread of them, costs more than all the others. */
+function withInstants(
+  key: string,
+  value: unknown,
+  createdAt: number,
+  { staleAt, expiresAt }: Instants,
+): Item & { tags?: TagVersions; cost?: number } {
+  const version = createVersion()
+  if (staleAt !== undefined) {
+    return expiresAt === undefined
+      ? { key, value, version, createdAt, staleAt }
+      : { key, value, version, createdAt, staleAt, expiresAt }
+  }
+  return expiresAt === undefined ? { key, value, version, createdAt } : { key, value, version, createdAt, expiresAt }
+}

@@ -1,0 +1,196 @@
+import type { NearReader } from '../../protocol/backend.ts'
+import { cacheErrorCode } from '../../protocol/cache-error.ts'
+import type { Clock } from '../../protocol/clock.ts'
+import type { Item } from '../../protocol/item.ts'
+import { recordKey } from '../../protocol/keyspace.ts'
+import { foundValidAt, rememberValidity, type TagVersions, wasValidAt } from '../../protocol/tag-versions.ts'
+import { createVersion } from '../../protocol/version.ts'
+import { isAlive } from '../options/lifetime.ts'
+import { answer, answers, type Operation } from '../state/steps.ts'
+import type { Share } from '../state/backend-state.ts'
+import type { Store } from '../state/backend-adapter.ts'
+
+/** How often minting a record is tried when others mint and remove it meanwhile. */
+const mintTries = 5
+/** Combinations of tags and versions that items share; with more, those that come later begin a new collection. */
+const mostShared = 1000
+/** Tag records whose versions this process remembers, where nobody else writes. */
+const mostKnown = 10_000
+
+/**
+ * Tags by random versions. A tag's record holds a random version; an item keeps the versions that its tags had before its value
+ * was made, and is valid while all of them are still the same. Validity is equality only: no clock is compared, and a lost
+ * record makes its items invalid (RACES R4, R16, R17, R31), unless this process is the only writer and knows the version that
+ * the record had. Invalidating writes one record, whatever it guards.
+ */
+export class TagRecords {
+  readonly #store: Store
+  readonly #share: Share
+  readonly #clock: Clock
+  readonly #ttl: number
+  readonly #local: boolean
+  readonly #combinations = new Map<string, TagVersions>()
+
+  constructor(store: Store, share: Share, clock: Clock, ttl: number, local: boolean) {
+    this.#store = store
+    this.#share = share
+    this.#clock = clock
+    this.#ttl = ttl
+    this.#local = local
+  }
+
+  /** The versions of these records now; those that are missing are minted. */
+  *capture(records: readonly string[]): Operation<TagVersions> {
+    const versions: Record<string, string> = {}
+    const found = yield* this.#read(records)
+    for (const [index, record] of records.entries()) {
+      const item = found[index] ?? this.#lost(record)
+      versions[record] = item === undefined ? yield* this.#mint(record) : yield* this.#renewed(item)
+    }
+    return this.#local ? this.#shared(versions) : rememberValidity(versions)
+  }
+
+  /** One object for all items of the same tags and versions: it is compared once after an invalidation, and kept once. */
+  #shared(versions: TagVersions): TagVersions {
+    const combination = JSON.stringify(versions)
+    let shared = this.#combinations.get(combination)
+    if (shared === undefined) {
+      shared = rememberValidity(versions)
+      if (this.#combinations.size === mostShared) this.#combinations.clear()
+      this.#combinations.set(combination, shared)
+    }
+    return shared
+  }
+
+  /** Whether every tag still has the version that the item was made under. */
+  *valid(tags: TagVersions): Operation<boolean> {
+    if (this.#local) return this.validNow(tags, this.#store as NearReader)
+    const current = yield* this.current(Object.keys(tags))
+    return Object.keys(tags).every((record) => current[record] === tags[record])
+  }
+
+  /** `valid`, where the versions that all these records have now were read already. */
+  validAmong(tags: TagVersions, current: Readonly<Record<string, unknown>>): boolean {
+    if (Object.keys(tags).every((record) => tags[record] === current[record])) return true
+    return this.#local && this.validNow(tags, this.#store as NearReader)
+  }
+
+  /** The versions that these records have now; a missing one is absent. */
+  *current(records: readonly string[]): Operation<Record<string, unknown>> {
+    const found = yield* this.#read(records)
+    return Object.fromEntries(records.map((record, index) => [record, found[index]?.value]))
+  }
+
+  /** `valid` without waiting; `false` also where the reader does not know. */
+  validNow(tags: TagVersions, reader: NearReader): boolean {
+    // Where only this process writes, what was valid stays so until a tag is invalidated; elsewhere the reader tells for how long.
+    const generation = this.#local ? this.#share.tagGeneration : reader.generation?.()
+    if (generation !== undefined && wasValidAt(tags, generation)) return true
+    for (const record in tags) {
+      const item = reader.get(record) ?? this.#lost(record)
+      if (item === undefined || item.value !== tags[record]) return false
+      if (this.#local) this.#know(item)
+    }
+    if (generation !== undefined) foundValidAt(tags, generation)
+    return true
+  }
+
+  /**
+   * A record that the store does not have any more, where this process knows it and nobody else writes: it is put back. Hits of
+   * remembered tags do not count as uses of a record, and its eviction would take along the items that are used most.
+   */
+  #lost(record: string): Item | undefined {
+    if (!this.#local) return undefined
+    const known = this.#share.knownTags.get(record)
+    if (known === undefined || !isAlive(known, this.#clock.now())) return undefined
+    void this.#store.set(known)
+    return known
+  }
+
+  #know(item: Item): void {
+    const { knownTags } = this.#share
+    if (knownTags.get(item.key)?.version === item.version) return
+    knownTags.delete(item.key)
+    knownTags.set(item.key, item)
+    if (knownTags.size <= mostKnown) return
+    for (const oldest of knownTags.keys()) {
+      knownTags.delete(oldest)
+      return
+    }
+  }
+
+  /**
+   * Makes every item of the tag invalid. The namespace's own record changes first: a load that named its tags late captures them
+   * first and looks at that record last, so that one of the two shows the change.
+   */
+  *invalidate(record: string, namespaceRecord: string): Operation<void> {
+    for (const key of [namespaceRecord, record]) {
+      this.#share.moveTags()
+      this.#share.knownTags.delete(key)
+      try {
+        const record = this.#record(key)
+        yield* answer(this.#store.set(record))
+        if (this.#local) this.#know(record)
+      } catch (error) {
+        // Removing the record frees memory rather than taking it, and a missing record means invalid.
+        if (cacheErrorCode(error) !== 'OUT_OF_MEMORY') throw error
+        yield* answer(this.#store.delete(key))
+      }
+      this.#share.moveTags()
+    }
+  }
+
+  *#read(records: readonly string[]): Operation<(Item | undefined)[]> {
+    if (records.length === 0) return []
+    if (records.length === 1) return [yield* answer(this.#store.get(records[0] as string))]
+    if (this.#store.getMany !== undefined) return yield* answer(this.#store.getMany(records))
+    return yield* answers(records.map((record) => this.#store.get(record)))
+  }
+
+  *#mint(key: string): Operation<string> {
+    const record = this.#record(key)
+    if (this.#store.compareAndSet === undefined) {
+      // Without compare-and-set two processes may mint at once; the loser's items are invalid, which is safe.
+      yield* answer(this.#store.set(record))
+      if (this.#local) this.#know(record)
+      return record.value
+    }
+    for (let tried = 0; tried < mintTries; tried += 1) {
+      if (yield* answer(this.#store.compareAndSet(key, undefined, record))) {
+        if (this.#local) this.#know(record)
+        return record.value
+      }
+      const other = yield* answer(this.#store.get(key))
+      if (other !== undefined) return other.value as string
+    }
+    // A version that no record holds: the item that gets it is never valid.
+    return record.value
+  }
+
+  /** A record that is used keeps living: its life is renewed, with the same version, when half of it is over. */
+  *#renewed(item: Item): Operation<string> {
+    const left = (item.expiresAt ?? Infinity) - this.#clock.now()
+    if (left < this.#ttl / 2 && this.#store.compareAndSet !== undefined) {
+      const next = { ...this.#record(item.key), value: item.value }
+      yield* answer(this.#store.compareAndSet(item.key, item.version, next))
+    }
+    if (this.#local) this.#know(item)
+    return item.value as string
+  }
+
+  #record(key: string): Item<string> {
+    const now = this.#clock.now()
+    const record = { key, value: createVersion(), version: createVersion(), createdAt: now }
+    return this.#ttl === Infinity ? record : { ...record, expiresAt: now + this.#ttl }
+  }
+}
+
+/** The backend's key of a tag. */
+export function tagRecord(path: string, tag: string): string {
+  return recordKey('#', path, tag)
+}
+
+/** The record that changes with every tag of the namespace; a tag's name is never empty. */
+export function namespaceTagRecord(path: string): string {
+  return recordKey('#', path, '')
+}

@@ -1,0 +1,103 @@
+import { checkGetOrSetOptions, type GetOrSetOptions } from '../options/get-or-set-options.ts'
+import type { LoadContext } from './load-context.ts'
+import type { Loading } from './loading.ts'
+import type { Found, Scope } from '../items/namespace.ts'
+import { loadedPairs } from './sync-loading.ts'
+import { checkFunction, checkKeys } from '../options/write-options.ts'
+import type { Entries } from '../writing/writes.ts'
+
+/** Makes the values of several keys at once. A key that is missing from the result is "not there" and not stored. */
+export type BatchLoader<Value> = (
+  keys: readonly string[],
+  context: { readonly signal: AbortSignal },
+) => Promise<Entries<Value>> | Entries<Value>
+
+/**
+ * `getOrSetMany`: one look-up of all keys and one load of all that are missing. Each key goes through `getOrSet` with a loader that
+ * waits for the batch, so that flights, fences and stale values are the same.
+ */
+export async function getOrSetMany(
+  scope: Scope,
+  loading: Loading,
+  keys: readonly string[],
+  loader: BatchLoader<unknown>,
+  options: GetOrSetOptions = {},
+): Promise<unknown[]> {
+  scope.assertOpen('getOrSetMany')
+  checkKeys(keys, 'getOrSetMany')
+  checkFunction(loader, 'loader', 'getOrSetMany')
+  const { readFailure } = checkGetOrSetOptions(options, scope.context.settings.load, 'getOrSetMany')
+  const unique = [...new Set(keys)]
+  const looking = scope.context.run(scope.lookupMany(unique, 'getOrSetMany', readFailure))
+  // Each key that waits for it rejects by itself; those that joined a load do not wait.
+  looking.catch(() => {})
+  const batch = new Batch(unique, loader)
+  const values = await Promise.all(
+    unique.map((key, index) => {
+      const found = looking.then((all) => all[index] as Found)
+      found.catch(() => {})
+      return loading.getOrSet(key, (context) => batch.value(key, context), options, {
+        found,
+        decided: () => batch.decided(key),
+      })
+    }),
+  )
+  const byKey = new Map(unique.map((key, index) => [key, values[index]]))
+  return keys.map((key) => byKey.get(key))
+}
+
+/** Collects the keys that need a load until it is known of every key whether it does; then loads them at once. */
+class Batch {
+  readonly #keys: readonly string[]
+  readonly #loader: BatchLoader<unknown>
+  readonly #undecided: Set<string>
+  readonly #wanted = new Map<string, LoadContext>()
+  readonly #loaded: Promise<Map<string, unknown>>
+  #start: () => void = () => {}
+
+  constructor(keys: readonly string[], loader: BatchLoader<unknown>) {
+    this.#keys = keys
+    this.#loader = loader
+    this.#undecided = new Set(keys)
+    this.#loaded = new Promise<void>((resolve) => {
+      this.#start = resolve
+    }).then(() => this.#load(this.#wanted))
+    // Rejects for those who wait in `value`; without any, nothing is loaded.
+    this.#loaded.catch(() => {})
+  }
+
+  async value(key: string, context: LoadContext): Promise<unknown> {
+    // Too late for the batch, having waited for another process' lease: a load of its own.
+    if (!this.#undecided.has(key)) return (await this.#load(new Map([[key, context]]))).get(key)
+    this.#wanted.set(key, context)
+    this.decided(key)
+    return (await this.#loaded).get(key)
+  }
+
+  decided(key: string): void {
+    if (this.#undecided.delete(key) && this.#undecided.size === 0) this.#start()
+  }
+
+  async #load(wanted: ReadonlyMap<string, LoadContext>): Promise<Map<string, unknown>> {
+    if (wanted.size === 0) return new Map()
+    const { signal } = commonAbort([...wanted.values()].map((context) => context.signal))
+    // In the order in which they were asked for, whichever fence was raised first.
+    const keys = this.#keys.filter((key) => wanted.has(key))
+    return new Map(loadedPairs(await this.#loader(keys, { signal })))
+  }
+}
+
+/** One load for all: it stops only when nobody waits for any of its keys (RACES R24). */
+function commonAbort(signals: readonly AbortSignal[]): AbortController {
+  const controller = new AbortController()
+  let waiting = signals.length
+  const leave = (reason: unknown): void => {
+    waiting -= 1
+    if (waiting === 0) controller.abort(reason)
+  }
+  for (const signal of signals) {
+    if (signal.aborted) leave(signal.reason)
+    else signal.addEventListener('abort', () => leave(signal.reason))
+  }
+  return controller
+}

@@ -1,0 +1,66 @@
+import { CacheError } from '../../protocol/cache-error.ts'
+import type { Clock } from '../../protocol/clock.ts'
+import type { Flight } from '../state/flights.ts'
+
+/** What a caller got that did not want to wait any longer. */
+export const tooSlow: unique symbol = Symbol('too slow')
+
+/** How long a caller waits, and what happens when it was the last one and left by its own signal. */
+export interface Patience {
+  readonly ms: number
+  readonly signal: AbortSignal | undefined
+  readonly clock: Required<Clock>
+  readonly onLastAbort: (reason: unknown) => void
+}
+
+/** Waits for a flight's work until it settles, the time is over, or the caller aborts (RACES R24). */
+export function waitFor<T>(flight: Flight, work: Promise<T>, patience: Patience): Promise<T | typeof tooSlow> {
+  const { ms, signal, clock } = patience
+  if (ms === Infinity && signal === undefined) return counted(flight, work)
+  return new Promise((resolve, reject) => {
+    let left = false
+    flight.waiting += 1
+    const stopTimer = clock.after(ms, onTimeout)
+    signal?.addEventListener('abort', onAbort)
+    work.then(
+      (value) => leave(() => resolve(value)),
+      (error) => leave(() => reject(error)),
+    )
+    // Aborted between the look-up and here: no event comes any more.
+    if (signal?.aborted === true) onAbort()
+    function leave(settle: () => void): void {
+      if (left) return
+      left = true
+      flight.waiting -= 1
+      stopTimer()
+      signal?.removeEventListener('abort', onAbort)
+      settle()
+    }
+    /** Whoever does not wait any longer still wants the result in the cache: the load goes on without callers (RACES R22). */
+    function onTimeout(): void {
+      flight.background = true
+      leave(() => resolve(tooSlow))
+    }
+    function onAbort(): void {
+      leave(() => reject(aborted(flight.key, signal, 'getOrSet')))
+      if (flight.waiting === 0 && !flight.background) patience.onLastAbort(signal?.reason)
+    }
+  })
+}
+
+async function counted<T>(flight: Flight, work: Promise<T>): Promise<T> {
+  flight.waiting += 1
+  try {
+    return await work
+  } finally {
+    flight.waiting -= 1
+  }
+}
+
+export function aborted(key: string, signal: AbortSignal | undefined, operation: string): CacheError {
+  return new CacheError('ABORTED', `${operation}: the caller's signal was aborted`, {
+    operation,
+    key,
+    cause: signal?.reason,
+  })
+}

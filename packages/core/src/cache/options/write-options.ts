@@ -1,0 +1,53 @@
+import { checkOptions, invalidArgument } from '../../protocol/argument.ts'
+import type { LifetimeOptions } from './lifetime.ts'
+
+/** How a value is kept. */
+export interface WriteOptions extends LifetimeOptions {
+  /** Names under which `deleteByTag` finds the value. Default: none. */
+  readonly tags?: readonly string[] | undefined
+  /** What the value weighs against the backend's limit of bytes. Default: what the backend measures. */
+  readonly cost?: number | undefined
+}
+
+export const writeOptionNames: readonly string[] = ['ttl', 'staleFor', 'tags', 'cost']
+
+export function checkWriteOptions(
+  options: WriteOptions | undefined,
+  operation: string,
+  names: readonly string[] = writeOptionNames,
+): void {
+  if (options === undefined) return
+  checkOptions(options, names, operation)
+  if (options.tags !== undefined) checkTags(options.tags, operation)
+  const { cost } = options
+  if (cost !== undefined && !(typeof cost === 'number' && cost >= 0 && cost <= Number.MAX_SAFE_INTEGER)) {
+    throw invalidArgument('cost', cost, 'a number between 0 and 2^53 - 1', operation)
+  }
+}
+
+export function checkTags(tags: unknown, operation: string): asserts tags is readonly string[] {
+  if (!Array.isArray(tags)) throw invalidArgument('tags', tags, 'an array of strings', operation)
+  for (const tag of tags) {
+    if (typeof tag !== 'string' || tag === '')
+      throw invalidArgument('a tag', tag, 'a string that is not empty', operation)
+  }
+}
+
+export function checkKey(key: unknown, operation: string): asserts key is string {
+  if (typeof key !== 'string') throw invalidArgument('key', key, 'a string', operation)
+}
+
+export function checkKeys(keys: unknown, operation: string): asserts keys is readonly string[] {
+  if (!Array.isArray(keys)) throw invalidArgument('keys', keys, 'an array of strings', operation)
+  for (const key of keys) checkKey(key, operation)
+}
+
+export function checkValue(value: unknown, operation: string): void {
+  if (value === undefined) {
+    throw invalidArgument('value', value, 'anything but undefined, which means "not there"; null is a value', operation)
+  }
+}
+
+export function checkFunction(given: unknown, name: string, operation: string): void {
+  if (typeof given !== 'function') throw invalidArgument(name, given, 'a function', operation)
+}

@@ -1,0 +1,110 @@
+import { tracingChannel } from 'node:diagnostics_channel'
+import type { NearReader } from '../../protocol/backend.ts'
+import type { Item } from '../../protocol/item.ts'
+import type { Context } from '../state/cache-state.ts'
+import type { Listeners } from '../state/events.ts'
+import type { Recorder } from '../state/recorder.ts'
+import type { Scope } from '../items/namespace.ts'
+import { getsName } from '../state/tracing.ts'
+
+const markerCode = 64
+
+/** The five moments of a traced get. As constants of this module they cost a hit nothing: V8 takes their answer for granted until somebody subscribes. */
+const { start, end, asyncStart, asyncEnd, error } = tracingChannel(getsName)
+
+/** Where hits come from, while there are any. */
+interface Near {
+  readonly reader: NearReader | undefined
+}
+
+const nothingNear: Near = { reader: undefined }
+
+/**
+ * Hits that need no waiting. What it answers with `undefined` (a miss, a failure, an item whose tags are not known here) goes the
+ * way of the operations, which says what it is.
+ *
+ * V8 makes one piece of code of a hit as long as the bytecode of all functions on its path stays below a limit (920 bytes by
+ * default); beyond it, calls are left, each of which costs a tenth of a hit. So what stands here is as little as it can be.
+ */
+export class Hits {
+  readonly #context: Context
+  readonly #scope: Scope
+  readonly #recorder: Recorder
+  readonly #listeners: Listeners
+  /** Whether keys reach the backend as they are: no namespace, no `transformKey`. */
+  readonly #plainKeys: boolean
+  /** The context, whose reader goes when it is closed. */
+  #near: Near
+
+  constructor(scope: Scope) {
+    const { context } = scope
+    this.#scope = scope
+    this.#context = context
+    this.#recorder = context.recorder
+    this.#listeners = context.listeners
+    this.#plainKeys = scope.path === '' && context.settings.transformKey === undefined
+    this.#near = context
+  }
+
+  /** A fresh item of valid tags. The path of every hit: it allocates nothing. */
+  find(key: string): Item | undefined {
+    const { reader } = this.#near
+    if (reader === undefined || typeof key !== 'string' || isTraced()) return undefined
+    try {
+      const item = reader.get(this.#stored(key))
+      if (item === undefined || item.value === undefined) return undefined
+      if (item.tags !== undefined && !this.#context.tags.validNow(item.tags, reader)) return undefined
+      return item.staleAt === undefined || this.#context.isFresh(item) ? item : undefined
+    } catch {
+      // The way that waits meets the same failure, and tells it.
+      return undefined
+    }
+  }
+
+  /** `find` for `get`, timed now and then. */
+  sampled(key: string): Item | undefined {
+    return this.#recorder.samples ? this.#timed(key) : this.find(key)
+  }
+
+  count(key: string): void {
+    this.#recorder.hits += 1
+    if (this.#listeners.hit) this.#scope.tell('hit', { key, stale: false })
+  }
+
+  /** The backend's key, where the store has to be waited for and there is nothing to check or trace. */
+  farKey(key: string): string | undefined {
+    if (this.#near.reader !== undefined || typeof key !== 'string' || this.#scope.isClosed || isTraced())
+      return undefined
+    try {
+      return this.#stored(key)
+    } catch {
+      // The way of the operations meets the same failure, and tells it.
+      return undefined
+    }
+  }
+
+  close(): void {
+    this.#near = nothingNear
+  }
+
+  #stored(key: string): string {
+    return this.#plainKeys && key.charCodeAt(0) !== markerCode ? key : this.#scope.stored(key, 'get')
+  }
+
+  #timed(key: string): Item | undefined {
+    const started = performance.now()
+    const item = this.find(key)
+    if (item !== undefined) this.#recorder.gotSince(started)
+    return item
+  }
+}
+
+function isTraced(): boolean {
+  return (
+    start.hasSubscribers ||
+    end.hasSubscribers ||
+    asyncStart.hasSubscribers ||
+    asyncEnd.hasSubscribers ||
+    error.hasSubscribers
+  )
+}

@@ -1,0 +1,43 @@
+import type { CacheBackend, SyncCacheBackend } from '../../protocol/backend.ts'
+import type { Item } from '../../protocol/item.ts'
+import { newGeneration } from '../../protocol/tag-versions.ts'
+import { Flights } from './flights.ts'
+import type { WaitingCall } from '../coordination/rate-limits.ts'
+import { Turns } from './key-mutex.ts'
+
+/** What all caches over one backend object have in common, so that two caches on it neither race nor close it under each other. */
+export class Share {
+  readonly flights: Flights
+  readonly turns: Turns = new Turns()
+  /** Calls of rate limits by record, while one of them is on its way. */
+  readonly limited: Map<string, WaitingCall[]> = new Map()
+  /** Caches that are open; the last one closes the backend (RACES R36). */
+  caches = 0
+  /** Moves with every change of a tag record by this process: what was valid at this generation still is, where nobody else writes. */
+  tagGeneration = 0
+  /** Tag records as they are stored, as far as they are remembered, where nobody else writes. */
+  readonly knownTags: Map<string, Item> = new Map()
+
+  /** `origin` is what others share outside a transaction: they do not join its loads, and its changes fence theirs. */
+  constructor(origin?: Share) {
+    this.flights = new Flights(origin?.flights)
+    this.moveTags()
+  }
+
+  moveTags(): void {
+    this.tagGeneration = newGeneration()
+  }
+}
+
+const shares = new WeakMap<object, Share>()
+
+/** The share of a backend; a backend and its `sync` member have one together. */
+export function shareOf(backend: CacheBackend | SyncCacheBackend): Share {
+  const identity = 'sync' in backend && backend.sync !== undefined ? backend.sync : backend
+  let share = shares.get(identity)
+  if (share === undefined) {
+    share = new Share()
+    shares.set(identity, share)
+  }
+  return share
+}

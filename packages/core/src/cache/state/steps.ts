@@ -1,0 +1,84 @@
+import type { InFlight } from './calls-in-flight.ts'
+
+/**
+ * What a cache does, written once for stores that answer at once and for stores that answer later: a generator that yields
+ * every answer of the store, a value or a promise, and gets the value back. `SyncCache` and `Cache` differ only in who runs it.
+ */
+export type Operation<T> = Generator<unknown, T, unknown>
+
+export type MaybePromise<T> = T | Promise<T>
+
+/** The value of a store's answer, at once or later: `const item = yield* answer(store.get(key))`. */
+export function* answer<T>(value: MaybePromise<T>): Operation<T> {
+  return (yield value) as T
+}
+
+/** The values of several answers that were asked for together. */
+export function* answers<T>(values: MaybePromise<T>[]): Operation<T[]> {
+  return (yield values.some(isPromise) ? Promise.all(values) : values) as T[]
+}
+
+/** Runs an operation whose store answers at once. */
+export function runSync<T>(operation: Operation<T>): T {
+  let step = operation.next()
+  while (!step.done) step = operation.next(step.value)
+  return step.value
+}
+
+/**
+ * Runs an operation, waiting for each promise that it yields. As long as the store answers at once nothing else can run in
+ * between, so that on a memory store every operation is atomic.
+ */
+export function runAsync<T>(operation: Operation<T>, inFlight?: InFlight): Promise<T> {
+  try {
+    let step = operation.next()
+    while (!step.done) {
+      if (isPromise(step.value)) return waited(operation, step.value, inFlight)
+      step = operation.next(step.value)
+    }
+    return Promise.resolve(step.value)
+  } catch (error) {
+    return Promise.reject(error)
+  }
+}
+
+/** By callbacks and not by `await`, which makes three promises more for each answer: this is under every write. */
+function waited<T>(operation: Operation<T>, first: Promise<unknown>, inFlight: InFlight | undefined): Promise<T> {
+  inFlight?.begin()
+  return new Promise((resolve, reject) => {
+    first.then(onValue, onError)
+    function onValue(value: unknown): void {
+      goOn(() => operation.next(value))
+    }
+    function onError(error: unknown): void {
+      goOn(() => operation.throw(error))
+    }
+    function goOn(resume: () => IteratorResult<unknown, T>): void {
+      try {
+        let step = resume()
+        while (!step.done) {
+          if (isPromise(step.value)) return void step.value.then(onValue, onError)
+          step = operation.next(step.value)
+        }
+        inFlight?.end()
+        resolve(step.value)
+      } catch (error) {
+        inFlight?.end()
+        reject(error)
+      }
+    }
+  })
+}
+
+/** The answer of a store as a promise, also where the call throws. */
+export function later<T>(call: () => MaybePromise<T>): Promise<T> {
+  try {
+    return Promise.resolve(call())
+  } catch (error) {
+    return Promise.reject(error)
+  }
+}
+
+export function isPromise(value: unknown): value is Promise<unknown> {
+  return value !== null && typeof value === 'object' && typeof (value as { then?: unknown }).then === 'function'
+}

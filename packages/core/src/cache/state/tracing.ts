@@ -1,0 +1,50 @@
+import { tracingChannel } from 'node:diagnostics_channel'
+import { type Operation, runSync } from './steps.ts'
+
+/** What subscribers of the tracing channels get. */
+export interface CacheTrace {
+  readonly key?: string
+  readonly operation: string
+}
+
+/** For `Hits`, which looks at its channels without a way through here. */
+export const getsName = 'cache:get'
+
+/**
+ * The channels `tracing:cache:get:*`, `tracing:cache:load:*` and `tracing:cache:write:*` of `node:diagnostics_channel`, for tracing
+ * tools to attach to. They cost a comparison while nobody does.
+ */
+const getChannel = tracingChannel<unknown, CacheTrace>(getsName)
+const loadChannel = tracingChannel<unknown, CacheTrace>('cache:load')
+const writeChannel = tracingChannel<unknown, CacheTrace>('cache:write')
+
+export function traceGet<T>(key: string | undefined, operation: string, run: () => Promise<T>): Promise<T> {
+  return getChannel.hasSubscribers ? getChannel.tracePromise(run, trace(key, operation)) : run()
+}
+
+export function traceLoad<T>(key: string, run: () => Promise<T>): Promise<T> {
+  return loadChannel.hasSubscribers ? loadChannel.tracePromise(run, trace(key, 'load')) : run()
+}
+
+export function traceWrite<T>(key: string | undefined, operation: string, run: () => Promise<T>): Promise<T> {
+  return writeChannel.hasSubscribers ? writeChannel.tracePromise(run, trace(key, operation)) : run()
+}
+
+/** The same for caches whose answers are there at once: their channels know `start`, `end` and `error` alone. */
+export function traceGetNow<T>(key: string | undefined, operation: string, run: () => T): T {
+  return getChannel.hasSubscribers ? getChannel.traceSync(run, trace(key, operation)) : run()
+}
+
+export function traceLoadNow<T>(key: string | undefined, run: () => T): T {
+  return loadChannel.hasSubscribers ? loadChannel.traceSync(run, trace(key, 'load')) : run()
+}
+
+export function traceWriteNow<T>(key: string | undefined, operation: string, writing: Operation<T>): T {
+  return writeChannel.hasSubscribers
+    ? writeChannel.traceSync(() => runSync(writing), trace(key, operation))
+    : runSync(writing)
+}
+
+function trace(key: string | undefined, operation: string): CacheTrace {
+  return key === undefined ? { operation } : { key, operation }
+}

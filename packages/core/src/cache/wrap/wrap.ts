@@ -1,0 +1,73 @@
+import { invalidArgument } from '../../protocol/argument.ts'
+import { argumentKey } from './argument-key.ts'
+import type { Cache } from '../cache.ts'
+import { loadDefaults } from '../options/cache-options.ts'
+import { checkGetOrSetOptions, type GetOrSetOptions } from '../options/get-or-set-options.ts'
+import { lifetime } from '../options/lifetime.ts'
+import type { SyncCache } from '../sync-cache.ts'
+import { resolveSyncGetOrSetOptions, type SyncGetOrSetOptions } from '../options/sync-get-or-set-options.ts'
+import { checkFunction } from '../options/write-options.ts'
+
+interface KeyOption<Arguments extends readonly unknown[]> {
+  /**
+   * The name that all keys of the function start with, or a function that makes the whole key from the arguments. With a name, the
+   * rest of the key is made from the arguments: equal data give the same key, different data never do. A name has no `(`.
+   */
+  readonly key: string | ((...args: Arguments) => string)
+}
+
+/** Options of `wrap`: those of `getOrSet`, and how keys are made. */
+export interface WrapOptions<Arguments extends readonly unknown[]> extends GetOrSetOptions, KeyOption<Arguments> {}
+
+/** The same for a `SyncCache`. */
+export interface SyncWrapOptions<Arguments extends readonly unknown[]>
+  extends SyncGetOrSetOptions,
+    KeyOption<Arguments> {}
+
+export function wrapFunction<Arguments extends readonly unknown[], Result>(
+  cache: Cache<Result>,
+  fn: (...args: Arguments) => Promise<Result> | Result,
+  options: WrapOptions<Arguments>,
+): (...args: Arguments) => Promise<Result> {
+  checkFunction(fn, 'fn', 'wrap')
+  checkObject(options)
+  const { key, ...rest } = options
+  const keyOf = keyMaker(key)
+  lifetime(rest, noLife, 'wrap')
+  checkGetOrSetOptions(rest, loadDefaults, 'wrap')
+  return async (...args) => await cache.getOrSet(keyOf(args), () => fn(...args), rest)
+}
+
+export function wrapSync<Arguments extends readonly unknown[], Result>(
+  cache: SyncCache<Result>,
+  fn: (...args: Arguments) => Result,
+  options: SyncWrapOptions<Arguments>,
+): (...args: Arguments) => Result {
+  checkFunction(fn, 'fn', 'wrap')
+  checkObject(options)
+  const { key, ...rest } = options
+  const keyOf = keyMaker(key)
+  lifetime(rest, noLife, 'wrap')
+  resolveSyncGetOrSetOptions(rest, loadDefaults, 'wrap')
+  return (...args) => cache.getOrSet(keyOf(args), () => fn(...args), rest)
+}
+
+/** Lifetimes are only looked at here; what is absent the cache says at each call. */
+const noLife = { ttl: 0, staleFor: 0 }
+
+function checkObject(options: unknown): void {
+  if (options === null || typeof options !== 'object')
+    throw invalidArgument('options', options, 'an object with the member key', 'wrap')
+}
+
+function keyMaker<Arguments extends readonly unknown[]>(key: KeyOption<Arguments>['key']): (args: Arguments) => string {
+  if (typeof key === 'function') return (args) => key(...args)
+  checkName(key)
+  return (args) => `${key}(${argumentKey(args, 'wrap')})`
+}
+
+/** The first `(` of a key ends the name: no name and arguments can look like another name and others. */
+function checkName(key: unknown): void {
+  if (typeof key !== 'string' || key === '' || key.includes('('))
+    throw invalidArgument('key', key, "a function, or a name that is not empty and has no '('", 'wrap')
+}
