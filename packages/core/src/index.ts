@@ -1,24 +1,28 @@
-export type { BatchLoader } from './cache/loading/batch-loading.ts'
 export { Cache } from './cache/cache.ts'
-export type { CacheOptions, CommonCacheOptions, LoadingOptions, SyncCacheOptions } from './cache/options/cache-options.ts'
-export type { CountOptions } from './cache/writing/conditional-writes.ts'
-export type { CacheEventName, CacheEvents } from './cache/state/events.ts'
-export type { GetOrSetOptions } from './cache/options/get-or-set-options.ts'
-export { hashLongKeys } from './cache/items/hash-long-keys.ts'
-export type { LifetimeOptions } from './cache/options/lifetime.ts'
-export type { LoadContext, Loader } from './cache/loading/load-context.ts'
 export type { LockHandle, LockOptions } from './cache/coordination/locks.ts'
-export type { RateLimitOptions, RateLimitResult } from './cache/coordination/rate-limits.ts'
-export type { ReadOptions } from './cache/options/read-options.ts'
-export { SyncCache } from './cache/sync-cache.ts'
-export type { SyncGetOrSetOptions } from './cache/options/sync-get-or-set-options.ts'
+export { hashLongKeys } from './cache/items/hash-long-keys.ts'
+export type { BatchLoader } from './cache/loading/batch-loading.ts'
+export type { LoadContext, Loader } from './cache/loading/load-context.ts'
 export type { SyncBatchLoader, SyncLoader } from './cache/loading/sync-loading.ts'
-export type { CacheTrace } from './cache/state/tracing.ts'
-export type { SyncWrapOptions, WrapOptions } from './cache/wrap/wrap.ts'
-export type { WriteBehindOptions } from './cache/database/write-behind.ts'
+export type {
+  CacheOptions,
+  CommonCacheOptions,
+  LoadingOptions,
+  SyncCacheOptions,
+} from './cache/options/cache-options.ts'
+export type { GetOrSetOptions } from './cache/options/get-or-set-options.ts'
+export type { LifetimeOptions } from './cache/options/lifetime.ts'
+export type { RateLimitOptions, RateLimitResult } from './cache/options/rate-limit-options.ts'
+export type { ReadOptions } from './cache/options/read-options.ts'
+export type { SyncGetOrSetOptions } from './cache/options/sync-get-or-set-options.ts'
 export type { WriteOptions } from './cache/options/write-options.ts'
-export type { Writer, WriterEntry } from './cache/database/open-writer.ts'
-export type { Entries } from './cache/writing/writes.ts'
+export type { WriteBehindOptions, Writer, WriterEntry } from './cache/options/writer.ts'
+export type { CacheEventName, CacheEvents } from './cache/state/events.ts'
+export type { CacheTrace } from './cache/state/tracing.ts'
+export { SyncCache } from './cache/sync-cache.ts'
+export type { SyncWrapOptions, WrapOptions } from './cache/wrap/wrap.ts'
+export type { CountOptions } from './cache/writing/conditional-writes.ts'
+export type { Entries } from './cache/writing/entries.ts'
 export type {
   BackendEvent,
   BackendStats,

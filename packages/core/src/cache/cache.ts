@@ -4,28 +4,30 @@ import type { Duration } from '../protocol/duration.ts'
 import type { Item } from '../protocol/item.ts'
 import { itemKey } from '../protocol/keyspace.ts'
 import type { Stats } from '../protocol/stats.ts'
+import { type LockHandle, type LockOptions, Locks } from './coordination/locks.ts'
+import { RateLimits } from './coordination/rate-limits.ts'
 import { BackendEvents } from './items/backend-events.ts'
+import type { Namespace } from './items/namespace.ts'
 import { type BatchLoader, getOrSetMany } from './loading/batch-loading.ts'
-import { type CacheOptions, namespaceName } from './options/cache-options.ts'
-import { ConditionalWrites, type CountOptions } from './writing/conditional-writes.ts'
-import type { Context } from './state/cache-state.ts'
-import { type CacheEventName, type CacheEvents, Listeners } from './state/events.ts'
-import type { GetOrSetOptions } from './options/get-or-set-options.ts'
-import { Hits } from './reading/hits.ts'
 import type { Loader } from './loading/load-context.ts'
 import { Loading } from './loading/loading.ts'
-import { type LockHandle, type LockOptions, Locks } from './coordination/locks.ts'
-import { openScope } from './open-namespace.ts'
-import type { Operation } from './state/steps.ts'
-import { type RateLimitOptions, type RateLimitResult, RateLimits } from './coordination/rate-limits.ts'
+import { openNamespace } from './open-namespace.ts'
+import { type CacheOptions, namespaceName } from './options/cache-options.ts'
+import type { GetOrSetOptions } from './options/get-or-set-options.ts'
+import type { RateLimitOptions, RateLimitResult } from './options/rate-limit-options.ts'
 import { type ReadOptions, resolveReadOptions } from './options/read-options.ts'
+import { checkFunction, type WriteOptions } from './options/write-options.ts'
+import { Hits } from './reading/hits.ts'
 import { Reads } from './reading/reads.ts'
+import type { CacheState } from './state/cache-state.ts'
+import { type CacheEventName, type CacheEvents, Listeners } from './state/events.ts'
 import type { Recorder } from './state/recorder.ts'
-import { Scope } from './items/namespace.ts'
+import type { Steps } from './state/steps.ts'
 import { traceGet, traceWrite } from './state/tracing.ts'
 import { type WrapOptions, wrapFunction } from './wrap/wrap.ts'
-import { checkFunction, type WriteOptions } from './options/write-options.ts'
-import { type Entries, Writes } from './writing/writes.ts'
+import { ConditionalWrites, type CountOptions } from './writing/conditional-writes.ts'
+import type { Entries } from './writing/entries.ts'
+import { Writes } from './writing/writes.ts'
 
 /**
  * A cache over a backend: for applications. Every backend gets the whole feature set; what needs compare-and-set rejects with
@@ -35,8 +37,8 @@ import { type Entries, Writes } from './writing/writes.ts'
  * own codes. Reads of a failing backend are misses unless `readFailure` says otherwise; writes, deletes and counters reject.
  */
 export class Cache<Value = unknown> {
-  readonly #context: Context
-  readonly #scope: Scope
+  readonly #state: CacheState
+  readonly #namespace: Namespace
   readonly #hits: Hits
   readonly #reads: Reads
   readonly #writes: Writes
@@ -51,19 +53,19 @@ export class Cache<Value = unknown> {
   #closing: Promise<void> | undefined
 
   /** `parent` is for `namespace` and `inTransaction` alone. */
-  constructor(options: CacheOptions<Value>, parent?: Scope) {
-    this.#scope = parent ?? openScope(options)
-    this.#context = this.#scope.context
-    this.#events = parent === undefined ? new BackendEvents(this.#scope) : undefined
-    this.#recorder = this.#context.recorder
-    this.#hits = new Hits(this.#scope)
-    this.#reads = new Reads(this.#scope)
-    this.#writes = new Writes(this.#scope)
-    this.#conditional = new ConditionalWrites(this.#scope)
-    this.#loading = new Loading(this.#scope)
-    this.#locks = new Locks(this.#scope)
-    this.#rateLimits = new RateLimits(this.#scope)
-    const { settings } = this.#context
+  constructor(options: CacheOptions<Value>, parent?: Namespace) {
+    this.#namespace = parent ?? openNamespace(options)
+    this.#state = this.#namespace.state
+    this.#events = parent === undefined ? new BackendEvents(this.#namespace) : undefined
+    this.#recorder = this.#state.recorder
+    this.#hits = new Hits(this.#namespace)
+    this.#reads = new Reads(this.#namespace)
+    this.#writes = new Writes(this.#namespace)
+    this.#conditional = new ConditionalWrites(this.#namespace)
+    this.#loading = new Loading(this.#namespace)
+    this.#locks = new Locks(this.#namespace)
+    this.#rateLimits = new RateLimits(this.#namespace)
+    const { settings } = this.#state
     this.#neverRenews = settings.load.refreshAhead === 1 && settings.load.earlyExpiry === 0
   }
 
@@ -81,26 +83,26 @@ export class Cache<Value = unknown> {
 
   /** Resolves to whether `get` would give a value. Counts neither as hit nor as miss. */
   has(key: string, options: ReadOptions = {}): Promise<boolean> {
-    return settle(() => this.#context.run(this.#reads.has(key, this.#readOptions(options, 'has').failure)))
+    return settle(() => this.#state.run(this.#reads.has(key, this.#readOptions(options, 'has').failure)))
   }
 
   /** Resolves to the values in the order of the keys, `undefined` where `get` would give it. */
   getMany<T extends Value = Value>(keys: readonly string[], options: ReadOptions = {}): Promise<(T | undefined)[]> {
     const run = (): Promise<unknown[]> => {
       const { failure, stale } = this.#readOptions(options, 'getMany')
-      return this.#context.run(this.#reads.getMany(keys, failure, stale))
+      return this.#state.run(this.#reads.getMany(keys, failure, stale))
     }
     return traceGet(undefined, 'getMany', () => settle(run)) as Promise<(T | undefined)[]>
   }
 
   /** Resolves to the whole item, fresh or stale, or to `undefined`. Counts neither as hit nor as miss; rejects when the backend fails. */
   item<T extends Value = Value>(key: string): Promise<Item<T> | undefined> {
-    return this.#context.run(this.#reads.item(key)) as Promise<Item<T> | undefined>
+    return this.#state.run(this.#reads.item(key)) as Promise<Item<T> | undefined>
   }
 
   /** Resolves to the milliseconds for which the value is still fresh, `Infinity` when it does not expire, `undefined` when there is none. */
   ttl(key: string): Promise<number | undefined> {
-    return this.#context.run(this.#reads.ttl(key))
+    return this.#state.run(this.#reads.ttl(key))
   }
 
   /**
@@ -129,7 +131,7 @@ export class Cache<Value = unknown> {
     loader: BatchLoader<T>,
     options?: GetOrSetOptions,
   ): Promise<(T | undefined)[]> {
-    const run = (): Promise<unknown[]> => getOrSetMany(this.#scope, this.#loading, keys, loader, options)
+    const run = (): Promise<unknown[]> => getOrSetMany(this.#namespace, this.#loading, keys, loader, options)
     return traceGet(undefined, 'getOrSetMany', run) as Promise<(T | undefined)[]>
   }
 
@@ -225,25 +227,24 @@ export class Cache<Value = unknown> {
 
   /** Iterates the keys of this namespace that start with `prefix`. Needs a backend with `keys`. */
   async *keys(prefix = ''): AsyncGenerator<string, void, undefined> {
-    this.#scope.assertOpen('keys')
+    this.#namespace.assertOpen('keys')
     if (typeof prefix !== 'string') throw invalidArgument('prefix', prefix, 'a string', 'keys')
-    const backend = this.#context.backend as CacheBackend
-    if (backend.keys === undefined) throw this.#context.unsupported('keys', 'iteration (keys)')
+    const backend = this.#state.backend as CacheBackend
+    if (backend.keys === undefined) throw this.#state.unsupported('keys', 'iteration (keys)')
     try {
-      for await (const stored of backend.keys(itemKey(this.#scope.path, prefix))) {
-        const key = this.#scope.keyOf(stored)
+      for await (const stored of backend.keys(itemKey(this.#namespace.path, prefix))) {
+        const key = this.#namespace.keyOf(stored)
         if (key !== undefined) yield key
       }
     } catch (error) {
-      throw this.#context.failed(error, 'keys')
+      throw this.#state.failed(error, 'keys')
     }
   }
 
   /** A cache on the same backend whose keys and tags are apart from all others. Closing it closes nothing else. */
   namespace<T extends Value = Value>(name: string): Cache<T> {
-    this.#scope.assertOpen('namespace')
-    const segments = [...this.#scope.segments, namespaceName(name)]
-    return new Cache<T>({} as CacheOptions<T>, new Scope(this.#context, segments, this.#scope.writer))
+    this.#namespace.assertOpen('namespace')
+    return new Cache<T>({} as CacheOptions<T>, this.#namespace.child(namespaceName(name)))
   }
 
   /**
@@ -262,8 +263,8 @@ export class Cache<Value = unknown> {
    * Throws `UNSUPPORTED` where the backend has no transactions (`inTransaction`) or the cache has a `writer`.
    */
   inTransaction(transaction: unknown): Cache<Value> {
-    this.#scope.assertOpen('inTransaction')
-    return new Cache<Value>({} as CacheOptions<Value>, this.#scope.inTransaction(transaction))
+    this.#namespace.assertOpen('inTransaction')
+    return new Cache<Value>({} as CacheOptions<Value>, this.#namespace.inTransaction(transaction))
   }
 
   /**
@@ -284,24 +285,24 @@ export class Cache<Value = unknown> {
     fn: (...args: Arguments) => Promise<Result> | Result,
     options: WrapOptions<Arguments>,
   ): (...args: Arguments) => Promise<Result> {
-    return wrapFunction(this as unknown as Cache<Result>, fn, options)
+    return wrapFunction(this as Cache<unknown>, fn, options)
   }
 
   /** Resolves to what the cache and its namespaces did, and what the backend holds. */
   async stats(): Promise<Stats> {
-    this.#scope.assertOpen('stats')
-    const { store } = this.#context
-    const stats = this.#context.call('stats', undefined, () => store.stats?.() ?? {})
-    return this.#context.recorder.snapshot(await this.#context.run(stats))
+    this.#namespace.assertOpen('stats')
+    const { adapter } = this.#state
+    const stats = this.#state.call('stats', undefined, () => adapter.stats?.() ?? {})
+    return this.#state.recorder.snapshot(await this.#state.run(stats))
   }
 
   /** Calls `listener` at every event of this name, of this cache and all its namespaces; returns the function that ends it. */
   on<Name extends CacheEventName>(name: Name, listener: (event: CacheEvents[Name]) => void): () => void {
-    this.#scope.assertOpen('on')
+    this.#namespace.assertOpen('on')
     if (!Listeners.isName(name)) throw invalidArgument('event', name, `one of ${Listeners.names.join(', ')}`, 'on')
     checkFunction(listener, 'listener', 'on')
-    this.#context.onListener(name)
-    return this.#context.listeners.add(name, listener)
+    this.#state.onListener(name)
+    return this.#state.listeners.add(name, listener)
   }
 
   /**
@@ -309,7 +310,7 @@ export class Cache<Value = unknown> {
    * loads that are still running reach their callers and are not stored. A namespace closes only itself.
    */
   close(): Promise<void> {
-    this.#closing ??= this.#events === undefined ? this.#closeScope() : this.#close(this.#events)
+    this.#closing ??= this.#events === undefined ? this.#closeNamespace() : this.#close(this.#events)
     return this.#closing
   }
 
@@ -317,19 +318,19 @@ export class Cache<Value = unknown> {
     return this.close()
   }
 
-  async #closeScope(): Promise<void> {
-    this.#scope.closed = true
+  async #closeNamespace(): Promise<void> {
+    this.#namespace.closed = true
     this.#hits.close()
   }
 
   async #close(events: BackendEvents): Promise<void> {
-    const context = this.#context
-    const { writer } = this.#scope
-    context.close()
-    for (const flight of context.running) context.share.flights.drop(flight)
-    for (const lease of context.leases) lease.close()
+    const state = this.#state
+    const { writer } = this.#namespace
+    state.close()
+    for (const flight of state.running) state.shared.flights.drop(flight)
+    for (const lease of state.leases) lease.close()
     writer?.end()
-    await context.settled()
+    await state.settled()
     try {
       await writer?.close()
     } finally {
@@ -340,13 +341,13 @@ export class Cache<Value = unknown> {
 
   /** The last cache on a backend closes it (RACES R36). */
   async #leave(): Promise<void> {
-    const { share, backend } = this.#context
-    share.caches -= 1
-    if (share.caches > 0) return
+    const { shared, backend } = this.#state
+    shared.caches -= 1
+    if (shared.caches > 0) return
     try {
       await (backend as CacheBackend).close?.()
     } catch (error) {
-      throw this.#context.failed(error, 'close')
+      throw this.#state.failed(error, 'close')
     }
   }
 
@@ -373,7 +374,7 @@ export class Cache<Value = unknown> {
   // Calls that are no hits stand apart: a function that makes a closure somewhere makes room for it in every call.
   #getLater(key: string, options: ReadOptions | undefined): Promise<unknown> {
     const stored = options === undefined ? this.#hits.farKey(key) : undefined
-    if (stored !== undefined) return this.#reads.getLater(key, stored, this.#context.settings.load.readFailure)
+    if (stored !== undefined) return this.#reads.getLater(key, stored, this.#state.settings.load.readFailure)
     return traceGet(key, 'get', () => this.#get(key, options))
   }
 
@@ -385,21 +386,21 @@ export class Cache<Value = unknown> {
 
   /** Serves a fresh item to a call that may want it renewed. */
   async #renewedBehind(key: string, loader: Loader<unknown>, options: GetOrSetOptions, item: Item): Promise<unknown> {
-    const { load } = this.#context.settings
+    const { load } = this.#state.settings
     const refreshAhead = options.refreshAhead ?? load.refreshAhead
     const earlyExpiry = options.earlyExpiry ?? load.earlyExpiry
     const reason = this.#loading.reasonToRenew(item, { refreshAhead, earlyExpiry })
     if (reason !== undefined) this.#loading.renewBehind(key, loader, options, item, reason)
-    this.#scope.countHit(key, false)
+    this.#namespace.countHit(key, false)
     return item.value
   }
 
   async #get(key: string, options: ReadOptions = {}): Promise<unknown> {
     const { failure, stale } = this.#readOptions(options, 'get')
     const recorder = this.#recorder
-    if (!recorder.samples) return await this.#context.run(this.#reads.get(key, 'get', failure, stale))
+    if (!recorder.samples) return await this.#state.run(this.#reads.get(key, 'get', failure, stale))
     const started = performance.now()
-    const value = await this.#context.run(this.#reads.get(key, 'get', failure, stale))
+    const value = await this.#state.run(this.#reads.get(key, 'get', failure, stale))
     recorder.gotSince(started)
     return value
   }
@@ -408,12 +409,12 @@ export class Cache<Value = unknown> {
     return this.#write(key, operation, this.#conditional.increment(key, delta, options, operation))
   }
 
-  #write<T>(key: string | undefined, operation: string, writing: Operation<T>): Promise<T> {
-    return traceWrite(key, operation, () => this.#context.run(writing))
+  #write<T>(key: string | undefined, operation: string, writing: Steps<T>): Promise<T> {
+    return traceWrite(key, operation, () => this.#state.run(writing))
   }
 
   #readOptions(options: ReadOptions, operation: string): ReturnType<typeof resolveReadOptions> {
-    return resolveReadOptions(options, this.#context.settings.load.readFailure, operation)
+    return resolveReadOptions(options, this.#state.settings.load.readFailure, operation)
   }
 }
 

@@ -1,6 +1,9 @@
 import { checkOptions, invalidArgument } from '../protocol/argument.ts'
 import type { CacheBackend, SyncCacheBackend } from '../protocol/backend.ts'
 import { parseItemKey } from '../protocol/keyspace.ts'
+import { openWriter } from './database/open-writer.ts'
+import { Namespace } from './items/namespace.ts'
+import { tagRecordsOf } from './items/tag-records.ts'
 import {
   type CacheOptions,
   cacheOptionNames,
@@ -10,51 +13,52 @@ import {
   type SyncCacheOptions,
   syncCacheOptionNames,
 } from './options/cache-options.ts'
-import { Context } from './state/cache-state.ts'
-import { Scope } from './items/namespace.ts'
 import { deleteAll } from './state/backend-adapter.ts'
-import { openWriter } from './database/open-writer.ts'
+import { CacheState } from './state/cache-state.ts'
 
 /** The root of a new `Cache`. Throws `INVALID_ARGUMENT`. */
-export function openScope(options: CacheOptions<never>): Scope {
+export function openNamespace(options: CacheOptions<never>): Namespace {
   const operation = 'new Cache'
   checkOptions(options, cacheOptionNames, operation)
   checkBackend(options.backend, operation)
   const settings = resolveSettings(options, operation)
   const segments = namespaceSegments(options.namespace, operation)
   const { backend } = options
-  const store = backend.sync ?? backend
+  const adapter = backend.sync ?? backend
   const local = backend.sync !== undefined
-  const context = new Context({ backend, store, local, settings, segments, synchronous: false })
-  const writer = openWriter(options, context, (keys) => dropRecovered(context, keys))
-  context.share.caches += 1
-  return new Scope(context, segments, writer)
+  const state = new CacheState({ backend, adapter, local, settings, segments, synchronous: false })
+  const tags = tagRecordsOf(state)
+  const recovered = new Namespace(state, segments, tags)
+  const writer = openWriter(options, state, (keys) => dropRecovered(recovered, keys))
+  state.shared.caches += 1
+  return new Namespace(state, segments, tags, writer)
 }
 
 /** The root of a new `SyncCache`. Throws `INVALID_ARGUMENT`. */
-export function openSyncScope(options: SyncCacheOptions): Scope {
+export function openSyncNamespace(options: SyncCacheOptions): Namespace {
   const operation = 'new SyncCache'
   checkOptions(options, syncCacheOptionNames, operation)
   checkBackend(options.backend, operation)
-  const store = syncStore(options.backend, operation)
+  const adapter = syncStore(options.backend, operation)
   const settings = resolveSettings(options, operation)
   const segments = namespaceSegments(options.namespace, operation)
   const { backend } = options
-  const context = new Context({ backend, store, local: true, settings, segments, synchronous: true })
-  context.share.caches += 1
-  return new Scope(context, segments)
+  const state = new CacheState({ backend, adapter, local: true, settings, segments, synchronous: true })
+  state.shared.caches += 1
+  return new Namespace(state, segments, tagRecordsOf(state))
 }
 
 /** Removes from the cache what an earlier process had yet to write to the database. */
-async function dropRecovered(context: Context, keys: readonly string[]): Promise<void> {
+async function dropRecovered(namespace: Namespace, keys: readonly string[]): Promise<void> {
   if (keys.length === 0) return
+  const { state } = namespace
   const stored = keys.map((key) => {
     const item = parseItemKey(key)
-    return new Scope(context, [...context.segments, ...(item?.segments ?? [])]).stored(item?.key ?? key, 'writeBehind')
+    return namespace.child(...(item?.segments ?? [])).stored(item?.key ?? key, 'writeBehind')
   })
-  await deleteAll(context.store, stored)
+  await deleteAll(state.adapter, stored)
   // After it: a load that is under way may have read the database before the earlier process' write.
-  for (const key of stored) context.share.flights.fence(key)
+  for (const key of stored) state.shared.flights.invalidate(key)
 }
 
 function syncStore(backend: CacheBackend | SyncCacheBackend, operation: string): SyncCacheBackend {

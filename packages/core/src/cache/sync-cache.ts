@@ -4,33 +4,35 @@ import type { Duration } from '../protocol/duration.ts'
 import type { Item } from '../protocol/item.ts'
 import { itemKey } from '../protocol/keyspace.ts'
 import type { Stats } from '../protocol/stats.ts'
+import { RateLimits } from './coordination/rate-limits.ts'
 import { BackendEvents } from './items/backend-events.ts'
-import { namespaceName, type SyncCacheOptions } from './options/cache-options.ts'
-import { ConditionalWrites, type CountOptions } from './writing/conditional-writes.ts'
-import type { Context } from './state/cache-state.ts'
-import { type CacheEventName, type CacheEvents, Listeners } from './state/events.ts'
-import { Hits } from './reading/hits.ts'
-import { openSyncScope } from './open-namespace.ts'
-import { runSync } from './state/steps.ts'
-import { type RateLimitOptions, type RateLimitResult, RateLimits } from './coordination/rate-limits.ts'
-import { type ReadOptions, resolveReadOptions } from './options/read-options.ts'
-import { Reads } from './reading/reads.ts'
-import type { Recorder } from './state/recorder.ts'
-import { Scope } from './items/namespace.ts'
-import type { SyncGetOrSetOptions } from './options/sync-get-or-set-options.ts'
+import type { Namespace } from './items/namespace.ts'
 import { type SyncBatchLoader, type SyncLoader, SyncLoading } from './loading/sync-loading.ts'
+import { openSyncNamespace } from './open-namespace.ts'
+import { namespaceName, type SyncCacheOptions } from './options/cache-options.ts'
+import type { RateLimitOptions, RateLimitResult } from './options/rate-limit-options.ts'
+import { type ReadOptions, resolveReadOptions } from './options/read-options.ts'
+import type { SyncGetOrSetOptions } from './options/sync-get-or-set-options.ts'
+import { checkFunction, type WriteOptions } from './options/write-options.ts'
+import { Hits } from './reading/hits.ts'
+import { Reads } from './reading/reads.ts'
+import type { CacheState } from './state/cache-state.ts'
+import { type CacheEventName, type CacheEvents, Listeners } from './state/events.ts'
+import type { Recorder } from './state/recorder.ts'
+import { runSync } from './state/steps.ts'
 import { traceGetNow, traceWriteNow } from './state/tracing.ts'
 import { type SyncWrapOptions, wrapSync } from './wrap/wrap.ts'
-import { checkFunction, type WriteOptions } from './options/write-options.ts'
-import { type Entries, Writes } from './writing/writes.ts'
+import { ConditionalWrites, type CountOptions } from './writing/conditional-writes.ts'
+import type { Entries } from './writing/entries.ts'
+import { Writes } from './writing/writes.ts'
 
 /**
  * `Cache` for backends that answer without waiting: the same names, the same meaning, values instead of promises, errors thrown.
  * A `Cache` and a `SyncCache` may share a backend, and then know of each other's loads, deletes and tags.
  */
 export class SyncCache<Value = unknown> {
-  readonly #context: Context
-  readonly #scope: Scope
+  readonly #state: CacheState
+  readonly #namespace: Namespace
   readonly #hits: Hits
   readonly #reads: Reads
   readonly #writes: Writes
@@ -41,17 +43,17 @@ export class SyncCache<Value = unknown> {
   readonly #events: BackendEvents | undefined
 
   /** `parent` is for `namespace` alone. */
-  constructor(options: SyncCacheOptions, parent?: Scope) {
-    this.#scope = parent ?? openSyncScope(options)
-    this.#context = this.#scope.context
-    this.#events = parent === undefined ? new BackendEvents(this.#scope) : undefined
-    this.#recorder = this.#context.recorder
-    this.#hits = new Hits(this.#scope)
-    this.#reads = new Reads(this.#scope)
-    this.#writes = new Writes(this.#scope)
-    this.#conditional = new ConditionalWrites(this.#scope)
-    this.#loading = new SyncLoading(this.#scope)
-    this.#rateLimits = new RateLimits(this.#scope)
+  constructor(options: SyncCacheOptions, parent?: Namespace) {
+    this.#namespace = parent ?? openSyncNamespace(options)
+    this.#state = this.#namespace.state
+    this.#events = parent === undefined ? new BackendEvents(this.#namespace) : undefined
+    this.#recorder = this.#state.recorder
+    this.#hits = new Hits(this.#namespace)
+    this.#reads = new Reads(this.#namespace)
+    this.#writes = new Writes(this.#namespace)
+    this.#conditional = new ConditionalWrites(this.#namespace)
+    this.#loading = new SyncLoading(this.#namespace)
+    this.#rateLimits = new RateLimits(this.#namespace)
   }
 
   get<T extends Value = Value>(key: string, options?: ReadOptions): T | undefined {
@@ -181,24 +183,23 @@ export class SyncCache<Value = unknown> {
     fn: (...args: Arguments) => Result,
     options: SyncWrapOptions<Arguments>,
   ): (...args: Arguments) => Result {
-    return wrapSync(this as unknown as SyncCache<Result>, fn, options)
+    return wrapSync(this as SyncCache<unknown>, fn, options)
   }
 
   *keys(prefix = ''): Generator<string, void, undefined> {
-    this.#scope.assertOpen('keys')
+    this.#namespace.assertOpen('keys')
     if (typeof prefix !== 'string') throw invalidArgument('prefix', prefix, 'a string', 'keys')
-    const store = this.#context.store as SyncCacheBackend
-    if (store.keys === undefined) throw this.#context.unsupported('keys', 'iteration (keys)')
-    for (const stored of store.keys(itemKey(this.#scope.path, prefix))) {
-      const key = this.#scope.keyOf(stored)
+    const adapter = this.#state.adapter as SyncCacheBackend
+    if (adapter.keys === undefined) throw this.#state.unsupported('keys', 'iteration (keys)')
+    for (const stored of adapter.keys(itemKey(this.#namespace.path, prefix))) {
+      const key = this.#namespace.keyOf(stored)
       if (key !== undefined) yield key
     }
   }
 
   namespace<T extends Value = Value>(name: string): SyncCache<T> {
-    this.#scope.assertOpen('namespace')
-    const segments = [...this.#scope.segments, namespaceName(name)]
-    return new SyncCache<T>({} as SyncCacheOptions, new Scope(this.#context, segments))
+    this.#namespace.assertOpen('namespace')
+    return new SyncCache<T>({} as SyncCacheOptions, this.#namespace.child(namespaceName(name)))
   }
 
   rateLimit(key: string, options: RateLimitOptions): RateLimitResult {
@@ -206,31 +207,31 @@ export class SyncCache<Value = unknown> {
   }
 
   stats(): Stats {
-    this.#scope.assertOpen('stats')
-    const { store } = this.#context
-    return this.#context.recorder.snapshot(runSync(this.#context.call('stats', undefined, () => store.stats?.() ?? {})))
+    this.#namespace.assertOpen('stats')
+    const { adapter } = this.#state
+    return this.#state.recorder.snapshot(runSync(this.#state.call('stats', undefined, () => adapter.stats?.() ?? {})))
   }
 
   on<Name extends CacheEventName>(name: Name, listener: (event: CacheEvents[Name]) => void): () => void {
-    this.#scope.assertOpen('on')
+    this.#namespace.assertOpen('on')
     if (!Listeners.isName(name)) throw invalidArgument('event', name, `one of ${Listeners.names.join(', ')}`, 'on')
     checkFunction(listener, 'listener', 'on')
-    this.#context.onListener(name)
-    return this.#context.listeners.add(name, listener)
+    this.#state.onListener(name)
+    return this.#state.listeners.add(name, listener)
   }
 
   /** Ends the cache; its backend is closed when the last cache on it is. A namespace closes only itself. */
   close(): void {
-    if (this.#scope.closed) return
-    this.#scope.closed = true
+    if (this.#namespace.closed) return
+    this.#namespace.closed = true
     this.#hits.close()
     if (this.#events === undefined) return
-    const context = this.#context
-    context.close()
-    for (const flight of context.running) context.share.flights.drop(flight)
+    const state = this.#state
+    state.close()
+    for (const flight of state.running) state.shared.flights.drop(flight)
     this.#events.close()
-    context.share.caches -= 1
-    if (context.share.caches === 0) (context.store as SyncCacheBackend).close?.()
+    state.shared.caches -= 1
+    if (state.shared.caches === 0) (state.adapter as SyncCacheBackend).close?.()
   }
 
   [Symbol.dispose](): void {
@@ -262,6 +263,6 @@ export class SyncCache<Value = unknown> {
   }
 
   #readOptions(options: ReadOptions, operation: string): ReturnType<typeof resolveReadOptions> {
-    return resolveReadOptions(options, this.#context.settings.load.readFailure, operation)
+    return resolveReadOptions(options, this.#state.settings.load.readFailure, operation)
   }
 }

@@ -1,6 +1,6 @@
 import type { Item } from '../../protocol/item.ts'
 import { createVersion } from '../../protocol/version.ts'
-import type { Context } from '../state/cache-state.ts'
+import type { CacheState } from '../state/cache-state.ts'
 
 /**
  * A record in the backend that only one process holds at a time, by compare-and-set. It runs out by the backend's own clock
@@ -9,7 +9,7 @@ import type { Context } from '../state/cache-state.ts'
 export class Lease {
   /** Called once, when the lease ran out or was taken before it was released. */
   onLost: () => void = () => {}
-  readonly #context: Context
+  readonly #state: CacheState
   readonly #record: string
   readonly #ttl: number
   /** Versions that may stand in the record: the last that was confirmed, and those of renewals whose answer never came. */
@@ -21,32 +21,32 @@ export class Lease {
   #stopRenewing: () => void = () => {}
   #stopDeadline: () => void = () => {}
 
-  private constructor(context: Context, ttl: number, item: Item, endsWithCache: boolean) {
-    this.#context = context
+  private constructor(state: CacheState, ttl: number, item: Item, endsWithCache: boolean) {
+    this.#state = state
     this.#endsWithCache = endsWithCache
     this.#record = item.key
     this.#ttl = ttl
     this.#versions = [item.version]
-    context.leases.add(this)
+    state.leases.add(this)
     this.#confirmed(item)
   }
 
   /** The lease, or `undefined` while another holds it. Rejects when the backend fails. */
   static async acquire(
-    context: Context,
+    state: CacheState,
     record: string,
     ttl: number,
     endsWithCache: boolean,
   ): Promise<Lease | undefined> {
-    const item = leaseItem(context, record, ttl)
+    const item = leaseItem(state, record, ttl)
     try {
-      if ((await context.store.compareAndSet?.(record, undefined, item)) !== true) return undefined
+      if ((await state.adapter.compareAndSet?.(record, undefined, item)) !== true) return undefined
     } catch (error) {
       // It may stand there all the same, and would keep everybody out for its whole life.
-      void context.track(giveBack(context, record, item.version).catch(() => {}))
+      void state.track(giveBack(state, record, item.version).catch(() => {}))
       throw error
     }
-    return new Lease(context, ttl, item, endsWithCache)
+    return new Lease(state, ttl, item, endsWithCache)
   }
 
   get held(): boolean {
@@ -57,7 +57,7 @@ export class Lease {
   async release(): Promise<boolean> {
     if (!this.#held) return false
     this.#end()
-    for (const version of this.#versions) if (await giveBack(this.#context, this.#record, version)) return true
+    for (const version of this.#versions) if (await giveBack(this.#state, this.#record, version)) return true
     return false
   }
 
@@ -75,15 +75,15 @@ export class Lease {
   }
 
   async #renew(): Promise<boolean> {
-    const item = leaseItem(this.#context, this.#record, this.#ttl)
+    const item = leaseItem(this.#state, this.#record, this.#ttl)
     const known = [...this.#versions]
     this.#versions.push(item.version)
     for (const version of known) {
-      if ((await this.#context.store.compareAndSet?.(this.#record, version, item)) !== true) continue
+      if ((await this.#state.adapter.compareAndSet?.(this.#record, version, item)) !== true) continue
       // It stood there until this very moment: nobody else held it in between, whatever any clock says.
       this.#versions = [item.version]
       if (this.#held) this.#confirmed(item)
-      else await giveBack(this.#context, this.#record, item.version)
+      else await giveBack(this.#state, this.#record, item.version)
       return this.#held
     }
     this.lose()
@@ -92,7 +92,7 @@ export class Lease {
 
   /** The cache is being closed, and nothing will be renewed any more. */
   close(): void {
-    if (this.#endsWithCache) void this.#context.track(this.release().catch(() => {}))
+    if (this.#endsWithCache) void this.#state.track(this.release().catch(() => {}))
     else this.lose()
   }
 
@@ -108,14 +108,14 @@ export class Lease {
     this.#stopTimers()
     if (this.#ttl === Infinity) return
     // Never more than a life, where the clock was set back meanwhile.
-    const left = Math.min(this.#ttl, item.createdAt + this.#ttl - this.#context.now())
+    const left = Math.min(this.#ttl, item.createdAt + this.#ttl - this.#state.now())
     this.#renewAfter(this.#ttl / 3)
     // A renewal that does not come back, or a process that was paused: after a whole life without a confirmation it is lost.
-    this.#stopDeadline = this.#context.settings.clock.after(Math.max(0, left), () => this.lose())
+    this.#stopDeadline = this.#state.settings.clock.after(Math.max(0, left), () => this.lose())
   }
 
   #renewAfter(ms: number): void {
-    this.#stopRenewing = this.#context.settings.clock.after(ms, () => void this.#renewInTime())
+    this.#stopRenewing = this.#state.settings.clock.after(ms, () => void this.#renewInTime())
   }
 
   async #renewInTime(): Promise<void> {
@@ -123,7 +123,7 @@ export class Lease {
       await this.renew()
     } catch (error) {
       // Unknown whether the write happened: the next try knows both versions.
-      this.#context.failed(error, 'renew', this.#record)
+      this.#state.failed(error, 'renew', this.#record)
       if (this.#held) this.#renewAfter(this.#ttl / 6)
     }
   }
@@ -131,7 +131,7 @@ export class Lease {
   #end(): void {
     this.#held = false
     this.#stopTimers()
-    this.#context.leases.delete(this)
+    this.#state.leases.delete(this)
   }
 
   #stopTimers(): void {
@@ -140,12 +140,12 @@ export class Lease {
   }
 }
 
-async function giveBack(context: Context, record: string, version: string): Promise<boolean> {
-  return (await context.store.compareAndSet?.(record, version, undefined)) === true
+async function giveBack(state: CacheState, record: string, version: string): Promise<boolean> {
+  return (await state.adapter.compareAndSet?.(record, version, undefined)) === true
 }
 
-function leaseItem(context: Context, record: string, ttl: number): Item {
-  const now = context.now()
+function leaseItem(state: CacheState, record: string, ttl: number): Item {
+  const now = state.now()
   const item = { key: record, value: 1, version: createVersion(), createdAt: now }
   return ttl === Infinity ? item : { ...item, expiresAt: now + ttl }
 }

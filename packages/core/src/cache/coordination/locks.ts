@@ -3,14 +3,13 @@ import { CacheError } from '../../protocol/cache-error.ts'
 import { type Duration, milliseconds } from '../../protocol/duration.ts'
 import { recordKey } from '../../protocol/keyspace.ts'
 import { createVersion } from '../../protocol/version.ts'
-import type { Context } from '../state/cache-state.ts'
-import { checkSignal } from '../options/get-or-set-options.ts'
-import { Lease } from './lease.ts'
-import type { Operation } from '../state/steps.ts'
-import { compareAndSetTries, type Scope } from '../items/namespace.ts'
-import { TimeLeft } from './time-left.ts'
-import { aborted } from '../loading/wait-for.ts'
+import { compareAndSetTries, type Namespace } from '../items/namespace.ts'
+import { aborted, checkSignal } from '../options/signal.ts'
 import { checkFunction, checkKey } from '../options/write-options.ts'
+import type { CacheState } from '../state/cache-state.ts'
+import type { Steps } from '../state/steps.ts'
+import { Lease } from './lease.ts'
+import { TimeLeft } from './time-left.ts'
 
 export interface LockOptions {
   /** How long the lock outlives its owner; it is renewed while the work runs. Default `'30s'`. */
@@ -45,20 +44,20 @@ const tokenLife = 30 * 86_400_000
 
 /** Locks across processes: a lease in the backend by compare-and-set, with fencing tokens. */
 export class Locks {
-  readonly #scope: Scope
-  readonly #context: Context
+  readonly #namespace: Namespace
+  readonly #state: CacheState
 
-  constructor(scope: Scope) {
-    this.#scope = scope
-    this.#context = scope.context
+  constructor(namespace: Namespace) {
+    this.#namespace = namespace
+    this.#state = namespace.state
   }
 
   async withLock<T>(key: string, work: (lock: LockHandle) => Promise<T> | T, options: LockOptions): Promise<T> {
-    this.#scope.assertOpen('withLock')
+    this.#namespace.assertOpen('withLock')
     checkKey(key, 'withLock')
     checkFunction(work, 'work', 'withLock')
     const wait = this.#checked(options)
-    this.#scope.needsCompareAndSet('withLock')
+    this.#namespace.needsCompareAndSet('withLock')
     const lease = await this.#acquire(key, wait)
     return await this.#run(key, lease, work)
   }
@@ -72,20 +71,20 @@ export class Locks {
   }
 
   async #acquire(key: string, { ttl, wait, signal }: Wait): Promise<Lease> {
-    const record = recordKey('!', this.#scope.path, `lock:${key}`)
-    const time = new TimeLeft(wait, this.#context.now())
+    const record = recordKey('!', this.#namespace.path, `lock:${key}`)
+    const time = new TimeLeft(wait, this.#state.now())
     for (let pause = firstPoll; ; pause = Math.min(2 * pause, longestPoll)) {
-      this.#scope.assertOpen('withLock')
+      this.#namespace.assertOpen('withLock')
       if (signal?.aborted === true) throw aborted(key, signal, 'withLock')
-      const lease = await Lease.acquire(this.#context, record, ttl, false).catch((error) => {
-        throw this.#context.failed(error, 'withLock', key)
+      const lease = await Lease.acquire(this.#state, record, ttl, false).catch((error) => {
+        throw this.#state.failed(error, 'withLock', key)
       })
       if (lease !== undefined) return lease
-      const left = time.at(this.#context.now())
+      const left = time.at(this.#state.now())
       if (left <= 0) throw this.#busy(key, wait)
       const ms = Math.min(pause, left)
       await this.#pause(ms, signal)
-      time.at(this.#context.now(), ms)
+      time.at(this.#state.now(), ms)
     }
   }
 
@@ -96,7 +95,7 @@ export class Locks {
         signal?.removeEventListener('abort', end)
         resolve()
       }
-      const stop = this.#context.settings.clock.after(ms, end, true)
+      const stop = this.#state.settings.clock.after(ms, end, true)
       signal?.addEventListener('abort', end)
       if (signal?.aborted === true) end()
     })
@@ -106,39 +105,39 @@ export class Locks {
     const controller = new AbortController()
     lease.onLost = () => controller.abort(this.#lost(key))
     try {
-      const token = await this.#context.run(this.#token(key))
+      const token = await this.#state.run(this.#token(key))
       const held = await lease.renew().catch((error) => {
-        throw this.#context.failed(error, 'withLock', key)
+        throw this.#state.failed(error, 'withLock', key)
       })
       // The token was drawn under the lease only if it is still ours: a later holder may have drawn a smaller one meanwhile.
       if (!held) throw this.#lost(key)
       return await work({ token, signal: controller.signal })
     } finally {
-      await lease.release().catch((error) => this.#context.degraded(error, 'withLock', key))
+      await lease.release().catch((error) => this.#state.degraded(error, 'withLock', key))
     }
   }
 
   /** The next number of the lock's counter. A new counter starts at the clock, above the tokens of one that was forgotten. */
-  *#token(key: string): Operation<number> {
-    const record = recordKey('!', this.#scope.path, `token:${key}`)
+  *#token(key: string): Steps<number> {
+    const record = recordKey('!', this.#namespace.path, `token:${key}`)
     for (let tried = 0; tried < compareAndSetTries; tried += 1) {
-      yield* this.#scope.stepAside(tried)
-      const item = yield* this.#context.call('withLock', key, (store) => store.get(record))
-      const now = this.#context.now()
+      yield* this.#namespace.backOff(tried)
+      const item = yield* this.#state.call('withLock', key, (adapter) => adapter.get(record))
+      const now = this.#state.now()
       const token = Math.max(now, ((item?.value as number | undefined) ?? 0) + 1)
       const next = { key: record, value: token, version: createVersion(), createdAt: now, expiresAt: now + tokenLife }
-      if (yield* this.#scope.compareAndSet(record, item?.version, next, 'withLock')) return token
+      if (yield* this.#namespace.compareAndSet(record, item?.version, next, 'withLock')) return token
     }
-    throw this.#scope.conflict('withLock', key)
+    throw this.#namespace.conflict('withLock', key)
   }
 
   #busy(key: string, wait: number): CacheError {
     const message = `withLock: '${key}' was held by another for the whole wait of ${wait} ms`
-    return new CacheError('LOCK_TIMEOUT', message, { operation: 'withLock', backend: this.#context.store.name, key })
+    return new CacheError('LOCK_TIMEOUT', message, { operation: 'withLock', backend: this.#state.adapter.name, key })
   }
 
   #lost(key: string): CacheError {
     const message = `withLock: the lock '${key}' ran out or was taken while its work was running`
-    return new CacheError('LOCK_LOST', message, { operation: 'withLock', backend: this.#context.store.name, key })
+    return new CacheError('LOCK_LOST', message, { operation: 'withLock', backend: this.#state.adapter.name, key })
   }
 }

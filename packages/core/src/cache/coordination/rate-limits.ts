@@ -3,38 +3,14 @@ import { type Duration, milliseconds } from '../../protocol/duration.ts'
 import type { Item } from '../../protocol/item.ts'
 import { recordKey } from '../../protocol/keyspace.ts'
 import { createVersion } from '../../protocol/version.ts'
-import { type Operation, runAsync, runSync } from '../state/steps.ts'
-import { compareAndSetTries, type Scope } from '../items/namespace.ts'
+import { compareAndSetTries, type Namespace } from '../items/namespace.ts'
+import type { RateLimitOptions, RateLimitResult } from '../options/rate-limit-options.ts'
 import { checkKey } from '../options/write-options.ts'
-
-export interface RateLimitOptions {
-  /** How many calls are allowed in any one window; a whole number of 1 or more. */
-  readonly limit: number
-  /** Length of the window. Windows of different lengths on one key count apart. */
-  readonly window: Duration
-}
-
-export interface RateLimitResult {
-  readonly allowed: boolean
-  /** Calls that would still be allowed right now. */
-  readonly remaining: number
-  /** Instant (ms since the epoch) from which on one more call is allowed, as far as can be foreseen; now, while any remains. */
-  readonly resetAt: number
-}
+import type { Limit } from '../state/backend-state.ts'
+import { runAsync, runSync, type Steps } from '../state/steps.ts'
 
 /** What the record holds: when the current window began, the calls allowed in it and in the one before. */
 type Window = readonly [start: number, current: number, previous: number]
-
-interface Limit {
-  readonly limit: number
-  readonly window: number
-}
-
-/** A call that waits for its answer. */
-export interface WaitingCall extends Limit {
-  readonly resolve: (result: RateLimitResult) => void
-  readonly reject: (error: unknown) => void
-}
 
 /**
  * A sliding window counter: the calls allowed in the current fixed window and, by the share of it that still overlaps, in the
@@ -44,10 +20,10 @@ export interface WaitingCall extends Limit {
  * after its last change, by the store's clock (RACES R16).
  */
 export class RateLimits {
-  readonly #scope: Scope
+  readonly #namespace: Namespace
 
-  constructor(scope: Scope) {
-    this.#scope = scope
+  constructor(namespace: Namespace) {
+    this.#namespace = namespace
   }
 
   takeNow(key: string, options: RateLimitOptions): RateLimitResult {
@@ -59,9 +35,9 @@ export class RateLimits {
   async take(key: string, options: RateLimitOptions): Promise<RateLimitResult> {
     const limit = this.#checked(key, options)
     const record = this.#record(key, limit)
-    const { context } = this.#scope
-    if (context.local) return (await runAsync(this.#takeAll(record, key, [limit])))[0] as RateLimitResult
-    const { limited } = context.share
+    const { state } = this.#namespace
+    if (state.local) return (await runAsync(this.#takeAll(record, key, [limit])))[0] as RateLimitResult
+    const { limited } = state.shared
     const waiting = limited.get(record)
     return await new Promise<RateLimitResult>((resolve, reject) => {
       const call = { ...limit, resolve, reject }
@@ -74,52 +50,52 @@ export class RateLimits {
   }
 
   async #serve(record: string, key: string): Promise<void> {
-    const { context } = this.#scope
-    const { limited } = context.share
+    const { state } = this.#namespace
+    const { limited } = state.shared
     const waiting = limited.get(record) ?? []
     // Those that wait are in flight too, between two rounds as well (RACES R33).
-    context.begin()
+    state.begin()
     while (waiting.length > 0) {
       const calls = waiting.splice(0)
       try {
-        const results = await context.run(this.#takeAll(record, key, calls))
+        const results = await state.run(this.#takeAll(record, key, calls))
         for (const [index, call] of calls.entries()) call.resolve(results[index] as RateLimitResult)
       } catch (error) {
         for (const call of calls) call.reject(error)
       }
     }
     limited.delete(record)
-    context.end()
+    state.end()
   }
 
   #checked(key: string, options: RateLimitOptions): Limit {
-    this.#scope.assertOpen('rateLimit')
+    this.#namespace.assertOpen('rateLimit')
     checkKey(key, 'rateLimit')
     checkOptions(options, ['limit', 'window'], 'rateLimit')
     const limit = wholeNumber(options.limit, 'limit', 'rateLimit', 1)
     const window = milliseconds(options.window, 'window', 'rateLimit')
     if (window === 0 || window === Infinity)
       throw invalidArgument('window', options.window, 'a length of time above 0 that ends', 'rateLimit')
-    this.#scope.needsCompareAndSet('rateLimit')
+    this.#namespace.needsCompareAndSet('rateLimit')
     return { limit, window }
   }
 
   /** Each length of window counts for itself: five a minute and a hundred a day may be asked of one key. */
   #record(key: string, { window }: Limit): string {
-    return recordKey('~', this.#scope.path, `${window}:${key}`)
+    return recordKey('~', this.#namespace.path, `${window}:${key}`)
   }
 
-  *#takeAll(record: string, key: string, calls: readonly Limit[]): Operation<RateLimitResult[]> {
+  *#takeAll(record: string, key: string, calls: readonly Limit[]): Steps<RateLimitResult[]> {
     for (let tried = 0; tried < compareAndSetTries; tried += 1) {
-      yield* this.#scope.stepAside(tried)
-      const item = yield* this.#scope.context.call('rateLimit', key, (store) => store.get(record))
-      const now = this.#scope.context.now()
+      yield* this.#namespace.backOff(tried)
+      const item = yield* this.#namespace.state.call('rateLimit', key, (adapter) => adapter.get(record))
+      const now = this.#namespace.state.now()
       const { results, counted, expiresAt } = takeInTurn(item, calls, now)
       if (counted === undefined) return results
       const next: Item = { key: record, value: counted, version: createVersion(), createdAt: now, expiresAt }
-      if (yield* this.#scope.compareAndSet(record, item?.version, next, 'rateLimit')) return results
+      if (yield* this.#namespace.compareAndSet(record, item?.version, next, 'rateLimit')) return results
     }
-    throw this.#scope.conflict('rateLimit', key)
+    throw this.#namespace.conflict('rateLimit', key)
   }
 }
 

@@ -1,26 +1,8 @@
 import { invalidArgument } from '../../protocol/argument.ts'
-import type { Context } from '../state/cache-state.ts'
-import type { WriterPort } from '../items/namespace.ts'
-import { WriteBehind, type WriteBehindOptions } from './write-behind.ts'
-
-/** One value on its way to the application's database. */
-export interface WriterEntry<Value = unknown> {
-  /**
-   * The key, if it belongs to the cache itself; one that begins with `@` gets a second one. The key `42` of the namespace `users`
-   * within the cache is `@/users/:42`, so that no two keys are ever the same.
-   */
-  readonly key: string
-  readonly value: Value
-}
-
-/**
- * The application's own database behind a cache. Rejecting means that the whole batch may have to be written again. Calls have time
- * limits of their own: one that never ends holds up the writes behind it, and `close`.
- */
-export interface Writer<Value = unknown> {
-  write(entries: readonly WriterEntry<Value>[]): Promise<void> | void
-  delete(keys: readonly string[]): Promise<void> | void
-}
+import type { WriterPort } from '../items/writer-port.ts'
+import type { WriteBehindOptions, Writer, WriterEntry } from '../options/writer.ts'
+import type { CacheState } from '../state/cache-state.ts'
+import { WriteBehind } from './write-behind.ts'
 
 interface WriterOptions {
   readonly writer?: Writer<never>
@@ -34,7 +16,7 @@ interface WriterOptions {
  */
 export function openWriter(
   options: WriterOptions,
-  context: Context,
+  state: CacheState,
   onRecovered: (keys: readonly string[]) => Promise<void>,
 ): WriterPort | undefined {
   const { writer, writeMode = 'through', writeBehind } = options
@@ -50,7 +32,7 @@ export function openWriter(
   }
   if (writeMode !== 'through' && writeMode !== 'behind')
     throw invalidArgument('writeMode', writeMode, "'through' or 'behind'", 'new Cache')
-  if (writeBehind?.journal !== undefined && writeBehind.journal === context.backend)
+  if (writeBehind?.journal !== undefined && writeBehind.journal === state.backend)
     throw invalidArgument(
       'writeBehind.journal',
       writeBehind.journal,
@@ -58,7 +40,7 @@ export function openWriter(
       'new Cache',
     )
   if (writeMode === 'behind')
-    return new WriteBehind(writer as Writer, writeBehind === undefined ? {} : writeBehind, context, onRecovered)
+    return new WriteBehind(writer as Writer, writeBehind === undefined ? {} : writeBehind, state, onRecovered)
   if (writeBehind !== undefined)
     throw invalidArgument('writeBehind', writeBehind, "absent unless writeMode is 'behind'", 'new Cache')
   return new WriteThrough(writer as Writer)

@@ -2,38 +2,11 @@ import { checkOptions, invalidArgument, wholeNumber } from '../../protocol/argum
 import type { CacheBackend } from '../../protocol/backend.ts'
 import { CacheError } from '../../protocol/cache-error.ts'
 import { type Duration, milliseconds } from '../../protocol/duration.ts'
-import type { Context } from '../state/cache-state.ts'
+import type { QueuedChange, WriterPort } from '../items/writer-port.ts'
+import type { WriteBehindOptions, Writer, WriterEntry } from '../options/writer.ts'
+import type { CacheState } from '../state/cache-state.ts'
 import type { MaybePromise } from '../state/steps.ts'
-import type { QueuedChange, WriterPort } from '../items/namespace.ts'
 import { WriteJournal } from './write-journal.ts'
-import type { Writer, WriterEntry } from './open-writer.ts'
-
-/** How writes wait, in `writeMode: 'behind'`. */
-export interface WriteBehindOptions {
-  /** Keys in one batch. One change that the database refuses costs only itself: a batch that fails is written key by key. Default 100. */
-  readonly batchSize?: number
-  /** How long a write waits for others. Default `'100ms'`. */
-  readonly delay?: Duration
-  /** Keys that may wait. Default 10,000. */
-  readonly maxQueued?: number
-  /** What a write does while that many wait: `'wait'` until there is room, or `'reject'` with `QUEUE_FULL`. Default `'wait'`. */
-  readonly whenFull?: 'wait' | 'reject'
-  /** The first pause after a failed batch; it doubles up to 30 seconds, until one succeeds. Default `'100ms'`. */
-  readonly retryDelay?: Duration
-  /**
-   * Tries of a change, the last of them by itself, before it is given up with a `writeFailed` event. Default: no end, until `close`,
-   * which ends when five tries in a row have failed.
-   */
-  readonly maxAttempts?: number
-  /**
-   * A backend that outlives the process (such as `FileBackend`) and that no other process uses at the same time. A write is
-   * acknowledged once it stands there, and leaves it when the database has it; what a killed process left is written by the next
-   * one. Not where the items of the cache are: `clear` would empty it. It must not evict: with `FileBackend`, `policy: 'none'`. The
-   * cache does not close it. Needs `compareAndSet` and `keys`.
-   * Default: none, and what waits is lost with the process.
-   */
-  readonly journal?: CacheBackend
-}
 
 const longestPause = 30_000
 const attemptsAtClose = 5
@@ -45,7 +18,7 @@ const attemptsAtClose = 5
 export class WriteBehind implements WriterPort {
   readonly behind = true
   readonly #writer: Writer
-  readonly #context: Context
+  readonly #state: CacheState
   readonly #batchSize: number
   readonly #delay: number
   readonly #maxQueued: number
@@ -73,13 +46,13 @@ export class WriteBehind implements WriterPort {
   #closed = false
   /** At close: the database does not take anything, and no room will come. */
   #gaveUp = false
-  /** Told the keys that a process before this one left. */
+  /** EventPayloads the keys that a process before this one left. */
   readonly #onRecovered: (keys: readonly string[]) => Promise<void>
 
   constructor(
     writer: Writer,
     options: WriteBehindOptions,
-    context: Context,
+    state: CacheState,
     onRecovered: (keys: readonly string[]) => Promise<void>,
   ) {
     const operation = 'new Cache'
@@ -89,7 +62,7 @@ export class WriteBehind implements WriterPort {
       operation,
     )
     this.#writer = writer
-    this.#context = context
+    this.#state = state
     this.#onRecovered = onRecovered
     const { batchSize = 100, delay = 100, maxQueued = 10_000, retryDelay = 100, whenFull = 'wait' } = options
     this.#batchSize = wholeNumber(batchSize, 'writeBehind.batchSize', operation, 1)
@@ -107,7 +80,7 @@ export class WriteBehind implements WriterPort {
     this.#journal = options.journal === undefined ? undefined : new WriteJournal(options.journal)
     this.#recovered = this.#journal === undefined
     // A failure reaches the writes, which try again.
-    this.#ready()?.catch((error) => context.degraded(error, operation))
+    this.#ready()?.catch((error) => state.degraded(error, operation))
   }
 
   put(entries: readonly WriterEntry[]): Promise<void> {
@@ -207,7 +180,7 @@ export class WriteBehind implements WriterPort {
 
   #schedule(): void {
     if (this.#stopTimer !== undefined || this.#flushing !== undefined) return
-    this.#stopTimer = this.#context.settings.clock.after(this.#delay, () => void this.#flush(), true)
+    this.#stopTimer = this.#state.settings.clock.after(this.#delay, () => void this.#flush(), true)
   }
 
   #flush(): Promise<void> {
@@ -284,7 +257,7 @@ export class WriteBehind implements WriterPort {
     this.#tell([...batch.keys()], error, mayWait && !givenUp)
     // Left in the journal, it would be written by the next process, over what this one writes from now on.
     if (givenUp)
-      await this.#journal?.forget([...batch.values()]).catch((failed) => this.#context.degraded(failed, 'writeBehind'))
+      await this.#journal?.forget([...batch.values()]).catch((failed) => this.#state.degraded(failed, 'writeBehind'))
     return givenUp
   }
 
@@ -312,7 +285,7 @@ export class WriteBehind implements WriterPort {
 
   #pause(ms: number): Promise<void> {
     return new Promise((resolve) => {
-      const stop = this.#context.settings.clock.after(ms, resolve, true)
+      const stop = this.#state.settings.clock.after(ms, resolve, true)
       this.#endPause = () => {
         stop()
         resolve()
@@ -340,7 +313,7 @@ export class WriteBehind implements WriterPort {
   }
 
   #tell(keys: readonly string[], error: unknown, willRetry: boolean): void {
-    const { listeners, segments } = this.#context
+    const { listeners, segments } = this.#state
     if (listeners.has('writeFailed')) listeners.emit('writeFailed', { keys, error, willRetry, namespace: segments })
   }
 }

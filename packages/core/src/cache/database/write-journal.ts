@@ -1,7 +1,7 @@
 import { invalidArgument } from '../../protocol/argument.ts'
 import type { CacheBackend } from '../../protocol/backend.ts'
 import { createVersion } from '../../protocol/version.ts'
-import type { QueuedChange } from '../items/namespace.ts'
+import type { QueuedChange } from '../items/writer-port.ts'
 
 type Journal = CacheBackend & Required<Pick<CacheBackend, 'compareAndSet' | 'keys'>>
 

@@ -5,112 +5,105 @@ import type { Item } from '../../protocol/item.ts'
 import { itemKey, keyOfItem, namespacePath } from '../../protocol/keyspace.ts'
 import type { TagVersions } from '../../protocol/tag-versions.ts'
 import { createVersion } from '../../protocol/version.ts'
-import type { Context } from '../state/cache-state.ts'
-import type { CacheEventName, CacheEvents, Told } from '../state/events.ts'
-import type { Flight } from '../state/flights.ts'
-import { hasLife, type Instants, instants, jittered, type Lifetime, lifetime } from '../options/lifetime.ts'
-import { answer, answers, isPromise, later, type MaybePromise, type Operation, runAsync } from '../state/steps.ts'
-import { deleteAll } from '../state/backend-adapter.ts'
-import { tagRecord } from './tag-records.ts'
+import type { ReadFailure } from '../options/cache-options.ts'
+import { type Lifetime, lifetime } from '../options/lifetime.ts'
 import { checkKey, checkKeys, checkValue, checkWriteOptions, type WriteOptions } from '../options/write-options.ts'
-import type { WriterEntry } from '../database/open-writer.ts'
+import type { WriterEntry } from '../options/writer.ts'
+import { deleteAll } from '../state/backend-adapter.ts'
+import type { CacheState } from '../state/cache-state.ts'
+import type { CacheEventName, CacheEvents, EventPayloads } from '../state/events.ts'
+import type { Flight } from '../state/flights.ts'
+import { answer, answers, isPromise, later, type MaybePromise, runAsync, type Steps } from '../state/steps.ts'
+import { hasLife, type Instants, instants, isFresh, jittered } from './item-life.ts'
+import { type TagRecords, tagRecord, tagRecordsOf } from './tag-records.ts'
+import type { WriterPort } from './writer-port.ts'
 
 /** What a look-up found. */
-export interface Found {
+export interface LookUp {
   /** Whatever is stored under the key: a placeholder and an item of an invalidated tag too. Its version is what a fill must meet. */
   readonly raw: Item | undefined
   /** The item, where it may be served: fresh or stale, of valid tags. */
   readonly usable: Item | undefined
 }
 
-/** A change that is on its way to the application's database. */
-export interface QueuedChange {
-  readonly key: string
-  readonly value: unknown
-  readonly deleted: boolean
-}
-
-/** The application's database behind the cache, as the operations see it. */
-export interface WriterPort {
-  /** Whether the database has what was put only later. */
-  readonly behind: boolean
-  put(entries: readonly WriterEntry[]): MaybePromise<void>
-  remove(keys: readonly string[]): MaybePromise<void>
-  /** Resolves to the change of this key that the database does not have yet. */
-  queued(key: string): MaybePromise<QueuedChange | undefined>
-  /** From now on nothing waits for room: `close` follows. */
-  end(): void
-  /** Resolves when everything that was taken on is written. */
-  close(): Promise<void>
-}
-
-export type ReadFailure = 'miss' | 'reject'
-
-const nothing: Found = { raw: undefined, usable: undefined }
+const nothing: LookUp = { raw: undefined, usable: undefined }
 
 /** How often an operation starts again when others change the key between its read and its compare-and-set. */
 export const compareAndSetTries = 100
 /** From this try on it first steps aside for a moment, of random length, so that many processes do not lose against each other for ever. */
-const patientTries = 8
-const longestStepAside = 20
+const backOffFrom = 8
+const longestBackOff = 20
 const noTurn = (): void => {}
 
 /** One namespace of a cache: its keys, look-ups, items, counts and events, for the operations that are built of them. */
-export class Scope {
-  readonly context: Context
+export class Namespace {
+  readonly state: CacheState
   readonly segments: readonly string[]
   readonly path: string
   readonly writer: WriterPort | undefined
+  readonly tags: TagRecords
   /** A namespace may be closed by itself; the cache it belongs to goes on. */
   closed = false
 
-  constructor(context: Context, segments: readonly string[], writer?: WriterPort) {
-    this.context = context
+  constructor(state: CacheState, segments: readonly string[], tags: TagRecords, writer?: WriterPort) {
+    this.state = state
     this.segments = segments
     this.path = namespacePath(segments)
+    this.tags = tags
     this.writer = writer
+  }
+
+  /** A namespace within this one. */
+  child(...names: readonly string[]): Namespace {
+    return new Namespace(this.state, [...this.segments, ...names], this.tags, this.writer)
   }
 
   /** A cache in a transaction ends with the cache outside. */
   get isClosed(): boolean {
-    return this.closed || this.context.closed || this.context.origin?.closed === true
+    return this.closed || this.state.closed || this.state.origin?.closed === true
+  }
+
+  /** Whether the item is fresh now. Most items have no `staleAt`, and the clock is not read for them. */
+  isFresh(item: Item): boolean {
+    return item.staleAt === undefined || isFresh(item, this.state.now())
   }
 
   assertOpen(operation: string): void {
     if (!this.isClosed) return
     throw new CacheError('CLOSED', `${operation}: this cache was closed`, {
       operation,
-      backend: this.context.store.name,
+      backend: this.state.adapter.name,
     })
   }
 
   /** This namespace in an open transaction of the application. */
-  inTransaction(transaction: unknown): Scope {
-    const { context } = this
-    const backend = context.backend as CacheBackend
+  inTransaction(transaction: unknown): Namespace {
+    const { state } = this
+    const backend = state.backend as CacheBackend
     if (backend.inTransaction === undefined)
-      throw context.unsupported('inTransaction', "the application's transactions (inTransaction)")
+      throw state.unsupported('inTransaction', "the application's transactions (inTransaction)")
     if (this.writer !== undefined) {
       const message = 'inTransaction: this cache writes to the database itself (writer), outside the transaction'
       throw new CacheError('UNSUPPORTED', message, { operation: 'inTransaction', backend: backend.name })
     }
-    return new Scope(context.inTransaction(backend.inTransaction(transaction)), this.segments)
+    const inside = state.inTransaction(backend.inTransaction(transaction))
+    return new Namespace(inside, this.segments, tagRecordsOf(inside))
   }
 
   /** The key by which the application's database knows it: made as for a backend, below the namespace of the cache itself. */
   writerKey(key: string): string {
-    return itemKey(namespacePath(this.segments.slice(this.context.segments.length)), key)
+    return itemKey(namespacePath(this.segments.slice(this.state.segments.length)), key)
   }
 
   /** Emits an event; ask the listeners first, so that nothing is built when nobody listens. */
-  tell<Name extends CacheEventName>(name: Name, event: Told[Name]): void {
-    this.context.listeners.emit(name, { ...event, namespace: this.segments } as CacheEvents[Name])
+  emit<Name extends CacheEventName>(name: Name, event: EventPayloads[Name]): void {
+    this.state.listeners.emit(name, { ...event, namespace: this.segments } as CacheEvents[Name])
   }
 
   /** The backend's key. */
   stored(key: unknown, operation: string): string {
     checkKey(key, operation)
-    const { transformKey } = this.context.settings
+    const { transformKey } = this.state.settings
     if (transformKey === undefined) return itemKey(this.path, key)
     const changed = transformKey(key)
     if (typeof changed !== 'string') throw invalidArgument('what transformKey returns', changed, 'a string', operation)
@@ -120,16 +113,16 @@ export class Scope {
   /** A promise cannot come back from a cache whose answers are promises. */
   checkValue(value: unknown, operation: string): void {
     checkValue(value, operation)
-    if (!this.context.synchronous && isPromise(value))
+    if (!this.state.synchronous && isPromise(value))
       throw invalidArgument('value', value, 'a value that is there already: await a promise first', operation)
   }
 
-  *lookup(stored: string, operation: string): Operation<Found> {
-    return yield* this.context.guard(operation, stored, this.#lookup(stored))
+  *lookup(stored: string, operation: string): Steps<LookUp> {
+    return yield* this.state.guard(operation, stored, this.#lookup(stored))
   }
 
   /** A failing backend is a miss, where that is wanted: the source of the data is still there. */
-  *lookupOrMiss(stored: string, operation: string, failure: ReadFailure): Operation<Found> {
+  *lookupOrMiss(stored: string, operation: string, failure: ReadFailure): Steps<LookUp> {
     try {
       return yield* this.lookup(stored, operation)
     } catch (error) {
@@ -142,8 +135,8 @@ export class Scope {
    * `lookupOrMiss` of a store that has to be waited for. Without tags it makes two promises; the operation would make several
    * more for each call, and is the path of every hit in a far store.
    */
-  found(stored: string, operation: string, failure: ReadFailure): Promise<Found> {
-    return later(() => this.context.store.get(stored)).then(
+  found(stored: string, operation: string, failure: ReadFailure): Promise<LookUp> {
+    return later(() => this.state.adapter.get(stored)).then(
       (raw) => {
         if (raw?.tags !== undefined) return this.judged(raw, stored, operation, failure)
         return { raw, usable: raw?.value === undefined ? undefined : raw }
@@ -153,28 +146,28 @@ export class Scope {
   }
 
   /** What an answer of the store with tags is worth. */
-  judged(raw: Item, stored: string, operation: string, failure: ReadFailure): Promise<Found> {
+  judged(raw: Item, stored: string, operation: string, failure: ReadFailure): Promise<LookUp> {
     return runAsync(this.#judgeOrMiss(raw, stored, operation, failure))
   }
 
   /** What a look-up that failed found. Throws where that is wanted. */
-  missed(error: unknown, stored: string, operation: string, failure: ReadFailure): Found {
-    const told = this.context.failed(error, operation, stored)
+  missed(error: unknown, stored: string, operation: string, failure: ReadFailure): LookUp {
+    const told = this.state.failed(error, operation, stored)
     if (failure === 'reject') throw told
     return nothing
   }
 
   /** `lookupOrMiss` from the store's answer on. */
-  *#judgeOrMiss(raw: Item | undefined, stored: string, operation: string, failure: ReadFailure): Operation<Found> {
+  *#judgeOrMiss(raw: Item | undefined, stored: string, operation: string, failure: ReadFailure): Steps<LookUp> {
     try {
-      return yield* this.context.guard(operation, stored, this.#judge(raw))
+      return yield* this.state.guard(operation, stored, this.#judge(raw))
     } catch (error) {
       if (failure === 'reject') throw error
       return nothing
     }
   }
 
-  *lookupMany(keys: readonly string[], operation: string, failure: ReadFailure): Operation<Found[]> {
+  *lookupMany(keys: readonly string[], operation: string, failure: ReadFailure): Steps<LookUp[]> {
     this.assertOpen(operation)
     checkKeys(keys, operation)
     const stored = keys.map((key) => this.stored(key, operation))
@@ -194,10 +187,10 @@ export class Scope {
     life: Lifetime,
     tags: TagVersions | undefined,
     cost: number | undefined,
-    jitter: number = this.context.settings.load.jitter,
+    jitter: number = this.state.settings.load.jitter,
   ): Item {
-    const now = this.context.now()
-    const item = withInstants(stored, value, now, instants(jittered(life, jitter, this.context.settings.random), now))
+    const now = this.state.now()
+    const item = withInstants(stored, value, now, instants(jittered(life, jitter, this.state.settings.random), now))
     if (tags !== undefined) item.tags = tags
     if (cost !== undefined) item.cost = cost
     return item
@@ -208,50 +201,50 @@ export class Scope {
     expected: string | undefined,
     next: Item | undefined,
     operation: string,
-  ): Operation<boolean> {
-    return yield* this.context.call(
+  ): Steps<boolean> {
+    return yield* this.state.call(
       operation,
       stored,
-      (store) => store.compareAndSet?.(stored, expected, next) ?? false,
+      (adapter) => adapter.compareAndSet?.(stored, expected, next) ?? false,
     )
   }
 
   /** Tag records and the versions that they have now; `undefined` without tags. */
-  *capture(tags: readonly string[] | undefined, operation: string): Operation<TagVersions | undefined> {
+  *capture(tags: readonly string[] | undefined, operation: string): Steps<TagVersions | undefined> {
     if (tags === undefined || tags.length === 0) return undefined
     const records = [...new Set(tags)].map((tag) => tagRecord(this.path, tag))
-    return yield* this.context.guard(operation, undefined, this.context.tags.capture(records))
+    return yield* this.state.guard(operation, undefined, this.tags.capture(records))
   }
 
   life(options: WriteOptions | undefined, operation: string): Lifetime {
     checkWriteOptions(options, operation)
-    return lifetime(options, this.context.settings.life, operation)
+    return lifetime(options, this.state.settings.life, operation)
   }
 
   countHit(key: string, stale: boolean): void {
-    this.context.recorder.hits += 1
-    if (this.context.listeners.hit) this.tell('hit', { key, stale })
+    this.state.recorder.hits += 1
+    if (this.state.listeners.hit) this.emit('hit', { key, stale })
   }
 
   countMiss(key: string): void {
-    this.context.recorder.misses += 1
-    if (this.context.listeners.miss) this.tell('miss', { key })
+    this.state.recorder.misses += 1
+    if (this.state.listeners.miss) this.emit('miss', { key })
   }
 
   /** An item that had no life (`ttl` 0) was not stored. */
   countSet(key: string, item?: Item): void {
     if (item !== undefined && !hasLife(item)) return
-    this.context.recorder.sets += 1
-    if (this.context.listeners.has('set')) this.tell('set', { key })
+    this.state.recorder.sets += 1
+    if (this.state.listeners.has('set')) this.emit('set', { key })
   }
 
   countDelete(key: string, deleted: boolean): void {
-    if (deleted) this.context.recorder.deletes += 1
-    if (this.context.listeners.has('delete')) this.tell('delete', { key })
+    if (deleted) this.state.recorder.deletes += 1
+    if (this.state.listeners.has('delete')) this.emit('delete', { key })
   }
 
-  tellStale(key: string, reason: 'refreshing' | 'loadFailed' | 'slow' | 'asked'): void {
-    if (this.context.listeners.has('stale')) this.tell('stale', { key, reason })
+  emitStale(key: string, reason: 'refreshing' | 'loadFailed' | 'slow' | 'asked'): void {
+    if (this.state.listeners.has('stale')) this.emit('stale', { key, reason })
   }
 
   /** The item as the application knows it: its own key, and tags by their names. */
@@ -269,25 +262,25 @@ export class Scope {
     return keyOfItem(this.path, stored)
   }
 
-  fence(stored: readonly string[]): void {
-    for (const key of stored) this.context.share.flights.fence(key)
+  invalidate(stored: readonly string[]): void {
+    for (const key of stored) this.state.shared.flights.invalidate(key)
   }
 
   /** Waits for results that are being stored without a condition: they must not land after what comes now. */
-  *settled(matches: (flight: Flight) => boolean): Operation<void> {
-    const { flights } = this.context.share
+  *settled(matches: (flight: Flight) => boolean): Steps<void> {
+    const { flights } = this.state.shared
     for (let pending = flights.storing(matches); pending !== undefined; pending = flights.storing(matches))
       yield* answer(pending)
   }
 
   /** The function that ends this operation's turn on a key; where every operation is one step, there are no turns. */
-  *turn(stored: string): Operation<() => void> {
-    if (this.context.local && this.writer === undefined) return noTurn
-    return yield* answer(this.context.share.turns.take(stored))
+  *turn(stored: string): Steps<() => void> {
+    if (this.state.local && this.writer === undefined) return noTurn
+    return yield* answer(this.state.shared.mutex.take(stored))
   }
 
   /** Runs an operation in its turn on all these keys. */
-  *inTurn<T>(stored: readonly string[], inner: Operation<T>): Operation<T> {
+  *exclusively<T>(stored: readonly string[], inner: Steps<T>): Steps<T> {
     const ends: (() => void)[] = []
     try {
       // In one order, whoever asks: two that hold each other's keys would wait for ever.
@@ -299,69 +292,69 @@ export class Scope {
   }
 
   /** Before another try of a compare-and-set that was lost `tried` times. */
-  *stepAside(tried: number): Operation<void> {
-    if (tried < patientTries || this.context.local) return
-    const { clock, random } = this.context.settings
-    const ms = random() * Math.min(2 ** (tried - patientTries), longestStepAside)
+  *backOff(tried: number): Steps<void> {
+    if (tried < backOffFrom || this.state.local) return
+    const { clock, random } = this.state.settings
+    const ms = random() * Math.min(2 ** (tried - backOffFrom), longestBackOff)
     yield* answer(new Promise<void>((resolve) => clock.after(ms, resolve, true)))
   }
 
   /** Writes to the application's database; when that fails, the cache must not go on serving what may have been replaced. */
-  *write(entries: readonly WriterEntry[], stored: readonly string[], operation: string): Operation<void> {
+  *write(entries: readonly WriterEntry[], stored: readonly string[], operation: string): Steps<void> {
     try {
       yield* answer(this.writer?.put(entries.map(({ key, value }) => ({ key: this.writerKey(key), value }))))
     } catch (error) {
-      this.fence(stored)
-      yield* this.context.call(operation, undefined, (store) => deleteAll(store, stored))
+      this.invalidate(stored)
+      yield* this.state.call(operation, undefined, (adapter) => deleteAll(adapter, stored))
       throw error
     }
   }
 
   conflict(operation: string, key: string): CacheError {
     const message = `${operation}: others changed '${key}' ${compareAndSetTries} times in a row between the read and the write`
-    return new CacheError('CONFLICT', message, { operation, backend: this.context.store.name, key })
+    return new CacheError('CONFLICT', message, { operation, backend: this.state.adapter.name, key })
   }
 
   needsCompareAndSet(operation: string): void {
-    if (this.context.store.compareAndSet === undefined) throw this.context.unsupported(operation, 'compareAndSet')
+    if (this.state.adapter.compareAndSet === undefined) throw this.state.unsupported(operation, 'compareAndSet')
   }
 
-  *#lookup(stored: string): Operation<Found> {
-    return yield* this.#judge(yield* answer(this.context.store.get(stored)))
+  *#lookup(stored: string): Steps<LookUp> {
+    return yield* this.#judge(yield* answer(this.state.adapter.get(stored)))
   }
 
-  *#judge(raw: Item | undefined): Operation<Found> {
+  *#judge(raw: Item | undefined): Steps<LookUp> {
     if (raw === undefined || raw.value === undefined) return { raw, usable: undefined }
-    if (raw.tags !== undefined && !(yield* this.context.tags.valid(raw.tags))) return { raw, usable: undefined }
+    if (raw.tags !== undefined && !(yield* this.tags.valid(raw.tags))) return { raw, usable: undefined }
     return { raw, usable: raw }
   }
 
-  *#getAll(stored: readonly string[], operation: string, failure: ReadFailure): Operation<(Item | undefined)[]> {
-    if (this.context.store.getMany === undefined)
+  *#getAll(stored: readonly string[], operation: string, failure: ReadFailure): Steps<(Item | undefined)[]> {
+    if (this.state.adapter.getMany === undefined)
       return yield* answers(stored.map((key) => this.#getOne(key, operation, failure)))
-    return yield* this.context.call(operation, undefined, (store) => store.getMany?.(stored) ?? [])
+    return yield* this.state.call(operation, undefined, (adapter) => adapter.getMany?.(stored) ?? [])
   }
 
   #getOne(stored: string, operation: string, failure: ReadFailure): MaybePromise<Item | undefined> {
     const failed = (error: unknown): undefined => {
-      const told = this.context.failed(error, operation, stored)
+      const told = this.state.failed(error, operation, stored)
       if (failure === 'reject') throw told
       return undefined
     }
     try {
-      const got = this.context.store.get(stored)
+      const got = this.state.adapter.get(stored)
       return isPromise(got) ? got.catch(failed) : got
     } catch (error) {
       return failed(error)
     }
   }
 
-  *#validated(raws: readonly (Item | undefined)[], operation: string, failure: ReadFailure): Operation<Found[]> {
+  *#validated(raws: readonly (Item | undefined)[], operation: string, failure: ReadFailure): Steps<LookUp[]> {
     const current = yield* this.#currentTags(raws, operation, failure)
     return raws.map((raw) => {
       if (raw === undefined || raw.value === undefined) return { raw, usable: undefined }
       const { tags } = raw
-      const valid = tags === undefined || (current !== undefined && this.context.tags.validAmong(tags, current))
+      const valid = tags === undefined || (current !== undefined && this.tags.validAmong(tags, current))
       return { raw, usable: valid ? raw : undefined }
     })
   }
@@ -371,12 +364,12 @@ export class Scope {
     raws: readonly (Item | undefined)[],
     operation: string,
     failure: ReadFailure,
-  ): Operation<Record<string, unknown> | undefined> {
+  ): Steps<Record<string, unknown> | undefined> {
     const records = new Set<string>()
     for (const raw of raws) for (const record in raw?.tags) records.add(record)
     if (records.size === 0) return {}
     try {
-      return yield* this.context.guard(operation, undefined, this.context.tags.current([...records]))
+      return yield* this.state.guard(operation, undefined, this.tags.current([...records]))
     } catch (error) {
       if (failure === 'reject') throw error
       return undefined

@@ -5,10 +5,11 @@ import type { Item } from '../../protocol/item.ts'
 import { recordKey } from '../../protocol/keyspace.ts'
 import { foundValidAt, rememberValidity, type TagVersions, wasValidAt } from '../../protocol/tag-versions.ts'
 import { createVersion } from '../../protocol/version.ts'
-import { isAlive } from '../options/lifetime.ts'
-import { answer, answers, type Operation } from '../state/steps.ts'
-import type { Share } from '../state/backend-state.ts'
-import type { Store } from '../state/backend-adapter.ts'
+import type { BackendAdapter } from '../state/backend-adapter.ts'
+import type { BackendState } from '../state/backend-state.ts'
+import type { CacheState } from '../state/cache-state.ts'
+import { answer, answers, type Steps } from '../state/steps.ts'
+import { isAlive } from './item-life.ts'
 
 /** How often minting a record is tried when others mint and remove it meanwhile. */
 const mintTries = 5
@@ -24,34 +25,34 @@ const mostKnown = 10_000
  * the record had. Invalidating writes one record, whatever it guards.
  */
 export class TagRecords {
-  readonly #store: Store
-  readonly #share: Share
+  readonly #adapter: BackendAdapter
+  readonly #shared: BackendState
   readonly #clock: Clock
   readonly #ttl: number
   readonly #local: boolean
   readonly #combinations = new Map<string, TagVersions>()
 
-  constructor(store: Store, share: Share, clock: Clock, ttl: number, local: boolean) {
-    this.#store = store
-    this.#share = share
+  constructor(adapter: BackendAdapter, shared: BackendState, clock: Clock, ttl: number, local: boolean) {
+    this.#adapter = adapter
+    this.#shared = shared
     this.#clock = clock
     this.#ttl = ttl
     this.#local = local
   }
 
   /** The versions of these records now; those that are missing are minted. */
-  *capture(records: readonly string[]): Operation<TagVersions> {
+  *capture(records: readonly string[]): Steps<TagVersions> {
     const versions: Record<string, string> = {}
     const found = yield* this.#read(records)
     for (const [index, record] of records.entries()) {
       const item = found[index] ?? this.#lost(record)
       versions[record] = item === undefined ? yield* this.#mint(record) : yield* this.#renewed(item)
     }
-    return this.#local ? this.#shared(versions) : rememberValidity(versions)
+    return this.#local ? this.#onePerCombination(versions) : rememberValidity(versions)
   }
 
   /** One object for all items of the same tags and versions: it is compared once after an invalidation, and kept once. */
-  #shared(versions: TagVersions): TagVersions {
+  #onePerCombination(versions: TagVersions): TagVersions {
     const combination = JSON.stringify(versions)
     let shared = this.#combinations.get(combination)
     if (shared === undefined) {
@@ -63,8 +64,8 @@ export class TagRecords {
   }
 
   /** Whether every tag still has the version that the item was made under. */
-  *valid(tags: TagVersions): Operation<boolean> {
-    if (this.#local) return this.validNow(tags, this.#store as NearReader)
+  *valid(tags: TagVersions): Steps<boolean> {
+    if (this.#local) return this.validNow(tags, this.#adapter as NearReader)
     const current = yield* this.current(Object.keys(tags))
     return Object.keys(tags).every((record) => current[record] === tags[record])
   }
@@ -72,11 +73,11 @@ export class TagRecords {
   /** `valid`, where the versions that all these records have now were read already. */
   validAmong(tags: TagVersions, current: Readonly<Record<string, unknown>>): boolean {
     if (Object.keys(tags).every((record) => tags[record] === current[record])) return true
-    return this.#local && this.validNow(tags, this.#store as NearReader)
+    return this.#local && this.validNow(tags, this.#adapter as NearReader)
   }
 
   /** The versions that these records have now; a missing one is absent. */
-  *current(records: readonly string[]): Operation<Record<string, unknown>> {
+  *current(records: readonly string[]): Steps<Record<string, unknown>> {
     const found = yield* this.#read(records)
     return Object.fromEntries(records.map((record, index) => [record, found[index]?.value]))
   }
@@ -84,7 +85,7 @@ export class TagRecords {
   /** `valid` without waiting; `false` also where the reader does not know. */
   validNow(tags: TagVersions, reader: NearReader): boolean {
     // Where only this process writes, what was valid stays so until a tag is invalidated; elsewhere the reader tells for how long.
-    const generation = this.#local ? this.#share.tagGeneration : reader.generation?.()
+    const generation = this.#local ? this.#shared.tagGeneration : reader.generation?.()
     if (generation !== undefined && wasValidAt(tags, generation)) return true
     for (const record in tags) {
       const item = reader.get(record) ?? this.#lost(record)
@@ -101,14 +102,14 @@ export class TagRecords {
    */
   #lost(record: string): Item | undefined {
     if (!this.#local) return undefined
-    const known = this.#share.knownTags.get(record)
+    const known = this.#shared.knownTags.get(record)
     if (known === undefined || !isAlive(known, this.#clock.now())) return undefined
-    void this.#store.set(known)
+    void this.#adapter.set(known)
     return known
   }
 
   #know(item: Item): void {
-    const { knownTags } = this.#share
+    const { knownTags } = this.#shared
     if (knownTags.get(item.key)?.version === item.version) return
     knownTags.delete(item.key)
     knownTags.set(item.key, item)
@@ -123,44 +124,44 @@ export class TagRecords {
    * Makes every item of the tag invalid. The namespace's own record changes first: a load that named its tags late captures them
    * first and looks at that record last, so that one of the two shows the change.
    */
-  *invalidate(record: string, namespaceRecord: string): Operation<void> {
+  *invalidate(record: string, namespaceRecord: string): Steps<void> {
     for (const key of [namespaceRecord, record]) {
-      this.#share.moveTags()
-      this.#share.knownTags.delete(key)
+      this.#shared.moveTags()
+      this.#shared.knownTags.delete(key)
       try {
         const record = this.#record(key)
-        yield* answer(this.#store.set(record))
+        yield* answer(this.#adapter.set(record))
         if (this.#local) this.#know(record)
       } catch (error) {
         // Removing the record frees memory rather than taking it, and a missing record means invalid.
         if (cacheErrorCode(error) !== 'OUT_OF_MEMORY') throw error
-        yield* answer(this.#store.delete(key))
+        yield* answer(this.#adapter.delete(key))
       }
-      this.#share.moveTags()
+      this.#shared.moveTags()
     }
   }
 
-  *#read(records: readonly string[]): Operation<(Item | undefined)[]> {
+  *#read(records: readonly string[]): Steps<(Item | undefined)[]> {
     if (records.length === 0) return []
-    if (records.length === 1) return [yield* answer(this.#store.get(records[0] as string))]
-    if (this.#store.getMany !== undefined) return yield* answer(this.#store.getMany(records))
-    return yield* answers(records.map((record) => this.#store.get(record)))
+    if (records.length === 1) return [yield* answer(this.#adapter.get(records[0] as string))]
+    if (this.#adapter.getMany !== undefined) return yield* answer(this.#adapter.getMany(records))
+    return yield* answers(records.map((record) => this.#adapter.get(record)))
   }
 
-  *#mint(key: string): Operation<string> {
+  *#mint(key: string): Steps<string> {
     const record = this.#record(key)
-    if (this.#store.compareAndSet === undefined) {
+    if (this.#adapter.compareAndSet === undefined) {
       // Without compare-and-set two processes may mint at once; the loser's items are invalid, which is safe.
-      yield* answer(this.#store.set(record))
+      yield* answer(this.#adapter.set(record))
       if (this.#local) this.#know(record)
       return record.value
     }
     for (let tried = 0; tried < mintTries; tried += 1) {
-      if (yield* answer(this.#store.compareAndSet(key, undefined, record))) {
+      if (yield* answer(this.#adapter.compareAndSet(key, undefined, record))) {
         if (this.#local) this.#know(record)
         return record.value
       }
-      const other = yield* answer(this.#store.get(key))
+      const other = yield* answer(this.#adapter.get(key))
       if (other !== undefined) return other.value as string
     }
     // A version that no record holds: the item that gets it is never valid.
@@ -168,11 +169,11 @@ export class TagRecords {
   }
 
   /** A record that is used keeps living: its life is renewed, with the same version, when half of it is over. */
-  *#renewed(item: Item): Operation<string> {
+  *#renewed(item: Item): Steps<string> {
     const left = (item.expiresAt ?? Infinity) - this.#clock.now()
-    if (left < this.#ttl / 2 && this.#store.compareAndSet !== undefined) {
+    if (left < this.#ttl / 2 && this.#adapter.compareAndSet !== undefined) {
       const next = { ...this.#record(item.key), value: item.value }
-      yield* answer(this.#store.compareAndSet(item.key, item.version, next))
+      yield* answer(this.#adapter.compareAndSet(item.key, item.version, next))
     }
     if (this.#local) this.#know(item)
     return item.value as string
@@ -193,4 +194,10 @@ export function tagRecord(path: string, tag: string): string {
 /** The record that changes with every tag of the namespace; a tag's name is never empty. */
 export function namespaceTagRecord(path: string): string {
   return recordKey('#', path, '')
+}
+
+/** The tag records of a cache: its namespaces share them. */
+export function tagRecordsOf(state: CacheState): TagRecords {
+  const { adapter, shared, settings, local } = state
+  return new TagRecords(adapter, shared, settings.clock, settings.tagTtl, local)
 }

@@ -1,10 +1,10 @@
+import type { LookUp, Namespace } from '../items/namespace.ts'
 import { checkGetOrSetOptions, type GetOrSetOptions } from '../options/get-or-set-options.ts'
+import { checkFunction, checkKeys } from '../options/write-options.ts'
+import type { Entries } from '../writing/entries.ts'
 import type { LoadContext } from './load-context.ts'
 import type { Loading } from './loading.ts'
-import type { Found, Scope } from '../items/namespace.ts'
 import { loadedPairs } from './sync-loading.ts'
-import { checkFunction, checkKeys } from '../options/write-options.ts'
-import type { Entries } from '../writing/writes.ts'
 
 /** Makes the values of several keys at once. A key that is missing from the result is "not there" and not stored. */
 export type BatchLoader<Value> = (
@@ -17,24 +17,24 @@ export type BatchLoader<Value> = (
  * waits for the batch, so that flights, fences and stale values are the same.
  */
 export async function getOrSetMany(
-  scope: Scope,
+  namespace: Namespace,
   loading: Loading,
   keys: readonly string[],
   loader: BatchLoader<unknown>,
   options: GetOrSetOptions = {},
 ): Promise<unknown[]> {
-  scope.assertOpen('getOrSetMany')
+  namespace.assertOpen('getOrSetMany')
   checkKeys(keys, 'getOrSetMany')
   checkFunction(loader, 'loader', 'getOrSetMany')
-  const { readFailure } = checkGetOrSetOptions(options, scope.context.settings.load, 'getOrSetMany')
+  const { readFailure } = checkGetOrSetOptions(options, namespace.state.settings.load, 'getOrSetMany')
   const unique = [...new Set(keys)]
-  const looking = scope.context.run(scope.lookupMany(unique, 'getOrSetMany', readFailure))
+  const looking = namespace.state.run(namespace.lookupMany(unique, 'getOrSetMany', readFailure))
   // Each key that waits for it rejects by itself; those that joined a load do not wait.
   looking.catch(() => {})
   const batch = new Batch(unique, loader)
   const values = await Promise.all(
     unique.map((key, index) => {
-      const found = looking.then((all) => all[index] as Found)
+      const found = looking.then((all) => all[index] as LookUp)
       found.catch(() => {})
       return loading.getOrSet(key, (context) => batch.value(key, context), options, {
         found,

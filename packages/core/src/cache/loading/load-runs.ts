@@ -1,17 +1,17 @@
 import type { Item } from '../../protocol/item.ts'
 import { recordKey } from '../../protocol/keyspace.ts'
-import type { LoadSettings } from '../options/cache-options.ts'
-import type { Context } from '../state/cache-state.ts'
-import { type Fence, Fill } from './result-store.ts'
-import type { Flight } from '../state/flights.ts'
-import type { GetOrSetOptions } from '../options/get-or-set-options.ts'
 import { Lease } from '../coordination/lease.ts'
-import type { Lifetime } from '../options/lifetime.ts'
-import { LoadContext, type Loader, notModified } from './load-context.ts'
-import { runAsync } from '../state/steps.ts'
-import type { Found, Scope } from '../items/namespace.ts'
 import { TimeLeft } from '../coordination/time-left.ts'
+import type { LookUp, Namespace } from '../items/namespace.ts'
+import type { LoadSettings } from '../options/cache-options.ts'
+import type { GetOrSetOptions } from '../options/get-or-set-options.ts'
+import type { Lifetime } from '../options/lifetime.ts'
+import type { CacheState } from '../state/cache-state.ts'
+import type { Flight } from '../state/flights.ts'
+import { runAsync } from '../state/steps.ts'
 import { traceLoad } from '../state/tracing.ts'
+import { LoadContext, type Loader, notModified } from './load-context.ts'
+import { ResultStore, type StoreCondition } from './result-store.ts'
 
 /** One call of `getOrSet`, with everything about it resolved. */
 export interface Call {
@@ -28,7 +28,7 @@ export interface Call {
 
 /** A look-up that was made before: for a whole batch, or because most look-ups end there. */
 export interface LookedUp {
-  readonly found: Promise<Found>
+  readonly found: Promise<LookUp>
   /** Of a batch: called when it need not wait for this call any longer; once more does no harm. */
   readonly decided?: () => void
 }
@@ -40,19 +40,19 @@ const longestPoll = 250
 
 /** Runs loaders: under a lease where that is wanted, between the raising of the fence and the storing of the result. */
 export class LoadRuns {
-  readonly #scope: Scope
-  readonly #context: Context
-  readonly #fill: Fill
+  readonly #namespace: Namespace
+  readonly #state: CacheState
+  readonly #results: ResultStore
 
-  constructor(scope: Scope) {
-    this.#scope = scope
-    this.#context = scope.context
-    this.#fill = new Fill(scope)
+  constructor(namespace: Namespace) {
+    this.#namespace = namespace
+    this.#state = namespace.state
+    this.#results = new ResultStore(namespace)
   }
 
   /** Resolves to the value, whether or not it could be stored; rejects with what the loader threw. */
-  async run(flight: Flight, call: Call, found: Found): Promise<unknown> {
-    if (!call.settings.lock || this.#context.local || this.#context.store.compareAndSet === undefined)
+  async run(flight: Flight, call: Call, found: LookUp): Promise<unknown> {
+    if (!call.settings.lock || this.#state.local || this.#state.adapter.compareAndSet === undefined)
       return await this.#load(flight, call, found)
     const lease = await this.#lease(flight, call, found)
     if (lease === undefined) return await this.#load(flight, call, found)
@@ -63,7 +63,7 @@ export class LoadRuns {
       if (this.#isNewer(now, found)) return this.#others(flight, now.usable as Item)
       return await this.#load(flight, call, now)
     } finally {
-      await lease.release().catch((error) => this.#context.degraded(error, 'getOrSet', call.key))
+      await lease.release().catch((error) => this.#state.degraded(error, 'getOrSet', call.key))
     }
   }
 
@@ -71,21 +71,21 @@ export class LoadRuns {
    * The lease on loading this key, or the item that its holder stored meanwhile, or `undefined` when the wait is over: a load
    * without the lease is wasteful but right (RACES R19).
    */
-  async #lease(flight: Flight, call: Call, found: Found): Promise<Lease | Item | undefined> {
-    const record = recordKey('!', this.#scope.path, `load:${call.stored}`)
-    const time = new TimeLeft(call.settings.timeout, this.#context.now())
-    for (let pause = firstPoll; time.at(this.#context.now()) > 0; pause = Math.min(2 * pause, longestPoll)) {
+  async #lease(flight: Flight, call: Call, found: LookUp): Promise<Lease | Item | undefined> {
+    const record = recordKey('!', this.#namespace.path, `load:${call.stored}`)
+    const time = new TimeLeft(call.settings.timeout, this.#state.now())
+    for (let pause = firstPoll; time.at(this.#state.now()) > 0; pause = Math.min(2 * pause, longestPoll)) {
       try {
-        const lease = await Lease.acquire(this.#context, record, loadLeaseTtl, true)
+        const lease = await Lease.acquire(this.#state, record, loadLeaseTtl, true)
         if (lease !== undefined) return lease
       } catch (error) {
-        this.#context.degraded(error, 'getOrSet', call.key)
+        this.#state.degraded(error, 'getOrSet', call.key)
         return undefined
       }
       // Two batches that waited for each other's keys, each with leases of its own, would wait for the whole timeout.
       call.looked?.decided?.()
-      await new Promise<void>((resolve) => this.#context.settings.clock.after(pause, resolve, true))
-      time.at(this.#context.now(), pause)
+      await new Promise<void>((resolve) => this.#state.settings.clock.after(pause, resolve, true))
+      time.at(this.#state.now(), pause)
       if (flight.aborted) return undefined
       const now = await this.#lookAgain(call, found)
       if (this.#isNewer(now, found)) return now.usable
@@ -93,18 +93,18 @@ export class LoadRuns {
     return undefined
   }
 
-  async #lookAgain(call: Call, found: Found): Promise<Found> {
-    const again = await runAsync(this.#scope.lookupOrMiss(call.stored, 'getOrSet', 'miss'))
+  async #lookAgain(call: Call, found: LookUp): Promise<LookUp> {
+    const again = await runAsync(this.#namespace.lookupOrMiss(call.stored, 'getOrSet', 'miss'))
     return again.raw === undefined ? { raw: undefined, usable: found.usable } : again
   }
 
-  #isNewer(again: Found, found: Found): boolean {
+  #isNewer(again: LookUp, found: LookUp): boolean {
     return (
-      again.usable !== undefined && again.usable.version !== found.raw?.version && this.#context.isFresh(again.usable)
+      again.usable !== undefined && again.usable.version !== found.raw?.version && this.#namespace.isFresh(again.usable)
     )
   }
 
-  async #load(flight: Flight, call: Call, found: Found): Promise<unknown> {
+  async #load(flight: Flight, call: Call, found: LookUp): Promise<unknown> {
     const fence = await this.#raise(flight, call, found)
     if (fence !== undefined && 'key' in fence) return this.#others(flight, fence)
     // Everybody left while the fence was raised: nobody wants the result, and the loader would not hear of it.
@@ -112,13 +112,13 @@ export class LoadRuns {
       if (fence !== undefined) await this.#withdraw(flight, fence, call)
       throw flight.signal.reason
     }
-    if (fence?.expected !== undefined) flight.compareWithStore = () => this.#fill.unchanged(flight, fence)
-    const context = new LoadContext(call.key, found.usable && this.#scope.published(found.usable, call.key), flight)
-    const started = this.#context.now()
+    if (fence?.expected !== undefined) flight.compareWithStore = () => this.#results.unchanged(flight, fence)
+    const context = new LoadContext(call.key, found.usable && this.#namespace.published(found.usable, call.key), flight)
+    const started = this.#state.now()
     let value: unknown
     try {
       const made = traceLoad(call.key, async () => await this.#made(call, context))
-      value = await (fence === undefined ? made : made.finally(this.#fill.outlive(flight, fence, call.settings)))
+      value = await (fence === undefined ? made : made.finally(this.#results.outlive(flight, fence, call.settings)))
       // One that another load's context gave, where this load has nothing to keep, is refused.
       if (value === notModified) context.notModified()
     } catch (error) {
@@ -128,7 +128,7 @@ export class LoadRuns {
     }
     flight.arrived = fence?.expected !== undefined
     const stored =
-      fence !== undefined && (await this.#context.run(this.#fill.store(flight, fence, value, context, call)))
+      fence !== undefined && (await this.#state.run(this.#results.store(flight, fence, value, context, call)))
     this.#loaded(call, stored, started)
     return value === notModified ? context.stale?.value : value
   }
@@ -139,50 +139,50 @@ export class LoadRuns {
     return item.value
   }
 
-  async #withdraw(flight: Flight, fence: Fence, call: Call): Promise<void> {
-    await runAsync(this.#fill.withdraw(flight, fence)).catch((error) =>
-      this.#context.degraded(error, 'getOrSet', call.key),
+  async #withdraw(flight: Flight, fence: StoreCondition, call: Call): Promise<void> {
+    await runAsync(this.#results.withdraw(flight, fence)).catch((error) =>
+      this.#state.degraded(error, 'getOrSet', call.key),
     )
   }
 
   /** What the loader makes, unless a newer value still waits to be written to the database that the loader reads. */
   async #made(call: Call, context: LoadContext): Promise<unknown> {
-    const { writer } = this.#scope
-    const queued = writer === undefined ? undefined : await writer.queued(this.#scope.writerKey(call.key))
+    const { writer } = this.#namespace
+    const queued = writer === undefined ? undefined : await writer.queued(this.#namespace.writerKey(call.key))
     if (queued === undefined) return await call.loader(context)
     return queued.deleted ? undefined : queued.value
   }
 
   /** Nothing is stored without a fence: when the backend fails, the load still serves its callers. */
-  async #raise(flight: Flight, call: Call, found: Found): Promise<Fence | Item | undefined> {
+  async #raise(flight: Flight, call: Call, found: LookUp): Promise<StoreCondition | Item | undefined> {
     // The loader of a batch has no way to name tags.
-    const mayName = call.loader.length > 0 || this.#context.anyNamesTags
+    const mayName = call.loader.length > 0 || this.#state.anyNamesTags
     const namesTags = call.looked?.decided === undefined && mayName
     flight.namesTags = namesTags
     try {
-      return await runAsync(this.#fill.raise(flight, found.raw, call.settings, namesTags))
+      return await runAsync(this.#results.raise(flight, found.raw, call.settings, namesTags))
     } catch (error) {
-      this.#context.degraded(error, 'getOrSet', call.key)
+      this.#state.degraded(error, 'getOrSet', call.key)
       return undefined
     }
   }
 
   #failed(call: Call, flight: Flight, error: unknown, started: number): void {
-    const { recorder, listeners, pauses } = this.#context
+    const { recorder, listeners, pauses } = this.#state
     recorder.loads += 1
     recorder.loadFailures += 1
-    recorder.loadTime += this.#context.since(started)
-    if (flight.stale !== undefined) pauses.pause(call.stored, this.#context.now(), call.settings.retryAfter)
-    if (listeners.has('loadFailed')) this.#scope.tell('loadFailed', { key: call.key, error })
+    recorder.loadTime += this.#state.since(started)
+    if (flight.stale !== undefined) pauses.pause(call.stored, this.#state.now(), call.settings.retryAfter)
+    if (listeners.has('loadFailed')) this.#namespace.emit('loadFailed', { key: call.key, error })
   }
 
   #loaded(call: Call, stored: boolean, started: number): void {
-    const { recorder, listeners } = this.#context
-    const ms = this.#context.since(started)
+    const { recorder, listeners } = this.#state
+    const ms = this.#state.since(started)
     recorder.loads += 1
     recorder.loadTime += ms
-    this.#context.pauses.resume(call.stored)
-    if (stored) this.#scope.countSet(call.key)
-    if (listeners.has('load')) this.#scope.tell('load', { key: call.key, ms, stored })
+    this.#state.pauses.resume(call.stored)
+    if (stored) this.#namespace.countSet(call.key)
+    if (listeners.has('load')) this.#namespace.emit('load', { key: call.key, ms, stored })
   }
 }

@@ -1,19 +1,21 @@
 import { CacheError } from '../../protocol/cache-error.ts'
 import type { Item } from '../../protocol/item.ts'
+import { freshUntil, isAlive } from '../items/item-life.ts'
+import type { LookUp, Namespace } from '../items/namespace.ts'
+import { namespaceTagRecord, tagRecord } from '../items/tag-records.ts'
 import type { LoadSettings } from '../options/cache-options.ts'
-import type { Context } from '../state/cache-state.ts'
-import { Deadlines } from './shared-timeout.ts'
-import { Flight } from '../state/flights.ts'
 import { checkGetOrSetOptions, type GetOrSetOptions } from '../options/get-or-set-options.ts'
-import { freshUntil, isAlive, lifetime } from '../options/lifetime.ts'
+import { lifetime } from '../options/lifetime.ts'
+import { aborted } from '../options/signal.ts'
+import { checkFunction } from '../options/write-options.ts'
+import type { CacheState } from '../state/cache-state.ts'
+import { Flight } from '../state/flights.ts'
 import type { Loader } from './load-context.ts'
 import { type Call, LoadRuns, type LookedUp } from './load-runs.ts'
-import type { Found, Scope } from '../items/namespace.ts'
-import { namespaceTagRecord, tagRecord } from '../items/tag-records.ts'
-import { aborted, type Patience, tooSlow, waitFor } from './wait-for.ts'
-import { checkFunction } from '../options/write-options.ts'
+import { SharedTimeout } from './shared-timeout.ts'
+import { timedOut, type WaitOptions, waitFor } from './wait-for.ts'
 
-const nothing: Found = { raw: undefined, usable: undefined }
+const nothing: LookUp = { raw: undefined, usable: undefined }
 const noTags: readonly string[] = []
 const nothingMore = (): void => {}
 
@@ -22,18 +24,18 @@ const nothingMore = (): void => {}
  * load runs behind them, or when it fails.
  */
 export class Loading {
-  readonly #scope: Scope
-  readonly #context: Context
+  readonly #namespace: Namespace
+  readonly #state: CacheState
   readonly #runs: LoadRuns
-  readonly #deadlines: Deadlines
+  readonly #timeouts: SharedTimeout
   readonly #namespaceRecord: string
 
-  constructor(scope: Scope) {
-    this.#scope = scope
-    this.#context = scope.context
-    this.#runs = new LoadRuns(scope)
-    this.#namespaceRecord = namespaceTagRecord(scope.path)
-    this.#deadlines = new Deadlines(scope.context.settings.clock, scope.context.settings.load.timeout)
+  constructor(namespace: Namespace) {
+    this.#namespace = namespace
+    this.#state = namespace.state
+    this.#runs = new LoadRuns(namespace)
+    this.#namespaceRecord = namespaceTagRecord(namespace.path)
+    this.#timeouts = new SharedTimeout(namespace.state.settings.clock, namespace.state.settings.load.timeout)
   }
 
   /** `since`: when the caller asked, where that was before. */
@@ -56,29 +58,29 @@ export class Loading {
    * third of what it costs by a flight. Whatever else is found goes on as a flight that has been looked up already.
    */
   getOrSetLater(key: string, stored: string, loader: Loader<unknown>, options?: GetOrSetOptions): Promise<unknown> {
-    const context = this.#context
-    const { flights } = context.share
+    const state = this.#state
+    const { flights } = state.shared
     if (flights.get(stored) !== undefined) return this.getOrSet(key, loader, options)
     const { ended } = flights
     return new Promise((resolve, reject) => {
-      context.begin()
-      const deadline = this.#deadlines.begin(() => reject(this.#timedOut(key, context.settings.load.timeout)))
-      this.#scope.found(stored, 'getOrSet', context.settings.load.readFailure).then(
+      state.begin()
+      const deadline = this.#timeouts.begin(() => reject(this.#timedOut(key, state.settings.load.timeout)))
+      this.#namespace.found(stored, 'getOrSet', state.settings.load.readFailure).then(
         (found) => {
-          this.#deadlines.end(deadline)
-          context.end()
+          this.#timeouts.end(deadline)
+          state.end()
           const { usable } = found
-          if (usable === undefined || !context.isFresh(usable)) {
+          if (usable === undefined || !this.#namespace.isFresh(usable)) {
             // Another's load has ended meanwhile, and may have stored what this look-up came too early for (RACES R18).
             const looked = flights.endedSince(ended, stored) ? undefined : { found: Promise.resolve(found) }
             return resolve(this.#goOn(key, loader, options, looked, deadline.began))
           }
-          this.#scope.countHit(key, false)
+          this.#namespace.countHit(key, false)
           resolve(usable.value)
         },
         (error) => {
-          this.#deadlines.end(deadline)
-          context.end()
+          this.#timeouts.end(deadline)
+          state.end()
           reject(error)
         },
       )
@@ -108,7 +110,7 @@ export class Loading {
     reason: 'ahead' | 'early',
   ): void {
     const call = this.#checkedCall(key, loader, options)
-    if (this.#context.share.flights.get(call.stored) !== undefined || this.#paused(call)) return
+    if (this.#state.shared.flights.get(call.stored) !== undefined || this.#paused(call)) return
     const flight = this.#newFlight(call)
     this.#startBehind(flight, call, { raw: item, usable: item }, reason)
   }
@@ -120,12 +122,12 @@ export class Loading {
   ): 'ahead' | 'early' | undefined {
     const end = freshUntil(item)
     if (end === Infinity || item.createdAt === 0) return undefined
-    const now = this.#context.now()
+    const now = this.#state.now()
     if (settings.refreshAhead < 1 && now - item.createdAt >= settings.refreshAhead * (end - item.createdAt))
       return 'ahead'
     if (settings.earlyExpiry === 0) return undefined
     const ahead =
-      this.#context.recorder.meanLoadTime * settings.earlyExpiry * -Math.log(1 - this.#context.settings.random())
+      this.#state.recorder.meanLoadTime * settings.earlyExpiry * -Math.log(1 - this.#state.settings.random())
     return now + ahead >= end ? 'early' : undefined
   }
 
@@ -134,22 +136,22 @@ export class Loading {
     loader: Loader<unknown>,
     options: GetOrSetOptions,
     looked?: LookedUp,
-    since: number = this.#context.now(),
+    since: number = this.#state.now(),
   ): Call {
-    this.#scope.assertOpen('getOrSet')
-    const stored = this.#scope.stored(key, 'getOrSet')
+    this.#namespace.assertOpen('getOrSet')
+    const stored = this.#namespace.stored(key, 'getOrSet')
     checkFunction(loader, 'loader', 'getOrSet')
-    const settings = checkGetOrSetOptions(options, this.#context.settings.load, 'getOrSet')
-    const life = lifetime(options, this.#context.settings.life, 'getOrSet')
+    const settings = checkGetOrSetOptions(options, this.#state.settings.load, 'getOrSet')
+    const life = lifetime(options, this.#state.settings.life, 'getOrSet')
     if (options.signal?.aborted === true) throw aborted(key, options.signal, 'getOrSet')
     return { key, stored, loader, options, settings, life, looked, since }
   }
 
   #take(call: Call): Promise<unknown> {
-    const { flights } = this.#context.share
+    const { flights } = this.#state.shared
     const running = flights.get(call.stored)
     if (running === undefined) return this.#lead(call)
-    if (this.#context.now() > running.heldUntil) {
+    if (this.#state.now() > running.heldUntil) {
       // A load that never ends does not hold its key for ever (RACES R22).
       const message = 'getOrSet: the load took too long'
       this.#abandon(running, new CacheError('LOAD_TIMEOUT', message, { operation: 'getOrSet', key: call.key }))
@@ -160,23 +162,23 @@ export class Loading {
 
   #newFlight(call: Call): Flight {
     const { tags } = call.options
-    const records = tags === undefined ? noTags : [...new Set(tags)].map((tag) => tagRecord(this.#scope.path, tag))
+    const records = tags === undefined ? noTags : [...new Set(tags)].map((tag) => tagRecord(this.#namespace.path, tag))
     const flight = new Flight(call.stored, records, this.#namespaceRecord, {
-      startedAt: this.#context.now(),
+      startedAt: this.#state.now(),
       timeout: call.settings.timeout,
     })
-    this.#context.share.flights.add(flight)
-    this.#context.running.add(flight)
+    this.#state.shared.flights.add(flight)
+    this.#state.running.add(flight)
     return flight
   }
 
   #end(flight: Flight): void {
-    this.#context.share.flights.end(flight)
-    this.#context.running.delete(flight)
+    this.#state.shared.flights.end(flight)
+    this.#state.running.delete(flight)
   }
 
   #abandon(flight: Flight, reason: unknown): void {
-    this.#context.share.flights.drop(flight)
+    this.#state.shared.flights.drop(flight)
     flight.abort(reason)
   }
 
@@ -199,17 +201,17 @@ export class Loading {
 
   /** A load that follows begins after this call, and may be shared without a second thought; the answer to the look-up may be older. */
   async #followLookUp(flight: Flight, call: Call): Promise<unknown> {
-    const looked = flight.looked as Promise<Found>
-    const looking = this.#context.local ? looked : Promise.all([this.#found(call), looked]).then(([own]) => own)
+    const looked = flight.looked as Promise<LookUp>
+    const looking = this.#state.local ? looked : Promise.all([this.#found(call), looked]).then(([own]) => own)
     const found = await this.#patiently(flight, call, looking)
     // The look-up was content with what it found; a forced refresh is not, nor who finds nothing (any more).
-    const content = found === tooSlow || (found.usable !== undefined && call.options.forceRefresh !== true)
+    const content = found === timedOut || (found.usable !== undefined && call.options.forceRefresh !== true)
     if (flight.load === undefined && !content) return await this.#take({ ...call, looked: undefined })
     return await this.#serve(flight, call, found)
   }
 
   /** Looks the key up and starts a load where one is needed. Everything from the answer to the start happens at once. */
-  async #look(flight: Flight, call: Call): Promise<Found> {
+  async #look(flight: Flight, call: Call): Promise<LookUp> {
     let found = nothing
     try {
       found = await this.#found(call)
@@ -224,15 +226,15 @@ export class Loading {
     }
   }
 
-  #found(call: Call): Promise<Found> {
-    return call.looked?.found ?? this.#scope.found(call.stored, 'getOrSet', call.settings.readFailure)
+  #found(call: Call): Promise<LookUp> {
+    return call.looked?.found ?? this.#namespace.found(call.stored, 'getOrSet', call.settings.readFailure)
   }
 
-  #startWhereNeeded(flight: Flight, call: Call, found: Found): void {
+  #startWhereNeeded(flight: Flight, call: Call, found: LookUp): void {
     const item = found.usable
     if (item === undefined || call.options.forceRefresh === true) this.#start(flight, call, found)
     else if (this.#paused(call)) return
-    else if (!this.#context.isFresh(item)) this.#start(flight, call, found)
+    else if (!this.#namespace.isFresh(item)) this.#start(flight, call, found)
     else {
       const reason = this.reasonToRenew(item, call.settings)
       if (reason !== undefined) this.#startBehind(flight, call, found, reason)
@@ -241,20 +243,20 @@ export class Loading {
 
   /** Whether a load of this key failed a moment ago. */
   #paused(call: Call): boolean {
-    return this.#context.pauses.paused(call.stored, this.#context.now())
+    return this.#state.pauses.paused(call.stored, this.#state.now())
   }
 
   /** What one caller gets from what was found and the load that runs, counted as one hit or one miss. */
-  #serve(flight: Flight, call: Call, found: Found | typeof tooSlow, joined = false): Promise<unknown> | unknown {
-    if (found === tooSlow) {
-      this.#scope.countMiss(call.key)
+  #serve(flight: Flight, call: Call, found: LookUp | typeof timedOut, joined = false): Promise<unknown> | unknown {
+    if (found === timedOut) {
+      this.#namespace.countMiss(call.key)
       throw this.#timedOut(call.key, call.settings.timeout)
     }
     const item = found.usable
     const { load } = flight
     if (
       item !== undefined &&
-      this.#context.isFresh(item) &&
+      this.#namespace.isFresh(item) &&
       !(call.options.forceRefresh === true && load !== undefined)
     )
       return this.#hit(call, item)
@@ -264,7 +266,7 @@ export class Loading {
     if (joined && (item === undefined || (lookAgain && call.options.forceRefresh === true)))
       return this.#joined(flight, call, load, lookAgain)
     if (item === undefined) return this.#missed(call, flight, load)
-    return this.#stalely(flight, call, item, load, joined)
+    return this.#serveStaleOrWait(flight, call, item, load, joined)
   }
 
   /**
@@ -277,32 +279,38 @@ export class Loading {
     let value: unknown
     try {
       value = await this.#patiently(flight, call, ended)
-      if (value === tooSlow) throw this.#timedOut(call.key, call.settings.timeout)
+      if (value === timedOut) throw this.#timedOut(call.key, call.settings.timeout)
     } catch (error) {
-      this.#scope.countMiss(call.key)
+      this.#namespace.countMiss(call.key)
       throw error
     }
     if (lookAgain || (await this.#isOutdated(flight))) return await this.#take({ ...call, looked: undefined })
-    this.#scope.countMiss(call.key)
+    this.#namespace.countMiss(call.key)
     return value
   }
 
   /** Whether another process changed what the load depends on before a caller joined it (RACES R2). */
   async #isOutdated(flight: Flight): Promise<boolean> {
     // After `close` no load starts: the callers get the value.
-    if (flight.outdated || this.#context.closed) return flight.outdated
+    if (flight.outdated || this.#state.closed) return flight.outdated
     return flight.unchanged !== undefined && !(await flight.unchanged)
   }
 
   async #missed(call: Call, flight: Flight, load: Promise<unknown> | undefined): Promise<unknown> {
-    this.#scope.countMiss(call.key)
+    this.#namespace.countMiss(call.key)
     const value = load === undefined ? undefined : await this.#patiently(flight, call, load)
-    if (value === tooSlow) throw this.#timedOut(call.key, call.settings.timeout)
+    if (value === timedOut) throw this.#timedOut(call.key, call.settings.timeout)
     return value
   }
 
   /** A stale value is at hand: the load has `softTimeout` to be faster, and may fail. */
-  async #stalely(flight: Flight, call: Call, item: Item, load: Promise<unknown>, joined: boolean): Promise<unknown> {
+  async #serveStaleOrWait(
+    flight: Flight,
+    call: Call,
+    item: Item,
+    load: Promise<unknown>,
+    joined: boolean,
+  ): Promise<unknown> {
     const left = this.#left(call)
     const ms = call.options.forceRefresh === true ? left : Math.min(call.settings.softTimeout, left)
     if (ms === 0) {
@@ -311,45 +319,45 @@ export class Loading {
     }
     let value: unknown
     try {
-      value = await this.#fasterThan(flight, call, item, load, ms)
+      value = await this.#waitWithin(flight, call, item, load, ms)
     } catch (error) {
-      if (call.options.signal?.aborted === true || !isAlive(item, this.#context.now())) {
-        this.#scope.countMiss(call.key)
+      if (call.options.signal?.aborted === true || !isAlive(item, this.#state.now())) {
+        this.#namespace.countMiss(call.key)
         throw error
       }
       return this.#stale(call, item, 'loadFailed')
     }
-    if (value === tooSlow) return this.#stale(call, item, 'slow')
+    if (value === timedOut) return this.#stale(call, item, 'slow')
     if (joined && (flight.doubtful || (await this.#isOutdated(flight))))
       return await this.#take({ ...call, looked: undefined })
-    this.#scope.countMiss(call.key)
+    this.#namespace.countMiss(call.key)
     return value
   }
 
   /** The load's value within `ms`, or within the whole timeout where the life of the stale value ends before. */
-  async #fasterThan(
+  async #waitWithin(
     flight: Flight,
     call: Call,
     item: Item,
     load: Promise<unknown>,
     ms: number,
-  ): Promise<unknown | typeof tooSlow> {
+  ): Promise<unknown | typeof timedOut> {
     const value = await this.#patiently(flight, call, load, ms)
-    if (value !== tooSlow || isAlive(item, this.#context.now())) return value
+    if (value !== timedOut || isAlive(item, this.#state.now())) return value
     const late = await this.#patiently(flight, call, load)
-    if (late === tooSlow) throw this.#timedOut(call.key, call.settings.timeout)
+    if (late === timedOut) throw this.#timedOut(call.key, call.settings.timeout)
     return late
   }
 
   #hit(call: Call, item: Item): unknown {
-    this.#scope.countHit(call.key, false)
+    this.#namespace.countHit(call.key, false)
     return item.value
   }
 
   #stale(call: Call, item: Item, reason: 'refreshing' | 'loadFailed' | 'slow'): unknown {
-    const stale = !this.#context.isFresh(item)
-    this.#scope.countHit(call.key, stale)
-    if (stale) this.#scope.tellStale(call.key, reason)
+    const stale = !this.#namespace.isFresh(item)
+    this.#namespace.countHit(call.key, stale)
+    if (stale) this.#namespace.emitStale(call.key, reason)
     return item.value
   }
 
@@ -358,11 +366,11 @@ export class Loading {
     call: Call,
     work: Promise<T>,
     ms: number = this.#left(call),
-  ): Promise<T | typeof tooSlow> {
-    const patience: Patience = {
+  ): Promise<T | typeof timedOut> {
+    const patience: WaitOptions = {
       ms,
       signal: call.options.signal,
-      clock: this.#context.settings.clock,
+      clock: this.#state.settings.clock,
       onLastAbort: (reason) => this.#abandon(flight, reason),
     }
     return waitFor(flight, work, patience)
@@ -370,23 +378,23 @@ export class Loading {
 
   /** What is left of the time that the caller waits; never more than all of it, though the clock was set back. */
   #left({ settings, since }: Call): number {
-    return Math.max(0, Math.min(settings.timeout, since + settings.timeout - this.#context.now()))
+    return Math.max(0, Math.min(settings.timeout, since + settings.timeout - this.#state.now()))
   }
 
   #timedOut(key: string, timeout: number): CacheError {
     const message = `getOrSet: the load of '${key}' took longer than ${timeout} ms; its result will be stored when it comes`
-    return new CacheError('LOAD_TIMEOUT', message, { operation: 'getOrSet', backend: this.#context.store.name, key })
+    return new CacheError('LOAD_TIMEOUT', message, { operation: 'getOrSet', backend: this.#state.adapter.name, key })
   }
 
-  #startBehind(flight: Flight, call: Call, found: Found, reason: 'ahead' | 'early'): void {
+  #startBehind(flight: Flight, call: Call, found: LookUp, reason: 'ahead' | 'early'): void {
     flight.background = true
     this.#start(flight, call, found, reason)
   }
 
-  #start(flight: Flight, call: Call, found: Found, reason: 'stale' | 'ahead' | 'early' = 'stale'): void {
+  #start(flight: Flight, call: Call, found: LookUp, reason: 'stale' | 'ahead' | 'early' = 'stale'): void {
     flight.stale = found.usable
-    if (found.usable !== undefined && this.#context.listeners.has('refresh'))
-      this.#scope.tell('refresh', { key: call.key, reason })
+    if (found.usable !== undefined && this.#state.listeners.has('refresh'))
+      this.#namespace.emit('refresh', { key: call.key, reason })
     const load = this.#runs.run(flight, call, found).finally(() => {
       this.#end(flight)
       call.looked?.decided?.()

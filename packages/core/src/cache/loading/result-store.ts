@@ -1,18 +1,19 @@
 import { milliseconds } from '../../protocol/duration.ts'
 import type { Item } from '../../protocol/item.ts'
 import type { TagVersions } from '../../protocol/tag-versions.ts'
-import type { LoadSettings } from '../options/cache-options.ts'
-import type { Flight } from '../state/flights.ts'
-import { hasLife, instants, jittered, type Lifetime, renewed } from '../options/lifetime.ts'
-import { type LoadContext, notModified } from './load-context.ts'
-import { answer, isPromise, type MaybePromise, type Operation, runAsync } from '../state/steps.ts'
+import { hasLife, instants, jittered, renewed } from '../items/item-life.ts'
+import type { Namespace } from '../items/namespace.ts'
 import { placeholder } from '../items/placeholder.ts'
-import type { Scope } from '../items/namespace.ts'
 import { namespaceTagRecord, tagRecord } from '../items/tag-records.ts'
+import type { LoadSettings } from '../options/cache-options.ts'
+import type { Lifetime } from '../options/lifetime.ts'
 import type { WriteOptions } from '../options/write-options.ts'
+import type { Flight } from '../state/flights.ts'
+import { answer, isPromise, type MaybePromise, runAsync, type Steps } from '../state/steps.ts'
+import { type LoadContext, notModified } from './load-context.ts'
 
 /** What was captured before a load began; without all of it no result is stored. */
-export interface Fence {
+export interface StoreCondition {
   /** The version that must still be stored under the key; `undefined` where the store has no `compareAndSet` or is local. */
   expected: string | undefined
   /** Whether this load put the placeholder, and takes it away when there is nothing to store. */
@@ -27,7 +28,7 @@ export interface Fence {
 }
 
 /** What a load has to meet under its key. */
-type Standing = Pick<Fence, 'expected' | 'placed' | 'endsAt'>
+type Standing = Pick<StoreCondition, 'expected' | 'placed' | 'endsAt'>
 
 /** How the result of a load is to be kept. */
 export interface Keeping {
@@ -47,11 +48,11 @@ const nothingToEnd = (): void => {}
  * The way from a loader's result into the backend. Foreground, late and background loads and batches all go through `store`,
  * which requires the fence that `raise` made before the load began (RACES R1, R3, R4, R5).
  */
-export class Fill {
-  readonly #scope: Scope
+export class ResultStore {
+  readonly #namespace: Namespace
 
-  constructor(scope: Scope) {
-    this.#scope = scope
+  constructor(namespace: Namespace) {
+    this.#namespace = namespace
   }
 
   /**
@@ -59,9 +60,14 @@ export class Fill {
    * nothing is stored a placeholder is put, so that a delete by any process shows. Resolves to the item instead, where
    * another process stored one in between.
    */
-  *raise(flight: Flight, raw: Item | undefined, settings: LoadSettings, namesTags: boolean): Operation<Fence | Item> {
-    const { local, store } = this.#scope.context
-    if (local || store.compareAndSet === undefined) {
+  *raise(
+    flight: Flight,
+    raw: Item | undefined,
+    settings: LoadSettings,
+    namesTags: boolean,
+  ): Steps<StoreCondition | Item> {
+    const { local, adapter } = this.#namespace.state
+    if (local || adapter.compareAndSet === undefined) {
       // In one process the flight alone is the fence.
       const tags = yield* this.#captured(flight)
       const namespaceVersion = namesTags ? yield* this.#namespaceVersion() : undefined
@@ -82,37 +88,37 @@ export class Fill {
    * The end of what is stored looks like a delete, and would keep the result out. A moment before it a placeholder takes its place, if
    * it is still there. Returns the function that ends this, for the load that is over.
    */
-  outlive(flight: Flight, fence: Fence, settings: LoadSettings): () => void {
-    const { clock } = this.#scope.context.settings
+  outlive(flight: Flight, fence: StoreCondition, settings: LoadSettings): () => void {
+    const { clock } = this.#namespace.state.settings
     const left = (fence.endsAt ?? Infinity) - clock.now()
     if (left > placeholderLife(settings)) return nothingToEnd
     const early = Math.min(left / 10, longestHandover)
     return clock.after(Math.max(0, Math.floor(left - early)), () => {
-      fence.handingOver = this.#scope.context
+      fence.handingOver = this.#namespace.state
         .run(this.#handOver(flight, fence, settings))
-        .catch((error) => this.#scope.context.degraded(error, 'getOrSet', flight.key))
+        .catch((error) => this.#namespace.state.degraded(error, 'getOrSet', flight.key))
     })
   }
 
-  *#handOver(flight: Flight, fence: Fence, settings: LoadSettings): Operation<void> {
-    if (flight.fenced || this.#scope.context.closed) return
+  *#handOver(flight: Flight, fence: StoreCondition, settings: LoadSettings): Steps<void> {
+    if (flight.fenced || this.#namespace.state.closed) return
     const placed = this.#placeholder(flight.key, settings)
     if (!(yield* this.#compareAndSet(flight.key, fence.expected, placed))) return
     fence.expected = placed.version
     fence.placed = true
   }
 
-  *#captured(flight: Flight): Operation<TagVersions> {
-    return flight.tags.length === 0 ? {} : yield* this.#scope.context.tags.capture(flight.tags)
+  *#captured(flight: Flight): Steps<TagVersions> {
+    return flight.tags.length === 0 ? {} : yield* this.#namespace.tags.capture(flight.tags)
   }
 
-  *#place(key: string, raw: Item | undefined, settings: LoadSettings): Operation<Standing | Item> {
+  *#place(key: string, raw: Item | undefined, settings: LoadSettings): Steps<Standing | Item> {
     if (raw !== undefined) return { expected: raw.version, placed: false, endsAt: raw.expiresAt }
     const placed = this.#placeholder(key, settings)
     const { version } = placed
     if (yield* this.#compareAndSet(key, undefined, placed))
       return { expected: version, placed: true, endsAt: undefined }
-    const other = yield* answer(this.#scope.context.store.get(key))
+    const other = yield* answer(this.#namespace.state.adapter.get(key))
     // Gone again: removed in between. The version of a placeholder that was never stored lets nothing in.
     if (other === undefined) return { expected: version, placed: false, endsAt: undefined }
     if (other.value === undefined || other.tags !== undefined || other.staleAt !== undefined)
@@ -121,20 +127,20 @@ export class Fill {
   }
 
   #placeholder(key: string, settings: LoadSettings): Item {
-    return placeholder(key, this.#scope.context.now(), placeholderLife(settings))
+    return placeholder(key, this.#namespace.state.now(), placeholderLife(settings))
   }
 
-  *#compareAndSet(key: string, expected: string | undefined, next: Item | undefined): Operation<boolean> {
-    return yield* answer(this.#scope.context.store.compareAndSet?.(key, expected, next) ?? false)
+  *#compareAndSet(key: string, expected: string | undefined, next: Item | undefined): Steps<boolean> {
+    return yield* answer(this.#namespace.state.adapter.compareAndSet?.(key, expected, next) ?? false)
   }
 
-  *#namespaceVersion(): Operation<string | undefined> {
-    const record = namespaceTagRecord(this.#scope.path)
-    return (yield* this.#scope.context.tags.capture([record]))[record]
+  *#namespaceVersion(): Steps<string | undefined> {
+    const record = namespaceTagRecord(this.#namespace.path)
+    return (yield* this.#namespace.tags.capture([record]))[record]
   }
 
   /** Stores a result, if nothing has changed since `fence` was raised; answers whether it did. */
-  *store(flight: Flight, fence: Fence, value: unknown, load: LoadContext, keeping: Keeping): Operation<boolean> {
+  *store(flight: Flight, fence: StoreCondition, value: unknown, load: LoadContext, keeping: Keeping): Steps<boolean> {
     try {
       if (fence.handingOver !== undefined) yield* answer(fence.handingOver)
       const tags = yield* this.#allTags(fence, load, value)
@@ -149,43 +155,44 @@ export class Fill {
         return false
       }
       const item = this.#item(flight, value, load, tags, keeping)
-      if (!flight.joined || this.#scope.context.local) return (yield* this.#put(flight, fence, item)) && hasLife(item)
+      if (!flight.joined || this.#namespace.state.local) return (yield* this.#put(flight, fence, item)) && hasLife(item)
       const [put] = yield* answer(
         Promise.all([runAsync(this.#put(flight, fence, item)), runAsync(this.#doubtTags(flight, tags))]),
       )
       return put && hasLife(item)
     } catch (error) {
-      // Told in any case: nobody else learns that what was loaded cannot be kept.
-      this.#scope.context.degraded(error, 'getOrSet', load.key)
+      // EventPayloads in any case: nobody else learns that what was loaded cannot be kept.
+      this.#namespace.state.degraded(error, 'getOrSet', load.key)
       return false
     }
   }
 
   /** Takes this load's own placeholder away. */
-  *withdraw(flight: Flight, fence: Fence): Operation<void> {
+  *withdraw(flight: Flight, fence: StoreCondition): Steps<void> {
     if (fence.handingOver !== undefined) yield* answer(fence.handingOver)
-    if (fence.placed && !this.#scope.context.closed) yield* this.#compareAndSetFenced(flight, fence, undefined)
+    if (fence.placed && !this.#namespace.state.closed) yield* this.#compareAndSetFenced(flight, fence, undefined)
   }
 
   /** Nothing is to be stored. */
-  *#leave(flight: Flight, fence: Fence): Operation<void> {
+  *#leave(flight: Flight, fence: StoreCondition): Steps<void> {
     yield* this.withdraw(flight, fence)
     if (fence.placed || fence.expected === undefined || !flight.joined || flight.fenced) return
-    const standing = yield* answer(this.#scope.context.store.get(flight.key))
+    const standing = yield* answer(this.#namespace.state.adapter.get(flight.key))
     if (standing?.version !== fence.expected) flight.outdated = true
   }
 
   /** Compare-and-set on what the fence captured. Where that is gone it was another process, unless this one has fenced the flight. */
-  *#compareAndSetFenced(flight: Flight, fence: Fence, next: Item | undefined): Operation<boolean> {
+  *#compareAndSetFenced(flight: Flight, fence: StoreCondition, next: Item | undefined): Steps<boolean> {
     const done = yield* this.#compareAndSet(flight.key, fence.expected, next)
     if (!done && !flight.fenced) flight.outdated = true
     return done
   }
 
   /** Resolves to whether no other process has changed the key or the tags since the load began. A failure of the store counts as a change. */
-  async unchanged(flight: Flight, fence: Fence): Promise<boolean> {
-    const { store, tags } = this.#scope.context
-    const standing = async (): Promise<boolean> => (await store.get(flight.key))?.version === fence.expected
+  async unchanged(flight: Flight, fence: StoreCondition): Promise<boolean> {
+    const { adapter } = this.#namespace.state
+    const { tags } = this.#namespace
+    const standing = async (): Promise<boolean> => (await adapter.get(flight.key))?.version === fence.expected
     const namespaceVersion = async (): Promise<boolean> =>
       fence.namespaceVersion === undefined || (await runAsync(this.#namespaceVersion())) === fence.namespaceVersion
     try {
@@ -196,22 +203,24 @@ export class Fill {
     }
   }
 
-  *#doubtTags(flight: Flight, tags: TagVersions): Operation<void> {
-    if (!(yield* this.#scope.context.tags.valid(tags)) && !flight.fenced) flight.outdated = true
+  *#doubtTags(flight: Flight, tags: TagVersions): Steps<void> {
+    if (!(yield* this.#namespace.tags.valid(tags)) && !flight.fenced) flight.outdated = true
   }
 
   /**
    * The tags that were declared and those that the load named. For the latter the versions are captured now, which is only
    * right when no tag of the namespace changed since the load began: `undefined` otherwise.
    */
-  *#allTags(fence: Fence, load: LoadContext, value: unknown): Operation<TagVersions | undefined> {
+  *#allTags(fence: StoreCondition, load: LoadContext, value: unknown): Steps<TagVersions | undefined> {
     if (load.tags === undefined)
       return value === notModified ? { ...this.#tagsOf(load.stale), ...fence.tags } : fence.tags
-    const records = load.tags.map((tag) => tagRecord(this.#scope.path, tag)).filter((record) => !(record in fence.tags))
+    const records = load.tags
+      .map((tag) => tagRecord(this.#namespace.path, tag))
+      .filter((record) => !(record in fence.tags))
     if (records.length === 0) return fence.tags
     // Nothing was captured by which to tell whether they changed: not stored this time, and the next load is prepared.
-    if (fence.namespaceVersion === undefined) this.#scope.context.anyNamesTags = true
-    const late = yield* this.#scope.context.tags.capture(records)
+    if (fence.namespaceVersion === undefined) this.#namespace.state.anyNamesTags = true
+    const late = yield* this.#namespace.tags.capture(records)
     // Last: an invalidation changes this record first, so that it shows either here or in what was captured above.
     const unchanged =
       fence.namespaceVersion !== undefined && (yield* this.#namespaceVersion()) === fence.namespaceVersion
@@ -223,50 +232,50 @@ export class Fill {
    */
   #tagsOf(stale: Item | undefined): TagVersions {
     const named = Object.entries(stale?.tags ?? {})
-    return Object.fromEntries(named.map(([tag, version]) => [tagRecord(this.#scope.path, tag), version]))
+    return Object.fromEntries(named.map(([tag, version]) => [tagRecord(this.#namespace.path, tag), version]))
   }
 
-  *#put(flight: Flight, fence: Fence, item: Item): Operation<boolean> {
-    const { store, local } = this.#scope.context
+  *#put(flight: Flight, fence: StoreCondition, item: Item): Steps<boolean> {
+    const { adapter, local } = this.#namespace.state
     // Nothing is awaited between this look and the write: in one process nothing can come between them.
     if (flight.fenced) {
       yield* this.withdraw(flight, fence)
       return false
     }
-    if (store.compareAndSet !== undefined && !local) return yield* this.#compareAndSetFenced(flight, fence, item)
-    yield* this.#unconditionally(flight, store.set(item))
+    if (adapter.compareAndSet !== undefined && !local) return yield* this.#compareAndSetFenced(flight, fence, item)
+    yield* this.#unconditionally(flight, adapter.set(item))
     return true
   }
 
   /** The source has none any more: the stale value that the load was to renew goes, on the same conditions as a result would come. */
-  *#remove(flight: Flight, fence: Fence, load: LoadContext): Operation<void> {
-    const { store, local } = this.#scope.context
+  *#remove(flight: Flight, fence: StoreCondition, load: LoadContext): Steps<void> {
+    const { adapter, local } = this.#namespace.state
     if (load.stale === undefined || flight.fenced) yield* this.withdraw(flight, fence)
-    else if (store.compareAndSet !== undefined && !local) yield* this.#compareAndSetFenced(flight, fence, undefined)
-    else yield* this.#unconditionally(flight, store.delete(flight.key))
+    else if (adapter.compareAndSet !== undefined && !local) yield* this.#compareAndSetFenced(flight, fence, undefined)
+    else yield* this.#unconditionally(flight, adapter.delete(flight.key))
   }
 
   /** Whoever changes the key meanwhile waits for this write, which asks for no version (RACES R1, R5). */
-  *#unconditionally(flight: Flight, writing: MaybePromise<unknown>): Operation<void> {
+  *#unconditionally(flight: Flight, writing: MaybePromise<unknown>): Steps<void> {
     if (!isPromise(writing)) return
     flight.storing = writing
     yield* answer(writing)
   }
 
   #item(flight: Flight, value: unknown, load: LoadContext, tags: TagVersions, keeping: Keeping): Item {
-    const { context } = this.#scope
+    const { state } = this.#namespace
     const { jitter } = keeping.settings
     const kept = Object.keys(tags).length === 0 ? undefined : tags
     if (value === notModified && load.stale !== undefined) {
       const { tags: _old, ...stale } = load.stale
-      const now = context.now()
-      const life = jittered(this.#life(stale.value, load, keeping), jitter, context.settings.random)
+      const now = state.now()
+      const life = jittered(this.#life(stale.value, load, keeping), jitter, state.settings.random)
       // Made now: the source has just said so, and the share of its life that is over is counted from here.
       const again = renewed({ ...stale, key: flight.key, createdAt: now }, instants(life, now))
       return kept === undefined ? again : { ...again, tags: kept }
     }
     const life = this.#life(value, load, keeping)
-    return this.#scope.makeItem(flight.key, value, life, kept, keeping.options.cost, jitter)
+    return this.#namespace.makeItem(flight.key, value, life, kept, keeping.options.cost, jitter)
   }
 
   #life(value: unknown, load: LoadContext, { settings, life }: Keeping): Lifetime {

@@ -12,7 +12,7 @@ interface Group {
  * One time limit for many short waits. A timer for each would cost more than the answer of a store that is near, and hardly any of
  * them ever fires.
  */
-export class Deadlines {
+export class SharedTimeout {
   readonly #clock: Required<Clock>
   readonly #ms: number
   #latest: Group | undefined

@@ -1,18 +1,20 @@
 import { invalidArgument } from '../../protocol/argument.ts'
 import type { Item } from '../../protocol/item.ts'
-import type { LoadSettings } from '../options/cache-options.ts'
-import type { Context } from '../state/cache-state.ts'
-import { type Fence, Fill, type Keeping } from './result-store.ts'
-import { Flight } from '../state/flights.ts'
-import { isFresh, lifetime } from '../options/lifetime.ts'
-import { LoadContext, notModified } from './load-context.ts'
-import type { Operation } from '../state/steps.ts'
-import type { Found, Scope } from '../items/namespace.ts'
-import { resolveSyncGetOrSetOptions, type SyncGetOrSetOptions } from '../options/sync-get-or-set-options.ts'
+import { isFresh } from '../items/item-life.ts'
+import type { LookUp, Namespace } from '../items/namespace.ts'
 import { namespaceTagRecord, tagRecord } from '../items/tag-records.ts'
-import { traceLoadNow } from '../state/tracing.ts'
+import type { LoadSettings } from '../options/cache-options.ts'
+import { lifetime } from '../options/lifetime.ts'
+import { resolveSyncGetOrSetOptions, type SyncGetOrSetOptions } from '../options/sync-get-or-set-options.ts'
 import { checkFunction, checkKeys } from '../options/write-options.ts'
-import { type Entries, pairsOf } from '../writing/writes.ts'
+import type { CacheState } from '../state/cache-state.ts'
+import { Flight } from '../state/flights.ts'
+import type { Steps } from '../state/steps.ts'
+import { traceLoadNow } from '../state/tracing.ts'
+import type { Entries } from '../writing/entries.ts'
+import { pairsOf } from '../writing/entries.ts'
+import { LoadContext, notModified } from './load-context.ts'
+import { type Keeping, ResultStore, type StoreCondition } from './result-store.ts'
 
 /** Makes the value of a key at once. `undefined` means "not there" and is not stored; `null` is a value. */
 export type SyncLoader<Value> = (context: Omit<LoadContext, 'signal'>) => Value | undefined | typeof notModified
@@ -23,9 +25,9 @@ export type SyncBatchLoader<Value> = (keys: readonly string[]) => Entries<Value>
 /** A key that is being loaded. */
 interface Run {
   readonly key: string
-  readonly found: Found
+  readonly found: LookUp
   readonly flight: Flight
-  readonly fence: Fence
+  readonly fence: StoreCondition
   readonly load: LoadContext
 }
 
@@ -34,21 +36,21 @@ interface Run {
  * stored (RACES R1, R4, R5).
  */
 export class SyncLoading {
-  readonly #scope: Scope
-  readonly #context: Context
-  readonly #fill: Fill
+  readonly #namespace: Namespace
+  readonly #state: CacheState
+  readonly #results: ResultStore
 
-  constructor(scope: Scope) {
-    this.#scope = scope
-    this.#context = scope.context
-    this.#fill = new Fill(scope)
+  constructor(namespace: Namespace) {
+    this.#namespace = namespace
+    this.#state = namespace.state
+    this.#results = new ResultStore(namespace)
   }
 
-  *getOrSet(key: string, loader: SyncLoader<unknown>, options: SyncGetOrSetOptions): Operation<unknown> {
+  *getOrSet(key: string, loader: SyncLoader<unknown>, options: SyncGetOrSetOptions): Steps<unknown> {
     const { stored, keeping } = this.#checked([key], loader, options, 'getOrSet')
     const { readFailure } = keeping.settings
-    const found = yield* this.#scope.lookupOrMiss(stored[0] as string, 'getOrSet', readFailure)
-    const namesTags = loader.length > 0 || this.#context.anyNamesTags
+    const found = yield* this.#namespace.lookupOrMiss(stored[0] as string, 'getOrSet', readFailure)
+    const namesTags = loader.length > 0 || this.#state.anyNamesTags
     const loaded = yield* this.#load([key], [found], stored, keeping, namesTags, (runs) =>
       runs.map((run) =>
         traceLoadNow(run.key, () => {
@@ -64,12 +66,12 @@ export class SyncLoading {
     keys: readonly string[],
     loader: SyncBatchLoader<unknown>,
     options: SyncGetOrSetOptions,
-  ): Operation<unknown[]> {
-    this.#scope.assertOpen('getOrSetMany')
+  ): Steps<unknown[]> {
+    this.#namespace.assertOpen('getOrSetMany')
     checkKeys(keys, 'getOrSetMany')
     const unique = [...new Set(keys)]
     const { stored, keeping } = this.#checked(unique, loader, options, 'getOrSetMany')
-    const found = yield* this.#scope.lookupMany(unique, 'getOrSetMany', keeping.settings.readFailure)
+    const found = yield* this.#namespace.lookupMany(unique, 'getOrSetMany', keeping.settings.readFailure)
     const values = yield* this.#load(unique, found, stored, keeping, false, (runs) => {
       const loaded = traceLoadNow(undefined, () => new Map(loadedPairs(loader(runs.map((run) => run.key)))))
       return runs.map((run) => loaded.get(run.key))
@@ -84,32 +86,32 @@ export class SyncLoading {
     options: SyncGetOrSetOptions,
     operation: string,
   ): { readonly stored: readonly string[]; readonly keeping: Keeping } {
-    this.#scope.assertOpen(operation)
-    const stored = keys.map((key) => this.#scope.stored(key, operation))
+    this.#namespace.assertOpen(operation)
+    const stored = keys.map((key) => this.#namespace.stored(key, operation))
     checkFunction(loader, 'loader', operation)
-    const settings = resolveSyncGetOrSetOptions(options, this.#context.settings.load, operation)
-    return { stored, keeping: { options, settings, life: lifetime(options, this.#context.settings.life, operation) } }
+    const settings = resolveSyncGetOrSetOptions(options, this.#state.settings.load, operation)
+    return { stored, keeping: { options, settings, life: lifetime(options, this.#state.settings.life, operation) } }
   }
 
   /** The values of all these keys: those that are there, and those that `make` makes of the others, all at once. */
   *#load(
     keys: readonly string[],
-    found: readonly Found[],
+    found: readonly LookUp[],
     stored: readonly string[],
     keeping: Keeping,
     namesTags: boolean,
     make: (runs: readonly Run[]) => readonly unknown[],
-  ): Operation<unknown[]> {
+  ): Steps<unknown[]> {
     const values: unknown[] = []
     const runs = new Map<number, Run>()
     for (const [index, key] of keys.entries()) {
-      const item = this.#servable(found[index] as Found, stored[index] as string, keeping)
+      const item = this.#servable(found[index] as LookUp, stored[index] as string, keeping)
       if (item !== undefined) values[index] = this.#serve(key, item)
-      else runs.set(index, yield* this.#begin(key, stored[index] as string, found[index] as Found, keeping, namesTags))
+      else runs.set(index, yield* this.#begin(key, stored[index] as string, found[index] as LookUp, keeping, namesTags))
     }
     if (runs.size === 0) return values
     const all = [...runs.values()]
-    const started = this.#context.now()
+    const started = this.#state.now()
     const made = this.#made(all, make, started, keeping.settings)
     for (const [position, [index, run]] of [...runs].entries())
       values[index] =
@@ -120,30 +122,30 @@ export class SyncLoading {
   }
 
   /** The item that is served without a load. */
-  #servable({ usable }: Found, stored: string, { options }: Keeping): Item | undefined {
+  #servable({ usable }: LookUp, stored: string, { options }: Keeping): Item | undefined {
     if (usable === undefined || (options as SyncGetOrSetOptions).forceRefresh === true) return undefined
-    const now = this.#context.now()
-    return isFresh(usable, now) || this.#context.pauses.paused(stored, now) ? usable : undefined
+    const now = this.#state.now()
+    return isFresh(usable, now) || this.#state.pauses.paused(stored, now) ? usable : undefined
   }
 
   #serve(key: string, item: Item): unknown {
-    const stale = !this.#context.isFresh(item)
-    this.#scope.countHit(key, stale)
-    if (stale) this.#scope.tellStale(key, 'loadFailed')
+    const stale = !this.#namespace.isFresh(item)
+    this.#namespace.countHit(key, stale)
+    if (stale) this.#namespace.emitStale(key, 'loadFailed')
     return item.value
   }
 
-  *#begin(key: string, stored: string, found: Found, keeping: Keeping, namesTags: boolean): Operation<Run> {
-    const { flights } = this.#context.share
-    const records = [...new Set(keeping.options.tags ?? [])].map((tag) => tagRecord(this.#scope.path, tag))
-    const namespaceRecord = namespaceTagRecord(this.#scope.path)
-    const startedAt = this.#context.now()
+  *#begin(key: string, stored: string, found: LookUp, keeping: Keeping, namesTags: boolean): Steps<Run> {
+    const { flights } = this.#state.shared
+    const records = [...new Set(keeping.options.tags ?? [])].map((tag) => tagRecord(this.#namespace.path, tag))
+    const namespaceRecord = namespaceTagRecord(this.#namespace.path)
+    const startedAt = this.#state.now()
     const flight = new Flight(stored, records, namespaceRecord, { startedAt, timeout: Infinity })
     // Nobody can wait for it: whoever asks while it runs was called by its own loader, and loads for itself.
     flight.doubtful = true
-    const fence = (yield* this.#fill.raise(flight, found.raw, keeping.settings, namesTags)) as Fence
+    const fence = (yield* this.#results.raise(flight, found.raw, keeping.settings, namesTags)) as StoreCondition
     // A load of a Cache on the same backend may be under way; this one is newer, and its result is fenced off.
-    flights.fence(stored)
+    flights.invalidate(stored)
     flights.add(flight)
     const { usable } = found
     return {
@@ -151,7 +153,7 @@ export class SyncLoading {
       found,
       flight,
       fence,
-      load: new LoadContext(key, usable && this.#scope.published(usable, key), flight),
+      load: new LoadContext(key, usable && this.#namespace.published(usable, key), flight),
     }
   }
 
@@ -167,33 +169,33 @@ export class SyncLoading {
     } catch (error) {
       for (const run of runs) this.#failed(run, error, started, settings)
       if (runs.every((run) => run.found.usable !== undefined)) return undefined
-      for (const run of runs) this.#scope.countMiss(run.key)
+      for (const run of runs) this.#namespace.countMiss(run.key)
       throw error
     } finally {
-      for (const run of runs) this.#context.share.flights.end(run.flight)
+      for (const run of runs) this.#state.shared.flights.end(run.flight)
     }
   }
 
-  *#store(run: Run, value: unknown, started: number, keeping: Keeping): Operation<unknown> {
-    const { recorder, listeners, pauses } = this.#context
-    this.#scope.countMiss(run.key)
-    const stored = yield* this.#fill.store(run.flight, run.fence, value, run.load, keeping)
-    const ms = this.#context.since(started)
+  *#store(run: Run, value: unknown, started: number, keeping: Keeping): Steps<unknown> {
+    const { recorder, listeners, pauses } = this.#state
+    this.#namespace.countMiss(run.key)
+    const stored = yield* this.#results.store(run.flight, run.fence, value, run.load, keeping)
+    const ms = this.#state.since(started)
     recorder.loads += 1
     recorder.loadTime += ms
     pauses.resume(run.flight.key)
-    if (stored) this.#scope.countSet(run.key)
-    if (listeners.has('load')) this.#scope.tell('load', { key: run.key, ms, stored })
+    if (stored) this.#namespace.countSet(run.key)
+    if (listeners.has('load')) this.#namespace.emit('load', { key: run.key, ms, stored })
     return value === notModified ? run.load.stale?.value : value
   }
 
   #failed(run: Run, error: unknown, started: number, settings: LoadSettings): void {
-    const { recorder, listeners, pauses } = this.#context
+    const { recorder, listeners, pauses } = this.#state
     recorder.loads += 1
     recorder.loadFailures += 1
-    recorder.loadTime += this.#context.since(started)
-    if (run.found.usable !== undefined) pauses.pause(run.flight.key, this.#context.now(), settings.retryAfter)
-    if (listeners.has('loadFailed')) this.#scope.tell('loadFailed', { key: run.key, error })
+    recorder.loadTime += this.#state.since(started)
+    if (run.found.usable !== undefined) pauses.pause(run.flight.key, this.#state.now(), settings.retryAfter)
+    if (listeners.has('loadFailed')) this.#namespace.emit('loadFailed', { key: run.key, error })
   }
 }
 

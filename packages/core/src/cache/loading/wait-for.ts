@@ -1,12 +1,13 @@
 import { CacheError } from '../../protocol/cache-error.ts'
 import type { Clock } from '../../protocol/clock.ts'
+import { aborted } from '../options/signal.ts'
 import type { Flight } from '../state/flights.ts'
 
 /** What a caller got that did not want to wait any longer. */
-export const tooSlow: unique symbol = Symbol('too slow')
+export const timedOut: unique symbol = Symbol('too slow')
 
 /** How long a caller waits, and what happens when it was the last one and left by its own signal. */
-export interface Patience {
+export interface WaitOptions {
   readonly ms: number
   readonly signal: AbortSignal | undefined
   readonly clock: Required<Clock>
@@ -14,7 +15,7 @@ export interface Patience {
 }
 
 /** Waits for a flight's work until it settles, the time is over, or the caller aborts (RACES R24). */
-export function waitFor<T>(flight: Flight, work: Promise<T>, patience: Patience): Promise<T | typeof tooSlow> {
+export function waitFor<T>(flight: Flight, work: Promise<T>, patience: WaitOptions): Promise<T | typeof timedOut> {
   const { ms, signal, clock } = patience
   if (ms === Infinity && signal === undefined) return counted(flight, work)
   return new Promise((resolve, reject) => {
@@ -39,7 +40,7 @@ export function waitFor<T>(flight: Flight, work: Promise<T>, patience: Patience)
     /** Whoever does not wait any longer still wants the result in the cache: the load goes on without callers (RACES R22). */
     function onTimeout(): void {
       flight.background = true
-      leave(() => resolve(tooSlow))
+      leave(() => resolve(timedOut))
     }
     function onAbort(): void {
       leave(() => reject(aborted(flight.key, signal, 'getOrSet')))
@@ -55,12 +56,4 @@ async function counted<T>(flight: Flight, work: Promise<T>): Promise<T> {
   } finally {
     flight.waiting -= 1
   }
-}
-
-export function aborted(key: string, signal: AbortSignal | undefined, operation: string): CacheError {
-  return new CacheError('ABORTED', `${operation}: the caller's signal was aborted`, {
-    operation,
-    key,
-    cause: signal?.reason,
-  })
 }

@@ -3,8 +3,7 @@ import type { CacheBackend, SyncCacheBackend } from '../../protocol/backend.ts'
 import { type Clock, systemClock } from '../../protocol/clock.ts'
 import { type Duration, milliseconds } from '../../protocol/duration.ts'
 import type { Lifetime } from './lifetime.ts'
-import type { WriteBehindOptions } from '../database/write-behind.ts'
-import type { Writer } from '../database/open-writer.ts'
+import type { WriteBehindOptions, Writer } from './writer.ts'
 
 /** Options of loads that a cache sets for all and each `getOrSet` may set for itself. */
 export interface LoadingOptions {
@@ -78,6 +77,9 @@ export interface CacheOptions<Value = unknown> extends CommonCacheOptions, Loadi
   readonly writeMode?: 'through' | 'behind'
   readonly writeBehind?: WriteBehindOptions
 }
+
+/** The effect of a failing backend on a read. */
+export type ReadFailure = 'miss' | 'reject'
 
 /** `LoadingOptions` in numbers. */
 export interface LoadSettings {

@@ -1,5 +1,6 @@
 import { checkOptions, invalidArgument } from '../../protocol/argument.ts'
 import { type LoadingOptions, type LoadSettings, loadingOptionNames, resolveLoading } from './cache-options.ts'
+import { checkSignal } from './signal.ts'
 import { checkWriteOptions, type WriteOptions, writeOptionNames } from './write-options.ts'
 
 /** Options of one `getOrSet`; what is absent the cache's own options say. Callers that join a running load take its options. */
@@ -29,9 +30,4 @@ export function checkGetOrSetOptions(
   if (forceRefresh !== undefined && typeof forceRefresh !== 'boolean')
     throw invalidArgument('forceRefresh', forceRefresh, 'true or false', operation)
   return resolveLoading(options, fallback, operation)
-}
-
-export function checkSignal(signal: unknown, operation: string): void {
-  if (signal !== undefined && !(signal instanceof AbortSignal))
-    throw invalidArgument('signal', signal, 'an AbortSignal', operation)
 }

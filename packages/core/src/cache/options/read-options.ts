@@ -1,6 +1,6 @@
 import { checkOptions, invalidArgument } from '../../protocol/argument.ts'
+import type { ReadFailure } from './cache-options.ts'
 import { readFailure } from './cache-options.ts'
-import type { ReadFailure } from '../items/namespace.ts'
 
 /** Options of a single read. */
 export interface ReadOptions {

@@ -1,10 +1,10 @@
 import { tracingChannel } from 'node:diagnostics_channel'
 import type { NearReader } from '../../protocol/backend.ts'
 import type { Item } from '../../protocol/item.ts'
-import type { Context } from '../state/cache-state.ts'
+import type { Namespace } from '../items/namespace.ts'
+import type { CacheState } from '../state/cache-state.ts'
 import type { Listeners } from '../state/events.ts'
 import type { Recorder } from '../state/recorder.ts'
-import type { Scope } from '../items/namespace.ts'
 import { getsName } from '../state/tracing.ts'
 
 const markerCode = 64
@@ -27,23 +27,23 @@ const nothingNear: Near = { reader: undefined }
  * default); beyond it, calls are left, each of which costs a tenth of a hit. So what stands here is as little as it can be.
  */
 export class Hits {
-  readonly #context: Context
-  readonly #scope: Scope
+  readonly #state: CacheState
+  readonly #namespace: Namespace
   readonly #recorder: Recorder
   readonly #listeners: Listeners
   /** Whether keys reach the backend as they are: no namespace, no `transformKey`. */
   readonly #plainKeys: boolean
-  /** The context, whose reader goes when it is closed. */
+  /** The state, whose reader goes when it is closed. */
   #near: Near
 
-  constructor(scope: Scope) {
-    const { context } = scope
-    this.#scope = scope
-    this.#context = context
-    this.#recorder = context.recorder
-    this.#listeners = context.listeners
-    this.#plainKeys = scope.path === '' && context.settings.transformKey === undefined
-    this.#near = context
+  constructor(namespace: Namespace) {
+    const { state } = namespace
+    this.#namespace = namespace
+    this.#state = state
+    this.#recorder = state.recorder
+    this.#listeners = state.listeners
+    this.#plainKeys = namespace.path === '' && state.settings.transformKey === undefined
+    this.#near = state
   }
 
   /** A fresh item of valid tags. The path of every hit: it allocates nothing. */
@@ -53,8 +53,8 @@ export class Hits {
     try {
       const item = reader.get(this.#stored(key))
       if (item === undefined || item.value === undefined) return undefined
-      if (item.tags !== undefined && !this.#context.tags.validNow(item.tags, reader)) return undefined
-      return item.staleAt === undefined || this.#context.isFresh(item) ? item : undefined
+      if (item.tags !== undefined && !this.#namespace.tags.validNow(item.tags, reader)) return undefined
+      return item.staleAt === undefined || this.#namespace.isFresh(item) ? item : undefined
     } catch {
       // The way that waits meets the same failure, and tells it.
       return undefined
@@ -68,12 +68,12 @@ export class Hits {
 
   count(key: string): void {
     this.#recorder.hits += 1
-    if (this.#listeners.hit) this.#scope.tell('hit', { key, stale: false })
+    if (this.#listeners.hit) this.#namespace.emit('hit', { key, stale: false })
   }
 
   /** The backend's key, where the store has to be waited for and there is nothing to check or trace. */
   farKey(key: string): string | undefined {
-    if (this.#near.reader !== undefined || typeof key !== 'string' || this.#scope.isClosed || isTraced())
+    if (this.#near.reader !== undefined || typeof key !== 'string' || this.#namespace.isClosed || isTraced())
       return undefined
     try {
       return this.#stored(key)
@@ -88,7 +88,7 @@ export class Hits {
   }
 
   #stored(key: string): string {
-    return this.#plainKeys && key.charCodeAt(0) !== markerCode ? key : this.#scope.stored(key, 'get')
+    return this.#plainKeys && key.charCodeAt(0) !== markerCode ? key : this.#namespace.stored(key, 'get')
   }
 
   #timed(key: string): Item | undefined {

@@ -1,39 +1,40 @@
 import type { Item } from '../../protocol/item.ts'
-import { freshUntil, isFresh } from '../options/lifetime.ts'
-import { later, type Operation } from '../state/steps.ts'
-import type { ReadFailure, Scope } from '../items/namespace.ts'
+import { freshUntil, isFresh } from '../items/item-life.ts'
+import type { Namespace } from '../items/namespace.ts'
+import type { ReadFailure } from '../options/cache-options.ts'
+import { later, type Steps } from '../state/steps.ts'
 
 /** What reads items and changes none. */
 export class Reads {
-  readonly #scope: Scope
+  readonly #namespace: Namespace
 
-  constructor(scope: Scope) {
-    this.#scope = scope
+  constructor(namespace: Namespace) {
+    this.#namespace = namespace
   }
 
-  *get(key: string, operation: string, failure: ReadFailure, stale: boolean): Operation<unknown> {
-    this.#scope.assertOpen(operation)
-    const stored = this.#scope.stored(key, operation)
-    const { usable } = yield* this.#scope.lookupOrMiss(stored, operation, failure)
+  *get(key: string, operation: string, failure: ReadFailure, stale: boolean): Steps<unknown> {
+    this.#namespace.assertOpen(operation)
+    const stored = this.#namespace.stored(key, operation)
+    const { usable } = yield* this.#namespace.lookupOrMiss(stored, operation, failure)
     return this.#served(key, usable, stale)
   }
 
   /** `get` from a store that has to be waited for, without the detour of the operations. */
   getLater(key: string, stored: string, failure: ReadFailure): Promise<unknown> {
-    const { context } = this.#scope
-    const started = context.recorder.samples ? performance.now() : undefined
-    context.begin()
+    const { state } = this.#namespace
+    const started = state.recorder.samples ? performance.now() : undefined
+    state.begin()
     // One promise besides the store's own: each more is a twentieth of what a get from Redis costs.
-    return later(() => context.store.get(stored)).then(
+    return later(() => state.adapter.get(stored)).then(
       (raw) => {
         if (raw?.tags === undefined) return this.#servedLater(key, raw?.value === undefined ? undefined : raw, started)
-        return this.#scope
+        return this.#namespace
           .judged(raw, stored, 'get', failure)
           .then(({ usable }) => this.#servedLater(key, usable, started), endAndThrow)
       },
       (error) => {
         try {
-          const { usable } = this.#scope.missed(error, stored, 'get', failure)
+          const { usable } = this.#namespace.missed(error, stored, 'get', failure)
           return this.#servedLater(key, usable, started)
         } catch (told) {
           return endAndThrow(told)
@@ -41,63 +42,63 @@ export class Reads {
       },
     )
     function endAndThrow(error: unknown): never {
-      context.end()
+      state.end()
       throw error
     }
   }
 
   #servedLater(key: string, usable: Item | undefined, started: number | undefined): unknown {
-    const { context } = this.#scope
-    context.end()
-    if (started !== undefined) context.recorder.gotSince(started)
+    const { state } = this.#namespace
+    state.end()
+    if (started !== undefined) state.recorder.gotSince(started)
     return this.#served(key, usable, false)
   }
 
   /** The value of what was found, counted as a hit or a miss. */
   #served(key: string, usable: Item | undefined, stale: boolean): unknown {
-    const fresh = usable !== undefined && this.#scope.context.isFresh(usable)
+    const fresh = usable !== undefined && this.#namespace.isFresh(usable)
     if (usable === undefined || !(fresh || stale)) {
-      this.#scope.countMiss(key)
+      this.#namespace.countMiss(key)
       return undefined
     }
-    this.#scope.countHit(key, !fresh)
-    if (!fresh) this.#scope.tellStale(key, 'asked')
+    this.#namespace.countHit(key, !fresh)
+    if (!fresh) this.#namespace.emitStale(key, 'asked')
     return usable.value
   }
 
-  *has(key: string, failure: ReadFailure): Operation<boolean> {
-    this.#scope.assertOpen('has')
-    const { usable } = yield* this.#scope.lookupOrMiss(this.#scope.stored(key, 'has'), 'has', failure)
-    return usable !== undefined && this.#scope.context.isFresh(usable)
+  *has(key: string, failure: ReadFailure): Steps<boolean> {
+    this.#namespace.assertOpen('has')
+    const { usable } = yield* this.#namespace.lookupOrMiss(this.#namespace.stored(key, 'has'), 'has', failure)
+    return usable !== undefined && this.#namespace.isFresh(usable)
   }
 
   /** The whole item under the application's key and tags, stale or fresh. */
-  *item(key: string): Operation<Item | undefined> {
-    this.#scope.assertOpen('item')
-    const { usable } = yield* this.#scope.lookup(this.#scope.stored(key, 'item'), 'item')
-    return usable === undefined ? undefined : this.#scope.published(usable, key)
+  *item(key: string): Steps<Item | undefined> {
+    this.#namespace.assertOpen('item')
+    const { usable } = yield* this.#namespace.lookup(this.#namespace.stored(key, 'item'), 'item')
+    return usable === undefined ? undefined : this.#namespace.published(usable, key)
   }
 
-  *ttl(key: string): Operation<number | undefined> {
-    this.#scope.assertOpen('ttl')
-    const { usable } = yield* this.#scope.lookup(this.#scope.stored(key, 'ttl'), 'ttl')
-    const now = this.#scope.context.now()
+  *ttl(key: string): Steps<number | undefined> {
+    this.#namespace.assertOpen('ttl')
+    const { usable } = yield* this.#namespace.lookup(this.#namespace.stored(key, 'ttl'), 'ttl')
+    const now = this.#namespace.state.now()
     if (usable === undefined || !isFresh(usable, now)) return undefined
     return Math.max(0, freshUntil(usable) - now)
   }
 
-  *getMany(keys: readonly string[], failure: ReadFailure, stale: boolean): Operation<unknown[]> {
-    const found = yield* this.#scope.lookupMany(keys, 'getMany', failure)
-    const now = this.#scope.context.now()
+  *getMany(keys: readonly string[], failure: ReadFailure, stale: boolean): Steps<unknown[]> {
+    const found = yield* this.#namespace.lookupMany(keys, 'getMany', failure)
+    const now = this.#namespace.state.now()
     return found.map(({ usable }, index) => {
       const key = keys[index] as string
       const fresh = usable !== undefined && isFresh(usable, now)
       if (usable === undefined || !(fresh || stale)) {
-        this.#scope.countMiss(key)
+        this.#namespace.countMiss(key)
         return undefined
       }
-      this.#scope.countHit(key, !fresh)
-      if (!fresh) this.#scope.tellStale(key, 'asked')
+      this.#namespace.countHit(key, !fresh)
+      if (!fresh) this.#namespace.emitStale(key, 'asked')
       return usable.value
     })
   }

@@ -3,7 +3,7 @@ import type { Item } from '../../protocol/item.ts'
 import { isPromise, type MaybePromise } from './steps.ts'
 
 /** A backend as the operations see it: synchronous or not. */
-export interface Store {
+export interface BackendAdapter {
   readonly name: string
   get(key: string): MaybePromise<Item | undefined>
   set(item: Item): MaybePromise<void>
@@ -24,18 +24,18 @@ export function readerOf(backend: CacheBackend | SyncCacheBackend): NearReader |
 }
 
 /** `setMany`, or the loop that it stands for. */
-export function setAll(store: Store, items: readonly Item[]): MaybePromise<void> {
-  if (store.setMany !== undefined) return store.setMany(items)
+export function setAll(adapter: BackendAdapter, items: readonly Item[]): MaybePromise<void> {
+  if (adapter.setMany !== undefined) return adapter.setMany(items)
   // They are sent together: of duplicates only the last, because nothing orders them.
   const last = new Map(items.map((item) => [item.key, item]))
-  const done = [...last.values()].map((item) => store.set(item))
+  const done = [...last.values()].map((item) => adapter.set(item))
   if (done.some(isPromise)) return Promise.all(done).then(() => undefined)
 }
 
 /** `deleteMany`, or the loop that it stands for. */
-export function deleteAll(store: Store, keys: readonly string[]): MaybePromise<number> {
-  if (store.deleteMany !== undefined) return store.deleteMany(keys)
-  const done = [...new Set(keys)].map((key) => store.delete(key))
+export function deleteAll(adapter: BackendAdapter, keys: readonly string[]): MaybePromise<number> {
+  if (adapter.deleteMany !== undefined) return adapter.deleteMany(keys)
+  const done = [...new Set(keys)].map((key) => adapter.delete(key))
   const count = (all: readonly boolean[]): number => all.filter(Boolean).length
   return done.some(isPromise) ? Promise.all(done).then(count) : count(done as boolean[])
 }

@@ -1,14 +1,26 @@
 import type { CacheBackend, SyncCacheBackend } from '../../protocol/backend.ts'
 import type { Item } from '../../protocol/item.ts'
 import { newGeneration } from '../../protocol/tag-versions.ts'
+import type { RateLimitResult } from '../options/rate-limit-options.ts'
 import { Flights } from './flights.ts'
-import type { WaitingCall } from '../coordination/rate-limits.ts'
-import { Turns } from './key-mutex.ts'
+import { KeyMutex } from './key-mutex.ts'
+
+/** A limit of calls in a window of milliseconds. */
+export interface Limit {
+  readonly limit: number
+  readonly window: number
+}
+
+/** A call of a rate limit that waits for its result. */
+export interface WaitingCall extends Limit {
+  readonly resolve: (result: RateLimitResult) => void
+  readonly reject: (error: unknown) => void
+}
 
 /** What all caches over one backend object have in common, so that two caches on it neither race nor close it under each other. */
-export class Share {
+export class BackendState {
   readonly flights: Flights
-  readonly turns: Turns = new Turns()
+  readonly mutex: KeyMutex = new KeyMutex()
   /** Calls of rate limits by record, while one of them is on its way. */
   readonly limited: Map<string, WaitingCall[]> = new Map()
   /** Caches that are open; the last one closes the backend (RACES R36). */
@@ -19,7 +31,7 @@ export class Share {
   readonly knownTags: Map<string, Item> = new Map()
 
   /** `origin` is what others share outside a transaction: they do not join its loads, and its changes fence theirs. */
-  constructor(origin?: Share) {
+  constructor(origin?: BackendState) {
     this.flights = new Flights(origin?.flights)
     this.moveTags()
   }
@@ -29,15 +41,15 @@ export class Share {
   }
 }
 
-const shares = new WeakMap<object, Share>()
+const states = new WeakMap<object, BackendState>()
 
 /** The share of a backend; a backend and its `sync` member have one together. */
-export function shareOf(backend: CacheBackend | SyncCacheBackend): Share {
+export function backendStateOf(backend: CacheBackend | SyncCacheBackend): BackendState {
   const identity = 'sync' in backend && backend.sync !== undefined ? backend.sync : backend
-  let share = shares.get(identity)
+  let share = states.get(identity)
   if (share === undefined) {
-    share = new Share()
-    shares.set(identity, share)
+    share = new BackendState()
+    states.set(identity, share)
   }
   return share
 }

@@ -2,17 +2,14 @@ import type { CacheBackend, NearReader, SyncCacheBackend } from '../../protocol/
 import { CacheError, type CacheErrorCode, cacheErrorCode } from '../../protocol/cache-error.ts'
 import type { Item } from '../../protocol/item.ts'
 import type { Settings } from '../options/cache-options.ts'
+import { type BackendAdapter, readerOf } from './backend-adapter.ts'
+import { BackendState, backendStateOf } from './backend-state.ts'
+import { CallsInFlight } from './calls-in-flight.ts'
 import { type CacheEventName, Listeners } from './events.ts'
 import { FailurePauses } from './failure-pauses.ts'
 import type { Flight } from './flights.ts'
-import { InFlight } from './calls-in-flight.ts'
-import type { Lease } from '../coordination/lease.ts'
-import { isFresh } from '../options/lifetime.ts'
-import { answer, type MaybePromise, type Operation, runAsync } from './steps.ts'
 import { Recorder } from './recorder.ts'
-import { Share, shareOf } from './backend-state.ts'
-import { readerOf, type Store } from './backend-adapter.ts'
-import { TagRecords } from '../items/tag-records.ts'
+import { answer, type MaybePromise, runAsync, type Steps } from './steps.ts'
 
 /** The caller's mistakes and answers, not failures of the backend. */
 const callersCodes: ReadonlySet<CacheErrorCode> = new Set([
@@ -25,10 +22,10 @@ const callersCodes: ReadonlySet<CacheErrorCode> = new Set([
   'ABORTED',
 ])
 
-/** What a context is made of. */
-interface ContextParts {
+/** What a state is made of. */
+interface CacheStateParts {
   readonly backend: CacheBackend | SyncCacheBackend
-  readonly store: Store
+  readonly adapter: BackendAdapter
   /** Whether this process is the only writer and the store answers at once. */
   readonly local: boolean
   readonly settings: Settings
@@ -39,58 +36,56 @@ interface ContextParts {
 }
 
 /** What a cache and its namespaces share. */
-export class Context implements ContextParts {
+export class CacheState implements CacheStateParts {
   readonly backend: CacheBackend | SyncCacheBackend
-  readonly store: Store
+  readonly adapter: BackendAdapter
   readonly local: boolean
   readonly synchronous: boolean
   /** What answers without waiting, until the cache is closed. */
   reader: NearReader | undefined
-  readonly share: Share
+  readonly shared: BackendState
   readonly settings: Settings
   readonly segments: readonly string[]
   readonly recorder: Recorder
   readonly listeners: Listeners
-  readonly tags: TagRecords
   readonly pauses: FailurePauses = new FailurePauses()
   /** Flights that this cache started. */
   readonly running: Set<Flight>
   /** Leases that this cache holds. */
-  readonly leases: Set<Lease>
-  readonly #inFlight: InFlight
+  readonly leases: Set<{ close(): void }>
+  readonly #inFlight: CallsInFlight
   closed = false
   /** A loader named tags though it declares no parameter (`(...args) => …`): from then on any loader may. */
   anyNamesTags = false
   /** The cache outside, where this is one in a transaction of the application. */
-  readonly origin: Context | undefined
-  /** Told the name of every event that somebody begins to listen to. */
+  readonly origin: CacheState | undefined
+  /** EventPayloads the name of every event that somebody begins to listen to. */
   onListener: (name: CacheEventName) => void = () => {}
 
-  constructor(parts: ContextParts, origin?: Context) {
-    const { backend, store, local, settings, segments, synchronous } = parts
+  constructor(parts: CacheStateParts, origin?: CacheState) {
+    const { backend, adapter, local, settings, segments, synchronous } = parts
     this.synchronous = synchronous
     this.segments = segments
     this.backend = backend
-    this.store = store
+    this.adapter = adapter
     this.local = local
     this.origin = origin
     this.running = origin?.running ?? new Set()
     this.leases = origin?.leases ?? new Set()
     this.recorder = origin?.recorder ?? new Recorder()
     this.listeners = origin?.listeners ?? new Listeners()
-    this.#inFlight = origin === undefined ? new InFlight() : origin.#inFlight
+    this.#inFlight = origin === undefined ? new CallsInFlight() : origin.#inFlight
     this.reader =
-      readerOf(local ? (store as SyncCacheBackend) : backend) ?? (local ? (store as SyncCacheBackend) : undefined)
-    this.share = origin === undefined ? shareOf(backend) : new Share(origin.share)
+      readerOf(local ? (adapter as SyncCacheBackend) : backend) ?? (local ? (adapter as SyncCacheBackend) : undefined)
+    this.shared = origin === undefined ? backendStateOf(backend) : new BackendState(origin.shared)
     this.settings = settings
-    this.tags = new TagRecords(store, this.share, settings.clock, settings.tagTtl, local)
   }
 
   /** The same cache on its backend's view of a transaction. What it does counts and is told as of this one. */
-  inTransaction(view: CacheBackend): Context {
+  inTransaction(view: CacheBackend): CacheState {
     const { settings, segments } = this
-    const inside = new Context(
-      { backend: view, store: view, local: false, settings, segments, synchronous: false },
+    const inside = new CacheState(
+      { backend: view, adapter: view, local: false, settings, segments, synchronous: false },
       this,
     )
     inside.onListener = this.onListener
@@ -111,13 +106,8 @@ export class Context implements ContextParts {
     return Math.max(0, this.now() - then)
   }
 
-  /** `isFresh` now. Most items are never stale, and the clock is not read for them. */
-  isFresh(item: Item): boolean {
-    return item.staleAt === undefined || isFresh(item, this.now())
-  }
-
   /** Runs an operation that `close` lets settle. */
-  run<T>(operation: Operation<T>): Promise<T> {
+  run<T>(operation: Steps<T>): Promise<T> {
     return runAsync(operation, this.#inFlight)
   }
 
@@ -138,7 +128,7 @@ export class Context implements ContextParts {
   }
 
   /** The answer of a function of the application within an operation: `close` does not wait for it. */
-  *aside<T>(work: Promise<T>): Operation<T> {
+  *awaitUserCode<T>(work: Promise<T>): Steps<T> {
     this.#inFlight.end()
     try {
       return yield* answer(work)
@@ -153,16 +143,16 @@ export class Context implements ContextParts {
   }
 
   /** One call of the store, whose failure is counted, told, and thrown as a `CacheError`. */
-  *call<T>(operation: string, key: string | undefined, run: (store: Store) => MaybePromise<T>): Operation<T> {
+  *call<T>(operation: string, key: string | undefined, run: (adapter: BackendAdapter) => MaybePromise<T>): Steps<T> {
     try {
-      return yield* answer(run(this.store))
+      return yield* answer(run(this.adapter))
     } catch (error) {
       throw this.failed(error, operation, key)
     }
   }
 
   /** The same for an operation made of several calls. */
-  *guard<T>(operation: string, key: string | undefined, inner: Operation<T>): Operation<T> {
+  *guard<T>(operation: string, key: string | undefined, inner: Steps<T>): Steps<T> {
     try {
       return yield* inner
     } catch (error) {
@@ -175,9 +165,9 @@ export class Context implements ContextParts {
     const code = cacheErrorCode(error)
     const failure =
       code === undefined
-        ? new CacheError('BACKEND_FAILURE', `${operation} failed on ${this.store.name}: ${messageOf(error)}`, {
+        ? new CacheError('BACKEND_FAILURE', `${operation} failed on ${this.adapter.name}: ${messageOf(error)}`, {
             operation,
-            backend: this.store.name,
+            backend: this.adapter.name,
             key,
             cause: error,
           })
@@ -205,10 +195,10 @@ export class Context implements ContextParts {
   unsupported(operation: string, needs: string): CacheError {
     return new CacheError(
       'UNSUPPORTED',
-      `${operation} needs a backend with ${needs}, which ${this.store.name} is not`,
+      `${operation} needs a backend with ${needs}, which ${this.adapter.name} is not`,
       {
         operation,
-        backend: this.store.name,
+        backend: this.adapter.name,
       },
     )
   }

@@ -1,5 +1,5 @@
 /** Operations that have begun and not ended: `close` lets them settle before the backend is closed under them (RACES R33). */
-export class InFlight {
+export class CallsInFlight {
   #count = 0
   readonly #waiting: (() => void)[] = []
 

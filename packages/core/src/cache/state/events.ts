@@ -2,10 +2,12 @@ import type { EvictionReason } from '../../protocol/backend.ts'
 import type { CacheError } from '../../protocol/cache-error.ts'
 
 /** What a cache and its namespaces tell, by name. Keys are the application's keys within `namespace`. */
-export type CacheEvents = { readonly [Name in keyof Told]: Told[Name] & { readonly namespace: readonly string[] } }
+export type CacheEvents = {
+  readonly [Name in keyof EventPayloads]: EventPayloads[Name] & { readonly namespace: readonly string[] }
+}
 
 /** What is told besides the namespace. */
-export interface Told {
+export interface EventPayloads {
   hit: { readonly key: string; readonly stale: boolean }
   miss: { readonly key: string }
   set: { readonly key: string }

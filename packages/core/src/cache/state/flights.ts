@@ -131,20 +131,20 @@ export class Flights {
   }
 
   /** The value of a key changes by other means: the result of its flight must not be stored nor joined. */
-  fence(key: string): void {
-    this.#origin?.fence(key)
+  invalidate(key: string): void {
+    this.#origin?.invalidate(key)
     if (this.#flights.size === 0) return
     const flight = this.#flights.get(key)
     if (flight !== undefined) this.#drop(flight)
   }
 
-  fencePrefix(prefix: string): void {
-    this.#origin?.fencePrefix(prefix)
+  invalidatePrefix(prefix: string): void {
+    this.#origin?.invalidatePrefix(prefix)
     for (const flight of this.#flights.values()) if (flight.key.startsWith(prefix)) this.#drop(flight)
   }
 
-  fenceTag(record: string, namespaceRecord: string): void {
-    this.#origin?.fenceTag(record, namespaceRecord)
+  invalidateTag(record: string, namespaceRecord: string): void {
+    this.#origin?.invalidateTag(record, namespaceRecord)
     for (const flight of this.#flights.values()) {
       if (flight.tags.includes(record) || flight.named.includes(record)) this.#drop(flight)
       // What a look-up finds may have any tag.

@@ -1,25 +1,25 @@
-import type { InFlight } from './calls-in-flight.ts'
+import type { CallsInFlight } from './calls-in-flight.ts'
 
 /**
  * What a cache does, written once for stores that answer at once and for stores that answer later: a generator that yields
  * every answer of the store, a value or a promise, and gets the value back. `SyncCache` and `Cache` differ only in who runs it.
  */
-export type Operation<T> = Generator<unknown, T, unknown>
+export type Steps<T> = Generator<unknown, T, unknown>
 
 export type MaybePromise<T> = T | Promise<T>
 
-/** The value of a store's answer, at once or later: `const item = yield* answer(store.get(key))`. */
-export function* answer<T>(value: MaybePromise<T>): Operation<T> {
+/** The value of a store's answer, at once or later: `const item = yield* answer(adapter.get(key))`. */
+export function* answer<T>(value: MaybePromise<T>): Steps<T> {
   return (yield value) as T
 }
 
 /** The values of several answers that were asked for together. */
-export function* answers<T>(values: MaybePromise<T>[]): Operation<T[]> {
+export function* answers<T>(values: MaybePromise<T>[]): Steps<T[]> {
   return (yield values.some(isPromise) ? Promise.all(values) : values) as T[]
 }
 
 /** Runs an operation whose store answers at once. */
-export function runSync<T>(operation: Operation<T>): T {
+export function runSync<T>(operation: Steps<T>): T {
   let step = operation.next()
   while (!step.done) step = operation.next(step.value)
   return step.value
@@ -29,7 +29,7 @@ export function runSync<T>(operation: Operation<T>): T {
  * Runs an operation, waiting for each promise that it yields. As long as the store answers at once nothing else can run in
  * between, so that on a memory store every operation is atomic.
  */
-export function runAsync<T>(operation: Operation<T>, inFlight?: InFlight): Promise<T> {
+export function runAsync<T>(operation: Steps<T>, inFlight?: CallsInFlight): Promise<T> {
   try {
     let step = operation.next()
     while (!step.done) {
@@ -43,7 +43,7 @@ export function runAsync<T>(operation: Operation<T>, inFlight?: InFlight): Promi
 }
 
 /** By callbacks and not by `await`, which makes three promises more for each answer: this is under every write. */
-function waited<T>(operation: Operation<T>, first: Promise<unknown>, inFlight: InFlight | undefined): Promise<T> {
+function waited<T>(operation: Steps<T>, first: Promise<unknown>, inFlight: CallsInFlight | undefined): Promise<T> {
   inFlight?.begin()
   return new Promise((resolve, reject) => {
     first.then(onValue, onError)

@@ -1,5 +1,5 @@
 import { tracingChannel } from 'node:diagnostics_channel'
-import { type Operation, runSync } from './steps.ts'
+import { runSync, type Steps } from './steps.ts'
 
 /** What subscribers of the tracing channels get. */
 export interface CacheTrace {
@@ -39,7 +39,7 @@ export function traceLoadNow<T>(key: string | undefined, run: () => T): T {
   return loadChannel.hasSubscribers ? loadChannel.traceSync(run, trace(key, 'load')) : run()
 }
 
-export function traceWriteNow<T>(key: string | undefined, operation: string, writing: Operation<T>): T {
+export function traceWriteNow<T>(key: string | undefined, operation: string, writing: Steps<T>): T {
   return writeChannel.hasSubscribers
     ? writeChannel.traceSync(() => runSync(writing), trace(key, operation))
     : runSync(writing)

@@ -1,12 +1,10 @@
 import { invalidArgument } from '../../protocol/argument.ts'
-import { argumentKey } from './argument-key.ts'
-import type { Cache } from '../cache.ts'
 import { loadDefaults } from '../options/cache-options.ts'
 import { checkGetOrSetOptions, type GetOrSetOptions } from '../options/get-or-set-options.ts'
 import { lifetime } from '../options/lifetime.ts'
-import type { SyncCache } from '../sync-cache.ts'
 import { resolveSyncGetOrSetOptions, type SyncGetOrSetOptions } from '../options/sync-get-or-set-options.ts'
 import { checkFunction } from '../options/write-options.ts'
+import { argumentKey } from './argument-key.ts'
 
 interface KeyOption<Arguments extends readonly unknown[]> {
   /**
@@ -24,8 +22,18 @@ export interface SyncWrapOptions<Arguments extends readonly unknown[]>
   extends SyncGetOrSetOptions,
     KeyOption<Arguments> {}
 
+/** The one method of a `Cache` that `wrap` needs. */
+interface AsyncSource {
+  getOrSet<T>(key: string, loader: () => Promise<T> | T, options: GetOrSetOptions): Promise<T>
+}
+
+/** The one method of a `SyncCache` that `wrap` needs. */
+interface SyncSource {
+  getOrSet<T>(key: string, loader: () => T, options: SyncGetOrSetOptions): T
+}
+
 export function wrapFunction<Arguments extends readonly unknown[], Result>(
-  cache: Cache<Result>,
+  cache: AsyncSource,
   fn: (...args: Arguments) => Promise<Result> | Result,
   options: WrapOptions<Arguments>,
 ): (...args: Arguments) => Promise<Result> {
@@ -39,7 +47,7 @@ export function wrapFunction<Arguments extends readonly unknown[], Result>(
 }
 
 export function wrapSync<Arguments extends readonly unknown[], Result>(
-  cache: SyncCache<Result>,
+  cache: SyncSource,
   fn: (...args: Arguments) => Result,
   options: SyncWrapOptions<Arguments>,
 ): (...args: Arguments) => Result {

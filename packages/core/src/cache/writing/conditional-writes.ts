@@ -3,10 +3,11 @@ import { CacheError } from '../../protocol/cache-error.ts'
 import { type Duration, milliseconds } from '../../protocol/duration.ts'
 import type { Item } from '../../protocol/item.ts'
 import { createVersion } from '../../protocol/version.ts'
-import { instants, type Lifetime, lifetime, renewed } from '../options/lifetime.ts'
-import { answer, isPromise, type Operation } from '../state/steps.ts'
-import { compareAndSetTries, type Found, type Scope } from '../items/namespace.ts'
+import { instants, renewed } from '../items/item-life.ts'
+import { compareAndSetTries, type LookUp, type Namespace } from '../items/namespace.ts'
+import { type Lifetime, lifetime } from '../options/lifetime.ts'
 import { checkFunction, checkWriteOptions, type WriteOptions } from '../options/write-options.ts'
+import { answer, isPromise, type Steps } from '../state/steps.ts'
 
 /** Options of `increment` and `decrement`. */
 export interface CountOptions {
@@ -19,22 +20,22 @@ type Decide = (current: Item | undefined, usable: Item | undefined) => unknown
 
 /** What stores, counts or removes on a condition, by compare-and-set. */
 export class ConditionalWrites {
-  readonly #scope: Scope
+  readonly #namespace: Namespace
 
-  constructor(scope: Scope) {
-    this.#scope = scope
+  constructor(namespace: Namespace) {
+    this.#namespace = namespace
   }
 
   /** Stores only where no value is. */
-  *add(key: string, value: unknown, options: WriteOptions | undefined): Operation<boolean> {
-    this.#scope.checkValue(value, 'add')
+  *add(key: string, value: unknown, options: WriteOptions | undefined): Steps<boolean> {
+    this.#namespace.checkValue(value, 'add')
     const decide = (current: Item | undefined): unknown => (current === undefined ? value : undefined)
     return (yield* this.#change(key, 'add', options, decide)) !== undefined
   }
 
   /** Stores only where a value is. */
-  *replace(key: string, value: unknown, options: WriteOptions | undefined): Operation<boolean> {
-    this.#scope.checkValue(value, 'replace')
+  *replace(key: string, value: unknown, options: WriteOptions | undefined): Steps<boolean> {
+    this.#namespace.checkValue(value, 'replace')
     const decide = (current: Item | undefined): unknown => (current === undefined ? undefined : value)
     return (yield* this.#change(key, 'replace', options, decide)) !== undefined
   }
@@ -44,11 +45,11 @@ export class ConditionalWrites {
     version: string | undefined,
     value: unknown,
     options: WriteOptions | undefined,
-  ): Operation<boolean> {
+  ): Steps<boolean> {
     if (version !== undefined && (typeof version !== 'string' || version === '')) {
       throw invalidArgument('version', version, 'the version of an item, or undefined for "not there"', 'compareAndSet')
     }
-    this.#scope.checkValue(value, 'compareAndSet')
+    this.#namespace.checkValue(value, 'compareAndSet')
     // A stale item is "not there", and has a version nevertheless: `item` gives it.
     const decide = (current: Item | undefined, usable: Item | undefined): unknown =>
       (version === undefined ? current === undefined : usable?.version === version) ? value : undefined
@@ -56,131 +57,131 @@ export class ConditionalWrites {
   }
 
   /** Stores what `change` makes of the current value; starts again when another was faster. */
-  *update(key: string, change: (current: unknown) => unknown, options: WriteOptions | undefined): Operation<unknown> {
+  *update(key: string, change: (current: unknown) => unknown, options: WriteOptions | undefined): Steps<unknown> {
     checkFunction(change, 'change', 'update')
     return yield* this.#change(key, 'update', options, (current) => change(current?.value))
   }
 
-  *take(key: string): Operation<unknown> {
-    this.#scope.assertOpen('take')
-    const stored = this.#scope.stored(key, 'take')
-    this.#scope.needsCompareAndSet('take')
-    return yield* this.#scope.inTurn([stored], this.#take(key, stored))
+  *take(key: string): Steps<unknown> {
+    this.#namespace.assertOpen('take')
+    const stored = this.#namespace.stored(key, 'take')
+    this.#namespace.needsCompareAndSet('take')
+    return yield* this.#namespace.exclusively([stored], this.#take(key, stored))
   }
 
-  *#take(key: string, stored: string): Operation<unknown> {
-    const scope = this.#scope
-    if (scope.writer !== undefined) yield* answer(scope.writer.remove([scope.writerKey(key)]))
-    scope.context.share.flights.fence(stored)
+  *#take(key: string, stored: string): Steps<unknown> {
+    const namespace = this.#namespace
+    if (namespace.writer !== undefined) yield* answer(namespace.writer.remove([namespace.writerKey(key)]))
+    namespace.state.shared.flights.invalidate(stored)
     for (let tried = 0; tried < compareAndSetTries; tried += 1) {
-      yield* scope.stepAside(tried)
-      const found = yield* scope.lookup(stored, 'take')
+      yield* namespace.backOff(tried)
+      const found = yield* namespace.lookup(stored, 'take')
       const current = this.#fresh(found)
       if (current === undefined) {
         if (!(yield* this.#closed(stored, found))) continue
-        scope.countMiss(key)
+        namespace.countMiss(key)
         return undefined
       }
-      if (!(yield* scope.compareAndSet(stored, found.raw?.version, undefined, 'take'))) continue
-      scope.context.share.flights.fence(stored)
-      scope.countHit(key, false)
-      scope.countDelete(key, true)
+      if (!(yield* namespace.compareAndSet(stored, found.raw?.version, undefined, 'take'))) continue
+      namespace.state.shared.flights.invalidate(stored)
+      namespace.countHit(key, false)
+      namespace.countDelete(key, true)
       return current.value
     }
-    throw scope.conflict('take', key)
+    throw namespace.conflict('take', key)
   }
 
   /**
    * Where there is nothing to take, nothing that is being loaded or written is to come in either: its placeholder goes (RACES R3), and
    * so does a stale value of which the database has none any more.
    */
-  *#closed(stored: string, { raw }: Found): Operation<boolean> {
-    if (raw === undefined || (raw.value !== undefined && this.#scope.writer === undefined)) return true
-    return yield* this.#scope.compareAndSet(stored, raw.version, undefined, 'take')
+  *#closed(stored: string, { raw }: LookUp): Steps<boolean> {
+    if (raw === undefined || (raw.value !== undefined && this.#namespace.writer === undefined)) return true
+    return yield* this.#namespace.compareAndSet(stored, raw.version, undefined, 'take')
   }
 
   /** Gives the value a new life from now on; resolves to whether there was one. */
-  *touch(key: string, options: WriteOptions | undefined, operation: string): Operation<boolean> {
-    this.#scope.assertOpen(operation)
-    const stored = this.#scope.stored(key, operation)
+  *touch(key: string, options: WriteOptions | undefined, operation: string): Steps<boolean> {
+    this.#namespace.assertOpen(operation)
+    const stored = this.#namespace.stored(key, operation)
     checkWriteOptions(options, operation, ['ttl', 'staleFor'])
-    const life = lifetime(options, this.#scope.context.settings.life, operation)
-    this.#scope.needsCompareAndSet(operation)
-    return yield* this.#scope.inTurn([stored], this.#touch(key, stored, life, operation))
+    const life = lifetime(options, this.#namespace.state.settings.life, operation)
+    this.#namespace.needsCompareAndSet(operation)
+    return yield* this.#namespace.exclusively([stored], this.#touch(key, stored, life, operation))
   }
 
-  *#touch(key: string, stored: string, life: Lifetime, operation: string): Operation<boolean> {
+  *#touch(key: string, stored: string, life: Lifetime, operation: string): Steps<boolean> {
     for (let tried = 0; tried < compareAndSetTries; tried += 1) {
-      yield* this.#scope.stepAside(tried)
-      const current = this.#fresh(yield* this.#scope.lookup(stored, operation))
+      yield* this.#namespace.backOff(tried)
+      const current = this.#fresh(yield* this.#namespace.lookup(stored, operation))
       if (current === undefined) return false
-      const again = renewed(current, instants(life, this.#scope.context.now()))
-      if (yield* this.#scope.compareAndSet(stored, current.version, again, operation)) return true
+      const again = renewed(current, instants(life, this.#namespace.state.now()))
+      if (yield* this.#namespace.compareAndSet(stored, current.version, again, operation)) return true
     }
-    throw this.#scope.conflict(operation, key)
+    throw this.#namespace.conflict(operation, key)
   }
 
-  *increment(key: string, delta: number, options: CountOptions, operation: string): Operation<number> {
-    this.#scope.assertOpen(operation)
-    const stored = this.#scope.stored(key, operation)
+  *increment(key: string, delta: number, options: CountOptions, operation: string): Steps<number> {
+    this.#namespace.assertOpen(operation)
+    const stored = this.#namespace.stored(key, operation)
     checkOptions(options, ['ttl'], operation)
     const { ttl } = options
     if (!Number.isSafeInteger(delta))
       throw invalidArgument('delta', delta, 'a whole number between -(2^53 - 1) and 2^53 - 1', operation)
-    const life = ttl === undefined ? this.#scope.context.settings.life.ttl : milliseconds(ttl, 'ttl', operation)
+    const life = ttl === undefined ? this.#namespace.state.settings.life.ttl : milliseconds(ttl, 'ttl', operation)
     if (life === 0)
       throw invalidArgument('ttl', ttl ?? life, 'more than 0: a counter that expires at once counts nothing', operation)
-    const { store } = this.#scope.context
-    if (store.increment === undefined) this.#scope.needsCompareAndSet(operation)
+    const { adapter } = this.#namespace.state
+    if (adapter.increment === undefined) this.#namespace.needsCompareAndSet(operation)
     const counting = this.#increment(key, stored, delta, life, operation)
     // A native counter needs no turn, unless the database is to see the sums in their order.
-    if (store.increment !== undefined && this.#scope.writer === undefined) return yield* counting
-    return yield* this.#scope.inTurn([stored], counting)
+    if (adapter.increment !== undefined && this.#namespace.writer === undefined) return yield* counting
+    return yield* this.#namespace.exclusively([stored], counting)
   }
 
-  *#increment(key: string, stored: string, delta: number, life: number, operation: string): Operation<number> {
-    const scope = this.#scope
-    const { flights } = scope.context.share
-    const expiresAt = life === Infinity ? undefined : scope.context.now() + life
-    flights.fence(stored)
+  *#increment(key: string, stored: string, delta: number, life: number, operation: string): Steps<number> {
+    const namespace = this.#namespace
+    const { flights } = namespace.state.shared
+    const expiresAt = life === Infinity ? undefined : namespace.state.now() + life
+    flights.invalidate(stored)
     let sum: number
     try {
-      sum = yield* scope.context.guard(operation, key, this.#count(stored, delta, expiresAt, operation))
+      sum = yield* namespace.state.guard(operation, key, this.#count(stored, delta, expiresAt, operation))
     } finally {
-      flights.fence(stored)
+      flights.invalidate(stored)
     }
-    if (scope.writer !== undefined) yield* scope.write([{ key, value: sum }], [stored], operation)
+    if (namespace.writer !== undefined) yield* namespace.write([{ key, value: sum }], [stored], operation)
     return sum
   }
 
   /** The loop behind every conditional write: read, decide, compare-and-set, and again when another was faster. */
-  *#change(key: string, operation: string, options: WriteOptions | undefined, decide: Decide): Operation<unknown> {
-    this.#scope.assertOpen(operation)
-    const stored = this.#scope.stored(key, operation)
-    const writing = { key, stored, operation, options, life: this.#scope.life(options, operation) }
-    this.#scope.needsCompareAndSet(operation)
+  *#change(key: string, operation: string, options: WriteOptions | undefined, decide: Decide): Steps<unknown> {
+    this.#namespace.assertOpen(operation)
+    const stored = this.#namespace.stored(key, operation)
+    const writing = { key, stored, operation, options, life: this.#namespace.life(options, operation) }
+    this.#namespace.needsCompareAndSet(operation)
     for (let tried = 0; tried < compareAndSetTries; tried += 1) {
-      yield* this.#scope.stepAside(tried)
+      yield* this.#namespace.backOff(tried)
       const done = yield* this.#tryChange(writing, decide)
       if (done !== undefined) return done.value
     }
-    throw this.#scope.conflict(operation, key)
+    throw this.#namespace.conflict(operation, key)
   }
 
   /** One try, in its turn; `undefined` where another was faster. */
-  *#tryChange(writing: ConditionalWrite, decide: Decide): Operation<{ readonly value: unknown } | undefined> {
-    const scope = this.#scope
-    let end = yield* scope.turn(writing.stored)
+  *#tryChange(writing: ConditionalWrite, decide: Decide): Steps<{ readonly value: unknown } | undefined> {
+    const namespace = this.#namespace
+    let end = yield* namespace.turn(writing.stored)
     try {
-      const found = yield* scope.lookup(writing.stored, writing.operation)
+      const found = yield* namespace.lookup(writing.stored, writing.operation)
       const decided = decide(this.#fresh(found), found.usable)
       let value = decided
       if (isPromise(decided)) {
         // Others have their turns while the application thinks: what it awaits may well be a change of the same key.
         end()
-        value = yield* scope.context.aside(decided)
-        scope.assertOpen(writing.operation)
-        end = yield* scope.turn(writing.stored)
+        value = yield* namespace.state.awaitUserCode(decided)
+        namespace.assertOpen(writing.operation)
+        end = yield* namespace.turn(writing.stored)
       }
       if (value === undefined) return { value }
       return (yield* this.#put(writing, found.raw?.version, value)) ? { value } : undefined
@@ -189,37 +190,37 @@ export class ConditionalWrites {
     }
   }
 
-  *#put(writing: ConditionalWrite, expected: string | undefined, value: unknown): Operation<boolean> {
-    const scope = this.#scope
+  *#put(writing: ConditionalWrite, expected: string | undefined, value: unknown): Steps<boolean> {
+    const namespace = this.#namespace
     const { key, stored, operation, options, life } = writing
-    const tags = yield* scope.capture(options?.tags, operation)
-    const item = scope.makeItem(stored, value, life, tags, options?.cost)
-    if (!(yield* scope.compareAndSet(stored, expected, item, operation))) return false
-    scope.context.share.flights.fence(stored)
-    scope.countSet(key, item)
+    const tags = yield* namespace.capture(options?.tags, operation)
+    const item = namespace.makeItem(stored, value, life, tags, options?.cost)
+    if (!(yield* namespace.compareAndSet(stored, expected, item, operation))) return false
+    namespace.state.shared.flights.invalidate(stored)
+    namespace.countSet(key, item)
     // After the condition held: the database must not get a value that lost its race.
-    if (scope.writer !== undefined) yield* scope.write([{ key, value }], [stored], operation)
+    if (namespace.writer !== undefined) yield* namespace.write([{ key, value }], [stored], operation)
     return true
   }
 
-  #fresh({ usable }: Found): Item | undefined {
-    return usable !== undefined && this.#scope.context.isFresh(usable) ? usable : undefined
+  #fresh({ usable }: LookUp): Item | undefined {
+    return usable !== undefined && this.#namespace.isFresh(usable) ? usable : undefined
   }
 
-  *#count(stored: string, delta: number, expiresAt: number | undefined, operation: string): Operation<number> {
-    const { store } = this.#scope.context
-    if (store.increment !== undefined) return yield* answer(store.increment(stored, delta, expiresAt))
+  *#count(stored: string, delta: number, expiresAt: number | undefined, operation: string): Steps<number> {
+    const { adapter } = this.#namespace.state
+    if (adapter.increment !== undefined) return yield* answer(adapter.increment(stored, delta, expiresAt))
     for (let tried = 0; tried < compareAndSetTries; tried += 1) {
-      yield* this.#scope.stepAside(tried)
-      const item = yield* answer(store.get(stored))
+      yield* this.#namespace.backOff(tried)
+      const item = yield* answer(adapter.get(stored))
       const sum = added(item?.value, delta, stored, operation)
-      const base = { key: stored, value: sum, version: createVersion(), createdAt: this.#scope.context.now() }
+      const base = { key: stored, value: sum, version: createVersion(), createdAt: this.#namespace.state.now() }
       const created = expiresAt === undefined ? base : { ...base, expiresAt }
       // An existing counter keeps its deadline, tags and cost; a placeholder is none.
       const next: Item = item === undefined || item.value === undefined ? created : { ...item, ...base }
-      if (yield* answer(store.compareAndSet?.(stored, item?.version, next) ?? false)) return sum
+      if (yield* answer(adapter.compareAndSet?.(stored, item?.version, next) ?? false)) return sum
     }
-    throw this.#scope.conflict(operation, stored)
+    throw this.#namespace.conflict(operation, stored)
   }
 }
 

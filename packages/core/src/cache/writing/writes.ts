@@ -2,16 +2,15 @@ import { invalidArgument } from '../../protocol/argument.ts'
 import { CacheError } from '../../protocol/cache-error.ts'
 import type { Item } from '../../protocol/item.ts'
 import { itemKey, itemPrefix } from '../../protocol/keyspace.ts'
-import type { Lifetime } from '../options/lifetime.ts'
-import { answer, answers, later, type MaybePromise, type Operation, runAsync } from '../state/steps.ts'
+import type { Namespace } from '../items/namespace.ts'
 import { placeholder } from '../items/placeholder.ts'
-import type { Scope } from '../items/namespace.ts'
-import { deleteAll, type Store, setAll } from '../state/backend-adapter.ts'
 import { namespaceTagRecord, tagRecord } from '../items/tag-records.ts'
+import type { Lifetime } from '../options/lifetime.ts'
 import { checkKey, checkKeys, checkTags, type WriteOptions } from '../options/write-options.ts'
-
-/** Keys and values: a `Map`, an array of pairs, or an object. */
-export type Entries<Value> = Iterable<readonly [string, Value]> | Readonly<Record<string, Value>>
+import { type BackendAdapter, deleteAll, setAll } from '../state/backend-adapter.ts'
+import { answer, answers, later, type MaybePromise, runAsync, type Steps } from '../state/steps.ts'
+import type { Entries } from './entries.ts'
+import { pairsOf } from './entries.ts'
 
 /** Placeholders of writes live longer than a database takes. */
 const placeholderLife = 60_000
@@ -20,83 +19,83 @@ type Pairs = readonly (readonly [string, unknown])[]
 
 /** What stores and removes without a condition. */
 export class Writes {
-  readonly #scope: Scope
+  readonly #namespace: Namespace
 
-  constructor(scope: Scope) {
-    this.#scope = scope
+  constructor(namespace: Namespace) {
+    this.#namespace = namespace
   }
 
-  *set(key: string, value: unknown, options: WriteOptions | undefined): Operation<void> {
-    this.#scope.assertOpen('set')
-    const stored = this.#scope.stored(key, 'set')
-    this.#scope.checkValue(value, 'set')
-    const life = this.#scope.life(options, 'set')
+  *set(key: string, value: unknown, options: WriteOptions | undefined): Steps<void> {
+    this.#namespace.assertOpen('set')
+    const stored = this.#namespace.stored(key, 'set')
+    this.#namespace.checkValue(value, 'set')
+    const life = this.#namespace.life(options, 'set')
     const storing = this.#set(key, stored, value, life, options)
     const pairs: Pairs = [[key, value]]
-    if (this.#scope.writer === undefined) yield* storing
+    if (this.#namespace.writer === undefined) yield* storing
     else if (this.#writesAmongOthers)
-      yield* this.#scope.inTurn([stored], this.#among(pairs, [stored], life, options, 'set'))
-    else yield* this.#scope.inTurn([stored], this.#written(pairs, [stored], 'set', storing))
+      yield* this.#namespace.exclusively([stored], this.#among(pairs, [stored], life, options, 'set'))
+    else yield* this.#namespace.exclusively([stored], this.#written(pairs, [stored], 'set', storing))
   }
 
   /** Whether nothing has to be captured, written elsewhere or waited for before a `set`: then `setLater` does it. */
   setsAtOnce(options: WriteOptions | undefined): boolean {
-    const { context, writer } = this.#scope
-    if (writer !== undefined || context.local || options?.tags !== undefined) return false
+    const { state, writer } = this.#namespace
+    if (writer !== undefined || state.local || options?.tags !== undefined) return false
     // Without it a result that is being stored without a condition has to be waited for.
-    return context.store.compareAndSet !== undefined
+    return state.adapter.compareAndSet !== undefined
   }
 
   /** `set` in a store that has to be waited for, without the detour of the operations. Throws what is wrong with the arguments. */
   setLater(key: string, value: unknown, options: WriteOptions | undefined): Promise<void> {
-    const scope = this.#scope
-    const { context } = scope
-    const { flights } = context.share
-    scope.assertOpen('set')
-    const stored = scope.stored(key, 'set')
-    scope.checkValue(value, 'set')
-    const item = scope.makeItem(stored, value, scope.life(options, 'set'), undefined, options?.cost)
+    const namespace = this.#namespace
+    const { state } = namespace
+    const { flights } = state.shared
+    namespace.assertOpen('set')
+    const stored = namespace.stored(key, 'set')
+    namespace.checkValue(value, 'set')
+    const item = namespace.makeItem(stored, value, namespace.life(options, 'set'), undefined, options?.cost)
     // Before and after, as in the operation (RACES R5).
-    flights.fence(stored)
-    context.begin()
-    return later(() => context.store.set(item)).then(
+    flights.invalidate(stored)
+    state.begin()
+    return later(() => state.adapter.set(item)).then(
       () => {
-        flights.fence(stored)
-        context.end()
-        scope.countSet(key, item)
+        flights.invalidate(stored)
+        state.end()
+        namespace.countSet(key, item)
       },
       (error) => {
-        flights.fence(stored)
-        context.end()
-        throw context.failed(error, 'set', key)
+        flights.invalidate(stored)
+        state.end()
+        throw state.failed(error, 'set', key)
       },
     )
   }
 
-  *setMany(entries: Entries<unknown>, options: WriteOptions | undefined): Operation<void> {
-    this.#scope.assertOpen('setMany')
+  *setMany(entries: Entries<unknown>, options: WriteOptions | undefined): Steps<void> {
+    this.#namespace.assertOpen('setMany')
     const pairs = this.#checkedEntries(entries, 'setMany')
-    const life = this.#scope.life(options, 'setMany')
-    const stored = pairs.map(([key]) => this.#scope.stored(key, 'setMany'))
+    const life = this.#namespace.life(options, 'setMany')
+    const stored = pairs.map(([key]) => this.#namespace.stored(key, 'setMany'))
     if (pairs.length === 0) return
     const storing = this.#setMany(pairs, stored, life, options)
-    if (this.#scope.writer === undefined) yield* storing
+    if (this.#namespace.writer === undefined) yield* storing
     else if (this.#writesAmongOthers)
-      yield* this.#scope.inTurn(stored, this.#among(pairs, stored, life, options, 'setMany'))
-    else yield* this.#scope.inTurn(stored, this.#written(pairs, stored, 'setMany', storing))
+      yield* this.#namespace.exclusively(stored, this.#among(pairs, stored, life, options, 'setMany'))
+    else yield* this.#namespace.exclusively(stored, this.#written(pairs, stored, 'setMany', storing))
   }
 
   /** Database first, then the cache: a reader may see the old value for a moment, never one that the database does not have. */
-  *#written(pairs: Pairs, stored: readonly string[], operation: string, storing: Operation<void>): Operation<void> {
+  *#written(pairs: Pairs, stored: readonly string[], operation: string, storing: Steps<void>): Steps<void> {
     const entries = pairs.map(([key, value]) => ({ key, value }))
-    yield* this.#scope.write(entries, stored, operation)
+    yield* this.#namespace.write(entries, stored, operation)
     yield* storing
   }
 
   /** Whether other processes may change a key while this one waits for its database. */
   get #writesAmongOthers(): boolean {
-    const { context, writer } = this.#scope
-    return writer?.behind === false && !context.local && context.store.compareAndSet !== undefined
+    const { state, writer } = this.#namespace
+    return writer?.behind === false && !state.local && state.adapter.compareAndSet !== undefined
   }
 
   /**
@@ -109,17 +108,17 @@ export class Writes {
     life: Lifetime,
     options: WriteOptions | undefined,
     operation: string,
-  ): Operation<void> {
-    const scope = this.#scope
+  ): Steps<void> {
+    const namespace = this.#namespace
     const entries = pairs.map(([key, value]) => ({ key, value }))
-    const placeholders = new Map(stored.map((key) => [key, placeholder(key, scope.context.now(), placeholderLife)]))
-    yield* this.#fenced(stored, operation, (store) => setAll(store, [...placeholders.values()]))
-    yield* scope.write(entries, stored, operation)
-    const tags = yield* scope.capture(options?.tags, operation)
+    const placeholders = new Map(stored.map((key) => [key, placeholder(key, namespace.state.now(), placeholderLife)]))
+    yield* this.#betweenInvalidations(stored, operation, (adapter) => setAll(adapter, [...placeholders.values()]))
+    yield* namespace.write(entries, stored, operation)
+    const tags = yield* namespace.capture(options?.tags, operation)
     // Of duplicates the last.
     const items = new Map(
       pairs.map(([key, value], index) => {
-        const item = scope.makeItem(stored[index] as string, value, life, tags, options?.cost)
+        const item = namespace.makeItem(stored[index] as string, value, life, tags, options?.cost)
         return [item.key, { key, item }]
       }),
     )
@@ -130,122 +129,115 @@ export class Writes {
     try {
       yield* answers(storing)
     } finally {
-      scope.fence(stored)
+      namespace.invalidate(stored)
     }
   }
 
   /** Stores an item in the place of its placeholder, or leaves nothing where that is gone. */
-  *#instead(key: string, expected: string | undefined, item: Item, operation: string): Operation<void> {
-    const scope = this.#scope
-    if (yield* scope.compareAndSet(item.key, expected, item, operation)) scope.countSet(key, item)
-    else yield* scope.context.call(operation, key, (store) => store.delete(item.key))
+  *#instead(key: string, expected: string | undefined, item: Item, operation: string): Steps<void> {
+    const namespace = this.#namespace
+    if (yield* namespace.compareAndSet(item.key, expected, item, operation)) namespace.countSet(key, item)
+    else yield* namespace.state.call(operation, key, (adapter) => adapter.delete(item.key))
   }
 
-  *#set(
-    key: string,
-    stored: string,
-    value: unknown,
-    life: Lifetime,
-    options: WriteOptions | undefined,
-  ): Operation<void> {
-    const scope = this.#scope
-    const { flights } = scope.context.share
-    const tags = yield* scope.capture(options?.tags, 'set')
-    const item = scope.makeItem(stored, value, life, tags, options?.cost)
-    yield* scope.settled((flight) => flight.key === stored)
+  *#set(key: string, stored: string, value: unknown, life: Lifetime, options: WriteOptions | undefined): Steps<void> {
+    const namespace = this.#namespace
+    const { flights } = namespace.state.shared
+    const tags = yield* namespace.capture(options?.tags, 'set')
+    const item = namespace.makeItem(stored, value, life, tags, options?.cost)
+    yield* namespace.settled((flight) => flight.key === stored)
     // Before and after, also when nobody knows whether it happened: the result of a load that began before this write was
     // done must not replace it (RACES R5).
-    flights.fence(stored)
+    flights.invalidate(stored)
     try {
-      yield* scope.context.call('set', key, (store) => store.set(item))
+      yield* namespace.state.call('set', key, (adapter) => adapter.set(item))
     } finally {
-      flights.fence(stored)
+      flights.invalidate(stored)
     }
-    scope.countSet(key, item)
+    namespace.countSet(key, item)
   }
 
-  *#setMany(
-    pairs: Pairs,
-    stored: readonly string[],
-    life: Lifetime,
-    options: WriteOptions | undefined,
-  ): Operation<void> {
-    const scope = this.#scope
-    const tags = yield* scope.capture(options?.tags, 'setMany')
+  *#setMany(pairs: Pairs, stored: readonly string[], life: Lifetime, options: WriteOptions | undefined): Steps<void> {
+    const namespace = this.#namespace
+    const tags = yield* namespace.capture(options?.tags, 'setMany')
     const items = pairs.map(([, value], index) =>
-      scope.makeItem(stored[index] as string, value, life, tags, options?.cost),
+      namespace.makeItem(stored[index] as string, value, life, tags, options?.cost),
     )
     const own = new Set(stored)
-    yield* scope.settled((flight) => own.has(flight.key))
-    yield* this.#fenced(stored, 'setMany', (store) => setAll(store, items))
-    for (const [index, [key]] of pairs.entries()) scope.countSet(key, items[index])
+    yield* namespace.settled((flight) => own.has(flight.key))
+    yield* this.#betweenInvalidations(stored, 'setMany', (adapter) => setAll(adapter, items))
+    for (const [index, [key]] of pairs.entries()) namespace.countSet(key, items[index])
   }
 
-  *delete(key: string): Operation<boolean> {
-    this.#scope.assertOpen('delete')
-    const stored = this.#scope.stored(key, 'delete')
+  *delete(key: string): Steps<boolean> {
+    this.#namespace.assertOpen('delete')
+    const stored = this.#namespace.stored(key, 'delete')
     const removing = this.#delete(key, stored)
-    if (this.#scope.writer === undefined) return yield* removing
-    return yield* this.#scope.inTurn([stored], this.#removed([key], removing))
+    if (this.#namespace.writer === undefined) return yield* removing
+    return yield* this.#namespace.exclusively([stored], this.#removed([key], removing))
   }
 
-  *deleteMany(keys: readonly string[]): Operation<number> {
-    this.#scope.assertOpen('deleteMany')
+  *deleteMany(keys: readonly string[]): Steps<number> {
+    this.#namespace.assertOpen('deleteMany')
     checkKeys(keys, 'deleteMany')
     if (keys.length === 0) return 0
-    const stored = keys.map((key) => this.#scope.stored(key, 'deleteMany'))
+    const stored = keys.map((key) => this.#namespace.stored(key, 'deleteMany'))
     const removing = this.#deleteMany(keys, stored)
-    if (this.#scope.writer === undefined) return yield* removing
-    return yield* this.#scope.inTurn(stored, this.#removed(keys, removing))
+    if (this.#namespace.writer === undefined) return yield* removing
+    return yield* this.#namespace.exclusively(stored, this.#removed(keys, removing))
   }
 
-  *#removed<T>(keys: readonly string[], removing: Operation<T>): Operation<T> {
-    yield* answer(this.#scope.writer?.remove(keys.map((key) => this.#scope.writerKey(key))))
+  *#removed<T>(keys: readonly string[], removing: Steps<T>): Steps<T> {
+    yield* answer(this.#namespace.writer?.remove(keys.map((key) => this.#namespace.writerKey(key))))
     return yield* removing
   }
 
-  *#delete(key: string, stored: string): Operation<boolean> {
-    const scope = this.#scope
-    const { flights } = scope.context.share
-    yield* scope.settled((flight) => flight.key === stored)
+  *#delete(key: string, stored: string): Steps<boolean> {
+    const namespace = this.#namespace
+    const { flights } = namespace.state.shared
+    yield* namespace.settled((flight) => flight.key === stored)
     // Before, so that newcomers start a load of their own; after, for a load that began while the delete was on its way (R1, R2).
-    flights.fence(stored)
+    flights.invalidate(stored)
     let deleted = false
     try {
-      deleted = yield* scope.context.call('delete', key, (store) => store.delete(stored))
+      deleted = yield* namespace.state.call('delete', key, (adapter) => adapter.delete(stored))
     } finally {
-      flights.fence(stored)
+      flights.invalidate(stored)
     }
-    scope.countDelete(key, deleted)
+    namespace.countDelete(key, deleted)
     return deleted
   }
 
-  *#deleteMany(keys: readonly string[], stored: readonly string[]): Operation<number> {
-    const scope = this.#scope
+  *#deleteMany(keys: readonly string[], stored: readonly string[]): Steps<number> {
+    const namespace = this.#namespace
     const own = new Set(stored)
-    yield* scope.settled((flight) => own.has(flight.key))
-    const deleted = yield* this.#fenced(stored, 'deleteMany', (store) => deleteAll(store, stored))
-    scope.context.recorder.deletes += deleted
-    if (scope.context.listeners.has('delete')) for (const key of keys) scope.tell('delete', { key })
+    yield* namespace.settled((flight) => own.has(flight.key))
+    const deleted = yield* this.#betweenInvalidations(stored, 'deleteMany', (adapter) => deleteAll(adapter, stored))
+    namespace.state.recorder.deletes += deleted
+    if (namespace.state.listeners.has('delete')) for (const key of keys) namespace.emit('delete', { key })
     return deleted
   }
 
   /** One call of the store between two fences, for the reasons that `#set` and `#delete` give. */
-  *#fenced<T>(stored: readonly string[], operation: string, run: (store: Store) => MaybePromise<T>): Operation<T> {
-    this.#scope.fence(stored)
+  *#betweenInvalidations<T>(
+    stored: readonly string[],
+    operation: string,
+    run: (adapter: BackendAdapter) => MaybePromise<T>,
+  ): Steps<T> {
+    this.#namespace.invalidate(stored)
     try {
-      return yield* this.#scope.context.call(operation, undefined, run)
+      return yield* this.#namespace.state.call(operation, undefined, run)
     } finally {
-      this.#scope.fence(stored)
+      this.#namespace.invalidate(stored)
     }
   }
 
   /** Removes every item of this namespace and of those below it; without a namespace, all that the backend holds. */
-  *clear(): Operation<void> {
-    yield* this.#clear(itemPrefix(this.#scope.path), '', 'clear')
+  *clear(): Steps<void> {
+    yield* this.#clear(itemPrefix(this.#namespace.path), '', 'clear')
   }
 
-  *deleteByPrefix(prefix: string): Operation<void> {
+  *deleteByPrefix(prefix: string): Steps<void> {
     checkKey(prefix, 'deleteByPrefix')
     // The empty prefix at the root would take records and namespaces along; `clear` says that it does.
     if (prefix === '')
@@ -255,52 +247,52 @@ export class Writes {
         'a string that is not empty; use clear() to remove everything',
         'deleteByPrefix',
       )
-    yield* this.#clear(itemKey(this.#scope.path, prefix), prefix, 'deleteByPrefix')
+    yield* this.#clear(itemKey(this.#namespace.path, prefix), prefix, 'deleteByPrefix')
   }
 
-  *deleteByTag(tags: readonly string[]): Operation<void> {
-    this.#scope.assertOpen('deleteByTag')
+  *deleteByTag(tags: readonly string[]): Steps<void> {
+    this.#namespace.assertOpen('deleteByTag')
     checkTags(tags, 'deleteByTag')
     for (const tag of new Set(tags)) {
-      yield* this.#invalidate(tagRecord(this.#scope.path, tag))
-      if (this.#scope.context.listeners.has('invalidate')) this.#scope.tell('invalidate', { tag })
+      yield* this.#invalidate(tagRecord(this.#namespace.path, tag))
+      if (this.#namespace.state.listeners.has('invalidate')) this.#namespace.emit('invalidate', { tag })
     }
   }
 
-  *#invalidate(record: string): Operation<void> {
-    const { context } = this.#scope
-    const { flights } = context.share
-    const namespaceRecord = namespaceTagRecord(this.#scope.path)
-    flights.fenceTag(record, namespaceRecord)
+  *#invalidate(record: string): Steps<void> {
+    const { state } = this.#namespace
+    const { flights } = state.shared
+    const namespaceRecord = namespaceTagRecord(this.#namespace.path)
+    flights.invalidateTag(record, namespaceRecord)
     try {
-      const invalidating = context.tags.invalidate(record, namespaceRecord)
-      yield* context.guard('deleteByTag', undefined, invalidating)
+      const invalidating = this.#namespace.tags.invalidate(record, namespaceRecord)
+      yield* state.guard('deleteByTag', undefined, invalidating)
     } finally {
-      flights.fenceTag(record, namespaceRecord)
+      flights.invalidateTag(record, namespaceRecord)
     }
   }
 
-  *#clear(prefix: string, given: string, operation: string): Operation<void> {
-    this.#scope.assertOpen(operation)
-    const { context } = this.#scope
-    if (context.origin !== undefined) throw this.#cannotClose(operation)
-    const { share } = context
-    yield* this.#scope.settled((flight) => flight.key.startsWith(prefix))
-    share.flights.fencePrefix(prefix)
+  *#clear(prefix: string, given: string, operation: string): Steps<void> {
+    this.#namespace.assertOpen(operation)
+    const { state } = this.#namespace
+    if (state.origin !== undefined) throw this.#cannotClose(operation)
+    const { shared } = state
+    yield* this.#namespace.settled((flight) => flight.key.startsWith(prefix))
+    shared.flights.invalidatePrefix(prefix)
     try {
-      yield* context.call(operation, undefined, (store) => (prefix === '' ? store.clear() : store.clear(prefix)))
+      yield* state.call(operation, undefined, (adapter) => (prefix === '' ? adapter.clear() : adapter.clear(prefix)))
     } finally {
-      share.flights.fencePrefix(prefix)
-      share.moveTags()
-      if (prefix === '') share.knownTags.clear()
+      shared.flights.invalidatePrefix(prefix)
+      shared.moveTags()
+      if (prefix === '') shared.knownTags.clear()
     }
-    if (context.listeners.has('clear')) this.#scope.tell('clear', { prefix: given })
+    if (state.listeners.has('clear')) this.#namespace.emit('clear', { prefix: given })
   }
 
   /** Keys that are not there cannot be closed to loads one by one, and those would store what they read before the commit (RACES R4). */
   #cannotClose(operation: string): CacheError {
     const message = `${operation}: not in a transaction, where loads of other keys would store what they read before the commit; use deleteByTag, or ${operation} after the commit`
-    return new CacheError('UNSUPPORTED', message, { operation, backend: this.#scope.context.store.name })
+    return new CacheError('UNSUPPORTED', message, { operation, backend: this.#namespace.state.adapter.name })
   }
 
   #checkedEntries(entries: Entries<unknown>, operation: string): (readonly [string, unknown])[] {
@@ -312,13 +304,8 @@ export class Writes {
       if (!Array.isArray(pair) || pair.length !== 2)
         throw invalidArgument('an entry', pair, 'a pair [key, value]', operation)
       checkKey(pair[0], operation)
-      this.#scope.checkValue(pair[1], operation)
+      this.#namespace.checkValue(pair[1], operation)
     }
     return pairs
   }
-}
-
-/** The pairs of entries, whichever of their forms they have. */
-export function pairsOf<Value>(entries: Entries<Value>): (readonly [string, Value])[] {
-  return Symbol.iterator in entries ? [...(entries as Iterable<readonly [string, Value]>)] : Object.entries(entries)
 }

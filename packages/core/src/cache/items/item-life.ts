@@ -1,0 +1,57 @@
+import { longestDuration } from '../../protocol/duration.ts'
+import type { Item } from '../../protocol/item.ts'
+import { createVersion } from '../../protocol/version.ts'
+import type { Lifetime } from '../options/lifetime.ts'
+
+/** Shortens a lifetime by a random part of up to `jitter`, so that what was stored together does not expire together. */
+export function jittered(life: Lifetime, jitter: number, random: () => number): Lifetime {
+  if (jitter === 0 || life.ttl === Infinity) return life
+  return { ttl: Math.ceil(life.ttl * (1 - jitter * random())), staleFor: life.staleFor }
+}
+
+/** The members of an item that say how long it lives. */
+export interface Instants {
+  staleAt?: number
+  expiresAt?: number
+}
+
+/** Instants of a life that begins now. A value that is never stale has no `staleAt`; one that never expires no `expiresAt`. */
+export function instants(life: Lifetime, now: number): Instants {
+  if (life.ttl === Infinity) return {}
+  // With ttl 0 nothing is ever fresh, and nothing is kept for staleness either (RACES R26). Long past, and not now: the clock of
+  // a store may lag behind ours (R16), or be read but now and then.
+  if (life.ttl === 0) return { expiresAt: 0 }
+  const end = now + life.ttl
+  if (life.staleFor === 0) return { expiresAt: end }
+  if (life.staleFor === Infinity) return { staleAt: end }
+  return { staleAt: end, expiresAt: Math.min(end + life.staleFor, now + longestDuration) }
+}
+
+/**
+ * Whether an item that a backend just gave is fresh. Its `expiresAt` is the backend's to judge, by its own clock, which may
+ * differ from ours (RACES R16).
+ */
+export function isFresh(item: Item, now: number): boolean {
+  return item.staleAt === undefined || now < item.staleAt
+}
+
+/** Whether an item that was held for a while may still be served. */
+export function isAlive(item: Item, now: number): boolean {
+  return item.expiresAt === undefined || now < item.expiresAt
+}
+
+/** The instant from which on the item is no longer fresh. */
+export function freshUntil(item: Item): number {
+  return item.staleAt ?? item.expiresAt ?? Infinity
+}
+
+/** Whether a new item has a life at all; with `ttl` 0 it has none, and storing it removes what was there. */
+export function hasLife(item: Item): boolean {
+  return isAlive(item, item.createdAt)
+}
+
+/** The same item with another life; a new version, as everything that is written. */
+export function renewed(item: Item, life: Instants): Item {
+  const { staleAt: _stale, expiresAt: _expires, ...rest } = item
+  return { ...rest, ...life, version: createVersion() }
+}

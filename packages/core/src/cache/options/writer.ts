@@ -1,0 +1,48 @@
+import type { CacheBackend } from '../../protocol/backend.ts'
+import type { Duration } from '../../protocol/duration.ts'
+
+/** One value on its way to the application's database. */
+export interface WriterEntry<Value = unknown> {
+  /**
+   * The key, if it belongs to the cache itself; one that begins with `@` gets a second one. The key `42` of the namespace `users`
+   * within the cache is `@/users/:42`, so that no two keys are ever the same.
+   */
+  readonly key: string
+  readonly value: Value
+}
+
+/**
+ * The application's own database behind a cache. Rejecting means that the whole batch may have to be written again. Calls have time
+ * limits of their own: one that never ends holds up the writes behind it, and `close`.
+ */
+export interface Writer<Value = unknown> {
+  write(entries: readonly WriterEntry<Value>[]): Promise<void> | void
+  delete(keys: readonly string[]): Promise<void> | void
+}
+
+/** How writes wait, in `writeMode: 'behind'`. */
+export interface WriteBehindOptions {
+  /** Keys in one batch. One change that the database refuses costs only itself: a batch that fails is written key by key. Default 100. */
+  readonly batchSize?: number
+  /** How long a write waits for others. Default `'100ms'`. */
+  readonly delay?: Duration
+  /** Keys that may wait. Default 10,000. */
+  readonly maxQueued?: number
+  /** What a write does while that many wait: `'wait'` until there is room, or `'reject'` with `QUEUE_FULL`. Default `'wait'`. */
+  readonly whenFull?: 'wait' | 'reject'
+  /** The first pause after a failed batch; it doubles up to 30 seconds, until one succeeds. Default `'100ms'`. */
+  readonly retryDelay?: Duration
+  /**
+   * Tries of a change, the last of them by itself, before it is given up with a `writeFailed` event. Default: no end, until `close`,
+   * which ends when five tries in a row have failed.
+   */
+  readonly maxAttempts?: number
+  /**
+   * A backend that outlives the process (such as `FileBackend`) and that no other process uses at the same time. A write is
+   * acknowledged once it stands there, and leaves it when the database has it; what a killed process left is written by the next
+   * one. Not where the items of the cache are: `clear` would empty it. It must not evict: with `FileBackend`, `policy: 'none'`. The
+   * cache does not close it. Needs `compareAndSet` and `keys`.
+   * Default: none, and what waits is lost with the process.
+   */
+  readonly journal?: CacheBackend
+}
