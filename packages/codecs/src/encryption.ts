@@ -7,7 +7,6 @@ import {
   randomFillSync,
 } from 'node:crypto'
 import { checkOptions, invalidArgument } from '@cache/core/backend'
-import { asBuffer } from './as-buffer.ts'
 
 export interface EncryptionOptions {
   /**
@@ -24,10 +23,12 @@ interface Key {
 
 const algorithm = 'aes-256-gcm'
 const keyBytes = 32
+const lengthBytes = 4
 const idBytes = 4
 const nonceBytes = 12
 const tagBytes = 16
-const overhead = idBytes + nonceBytes + tagBytes
+/** The seal stands at the end of the frame: length of the header, key id, nonce and tag. */
+const sealBytes = lengthBytes + idBytes + nonceBytes + tagBytes
 
 /** Random numbers drawn at once: a call for twelve bytes costs more than the sealing. */
 const noncePool = Buffer.allocUnsafeSlow(nonceBytes * 128)
@@ -42,17 +43,25 @@ function drawNonce(into: Buffer, offset: number): void {
   nonceOffset += nonceBytes
 }
 
+/** A frame whose seal was verified. */
+export interface OpenedFrame {
+  readonly header: Buffer
+  readonly payload: Buffer
+}
+
 /**
- * Seals payloads with AES-256-GCM: key id, nonce, tag, ciphertext. The item's key and header are authenticated with it, so
- * that a sealed value cannot be moved to another key or given another lifetime.
+ * Seals frames with AES-256-GCM. The payload is encrypted. The header, the item's key and the context are authenticated
+ * with it, so that a sealed value cannot be moved to another key or context, or given another lifetime.
  */
 export class Encryption {
   /** Bytes that sealing adds. */
-  readonly overhead: number = overhead
+  readonly overhead: number = sealBytes
   readonly #current: Key
   readonly #keys = new Map<number, Key>()
+  readonly #context: Buffer
 
-  constructor(options: EncryptionOptions) {
+  /** `context` names where the items are stored. A frame that was sealed in another context does not open. */
+  constructor(options: EncryptionOptions, context: string) {
     checkOptions(options, ['keys'], 'encryption')
     const { keys } = options
     if (!Array.isArray(keys) || keys.length === 0) {
@@ -62,35 +71,64 @@ export class Encryption {
     // Later ones first, so that of equal ids the current key stays.
     for (const key of all.toReversed()) this.#keys.set(key.id, key)
     this.#current = all[0] as Key
+    this.#context = Buffer.from(context, 'utf16le')
   }
 
+  /** The frame of a header and a payload. */
   seal(key: string, header: Uint8Array, payload: Uint8Array): Buffer {
-    const sealed = Buffer.allocUnsafe(overhead + payload.length)
-    sealed.writeUInt32BE(this.#current.id, 0)
-    drawNonce(sealed, idBytes)
-    const nonce = sealed.subarray(idBytes, idBytes + nonceBytes)
+    const start = header.length
+    const end = start + payload.length
+    const frame = Buffer.allocUnsafe(end + sealBytes)
+    frame.set(header)
+    const idAt = frame.writeUInt32BE(start, end)
+    const nonceAt = frame.writeUInt32BE(this.#current.id, idAt)
+    const tagAt = nonceAt + nonceBytes
+    drawNonce(frame, nonceAt)
+    const nonce = frame.subarray(nonceAt, tagAt)
     const cipher = createCipheriv(algorithm, this.#current.secret, nonce, { authTagLength: tagBytes })
-    cipher.setAAD(authenticated(key, header))
-    cipher.update(payload).copy(sealed, overhead)
+    cipher.setAAD(this.#authenticated(key, header))
+    cipher.update(payload).copy(frame, start)
     cipher.final()
-    cipher.getAuthTag().copy(sealed, idBytes + nonceBytes)
-    return sealed
+    cipher.getAuthTag().copy(frame, tagAt)
+    return frame
   }
 
-  /** The payload. Throws when any bit of it, of the header or of the key differs, or when its key is not among `keys`. */
-  open(key: string, header: Uint8Array, sealed: Uint8Array): Buffer {
-    if (sealed.length < overhead) throw new RangeError('the sealed payload ends too early')
-    const bytes = asBuffer(sealed)
-    const secret = this.#keys.get(bytes.readUInt32BE(0))?.secret
+  /**
+   * The header and the payload of a frame. Throws when any bit of them, of the key or of the context differs, or when its key
+   * is not among `keys`. Nothing of the frame but its seal is looked at before.
+   */
+  open(key: string, frame: Buffer): OpenedFrame {
+    const end = frame.length - sealBytes
+    if (end < 0) throw new RangeError('the sealed frame ends too early')
+    const start = frame.readUInt32BE(end)
+    if (start > end) throw new RangeError('the sealed frame is shorter than its header')
+    const idAt = end + lengthBytes
+    const secret = this.#keys.get(frame.readUInt32BE(idAt))?.secret
     if (secret === undefined) throw new Error('the key that sealed it is not among the keys')
-    const nonce = bytes.subarray(idBytes, idBytes + nonceBytes)
-    const decipher = createDecipheriv(algorithm, secret, nonce, { authTagLength: tagBytes })
-    decipher.setAAD(authenticated(key, header))
-    decipher.setAuthTag(bytes.subarray(idBytes + nonceBytes, overhead))
-    const payload = decipher.update(bytes.subarray(overhead))
-    // Throws when the tag does not fit. Nothing of the payload may be looked at before.
+    const nonceAt = idAt + idBytes
+    const tagAt = nonceAt + nonceBytes
+    const decipher = createDecipheriv(algorithm, secret, frame.subarray(nonceAt, tagAt), { authTagLength: tagBytes })
+    const header = frame.subarray(0, start)
+    decipher.setAAD(this.#authenticated(key, header))
+    decipher.setAuthTag(frame.subarray(tagAt))
+    const payload = decipher.update(frame.subarray(start, end))
+    // Throws when the tag does not fit. Nothing of the header or the payload may be looked at before.
     decipher.final()
-    return payload
+    return { header, payload }
+  }
+
+  /** Context, key and header. The lengths in front keep them apart; UTF-16 keeps lone surrogates apart. */
+  #authenticated(key: string, header: Uint8Array): Buffer {
+    const context = this.#context
+    const keyAt = lengthBytes + context.length + lengthBytes
+    const headerAt = keyAt + key.length * 2
+    const bytes = Buffer.allocUnsafe(headerAt + header.length)
+    bytes.writeUInt32BE(context.length, 0)
+    context.copy(bytes, lengthBytes)
+    bytes.writeUInt32BE(key.length * 2, keyAt - lengthBytes)
+    bytes.write(key, keyAt, 'utf16le')
+    bytes.set(header, headerAt)
+    return bytes
   }
 }
 
@@ -101,12 +139,4 @@ function resolveKey(given: unknown, index: number): Key {
   }
   const id = createHash('sha256').update('cache key id').update(given).digest().readUInt32BE(0)
   return { id, secret: createSecretKey(given) }
-}
-
-/** The length of the key in front keeps key and header apart; UTF-16 keeps lone surrogates apart. */
-function authenticated(key: string, header: Uint8Array): Buffer {
-  const text = Buffer.from(key, 'utf16le')
-  const length = Buffer.allocUnsafe(4)
-  length.writeUInt32BE(text.length, 0)
-  return Buffer.concat([length, text, header])
 }

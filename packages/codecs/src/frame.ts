@@ -4,7 +4,7 @@
  */
 export const frame = {
   /** The first byte. Never a digit, '-' or '{', so that plain text is told from a frame. */
-  formatVersion: 1,
+  formatVersion: 2,
   /** Which codec wrote the payload, or one of the four kinds that need none. */
   codecOffset: 1,
   flagsOffset: 2,

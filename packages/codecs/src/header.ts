@@ -1,10 +1,11 @@
 import type { Item } from '@cache/core/backend'
 import { asciiText } from './ascii-text.ts'
 import { frame } from './frame.ts'
+import { utf8Text } from './utf8-text.ts'
 import { utf16Text } from './utf16-text.ts'
 import { isWellFormed } from './well-formed.ts'
 
-const { staleAt: staleFlag, expiresAt: expiresFlag, tags: tagsFlag, cost: costFlag, clearNumber } = frame.flags
+const { sealed, staleAt: staleFlag, expiresAt: expiresFlag, tags: tagsFlag, cost: costFlag, clearNumber } = frame.flags
 
 /**
  * Headers are written here first and copied once their length is known. Code that writes and copies never awaits, so one
@@ -18,7 +19,7 @@ export function headerBytes(): Buffer {
   return scratch
 }
 
-/** In the place of a payload's length: it is not written, so that the payload may grow. */
+/** In the place of a payload's length: it is not written. A number in clear may grow, and a seal covers every length. */
 export const openEnd = -1
 
 /**
@@ -154,7 +155,7 @@ let cursor = 0
 
 /**
  * Reads what `writeHeader` wrote into an item that the caller gives its value; `payloadStart` says where to look for it. Throws
- * for anything else, as far as it can be told.
+ * for anything else, as far as it can be told. Of a sealed frame `bytes` are the header alone.
  */
 export function readHeader(key: string, bytes: Buffer): Mutable<Item> {
   source = bytes
@@ -170,7 +171,7 @@ export function readHeader(key: string, bytes: Buffer): Mutable<Item> {
   const item =
     (flags & optionalParts) === expiresFlag ? withEnd(key, version, createdAt) : plainItem(key, version, createdAt)
   if ((flags & optionalParts & ~expiresFlag) !== 0) readOptional(flags, createdAt, item)
-  if ((flags & clearNumber) === 0 && bytes.length !== readWhole() + cursor) {
+  if ((flags & (clearNumber | sealed)) === 0 && bytes.length !== readWhole() + cursor) {
     throw new RangeError('the frame is longer or shorter than it was')
   }
   return item
@@ -263,7 +264,8 @@ function readText(): string {
   const size = length < 0 ? -length : length
   if (cursor + size > source.length) throw new RangeError('a text ends too early')
   const end = cursor + size
-  const text = length < 0 ? utf16Text(source, cursor, end) : source.toString('utf8', cursor, end)
+  const text =
+    length < 0 ? utf16Text(source, cursor, end) : (asciiText(source, cursor, end) ?? utf8Text(source, cursor, end))
   cursor = end
   return text
 }

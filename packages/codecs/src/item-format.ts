@@ -1,4 +1,3 @@
-import { isUtf8 } from 'node:buffer'
 import { CacheError, type Codec, checkOptions, type Item, invalidArgument, wholeNumber } from '@cache/core/backend'
 import { asBuffer } from './as-buffer.ts'
 import { Compression, decompress } from './compression.ts'
@@ -7,6 +6,7 @@ import { frame } from './frame.ts'
 import { headerBytes, openEnd, payloadStart, readHeader, writeHeader } from './header.ts'
 import { type ItemFormatOptions, itemFormatOptionNames } from './item-format-options.ts'
 import { msgpackCodec, packInPlace, unpackFrom } from './msgpack-codec.ts'
+import { utf8Text } from './utf8-text.ts'
 import { utf16Text } from './utf16-text.ts'
 import { isWellFormed } from './well-formed.ts'
 
@@ -34,14 +34,19 @@ export class ItemFormat {
   readonly #encryption: Encryption | undefined
   readonly #inClear: boolean
 
-  /** Throws `INVALID_ARGUMENT` for unknown options and values out of range, `UNSUPPORTED` for zstd on a Node without it. */
-  constructor(options: ItemFormatOptions = {}) {
+  /**
+   * `context` names the place of the items, such as a store and its prefix. Encryption authenticates it: an item that was
+   * sealed in another context is damaged. Throws `INVALID_ARGUMENT` for unknown options and values out of range,
+   * `UNSUPPORTED` for zstd on a Node without it.
+   */
+  constructor(options: ItemFormatOptions = {}, context = '') {
     checkOptions(options, itemFormatOptionNames, 'ItemFormat')
     const { codec = msgpackCodec, compression, encryption, maxDecodedBytes = defaultMaxDecodedBytes } = options
     this.codec = checkCodec(codec)
     this.maxDecodedBytes = wholeNumber(maxDecodedBytes, 'maxDecodedBytes', 'ItemFormat', 1, 2 ** 31 - 1)
     this.#compression = compression === undefined ? undefined : new Compression(compression)
-    this.#encryption = encryption === undefined ? undefined : new Encryption(encryption)
+    if (typeof context !== 'string') throw invalidArgument('context', context, 'a string', 'ItemFormat')
+    this.#encryption = encryption === undefined ? undefined : new Encryption(encryption, context)
     this.sealed = encryption !== undefined
     this.#inClear = compression === undefined && encryption === undefined
   }
@@ -119,9 +124,8 @@ export class ItemFormat {
   }
 
   #seal(item: Item, kind: number, flags: number, payload: Uint8Array, encryption: Encryption): Buffer {
-    const headerLength = writeHeader(item, payload.length + encryption.overhead)
-    const header = begin(headerLength, 0, kind, flags | sealedFlag)
-    return Buffer.concat([header, encryption.seal(item.key, header, payload)])
+    const headerLength = writeHeader(item, openEnd)
+    return encryption.seal(item.key, begin(headerLength, 0, kind, flags | sealedFlag), payload)
   }
 
   #decode(key: string, given: Uint8Array): Item {
@@ -129,32 +133,36 @@ export class ItemFormat {
     if (bytes[0] !== formatVersion) {
       throw new RangeError(`format version ${bytes[0]}, and only ${formatVersion} is known`)
     }
+    const flags = bytes[flagsOffset] as number
+    if (this.#encryption !== undefined) return this.#decodeSealed(key, bytes, this.#encryption)
+    if ((flags & sealedFlag) !== 0) throw new Error('it is sealed, and there is no key')
     const item = readHeader(key, bytes)
     const offset = payloadStart()
-    const wrapped = ((bytes[flagsOffset] as number) & (sealedFlag | compressedFlag)) !== 0
     const kind = bytes[codecOffset] as number
-    if (wrapped || this.sealed) item.value = this.#value(kind, this.#open(key, bytes, offset), 0)
-    else {
+    if ((flags & compressedFlag) !== 0) {
+      item.value = this.#value(kind, decompress(bytes.subarray(offset), this.maxDecodedBytes), 0)
+    } else {
       this.#checkLength(bytes.length - offset)
       item.value = this.#value(kind, bytes, offset)
     }
     return item
   }
 
-  /** The payload of a frame that is sealed, compressed or both. */
-  #open(key: string, bytes: Buffer, offset: number): Buffer {
-    const flags = bytes[flagsOffset] as number
-    let payload = bytes.subarray(offset)
-    if ((flags & sealedFlag) !== 0) {
-      if (this.#encryption === undefined) throw new Error('it is sealed, and there is no key')
-      payload = this.#encryption.open(key, bytes.subarray(0, offset), payload)
-    } else if (this.sealed) {
-      // Whoever can write to the store could otherwise put values of their own beside the sealed ones.
-      throw new Error('it is not sealed')
+  /** Opens the frame first: a header that an attacker wrote must not reach the code that reads headers. */
+  #decodeSealed(key: string, bytes: Buffer, encryption: Encryption): Item {
+    // An item that is not sealed may come from anyone who can write to the store.
+    if (((bytes[flagsOffset] as number) & sealedFlag) === 0) throw new Error('it is not sealed')
+    const { header, payload } = encryption.open(key, bytes)
+    const item = readHeader(key, header)
+    if (payloadStart() !== header.length) throw new RangeError('the header is longer than its content')
+    const kind = header[codecOffset] as number
+    if (((header[flagsOffset] as number) & compressedFlag) !== 0) {
+      item.value = this.#value(kind, decompress(payload, this.maxDecodedBytes), 0)
+    } else {
+      this.#checkLength(payload.length)
+      item.value = this.#value(kind, payload, 0)
     }
-    if ((flags & compressedFlag) !== 0) return decompress(payload, this.maxDecodedBytes)
-    this.#checkLength(payload.length)
-    return payload
+    return item
   }
 
   #decodeValue(bytes: Buffer, start: number): unknown {
@@ -169,7 +177,7 @@ export class ItemFormat {
     if (kind === this.codec.id) return this.#decodeValue(bytes, start)
     switch (kind) {
       case kinds.utf8:
-        return readUtf8(bytes, start)
+        return utf8Text(bytes, start, bytes.length)
       case kinds.wholeNumber:
         return readWholeNumber(bytes, start)
       case kinds.placeholder:
@@ -205,13 +213,6 @@ function clearNumber(item: Item, digits: string): Buffer {
   const out = begin(headerLength, digits.length, kinds.wholeNumber, clearNumberFlag)
   for (let index = 0; index < digits.length; index++) out[headerLength + index] = digits.charCodeAt(index)
   return out
-}
-
-function readUtf8(bytes: Buffer, start: number): string {
-  const text = bytes.toString('utf8', start)
-  // Only a text with replacement characters may have been repaired; most are cheap to rule out.
-  if (text.includes('\ufffd') && !isUtf8(bytes.subarray(start))) throw new RangeError('its text is not UTF-8')
-  return text
 }
 
 /** The digits are looked at one by one: a string of them, a pattern and a conversion cost several times as much. */

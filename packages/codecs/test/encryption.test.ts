@@ -23,6 +23,15 @@ function codeOf(run: () => unknown): CacheErrorCode | undefined {
   return undefined
 }
 
+function reasonOf(run: () => unknown): string {
+  try {
+    run()
+  } catch (error) {
+    return (error as Error).message
+  }
+  return 'a value'
+}
+
 test('a sealed value is not found in the bytes, and the same value never has the same bytes', () => {
   const format = sealing(first)
   const one = format.encode({ ...item, value: 'a secret' })
@@ -96,4 +105,70 @@ test('a key that the caller overwrites later still opens', () => {
   expect(format.decode('user:1', bytes)).toEqual(item)
   expect(format.sealed).toBe(true)
   expect(new ItemFormat().sealed).toBe(false)
+})
+
+test('a sealed item has exactly the layout of FORMAT.md', () => {
+  const bytes = sealing(first).encode({ ...item, value: 'text', tags: {} })
+  const headerLength = bytes.readUInt32BE(bytes.length - 36)
+  // Version, kind, flags, version of the item, `createdAt`, 1000 ms of lifetime (40 + 15 * 64), no tags; no length.
+  expect(bytes.subarray(0, headerLength).toString('hex')).toBe('023119027631' + '0000000003e8' + 'a80f' + '00')
+  expect(bytes.length).toBe(headerLength + 4 + 36)
+})
+
+test('nothing of a sealed item is read before its seal is verified', () => {
+  const format = sealing(first)
+  const bytes = format.encode(item)
+  const headerLength = bytes.readUInt32BE(bytes.length - 36)
+  // Each of these headers would be refused by itself, with a message of its own.
+  const headers = [
+    Buffer.of(frame.formatVersion, 1, frame.flags.sealed),
+    Buffer.of(frame.formatVersion, 1, frame.flags.sealed | 0x80, 1, 0x76, 0, 0, 0, 0, 0, 0),
+    Buffer.of(frame.formatVersion, 1, frame.flags.sealed, 2, 0xff, 0xff, 0, 0, 0, 0, 0, 0),
+    Buffer.of(frame.formatVersion, 1, frame.flags.sealed | frame.flags.tags, 1, 0x76, 0, 0, 0, 0, 0, 0, 0x3f),
+  ]
+  for (const header of headers) {
+    const seal = Buffer.from(bytes.subarray(headerLength))
+    seal.writeUInt32BE(header.length, seal.length - 36)
+    const reason = reasonOf(() => format.decode(item.key, Buffer.concat([header, seal])))
+    expect(reason).toContain('unable to authenticate data')
+  }
+})
+
+test('a sealed item with another length of its header is damaged', () => {
+  const format = sealing(first)
+  const bytes = format.encode(item)
+  const headerLength = bytes.readUInt32BE(bytes.length - 36)
+  for (const length of [0, 3, headerLength - 1, headerLength + 1, bytes.length - 36, bytes.length - 35, 2 ** 32 - 1]) {
+    const changed = Buffer.from(bytes)
+    changed.writeUInt32BE(length, bytes.length - 36)
+    expect(
+      codeOf(() => format.decode(item.key, changed)),
+      `length ${length}`,
+    ).toBe('DAMAGED')
+  }
+})
+
+test('a sealed item that was cut at any place is damaged', () => {
+  const format = sealing(first)
+  const bytes = format.encode(item)
+  for (let length = 0; length < bytes.length; length++) {
+    expect(codeOf(() => format.decode(item.key, bytes.subarray(0, length)))).toBe('DAMAGED')
+    expect(codeOf(() => format.decode(item.key, bytes.subarray(length + 1)))).toBe('DAMAGED')
+  }
+})
+
+test('an item that was sealed in one context is damaged in another', () => {
+  const inContext = (context?: string): ItemFormat => new ItemFormat({ encryption: { keys: [first] } }, context)
+  const contexts = [undefined, 'a', 'b', 'ab', 'au', '\ud800', '\ud801']
+  for (const written of contexts) {
+    const bytes = inContext(written).encode(item)
+    for (const read of contexts) {
+      const code = codeOf(() => inContext(read).decode(item.key, bytes))
+      expect(code, `${written} read in ${read}`).toBe(read === written ? undefined : 'DAMAGED')
+    }
+  }
+  // The end of a context never counts as the beginning of a key.
+  expect(codeOf(() => inContext('u').decode('ser:1', inContext('').encode(item)))).toBe('DAMAGED')
+  expect(inContext('').decode(item.key, sealing(first).encode(item))).toEqual(item)
+  expect(codeOf(() => new ItemFormat({}, 7 as unknown as string))).toBe('INVALID_ARGUMENT')
 })

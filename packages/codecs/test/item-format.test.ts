@@ -93,7 +93,7 @@ function randomMembers(random: Random): Partial<Item> {
 test('a frame has exactly the layout of FORMAT.md', () => {
   const format = new ItemFormat()
   const hex = (item: Partial<Item>): string => format.encode({ ...base, version: 'v1', ...item }).toString('hex')
-  const head = (kind: string, flags: string): string => `01${kind}${flags}02${'7631'}019a9ff19100`
+  const head = (kind: string, flags: string): string => `02${kind}${flags}02${'7631'}019a9ff19100`
   expect(hex({ value: undefined })).toBe(`${head('00', '00')}00`)
   expect(hex({ value: -42 })).toBe(`${head('30', '40')}2d3432`)
   expect(hex({ value: 'é' })).toBe(`${head('31', '00')}02c3a9`)
@@ -105,7 +105,7 @@ test('a frame has exactly the layout of FORMAT.md', () => {
   expect(hex({ value: 7, tags: { ab: 'c' } })).toBe(`${head('30', '50')}010261620163${'37'}`)
   expect(hex({ value: 7, cost: 5 })).toBe(`${head('30', '60')}0537`)
   expect(hex({ value: 7, cost: 0.5 })).toBe(`${head('30', '60')}403fe000000000000037`)
-  expect(hex({ value: 7, createdAt: -1 })).toBe(`013040027631ffffffffffffbff000000000000037`)
+  expect(hex({ value: 7, createdAt: -1 })).toBe(`023040027631ffffffffffffbff000000000000037`)
 })
 
 test('an item takes few bytes beside its value', () => {
@@ -201,11 +201,14 @@ test('a value of more bytes than allowed is refused when it is encoded and when 
 test('bytes of another format version, another codec or no frame at all are damaged', () => {
   const format = new ItemFormat()
   const later = Uint8Array.from(format.encode(base))
-  later[0] = 2
+  later[0] = frame.formatVersion + 1
+  const earlier = Uint8Array.from(format.encode(base))
+  earlier[0] = frame.formatVersion - 1
   const flagged = Uint8Array.from(format.encode(base))
   flagged[frame.flagsOffset] = 0x80
   for (const bytes of [
     later,
+    earlier,
     flagged,
     new ItemFormat({ codec: jsonCodec }).encode(base),
     Buffer.from('{"a":1}'),

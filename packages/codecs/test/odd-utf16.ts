@@ -21,7 +21,7 @@ function varint(value: number): number[] {
 /** An item with one tag, whose name takes `bytes` bytes of UTF-16. */
 function itemWithTag(bytes: number, flags: number): Buffer {
   const name = Buffer.alloc(bytes, 0x61)
-  const parts = [1, frame.kinds.wholeNumber, flags | frame.flags.tags, 1, 0x76, 0, 0, 0, 0, 0, 1]
+  const parts = [frame.formatVersion, frame.kinds.wholeNumber, flags | frame.flags.tags, 1, 0x76, 0, 0, 0, 0, 0, 1]
   const front = Buffer.from([...parts, ...varint(1), ...varint(-bytes)])
   return Buffer.concat([front, name, Buffer.from([...varint(1), 0x74, 0x37])])
 }

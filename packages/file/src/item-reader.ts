@@ -1,4 +1,4 @@
-import { msgpackCodec } from '@cache/codecs'
+import { frame as frameLayout, msgpackCodec } from '@cache/codecs'
 import { CacheError, cacheErrorCode, type Item } from '@cache/core/backend'
 import { concernsOneFile, damaged, fileError } from './errors.ts'
 import type { ItemIndex, Row } from './item-index.ts'
@@ -154,7 +154,9 @@ export class ItemReader {
       if (checksum(text, frame) !== expected) {
         throw damaged(
           key,
-          frame[0] === 1 ? 'its checksum differs' : `its checksum differs, and its format is ${frame[0]}`,
+          frame[0] === frameLayout.formatVersion
+            ? 'its checksum differs'
+            : `its checksum differs, and its format is ${frame[0]}`,
         )
       }
       return this.#store.settings.format.decode(key, frame)

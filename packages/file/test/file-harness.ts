@@ -2,6 +2,7 @@ import { mkdtemp, readdir, readFile, rename, rm, unlink, writeFile } from 'node:
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
+import { frame } from '@cache/codecs'
 import type { CacheBackend } from '@cache/core/backend'
 import { createMovableClock, type Damage, type Harness } from '@cache/core/conformance'
 import { FileBackend, type FileBackendOptions } from '../src/index.ts'
@@ -83,7 +84,7 @@ export function fileHarness(name: string, options: HarnessOptions = {}): Harness
     futureFormat: (key) =>
       change(key, (bytes) => {
         const later = Uint8Array.from(bytes)
-        later[0] = 2
+        later[0] = frame.formatVersion + 1
         return later
       }),
     async break() {

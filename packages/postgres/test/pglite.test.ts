@@ -1,3 +1,4 @@
+import { frame } from '@cache/codecs'
 import { conformance, createMovableClock, type Harness } from '@cache/core/conformance'
 import { PGlite } from '@electric-sql/pglite'
 import { createPgConfig } from '@electric-sql/pglite/node-postgres'
@@ -49,7 +50,9 @@ function harness(): Harness {
       await pool.query(`update ${table} set value = ${damaged} where key = $1`, [key])
     },
     async futureFormat(key) {
-      await pool.query(`update ${table} set value = set_byte(value, 0, 2) where key = $1`, [key])
+      await pool.query(`update ${table} set value = set_byte(value, 0, ${frame.formatVersion + 1}) where key = $1`, [
+        key,
+      ])
     },
     without: { reopen: reason, break: reason, heal: reason, freeze: reason, thaw: reason },
     async dispose() {

@@ -1,3 +1,4 @@
+import { frame } from '@cache/codecs'
 import type { CacheBackend } from '@cache/core/backend'
 import { createMovableClock, type Damage, type Harness, type Means } from '@cache/core/conformance'
 import { type TcpProxy, tcpProxy } from '@cache/testing'
@@ -107,7 +108,9 @@ export function postgresHarness(given: PostgresHarnessOptions): Harness {
       await query(`update ${quoted()} set value = ${damaged[damage]} where key = $1`, [stored(key)])
     },
     async futureFormat(key) {
-      await query(`update ${quoted()} set value = set_byte(value, 0, 2) where key = $1`, [stored(key)])
+      await query(`update ${quoted()} set value = set_byte(value, 0, ${frame.formatVersion + 1}) where key = $1`, [
+        stored(key),
+      ])
     },
     ...(restart === undefined
       ? {}

@@ -1,3 +1,4 @@
+import { frame } from '@cache/codecs'
 import type { CacheBackend } from '@cache/core/backend'
 import type { Harness, Means } from '@cache/core/conformance'
 import type { RedisCluster } from '@cache/testing'
@@ -62,7 +63,7 @@ export function clusterHarness({ name, cluster, options }: ClusterHarnessOptions
     },
     async futureFormat(key) {
       const bytes = (await admin().getBuffer(prefix + key)) as Buffer
-      bytes[0] = 2
+      bytes[0] = frame.formatVersion + 1
       await admin().set(prefix + key, bytes)
     },
     break: () => all(cluster, (node) => node.freeze()),

@@ -1,3 +1,4 @@
+import { frame } from '@cache/codecs'
 import { Cache } from '@cache/core'
 import { type BackendEvent, type CacheError, cacheErrorCode, type Item } from '@cache/core/backend'
 import { startRedis, waitUntil } from '@cache/testing'
@@ -101,7 +102,7 @@ describe('Foreign values under our keys', () => {
     'a number with a zero in front': (redis, key) => redis.set(key, '007'),
     JSON: (redis, key) => redis.set(key, '{"value":1}'),
     'the first byte of a frame': (redis, key) => redis.set(key, '\u0001'),
-    'a frame of nothing': (redis, key) => redis.set(key, Buffer.from([1, 48, 64, 2, 65])),
+    'a frame of nothing': (redis, key) => redis.set(key, Buffer.from([frame.formatVersion, 48, 64, 2, 65])),
     'a hash': (redis, key) => redis.hset(key, 'a', 1),
     'a list': (redis, key) => redis.rpush(key, 'a'),
     'a set': (redis, key) => redis.sadd(key, 'a'),

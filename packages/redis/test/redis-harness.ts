@@ -1,3 +1,4 @@
+import { frame } from '@cache/codecs'
 import type { CacheBackend } from '@cache/core/backend'
 import type { Harness, Means } from '@cache/core/conformance'
 import { type TcpProxy, tcpProxy } from '@cache/testing'
@@ -67,7 +68,7 @@ export function redisHarness({ name, url, options, restart }: RedisHarnessOption
     },
     async futureFormat(key) {
       const bytes = (await admin().getBuffer(prefix + key)) as Buffer
-      bytes[0] = 2
+      bytes[0] = frame.formatVersion + 1
       await admin().set(prefix + key, bytes)
     },
     ...(restart === undefined

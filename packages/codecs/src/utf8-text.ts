@@ -1,0 +1,9 @@
+import { isUtf8 } from 'node:buffer'
+
+/** The text of the bytes from `start` to `end`. Throws a `RangeError` for bytes that are not UTF-8: the runtime would repair them. */
+export function utf8Text(bytes: Buffer, start: number, end: number): string {
+  const text = bytes.toString('utf8', start, end)
+  // Only a text with replacement characters may have been repaired; most are cheap to rule out.
+  if (text.includes('\ufffd') && !isUtf8(bytes.subarray(start, end))) throw new RangeError('its text is not UTF-8')
+  return text
+}
