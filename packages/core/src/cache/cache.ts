@@ -13,21 +13,25 @@ import type { Loader } from './loading/load-context.ts'
 import { Loading } from './loading/loading.ts'
 import { openNamespace } from './open-namespace.ts'
 import { type CacheOptions, namespaceName } from './options/cache-options.ts'
-import type { GetOrSetOptions } from './options/get-or-set-options.ts'
+import { type GetOrSetOptions, hitIgnores } from './options/get-or-set-options.ts'
 import type { RateLimitOptions, RateLimitResult } from './options/rate-limit-options.ts'
 import { type ReadOptions, resolveReadOptions } from './options/read-options.ts'
 import { checkFunction, type WriteOptions } from './options/write-options.ts'
-import { Hits } from './reading/hits.ts'
+import { nothingFound } from './reading/finder.ts'
+import { Hits, nothingStored } from './reading/hits.ts'
 import { Reads } from './reading/reads.ts'
 import type { CacheState } from './state/cache-state.ts'
 import { type CacheEventName, type CacheEvents, Listeners } from './state/events.ts'
 import type { Recorder } from './state/recorder.ts'
-import type { Steps } from './state/steps.ts'
+import type { MaybePromise, Steps } from './state/steps.ts'
 import { traceGet, traceWrite } from './state/tracing.ts'
 import { type WrapOptions, wrapFunction } from './wrap/wrap.ts'
 import { ConditionalWrites, type CountOptions } from './writing/conditional-writes.ts'
 import type { Entries } from './writing/entries.ts'
 import { Writes } from './writing/writes.ts'
+
+/** The look-up of a key that a hit was looked for, where the store of this process has nothing. */
+const nothingKnown = { found: nothingFound }
 
 /**
  * A cache over a backend: for applications. Every backend gets the whole feature set; what needs compare-and-set rejects with
@@ -73,17 +77,18 @@ export class Cache<Value = unknown> {
   get<T extends Value = Value>(key: string, options?: ReadOptions): Promise<T | undefined> {
     if (options === undefined) {
       const item = this.#hits.sampled(key)
+      if (item === nothingStored) return this.#miss(key)
       if (item !== undefined) {
         this.#hits.count(key)
         return Promise.resolve(item.value as T)
       }
     }
-    return this.#getLater(key, options) as Promise<T | undefined>
+    return this.#getSlowly(key, options) as Promise<T | undefined>
   }
 
   /** Resolves to whether `get` would give a value. Counts neither as hit nor as miss. */
   has(key: string, options: ReadOptions = {}): Promise<boolean> {
-    return settle(() => this.#state.run(this.#reads.has(key, this.#readOptions(options, 'has').failure)))
+    return this.#state.runCall(() => this.#reads.has(key, this.#readOptions(options, 'has').failure))
   }
 
   /** Resolves to the values in the order of the keys, `undefined` where `get` would give it. */
@@ -92,17 +97,17 @@ export class Cache<Value = unknown> {
       const { failure, stale } = this.#readOptions(options, 'getMany')
       return this.#state.run(this.#reads.getMany(keys, failure, stale))
     }
-    return traceGet(undefined, 'getMany', () => settle(run)) as Promise<(T | undefined)[]>
+    return traceGet(undefined, 'getMany', () => promiseOf(run)) as Promise<(T | undefined)[]>
   }
 
   /** Resolves to the whole item, fresh or stale, or to `undefined`. Counts neither as hit nor as miss; rejects when the backend fails. */
   item<T extends Value = Value>(key: string): Promise<Item<T> | undefined> {
-    return this.#state.run(this.#reads.item(key)) as Promise<Item<T> | undefined>
+    return this.#state.runCall(() => this.#reads.item(key)) as Promise<Item<T> | undefined>
   }
 
   /** Resolves to the milliseconds for which the value is still fresh, `Infinity` when it does not expire, `undefined` when there is none. */
   ttl(key: string): Promise<number | undefined> {
-    return this.#state.run(this.#reads.ttl(key))
+    return this.#state.runCall(() => this.#reads.ttl(key))
   }
 
   /**
@@ -114,15 +119,15 @@ export class Cache<Value = unknown> {
    */
   getOrSet<T extends Value = Value>(key: string, loader: Loader<T>, options?: GetOrSetOptions): Promise<T> {
     const item = typeof loader === 'function' && options !== null ? this.#hits.find(key) : undefined
-    if (item !== undefined) {
-      if (options === undefined ? this.#neverRenews : this.#asksNothing(options)) {
-        this.#hits.count(key)
-        return Promise.resolve(item.value as T)
-      }
-      if (options?.forceRefresh !== true && options?.signal === undefined)
-        return this.#renewedBehind(key, loader, options ?? {}, item) as Promise<T>
+    if (item === undefined) return this.#getOrSetSlowly(key, loader, options) as Promise<T>
+    if (item === nothingStored) return this.#loading.getOrSet(key, loader, options, nothingKnown) as Promise<T>
+    if (hitIgnores(options, this.#neverRenews)) {
+      this.#hits.count(key)
+      return Promise.resolve(item.value as T)
     }
-    return this.#getOrSetLater(key, loader, options) as Promise<T>
+    if (options?.forceRefresh === true || options?.signal !== undefined)
+      return this.#getOrSetSlowly(key, loader, options) as Promise<T>
+    return this.#serveFresh(key, loader, options ?? {}, item) as Promise<T>
   }
 
   /** `getOrSet` for many keys, with one load for all that are missing. Resolves to the values in the order of the keys. */
@@ -137,8 +142,8 @@ export class Cache<Value = unknown> {
 
   /** Stores a value, replacing what was there. `undefined` cannot be stored; `null` can. */
   set(key: string, value: Value, options?: WriteOptions): Promise<void> {
-    if (this.#writes.setsAtOnce(options))
-      return traceWrite(key, 'set', () => settle(() => this.#writes.setLater(key, value, options)))
+    if (this.#writes.isPlain(options))
+      return traceWrite(key, 'set', () => promiseOf(() => this.#writes.setPlain(key, value, options)))
     return this.#write(key, 'set', this.#writes.set(key, value, options))
   }
 
@@ -351,58 +356,29 @@ export class Cache<Value = unknown> {
     }
   }
 
-  #asksNothing(options: GetOrSetOptions): boolean {
-    return (
-      this.#neverRenews &&
-      options.refreshAhead === undefined &&
-      options.earlyExpiry === undefined &&
-      options.forceRefresh === undefined &&
-      options.signal === undefined
-    )
+  #miss(key: string): Promise<undefined> {
+    this.#namespace.countMiss(key)
+    return Promise.resolve(undefined)
   }
 
-  #asksOnlyLater(options: GetOrSetOptions | undefined): boolean {
-    if (options === undefined) return this.#neverRenews
-    return (
-      options !== null &&
-      this.#asksNothing(options) &&
-      options.readFailure === undefined &&
-      options.timeout === undefined
-    )
+  // Misses have their own methods: V8 allocates a context on every call of a function that contains a closure, so a closure in the
+  // public methods would cost each hit.
+  #getSlowly(key: string, options: ReadOptions | undefined): Promise<unknown> {
+    return traceGet(key, 'get', () => promiseOf(() => this.#get(key, options)))
   }
 
-  // Calls that are no hits stand apart: a function that makes a closure somewhere makes room for it in every call.
-  #getLater(key: string, options: ReadOptions | undefined): Promise<unknown> {
-    const stored = options === undefined ? this.#hits.farKey(key) : undefined
-    if (stored !== undefined) return this.#reads.getLater(key, stored, this.#state.settings.load.readFailure)
-    return traceGet(key, 'get', () => this.#get(key, options))
-  }
-
-  #getOrSetLater(key: string, loader: Loader<unknown>, options: GetOrSetOptions | undefined): Promise<unknown> {
-    const stored = typeof loader === 'function' && this.#asksOnlyLater(options) ? this.#hits.farKey(key) : undefined
-    if (stored !== undefined) return this.#loading.getOrSetLater(key, stored, loader, options)
+  #getOrSetSlowly(key: string, loader: Loader<unknown>, options: GetOrSetOptions | undefined): Promise<unknown> {
     return traceGet(key, 'getOrSet', () => this.#loading.getOrSet(key, loader, options))
   }
 
-  /** Serves a fresh item to a call that may want it renewed. */
-  async #renewedBehind(key: string, loader: Loader<unknown>, options: GetOrSetOptions, item: Item): Promise<unknown> {
-    const { load } = this.#state.settings
-    const refreshAhead = options.refreshAhead ?? load.refreshAhead
-    const earlyExpiry = options.earlyExpiry ?? load.earlyExpiry
-    const reason = this.#loading.reasonToRenew(item, { refreshAhead, earlyExpiry })
-    if (reason !== undefined) this.#loading.renewBehind(key, loader, options, item, reason)
-    this.#namespace.countHit(key, false)
-    return item.value
+  async #serveFresh(key: string, loader: Loader<unknown>, options: GetOrSetOptions, item: Item): Promise<unknown> {
+    return this.#loading.serveFresh(key, loader, options, item)
   }
 
-  async #get(key: string, options: ReadOptions = {}): Promise<unknown> {
+  #get(key: string, options: ReadOptions | undefined): MaybePromise<unknown> {
+    if (options === undefined) return this.#reads.get(key, this.#state.settings.load.readFailure, false)
     const { failure, stale } = this.#readOptions(options, 'get')
-    const recorder = this.#recorder
-    if (!recorder.samples) return await this.#state.run(this.#reads.get(key, 'get', failure, stale))
-    const started = performance.now()
-    const value = await this.#state.run(this.#reads.get(key, 'get', failure, stale))
-    recorder.gotSince(started)
-    return value
+    return this.#reads.get(key, failure, stale)
   }
 
   #count(key: string, delta: number, options: CountOptions, operation: 'increment' | 'decrement'): Promise<number> {
@@ -418,10 +394,10 @@ export class Cache<Value = unknown> {
   }
 }
 
-/** A call that throws as a rejection: every failure of an asynchronous method is one. */
-function settle<T>(run: () => Promise<T>): Promise<T> {
+/** The result of a call as a promise; a synchronous failure becomes a rejection. */
+function promiseOf<T>(call: () => MaybePromise<T>): Promise<T> {
   try {
-    return run()
+    return Promise.resolve(call())
   } catch (error) {
     return Promise.reject(error)
   }

@@ -54,7 +54,7 @@ async function dropRecovered(namespace: Namespace, keys: readonly string[]): Pro
   const { state } = namespace
   const stored = keys.map((key) => {
     const item = parseItemKey(key)
-    return namespace.child(...(item?.segments ?? [])).stored(item?.key ?? key, 'writeBehind')
+    return namespace.child(...(item?.segments ?? [])).backendKey(item?.key ?? key, 'writeBehind')
   })
   await deleteAll(state.adapter, stored)
   // After it: a load that is under way may have read the database before the earlier process' write.

@@ -14,7 +14,7 @@ import type { RateLimitOptions, RateLimitResult } from './options/rate-limit-opt
 import { type ReadOptions, resolveReadOptions } from './options/read-options.ts'
 import type { SyncGetOrSetOptions } from './options/sync-get-or-set-options.ts'
 import { checkFunction, type WriteOptions } from './options/write-options.ts'
-import { Hits } from './reading/hits.ts'
+import { Hits, nothingStored } from './reading/hits.ts'
 import { Reads } from './reading/reads.ts'
 import type { CacheState } from './state/cache-state.ts'
 import { type CacheEventName, type CacheEvents, Listeners } from './state/events.ts'
@@ -59,6 +59,7 @@ export class SyncCache<Value = unknown> {
   get<T extends Value = Value>(key: string, options?: ReadOptions): T | undefined {
     if (options === undefined) {
       const item = this.#hits.sampled(key)
+      if (item === nothingStored) return this.#miss(key)
       if (item !== undefined) {
         this.#hits.count(key)
         return item.value as T
@@ -68,7 +69,7 @@ export class SyncCache<Value = unknown> {
   }
 
   has(key: string, options: ReadOptions = {}): boolean {
-    return runSync(this.#reads.has(key, this.#readOptions(options, 'has').failure))
+    return this.#reads.has(key, this.#readOptions(options, 'has').failure) as boolean
   }
 
   getMany<T extends Value = Value>(keys: readonly string[], options: ReadOptions = {}): (T | undefined)[] {
@@ -80,18 +81,18 @@ export class SyncCache<Value = unknown> {
   }
 
   item<T extends Value = Value>(key: string): Item<T> | undefined {
-    return runSync(this.#reads.item(key)) as Item<T> | undefined
+    return this.#reads.item(key) as Item<T> | undefined
   }
 
   ttl(key: string): number | undefined {
-    return runSync(this.#reads.ttl(key))
+    return this.#reads.ttl(key) as number | undefined
   }
 
   /** The value, made by `loader` and stored when there is none; a stale value when the loader throws and one may be served. */
   getOrSet<T extends Value = Value>(key: string, loader: SyncLoader<T>, options?: SyncGetOrSetOptions): T {
     if (typeof loader === 'function' && (options === undefined || options?.forceRefresh === undefined)) {
       const item = options === null ? undefined : this.#hits.find(key)
-      if (item !== undefined) {
+      if (item !== undefined && item !== nothingStored) {
         this.#hits.count(key)
         return item.value as T
       }
@@ -238,6 +239,10 @@ export class SyncCache<Value = unknown> {
     this.close()
   }
 
+  #miss(key: string): undefined {
+    this.#namespace.countMiss(key)
+  }
+
   // Apart, as in `Cache`: a function that makes a closure somewhere makes room for it in every call.
   #getSlowly(key: string, options: ReadOptions | undefined): unknown {
     return traceGetNow(key, 'get', () => this.#get(key, options))
@@ -250,12 +255,7 @@ export class SyncCache<Value = unknown> {
 
   #get(key: string, options: ReadOptions = {}): unknown {
     const { failure, stale } = this.#readOptions(options, 'get')
-    const recorder = this.#recorder
-    if (!recorder.samples) return runSync(this.#reads.get(key, 'get', failure, stale))
-    const started = performance.now()
-    const value = runSync(this.#reads.get(key, 'get', failure, stale))
-    recorder.gotSince(started)
-    return value
+    return this.#reads.get(key, failure, stale)
   }
 
   #count(key: string, delta: number, options: CountOptions, operation: 'increment' | 'decrement'): number {

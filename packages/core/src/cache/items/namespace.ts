@@ -12,21 +12,11 @@ import type { WriterEntry } from '../options/writer.ts'
 import { deleteAll } from '../state/backend-adapter.ts'
 import type { CacheState } from '../state/cache-state.ts'
 import type { CacheEventName, CacheEvents, EventPayloads } from '../state/events.ts'
-import type { Flight } from '../state/flights.ts'
+import type { Flight } from '../state/flight.ts'
 import { answer, answers, isPromise, later, type MaybePromise, runAsync, type Steps } from '../state/steps.ts'
 import { hasLife, type Instants, instants, isFresh, jittered } from './item-life.ts'
 import { type TagRecords, tagRecord, tagRecordsOf } from './tag-records.ts'
 import type { WriterPort } from './writer-port.ts'
-
-/** What a look-up found. */
-export interface LookUp {
-  /** Whatever is stored under the key: a placeholder and an item of an invalidated tag too. Its version is what a fill must meet. */
-  readonly raw: Item | undefined
-  /** The item, where it may be served: fresh or stale, of valid tags. */
-  readonly usable: Item | undefined
-}
-
-const nothing: LookUp = { raw: undefined, usable: undefined }
 
 /** How often an operation starts again when others change the key between its read and its compare-and-set. */
 export const compareAndSetTries = 100
@@ -101,7 +91,7 @@ export class Namespace {
   }
 
   /** The backend's key. */
-  stored(key: unknown, operation: string): string {
+  backendKey(key: unknown, operation: string): string {
     checkKey(key, operation)
     const { transformKey } = this.state.settings
     if (transformKey === undefined) return itemKey(this.path, key)
@@ -115,70 +105,6 @@ export class Namespace {
     checkValue(value, operation)
     if (!this.state.synchronous && isPromise(value))
       throw invalidArgument('value', value, 'a value that is there already: await a promise first', operation)
-  }
-
-  *lookup(stored: string, operation: string): Steps<LookUp> {
-    return yield* this.state.guard(operation, stored, this.#lookup(stored))
-  }
-
-  /** A failing backend is a miss, where that is wanted: the source of the data is still there. */
-  *lookupOrMiss(stored: string, operation: string, failure: ReadFailure): Steps<LookUp> {
-    try {
-      return yield* this.lookup(stored, operation)
-    } catch (error) {
-      if (failure === 'reject') throw error
-      return nothing
-    }
-  }
-
-  /**
-   * `lookupOrMiss` of a store that has to be waited for. Without tags it makes two promises; the operation would make several
-   * more for each call, and is the path of every hit in a far store.
-   */
-  found(stored: string, operation: string, failure: ReadFailure): Promise<LookUp> {
-    return later(() => this.state.adapter.get(stored)).then(
-      (raw) => {
-        if (raw?.tags !== undefined) return this.judged(raw, stored, operation, failure)
-        return { raw, usable: raw?.value === undefined ? undefined : raw }
-      },
-      (error) => this.missed(error, stored, operation, failure),
-    )
-  }
-
-  /** What an answer of the store with tags is worth. */
-  judged(raw: Item, stored: string, operation: string, failure: ReadFailure): Promise<LookUp> {
-    return runAsync(this.#judgeOrMiss(raw, stored, operation, failure))
-  }
-
-  /** What a look-up that failed found. Throws where that is wanted. */
-  missed(error: unknown, stored: string, operation: string, failure: ReadFailure): LookUp {
-    const told = this.state.failed(error, operation, stored)
-    if (failure === 'reject') throw told
-    return nothing
-  }
-
-  /** `lookupOrMiss` from the store's answer on. */
-  *#judgeOrMiss(raw: Item | undefined, stored: string, operation: string, failure: ReadFailure): Steps<LookUp> {
-    try {
-      return yield* this.state.guard(operation, stored, this.#judge(raw))
-    } catch (error) {
-      if (failure === 'reject') throw error
-      return nothing
-    }
-  }
-
-  *lookupMany(keys: readonly string[], operation: string, failure: ReadFailure): Steps<LookUp[]> {
-    this.assertOpen(operation)
-    checkKeys(keys, operation)
-    const stored = keys.map((key) => this.stored(key, operation))
-    if (stored.length === 0) return []
-    try {
-      const raws = yield* this.#getAll(stored, operation, failure)
-      return yield* this.#validated(raws, operation, failure)
-    } catch (error) {
-      if (failure === 'reject') throw error
-      return stored.map(() => nothing)
-    }
   }
 
   makeItem(
@@ -267,9 +193,9 @@ export class Namespace {
   }
 
   /** Waits for results that are being stored without a condition: they must not land after what comes now. */
-  *settled(matches: (flight: Flight) => boolean): Steps<void> {
+  *waitForPendingWrites(matches: (flight: Flight) => boolean): Steps<void> {
     const { flights } = this.state.shared
-    for (let pending = flights.storing(matches); pending !== undefined; pending = flights.storing(matches))
+    for (let pending = flights.pendingWrites(matches); pending !== undefined; pending = flights.pendingWrites(matches))
       yield* answer(pending)
   }
 
@@ -317,63 +243,6 @@ export class Namespace {
 
   needsCompareAndSet(operation: string): void {
     if (this.state.adapter.compareAndSet === undefined) throw this.state.unsupported(operation, 'compareAndSet')
-  }
-
-  *#lookup(stored: string): Steps<LookUp> {
-    return yield* this.#judge(yield* answer(this.state.adapter.get(stored)))
-  }
-
-  *#judge(raw: Item | undefined): Steps<LookUp> {
-    if (raw === undefined || raw.value === undefined) return { raw, usable: undefined }
-    if (raw.tags !== undefined && !(yield* this.tags.valid(raw.tags))) return { raw, usable: undefined }
-    return { raw, usable: raw }
-  }
-
-  *#getAll(stored: readonly string[], operation: string, failure: ReadFailure): Steps<(Item | undefined)[]> {
-    if (this.state.adapter.getMany === undefined)
-      return yield* answers(stored.map((key) => this.#getOne(key, operation, failure)))
-    return yield* this.state.call(operation, undefined, (adapter) => adapter.getMany?.(stored) ?? [])
-  }
-
-  #getOne(stored: string, operation: string, failure: ReadFailure): MaybePromise<Item | undefined> {
-    const failed = (error: unknown): undefined => {
-      const told = this.state.failed(error, operation, stored)
-      if (failure === 'reject') throw told
-      return undefined
-    }
-    try {
-      const got = this.state.adapter.get(stored)
-      return isPromise(got) ? got.catch(failed) : got
-    } catch (error) {
-      return failed(error)
-    }
-  }
-
-  *#validated(raws: readonly (Item | undefined)[], operation: string, failure: ReadFailure): Steps<LookUp[]> {
-    const current = yield* this.#currentTags(raws, operation, failure)
-    return raws.map((raw) => {
-      if (raw === undefined || raw.value === undefined) return { raw, usable: undefined }
-      const { tags } = raw
-      const valid = tags === undefined || (current !== undefined && this.tags.validAmong(tags, current))
-      return { raw, usable: valid ? raw : undefined }
-    })
-  }
-
-  /** Versions of all tags of these items; `undefined` when they cannot be read, and only the items that have tags are misses. */
-  *#currentTags(
-    raws: readonly (Item | undefined)[],
-    operation: string,
-    failure: ReadFailure,
-  ): Steps<Record<string, unknown> | undefined> {
-    const records = new Set<string>()
-    for (const raw of raws) for (const record in raw?.tags) records.add(record)
-    if (records.size === 0) return {}
-    try {
-      return yield* this.state.guard(operation, undefined, this.tags.current([...records]))
-    } catch (error) {
-      if (failure === 'reject') throw error
-      return undefined
-    }
   }
 }
 

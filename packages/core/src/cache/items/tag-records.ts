@@ -8,7 +8,7 @@ import { createVersion } from '../../protocol/version.ts'
 import type { BackendAdapter } from '../state/backend-adapter.ts'
 import type { BackendState } from '../state/backend-state.ts'
 import type { CacheState } from '../state/cache-state.ts'
-import { answer, answers, type Steps } from '../state/steps.ts'
+import { answer, chain, isPromise, type MaybePromise, type Steps } from '../state/steps.ts'
 import { isAlive } from './item-life.ts'
 
 /** How often minting a record is tried when others mint and remove it meanwhile. */
@@ -43,7 +43,7 @@ export class TagRecords {
   /** The versions of these records now; those that are missing are minted. */
   *capture(records: readonly string[]): Steps<TagVersions> {
     const versions: Record<string, string> = {}
-    const found = yield* this.#read(records)
+    const found = yield* answer(this.#read(records))
     for (const [index, record] of records.entries()) {
       const item = found[index] ?? this.#lost(record)
       versions[record] = item === undefined ? yield* this.#mint(record) : yield* this.#renewed(item)
@@ -64,10 +64,10 @@ export class TagRecords {
   }
 
   /** Whether every tag still has the version that the item was made under. */
-  *valid(tags: TagVersions): Steps<boolean> {
+  valid(tags: TagVersions): MaybePromise<boolean> {
     if (this.#local) return this.validNow(tags, this.#adapter as NearReader)
-    const current = yield* this.current(Object.keys(tags))
-    return Object.keys(tags).every((record) => current[record] === tags[record])
+    const names = Object.keys(tags)
+    return chain(this.#read(names), (found) => names.every((record, index) => found[index]?.value === tags[record]))
   }
 
   /** `valid`, where the versions that all these records have now were read already. */
@@ -77,9 +77,10 @@ export class TagRecords {
   }
 
   /** The versions that these records have now; a missing one is absent. */
-  *current(records: readonly string[]): Steps<Record<string, unknown>> {
-    const found = yield* this.#read(records)
-    return Object.fromEntries(records.map((record, index) => [record, found[index]?.value]))
+  current(records: readonly string[]): MaybePromise<Record<string, unknown>> {
+    return chain(this.#read(records), (found) =>
+      Object.fromEntries(records.map((record, index) => [record, found[index]?.value])),
+    )
   }
 
   /** `valid` without waiting; `false` also where the reader does not know. */
@@ -141,11 +142,12 @@ export class TagRecords {
     }
   }
 
-  *#read(records: readonly string[]): Steps<(Item | undefined)[]> {
+  #read(records: readonly string[]): MaybePromise<readonly (Item | undefined)[]> {
     if (records.length === 0) return []
-    if (records.length === 1) return [yield* answer(this.#adapter.get(records[0] as string))]
-    if (this.#adapter.getMany !== undefined) return yield* answer(this.#adapter.getMany(records))
-    return yield* answers(records.map((record) => this.#adapter.get(record)))
+    if (records.length === 1) return chain(this.#adapter.get(records[0] as string), (item) => [item])
+    if (this.#adapter.getMany !== undefined) return this.#adapter.getMany(records)
+    const found = records.map((record) => this.#adapter.get(record))
+    return found.some(isPromise) ? Promise.all(found) : (found as (Item | undefined)[])
   }
 
   *#mint(key: string): Steps<string> {

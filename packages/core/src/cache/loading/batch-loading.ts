@@ -1,6 +1,7 @@
-import type { LookUp, Namespace } from '../items/namespace.ts'
+import type { Namespace } from '../items/namespace.ts'
 import { checkGetOrSetOptions, type GetOrSetOptions } from '../options/get-or-set-options.ts'
 import { checkFunction, checkKeys } from '../options/write-options.ts'
+import { Finder, type LookUp } from '../reading/finder.ts'
 import type { Entries } from '../writing/entries.ts'
 import type { LoadContext } from './load-context.ts'
 import type { Loading } from './loading.ts'
@@ -28,7 +29,7 @@ export async function getOrSetMany(
   checkFunction(loader, 'loader', 'getOrSetMany')
   const { readFailure } = checkGetOrSetOptions(options, namespace.state.settings.load, 'getOrSetMany')
   const unique = [...new Set(keys)]
-  const looking = namespace.state.run(namespace.lookupMany(unique, 'getOrSetMany', readFailure))
+  const looking = namespace.state.run(new Finder(namespace).findMany(unique, 'getOrSetMany', readFailure))
   // Each key that waits for it rejects by itself; those that joined a load do not wait.
   looking.catch(() => {})
   const batch = new Batch(unique, loader)

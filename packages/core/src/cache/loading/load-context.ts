@@ -2,7 +2,7 @@ import { CacheError } from '../../protocol/cache-error.ts'
 import { type Duration, milliseconds } from '../../protocol/duration.ts'
 import type { Item } from '../../protocol/item.ts'
 import { checkTags } from '../options/write-options.ts'
-import type { Flight } from '../state/flights.ts'
+import type { Flight } from '../state/flight.ts'
 
 /** What a loader may return to say that the stale value is still right. */
 export const notModified: unique symbol = Symbol('not modified')

@@ -2,36 +2,18 @@ import type { Item } from '../../protocol/item.ts'
 import { recordKey } from '../../protocol/keyspace.ts'
 import { Lease } from '../coordination/lease.ts'
 import { TimeLeft } from '../coordination/time-left.ts'
-import type { LookUp, Namespace } from '../items/namespace.ts'
+import type { Namespace } from '../items/namespace.ts'
 import type { LoadSettings } from '../options/cache-options.ts'
 import type { GetOrSetOptions } from '../options/get-or-set-options.ts'
 import type { Lifetime } from '../options/lifetime.ts'
+import { Finder, type LookUp } from '../reading/finder.ts'
 import type { CacheState } from '../state/cache-state.ts'
-import type { Flight } from '../state/flights.ts'
+import type { Flight } from '../state/flight.ts'
 import { runAsync } from '../state/steps.ts'
 import { traceLoad } from '../state/tracing.ts'
+import type { Call } from './call.ts'
 import { LoadContext, type Loader, notModified } from './load-context.ts'
 import { ResultStore, type StoreCondition } from './result-store.ts'
-
-/** One call of `getOrSet`, with everything about it resolved. */
-export interface Call {
-  readonly key: string
-  readonly stored: string
-  readonly loader: Loader<unknown>
-  readonly options: GetOrSetOptions
-  readonly settings: LoadSettings
-  readonly life: Lifetime
-  readonly looked: LookedUp | undefined
-  /** When the caller asked. */
-  readonly since: number
-}
-
-/** A look-up that was made before: for a whole batch, or because most look-ups end there. */
-export interface LookedUp {
-  readonly found: Promise<LookUp>
-  /** Of a batch: called when it need not wait for this call any longer; once more does no harm. */
-  readonly decided?: () => void
-}
 
 /** A lease on a load lives this long without a sign of its owner. */
 const loadLeaseTtl = 10_000
@@ -42,11 +24,13 @@ const longestPoll = 250
 export class LoadRuns {
   readonly #namespace: Namespace
   readonly #state: CacheState
+  readonly #finder: Finder
   readonly #results: ResultStore
 
   constructor(namespace: Namespace) {
     this.#namespace = namespace
     this.#state = namespace.state
+    this.#finder = new Finder(namespace)
     this.#results = new ResultStore(namespace)
   }
 
@@ -72,7 +56,7 @@ export class LoadRuns {
    * without the lease is wasteful but right (RACES R19).
    */
   async #lease(flight: Flight, call: Call, found: LookUp): Promise<Lease | Item | undefined> {
-    const record = recordKey('!', this.#namespace.path, `load:${call.stored}`)
+    const record = recordKey('!', this.#namespace.path, `load:${call.backendKey}`)
     const time = new TimeLeft(call.settings.timeout, this.#state.now())
     for (let pause = firstPoll; time.at(this.#state.now()) > 0; pause = Math.min(2 * pause, longestPoll)) {
       try {
@@ -83,10 +67,10 @@ export class LoadRuns {
         return undefined
       }
       // Two batches that waited for each other's keys, each with leases of its own, would wait for the whole timeout.
-      call.looked?.decided?.()
+      call.known?.decided?.()
       await new Promise<void>((resolve) => this.#state.settings.clock.after(pause, resolve, true))
       time.at(this.#state.now(), pause)
-      if (flight.aborted) return undefined
+      if (flight.phase === 'abandoned') return undefined
       const now = await this.#lookAgain(call, found)
       if (this.#isNewer(now, found)) return now.usable
     }
@@ -94,7 +78,7 @@ export class LoadRuns {
   }
 
   async #lookAgain(call: Call, found: LookUp): Promise<LookUp> {
-    const again = await runAsync(this.#namespace.lookupOrMiss(call.stored, 'getOrSet', 'miss'))
+    const again = await this.#finder.find(call.backendKey, 'getOrSet', 'miss')
     return again.raw === undefined ? { raw: undefined, usable: found.usable } : again
   }
 
@@ -108,7 +92,7 @@ export class LoadRuns {
     const fence = await this.#raise(flight, call, found)
     if (fence !== undefined && 'key' in fence) return this.#others(flight, fence)
     // Everybody left while the fence was raised: nobody wants the result, and the loader would not hear of it.
-    if (flight.aborted) {
+    if (flight.phase === 'abandoned') {
       if (fence !== undefined) await this.#withdraw(flight, fence, call)
       throw flight.signal.reason
     }
@@ -126,7 +110,7 @@ export class LoadRuns {
       if (fence !== undefined) await this.#withdraw(flight, fence, call)
       throw error
     }
-    flight.arrived = fence?.expected !== undefined
+    if (fence?.expected !== undefined) flight.beginStore()
     const stored =
       fence !== undefined && (await this.#state.run(this.#results.store(flight, fence, value, context, call)))
     this.#loaded(call, stored, started)
@@ -135,7 +119,7 @@ export class LoadRuns {
 
   /** The value that another process stored: it was read at some moment, and whoever joined since then looks again. */
   #others(flight: Flight, item: Item): unknown {
-    flight.outdated = true
+    flight.markOutdated()
     return item.value
   }
 
@@ -157,7 +141,7 @@ export class LoadRuns {
   async #raise(flight: Flight, call: Call, found: LookUp): Promise<StoreCondition | Item | undefined> {
     // The loader of a batch has no way to name tags.
     const mayName = call.loader.length > 0 || this.#state.anyNamesTags
-    const namesTags = call.looked?.decided === undefined && mayName
+    const namesTags = call.known?.decided === undefined && mayName
     flight.namesTags = namesTags
     try {
       return await runAsync(this.#results.raise(flight, found.raw, call.settings, namesTags))
@@ -172,7 +156,7 @@ export class LoadRuns {
     recorder.loads += 1
     recorder.loadFailures += 1
     recorder.loadTime += this.#state.since(started)
-    if (flight.stale !== undefined) pauses.pause(call.stored, this.#state.now(), call.settings.retryAfter)
+    if (flight.stale !== undefined) pauses.pause(call.backendKey, this.#state.now(), call.settings.retryAfter)
     if (listeners.has('loadFailed')) this.#namespace.emit('loadFailed', { key: call.key, error })
   }
 
@@ -181,7 +165,7 @@ export class LoadRuns {
     const ms = this.#state.since(started)
     recorder.loads += 1
     recorder.loadTime += ms
-    this.#state.pauses.resume(call.stored)
+    this.#state.pauses.resume(call.backendKey)
     if (stored) this.#namespace.countSet(call.key)
     if (listeners.has('load')) this.#namespace.emit('load', { key: call.key, ms, stored })
   }

@@ -8,7 +8,7 @@ import { namespaceTagRecord, tagRecord } from '../items/tag-records.ts'
 import type { LoadSettings } from '../options/cache-options.ts'
 import type { Lifetime } from '../options/lifetime.ts'
 import type { WriteOptions } from '../options/write-options.ts'
-import type { Flight } from '../state/flights.ts'
+import type { Flight } from '../state/flight.ts'
 import { answer, isPromise, type MaybePromise, runAsync, type Steps } from '../state/steps.ts'
 import { type LoadContext, notModified } from './load-context.ts'
 
@@ -101,7 +101,7 @@ export class ResultStore {
   }
 
   *#handOver(flight: Flight, fence: StoreCondition, settings: LoadSettings): Steps<void> {
-    if (flight.fenced || this.#namespace.state.closed) return
+    if (flight.validity === 'discarded' || this.#namespace.state.closed) return
     const placed = this.#placeholder(flight.key, settings)
     if (!(yield* this.#compareAndSet(flight.key, fence.expected, placed))) return
     fence.expected = placed.version
@@ -145,7 +145,7 @@ export class ResultStore {
       if (fence.handingOver !== undefined) yield* answer(fence.handingOver)
       const tags = yield* this.#allTags(fence, load, value)
       // Those who came before this process invalidated a tag have their value.
-      if (tags === undefined && !flight.fenced && !flight.doubtful) flight.outdated = true
+      if (tags === undefined && flight.validity === 'valid') flight.markOutdated()
       if (!load.store || tags === undefined) {
         yield* this.#leave(flight, fence)
         return false
@@ -176,15 +176,15 @@ export class ResultStore {
   /** Nothing is to be stored. */
   *#leave(flight: Flight, fence: StoreCondition): Steps<void> {
     yield* this.withdraw(flight, fence)
-    if (fence.placed || fence.expected === undefined || !flight.joined || flight.fenced) return
+    if (fence.placed || fence.expected === undefined || !flight.joined || flight.validity === 'discarded') return
     const standing = yield* answer(this.#namespace.state.adapter.get(flight.key))
-    if (standing?.version !== fence.expected) flight.outdated = true
+    if (standing?.version !== fence.expected) flight.markOutdated()
   }
 
   /** Compare-and-set on what the fence captured. Where that is gone it was another process, unless this one has fenced the flight. */
   *#compareAndSetFenced(flight: Flight, fence: StoreCondition, next: Item | undefined): Steps<boolean> {
     const done = yield* this.#compareAndSet(flight.key, fence.expected, next)
-    if (!done && !flight.fenced) flight.outdated = true
+    if (!done && flight.validity !== 'discarded') flight.markOutdated()
     return done
   }
 
@@ -196,7 +196,7 @@ export class ResultStore {
     const namespaceVersion = async (): Promise<boolean> =>
       fence.namespaceVersion === undefined || (await runAsync(this.#namespaceVersion())) === fence.namespaceVersion
     try {
-      const all = await Promise.all([standing(), runAsync(tags.valid(fence.tags)), namespaceVersion()])
+      const all = await Promise.all([standing(), tags.valid(fence.tags), namespaceVersion()])
       return all.every(Boolean)
     } catch {
       return false
@@ -204,7 +204,7 @@ export class ResultStore {
   }
 
   *#doubtTags(flight: Flight, tags: TagVersions): Steps<void> {
-    if (!(yield* this.#namespace.tags.valid(tags)) && !flight.fenced) flight.outdated = true
+    if (!(yield* answer(this.#namespace.tags.valid(tags))) && flight.validity !== 'discarded') flight.markOutdated()
   }
 
   /**
@@ -238,7 +238,7 @@ export class ResultStore {
   *#put(flight: Flight, fence: StoreCondition, item: Item): Steps<boolean> {
     const { adapter, local } = this.#namespace.state
     // Nothing is awaited between this look and the write: in one process nothing can come between them.
-    if (flight.fenced) {
+    if (flight.validity === 'discarded') {
       yield* this.withdraw(flight, fence)
       return false
     }
@@ -250,7 +250,7 @@ export class ResultStore {
   /** The source has none any more: the stale value that the load was to renew goes, on the same conditions as a result would come. */
   *#remove(flight: Flight, fence: StoreCondition, load: LoadContext): Steps<void> {
     const { adapter, local } = this.#namespace.state
-    if (load.stale === undefined || flight.fenced) yield* this.withdraw(flight, fence)
+    if (load.stale === undefined || flight.validity === 'discarded') yield* this.withdraw(flight, fence)
     else if (adapter.compareAndSet !== undefined && !local) yield* this.#compareAndSetFenced(flight, fence, undefined)
     else yield* this.#unconditionally(flight, adapter.delete(flight.key))
   }
@@ -258,7 +258,7 @@ export class ResultStore {
   /** Whoever changes the key meanwhile waits for this write, which asks for no version (RACES R1, R5). */
   *#unconditionally(flight: Flight, writing: MaybePromise<unknown>): Steps<void> {
     if (!isPromise(writing)) return
-    flight.storing = writing
+    flight.beginWrite(writing)
     yield* answer(writing)
   }
 

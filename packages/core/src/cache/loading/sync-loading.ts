@@ -1,15 +1,16 @@
 import { invalidArgument } from '../../protocol/argument.ts'
 import type { Item } from '../../protocol/item.ts'
 import { isFresh } from '../items/item-life.ts'
-import type { LookUp, Namespace } from '../items/namespace.ts'
+import type { Namespace } from '../items/namespace.ts'
 import { namespaceTagRecord, tagRecord } from '../items/tag-records.ts'
 import type { LoadSettings } from '../options/cache-options.ts'
 import { lifetime } from '../options/lifetime.ts'
 import { resolveSyncGetOrSetOptions, type SyncGetOrSetOptions } from '../options/sync-get-or-set-options.ts'
 import { checkFunction, checkKeys } from '../options/write-options.ts'
+import { Finder, type LookUp } from '../reading/finder.ts'
 import type { CacheState } from '../state/cache-state.ts'
-import { Flight } from '../state/flights.ts'
-import type { Steps } from '../state/steps.ts'
+import { Flight } from '../state/flight.ts'
+import { answer, type Steps } from '../state/steps.ts'
 import { traceLoadNow } from '../state/tracing.ts'
 import type { Entries } from '../writing/entries.ts'
 import { pairsOf } from '../writing/entries.ts'
@@ -38,18 +39,20 @@ interface Run {
 export class SyncLoading {
   readonly #namespace: Namespace
   readonly #state: CacheState
+  readonly #finder: Finder
   readonly #results: ResultStore
 
   constructor(namespace: Namespace) {
     this.#namespace = namespace
     this.#state = namespace.state
+    this.#finder = new Finder(namespace)
     this.#results = new ResultStore(namespace)
   }
 
   *getOrSet(key: string, loader: SyncLoader<unknown>, options: SyncGetOrSetOptions): Steps<unknown> {
     const { stored, keeping } = this.#checked([key], loader, options, 'getOrSet')
     const { readFailure } = keeping.settings
-    const found = yield* this.#namespace.lookupOrMiss(stored[0] as string, 'getOrSet', readFailure)
+    const found = yield* answer(this.#finder.find(stored[0] as string, 'getOrSet', readFailure))
     const namesTags = loader.length > 0 || this.#state.anyNamesTags
     const loaded = yield* this.#load([key], [found], stored, keeping, namesTags, (runs) =>
       runs.map((run) =>
@@ -71,7 +74,7 @@ export class SyncLoading {
     checkKeys(keys, 'getOrSetMany')
     const unique = [...new Set(keys)]
     const { stored, keeping } = this.#checked(unique, loader, options, 'getOrSetMany')
-    const found = yield* this.#namespace.lookupMany(unique, 'getOrSetMany', keeping.settings.readFailure)
+    const found = yield* this.#finder.findMany(unique, 'getOrSetMany', keeping.settings.readFailure)
     const values = yield* this.#load(unique, found, stored, keeping, false, (runs) => {
       const loaded = traceLoadNow(undefined, () => new Map(loadedPairs(loader(runs.map((run) => run.key)))))
       return runs.map((run) => loaded.get(run.key))
@@ -87,7 +90,7 @@ export class SyncLoading {
     operation: string,
   ): { readonly stored: readonly string[]; readonly keeping: Keeping } {
     this.#namespace.assertOpen(operation)
-    const stored = keys.map((key) => this.#namespace.stored(key, operation))
+    const stored = keys.map((key) => this.#namespace.backendKey(key, operation))
     checkFunction(loader, 'loader', operation)
     const settings = resolveSyncGetOrSetOptions(options, this.#state.settings.load, operation)
     return { stored, keeping: { options, settings, life: lifetime(options, this.#state.settings.life, operation) } }
@@ -142,7 +145,7 @@ export class SyncLoading {
     const startedAt = this.#state.now()
     const flight = new Flight(stored, records, namespaceRecord, { startedAt, timeout: Infinity })
     // Nobody can wait for it: whoever asks while it runs was called by its own loader, and loads for itself.
-    flight.doubtful = true
+    flight.suspect()
     const fence = (yield* this.#results.raise(flight, found.raw, keeping.settings, namesTags)) as StoreCondition
     // A load of a Cache on the same backend may be under way; this one is newer, and its result is fenced off.
     flights.invalidate(stored)

@@ -1,10 +1,10 @@
 import { CacheError } from '../../protocol/cache-error.ts'
 import type { Clock } from '../../protocol/clock.ts'
 import { aborted } from '../options/signal.ts'
-import type { Flight } from '../state/flights.ts'
+import type { Flight } from '../state/flight.ts'
 
 /** What a caller got that did not want to wait any longer. */
-export const timedOut: unique symbol = Symbol('too slow')
+export const timedOut: unique symbol = Symbol('timed out')
 
 /** How long a caller waits, and what happens when it was the last one and left by its own signal. */
 export interface WaitOptions {

@@ -17,6 +17,9 @@ interface Near {
   readonly reader: NearReader | undefined
 }
 
+/** Stands for "the store, asked already, has nothing under this key". Never an item of a caller. */
+export const nothingStored: Item = Object.freeze({ key: '', value: undefined, version: '', createdAt: 0 })
+
 const nothingNear: Near = { reader: undefined }
 
 /**
@@ -46,13 +49,17 @@ export class Hits {
     this.#near = state
   }
 
-  /** A fresh item of valid tags. The path of every hit: it allocates nothing. */
+  /**
+   * A fresh item of valid tags, or `nothingStored` where the store of this process has none; `undefined` where only the slower path can
+   * tell. The path of every hit: it allocates nothing.
+   */
   find(key: string): Item | undefined {
     const { reader } = this.#near
     if (reader === undefined || typeof key !== 'string' || isTraced()) return undefined
     try {
       const item = reader.get(this.#stored(key))
-      if (item === undefined || item.value === undefined) return undefined
+      if (item === undefined) return this.#state.local ? nothingStored : undefined
+      if (item.value === undefined) return undefined
       if (item.tags !== undefined && !this.#namespace.tags.validNow(item.tags, reader)) return undefined
       return item.staleAt === undefined || this.#namespace.isFresh(item) ? item : undefined
     } catch {
@@ -71,24 +78,12 @@ export class Hits {
     if (this.#listeners.hit) this.#namespace.emit('hit', { key, stale: false })
   }
 
-  /** The backend's key, where the store has to be waited for and there is nothing to check or trace. */
-  farKey(key: string): string | undefined {
-    if (this.#near.reader !== undefined || typeof key !== 'string' || this.#namespace.isClosed || isTraced())
-      return undefined
-    try {
-      return this.#stored(key)
-    } catch {
-      // The way of the operations meets the same failure, and tells it.
-      return undefined
-    }
-  }
-
   close(): void {
     this.#near = nothingNear
   }
 
   #stored(key: string): string {
-    return this.#plainKeys && key.charCodeAt(0) !== markerCode ? key : this.#namespace.stored(key, 'get')
+    return this.#plainKeys && key.charCodeAt(0) !== markerCode ? key : this.#namespace.backendKey(key, 'get')
   }
 
   #timed(key: string): Item | undefined {

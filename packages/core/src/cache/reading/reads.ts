@@ -2,60 +2,68 @@ import type { Item } from '../../protocol/item.ts'
 import { freshUntil, isFresh } from '../items/item-life.ts'
 import type { Namespace } from '../items/namespace.ts'
 import type { ReadFailure } from '../options/cache-options.ts'
-import { later, type Steps } from '../state/steps.ts'
+import type { CacheState } from '../state/cache-state.ts'
+import { chain, isPromise, type MaybePromise, type Steps } from '../state/steps.ts'
+import { Finder, type LookUp } from './finder.ts'
 
-/** What reads items and changes none. */
+/** The operations that read items and change none. Each waits only where the store does. */
 export class Reads {
   readonly #namespace: Namespace
+  readonly #state: CacheState
+  readonly #finder: Finder
 
   constructor(namespace: Namespace) {
     this.#namespace = namespace
+    this.#state = namespace.state
+    this.#finder = new Finder(namespace)
   }
 
-  *get(key: string, operation: string, failure: ReadFailure, stale: boolean): Steps<unknown> {
-    this.#namespace.assertOpen(operation)
-    const stored = this.#namespace.stored(key, operation)
-    const { usable } = yield* this.#namespace.lookupOrMiss(stored, operation, failure)
-    return this.#served(key, usable, stale)
+  get(key: string, failure: ReadFailure, stale: boolean): MaybePromise<unknown> {
+    this.#namespace.assertOpen('get')
+    const backendKey = this.#namespace.backendKey(key, 'get')
+    const { recorder } = this.#state
+    if (!recorder.samples) return this.#get(key, backendKey, failure, stale)
+    const started = performance.now()
+    return chain(this.#get(key, backendKey, failure, stale), (value) => {
+      recorder.gotSince(started)
+      return value
+    })
   }
 
-  /** `get` from a store that has to be waited for, without the detour of the operations. */
-  getLater(key: string, stored: string, failure: ReadFailure): Promise<unknown> {
-    const { state } = this.#namespace
-    const started = state.recorder.samples ? performance.now() : undefined
+  /** One promise besides the store's own: each more is a twentieth of the cost of a get from Redis. */
+  #get(key: string, backendKey: string, failure: ReadFailure, stale: boolean): MaybePromise<unknown> {
+    const state = this.#state
+    let raw: MaybePromise<Item | undefined>
+    try {
+      raw = state.adapter.get(backendKey)
+    } catch (error) {
+      return this.#serve(key, this.#finder.failed(error, backendKey, 'get', failure), stale)
+    }
+    if (!isPromise(raw))
+      return chain(this.#finder.judge(raw, backendKey, 'get', failure), (lookUp) => this.#serve(key, lookUp, stale))
     state.begin()
-    // One promise besides the store's own: each more is a twentieth of what a get from Redis costs.
-    return later(() => state.adapter.get(stored)).then(
-      (raw) => {
-        if (raw?.tags === undefined) return this.#servedLater(key, raw?.value === undefined ? undefined : raw, started)
-        return this.#namespace
-          .judged(raw, stored, 'get', failure)
-          .then(({ usable }) => this.#servedLater(key, usable, started), endAndThrow)
+    return raw.then(
+      (item) => {
+        if (item?.tags !== undefined)
+          return state.endAfter(this.#finder.judge(item, backendKey, 'get', failure), (lookUp) =>
+            this.#serve(key, lookUp, stale),
+          )
+        state.end()
+        return this.#serveItem(key, item?.value === undefined ? undefined : item, stale)
       },
       (error) => {
-        try {
-          const { usable } = this.#namespace.missed(error, stored, 'get', failure)
-          return this.#servedLater(key, usable, started)
-        } catch (told) {
-          return endAndThrow(told)
-        }
+        state.end()
+        return this.#serve(key, this.#finder.failed(error, backendKey, 'get', failure), stale)
       },
     )
-    function endAndThrow(error: unknown): never {
-      state.end()
-      throw error
-    }
   }
 
-  #servedLater(key: string, usable: Item | undefined, started: number | undefined): unknown {
-    const { state } = this.#namespace
-    state.end()
-    if (started !== undefined) state.recorder.gotSince(started)
-    return this.#served(key, usable, false)
+  #serve(key: string, { usable }: LookUp, stale: boolean): unknown {
+    return this.#serveItem(key, usable, stale)
   }
 
-  /** The value of what was found, counted as a hit or a miss. */
-  #served(key: string, usable: Item | undefined, stale: boolean): unknown {
+  /** The value of a usable item, counted as a hit or a miss. */
+  #serveItem(key: string, usable: Item | undefined, stale: boolean): unknown {
     const fresh = usable !== undefined && this.#namespace.isFresh(usable)
     if (usable === undefined || !(fresh || stale)) {
       this.#namespace.countMiss(key)
@@ -66,40 +74,35 @@ export class Reads {
     return usable.value
   }
 
-  *has(key: string, failure: ReadFailure): Steps<boolean> {
-    this.#namespace.assertOpen('has')
-    const { usable } = yield* this.#namespace.lookupOrMiss(this.#namespace.stored(key, 'has'), 'has', failure)
-    return usable !== undefined && this.#namespace.isFresh(usable)
+  has(key: string, failure: ReadFailure): MaybePromise<boolean> {
+    return chain(
+      this.#find(key, 'has', failure),
+      ({ usable }) => usable !== undefined && this.#namespace.isFresh(usable),
+    )
   }
 
   /** The whole item under the application's key and tags, stale or fresh. */
-  *item(key: string): Steps<Item | undefined> {
-    this.#namespace.assertOpen('item')
-    const { usable } = yield* this.#namespace.lookup(this.#namespace.stored(key, 'item'), 'item')
-    return usable === undefined ? undefined : this.#namespace.published(usable, key)
+  item(key: string): MaybePromise<Item | undefined> {
+    return chain(this.#find(key, 'item', 'reject'), ({ usable }) =>
+      usable === undefined ? undefined : this.#namespace.published(usable, key),
+    )
   }
 
-  *ttl(key: string): Steps<number | undefined> {
-    this.#namespace.assertOpen('ttl')
-    const { usable } = yield* this.#namespace.lookup(this.#namespace.stored(key, 'ttl'), 'ttl')
-    const now = this.#namespace.state.now()
-    if (usable === undefined || !isFresh(usable, now)) return undefined
-    return Math.max(0, freshUntil(usable) - now)
+  ttl(key: string): MaybePromise<number | undefined> {
+    return chain(this.#find(key, 'ttl', 'reject'), ({ usable }) => {
+      const now = this.#state.now()
+      if (usable === undefined || !isFresh(usable, now)) return undefined
+      return Math.max(0, freshUntil(usable) - now)
+    })
   }
 
   *getMany(keys: readonly string[], failure: ReadFailure, stale: boolean): Steps<unknown[]> {
-    const found = yield* this.#namespace.lookupMany(keys, 'getMany', failure)
-    const now = this.#namespace.state.now()
-    return found.map(({ usable }, index) => {
-      const key = keys[index] as string
-      const fresh = usable !== undefined && isFresh(usable, now)
-      if (usable === undefined || !(fresh || stale)) {
-        this.#namespace.countMiss(key)
-        return undefined
-      }
-      this.#namespace.countHit(key, !fresh)
-      if (!fresh) this.#namespace.emitStale(key, 'asked')
-      return usable.value
-    })
+    const found = yield* this.#finder.findMany(keys, 'getMany', failure)
+    return found.map((lookUp, index) => this.#serve(keys[index] as string, lookUp, stale))
+  }
+
+  #find(key: string, method: string, failure: ReadFailure): MaybePromise<LookUp> {
+    this.#namespace.assertOpen(method)
+    return this.#finder.find(this.#namespace.backendKey(key, method), method, failure)
   }
 }

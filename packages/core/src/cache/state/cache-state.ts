@@ -7,9 +7,9 @@ import { BackendState, backendStateOf } from './backend-state.ts'
 import { CallsInFlight } from './calls-in-flight.ts'
 import { type CacheEventName, Listeners } from './events.ts'
 import { FailurePauses } from './failure-pauses.ts'
-import type { Flight } from './flights.ts'
+import type { Flight } from './flight.ts'
 import { Recorder } from './recorder.ts'
-import { answer, type MaybePromise, runAsync, type Steps } from './steps.ts'
+import { answer, isPromise, type MaybePromise, runAsync, type Steps } from './steps.ts'
 
 /** The caller's mistakes and answers, not failures of the backend. */
 const callersCodes: ReadonlySet<CacheErrorCode> = new Set([
@@ -118,6 +118,35 @@ export class CacheState implements CacheStateParts {
 
   end(): void {
     this.#inFlight.end()
+  }
+
+  /** `next` of a value within a call that `begin` announced: the call ends with the value, or with its failure. */
+  endAfter<T, Next>(value: MaybePromise<T>, next: (value: T) => Next): MaybePromise<Next> {
+    if (isPromise(value))
+      return value.then(
+        (result) => {
+          this.end()
+          return next(result)
+        },
+        (error) => {
+          this.end()
+          throw error
+        },
+      )
+    this.end()
+    return next(value)
+  }
+
+  /** Runs a call that `close` lets settle; a synchronous failure becomes a rejection. */
+  runCall<T>(call: () => MaybePromise<T>): Promise<T> {
+    try {
+      const value = call()
+      if (!isPromise(value)) return Promise.resolve(value)
+      this.begin()
+      return value.finally(() => this.end())
+    } catch (error) {
+      return Promise.reject(error)
+    }
   }
 
   /** Work that nobody may be waiting for, and that `close` lets settle. It does not reject. */

@@ -1,6 +1,8 @@
 import type { BackendStats } from '../../protocol/backend.ts'
 import type { Stats } from '../../protocol/stats.ts'
 
+const sampleEvery = 64
+
 /** The counters of one cache and its namespaces; `Stats` says when each moves. */
 export class Recorder {
   hits = 0
@@ -18,14 +20,18 @@ export class Recorder {
     return this.loads === 0 ? 0 : this.loadTime / this.loads
   }
 
+  /** Hits and misses from which on the next `get` is timed. */
+  #sampleAt = 0
+
   /** Whether the next `get` is timed: one in 64 is, because reading the clock costs more than a hit in memory. */
   get samples(): boolean {
-    return (this.hits & 63) === 0
+    return this.hits + this.misses >= this.#sampleAt
   }
 
   /** Times one of the `get`s that are timed. */
   gotSince(started: number): void {
     this.timedGets += 1
+    this.#sampleAt = this.hits + this.misses + sampleEvery
     this.getTime += performance.now() - started
   }
 

@@ -70,6 +70,11 @@ function waited<T>(operation: Steps<T>, first: Promise<unknown>, inFlight: Calls
   })
 }
 
+/** `next` of the value, at once where the value is there: no promise is made for a store that answers at once. */
+export function chain<T, Next>(value: MaybePromise<T>, next: (value: T) => MaybePromise<Next>): MaybePromise<Next> {
+  return isPromise(value) ? value.then(next) : next(value)
+}
+
 /** The answer of a store as a promise, also where the call throws. */
 export function later<T>(call: () => MaybePromise<T>): Promise<T> {
   try {

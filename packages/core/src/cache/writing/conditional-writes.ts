@@ -4,9 +4,10 @@ import { type Duration, milliseconds } from '../../protocol/duration.ts'
 import type { Item } from '../../protocol/item.ts'
 import { createVersion } from '../../protocol/version.ts'
 import { instants, renewed } from '../items/item-life.ts'
-import { compareAndSetTries, type LookUp, type Namespace } from '../items/namespace.ts'
+import { compareAndSetTries, type Namespace } from '../items/namespace.ts'
 import { type Lifetime, lifetime } from '../options/lifetime.ts'
 import { checkFunction, checkWriteOptions, type WriteOptions } from '../options/write-options.ts'
+import { Finder, type LookUp } from '../reading/finder.ts'
 import { answer, isPromise, type Steps } from '../state/steps.ts'
 
 /** Options of `increment` and `decrement`. */
@@ -21,9 +22,11 @@ type Decide = (current: Item | undefined, usable: Item | undefined) => unknown
 /** What stores, counts or removes on a condition, by compare-and-set. */
 export class ConditionalWrites {
   readonly #namespace: Namespace
+  readonly #finder: Finder
 
   constructor(namespace: Namespace) {
     this.#namespace = namespace
+    this.#finder = new Finder(namespace)
   }
 
   /** Stores only where no value is. */
@@ -64,7 +67,7 @@ export class ConditionalWrites {
 
   *take(key: string): Steps<unknown> {
     this.#namespace.assertOpen('take')
-    const stored = this.#namespace.stored(key, 'take')
+    const stored = this.#namespace.backendKey(key, 'take')
     this.#namespace.needsCompareAndSet('take')
     return yield* this.#namespace.exclusively([stored], this.#take(key, stored))
   }
@@ -75,7 +78,7 @@ export class ConditionalWrites {
     namespace.state.shared.flights.invalidate(stored)
     for (let tried = 0; tried < compareAndSetTries; tried += 1) {
       yield* namespace.backOff(tried)
-      const found = yield* namespace.lookup(stored, 'take')
+      const found = yield* answer(this.#finder.find(stored, 'take', 'reject'))
       const current = this.#fresh(found)
       if (current === undefined) {
         if (!(yield* this.#closed(stored, found))) continue
@@ -103,7 +106,7 @@ export class ConditionalWrites {
   /** Gives the value a new life from now on; resolves to whether there was one. */
   *touch(key: string, options: WriteOptions | undefined, operation: string): Steps<boolean> {
     this.#namespace.assertOpen(operation)
-    const stored = this.#namespace.stored(key, operation)
+    const stored = this.#namespace.backendKey(key, operation)
     checkWriteOptions(options, operation, ['ttl', 'staleFor'])
     const life = lifetime(options, this.#namespace.state.settings.life, operation)
     this.#namespace.needsCompareAndSet(operation)
@@ -113,7 +116,7 @@ export class ConditionalWrites {
   *#touch(key: string, stored: string, life: Lifetime, operation: string): Steps<boolean> {
     for (let tried = 0; tried < compareAndSetTries; tried += 1) {
       yield* this.#namespace.backOff(tried)
-      const current = this.#fresh(yield* this.#namespace.lookup(stored, operation))
+      const current = this.#fresh(yield* answer(this.#finder.find(stored, operation, 'reject')))
       if (current === undefined) return false
       const again = renewed(current, instants(life, this.#namespace.state.now()))
       if (yield* this.#namespace.compareAndSet(stored, current.version, again, operation)) return true
@@ -123,7 +126,7 @@ export class ConditionalWrites {
 
   *increment(key: string, delta: number, options: CountOptions, operation: string): Steps<number> {
     this.#namespace.assertOpen(operation)
-    const stored = this.#namespace.stored(key, operation)
+    const stored = this.#namespace.backendKey(key, operation)
     checkOptions(options, ['ttl'], operation)
     const { ttl } = options
     if (!Number.isSafeInteger(delta))
@@ -157,7 +160,7 @@ export class ConditionalWrites {
   /** The loop behind every conditional write: read, decide, compare-and-set, and again when another was faster. */
   *#change(key: string, operation: string, options: WriteOptions | undefined, decide: Decide): Steps<unknown> {
     this.#namespace.assertOpen(operation)
-    const stored = this.#namespace.stored(key, operation)
+    const stored = this.#namespace.backendKey(key, operation)
     const writing = { key, stored, operation, options, life: this.#namespace.life(options, operation) }
     this.#namespace.needsCompareAndSet(operation)
     for (let tried = 0; tried < compareAndSetTries; tried += 1) {
@@ -173,7 +176,7 @@ export class ConditionalWrites {
     const namespace = this.#namespace
     let end = yield* namespace.turn(writing.stored)
     try {
-      const found = yield* namespace.lookup(writing.stored, writing.operation)
+      const found = yield* answer(this.#finder.find(writing.stored, writing.operation, 'reject'))
       const decided = decide(this.#fresh(found), found.usable)
       let value = decided
       if (isPromise(decided)) {

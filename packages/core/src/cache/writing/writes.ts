@@ -8,7 +8,7 @@ import { namespaceTagRecord, tagRecord } from '../items/tag-records.ts'
 import type { Lifetime } from '../options/lifetime.ts'
 import { checkKey, checkKeys, checkTags, type WriteOptions } from '../options/write-options.ts'
 import { type BackendAdapter, deleteAll, setAll } from '../state/backend-adapter.ts'
-import { answer, answers, later, type MaybePromise, runAsync, type Steps } from '../state/steps.ts'
+import { answer, answers, isPromise, type MaybePromise, runAsync, type Steps } from '../state/steps.ts'
 import type { Entries } from './entries.ts'
 import { pairsOf } from './entries.ts'
 
@@ -27,7 +27,7 @@ export class Writes {
 
   *set(key: string, value: unknown, options: WriteOptions | undefined): Steps<void> {
     this.#namespace.assertOpen('set')
-    const stored = this.#namespace.stored(key, 'set')
+    const stored = this.#namespace.backendKey(key, 'set')
     this.#namespace.checkValue(value, 'set')
     const life = this.#namespace.life(options, 'set')
     const storing = this.#set(key, stored, value, life, options)
@@ -38,45 +38,28 @@ export class Writes {
     else yield* this.#namespace.exclusively([stored], this.#written(pairs, [stored], 'set', storing))
   }
 
-  /** Whether nothing has to be captured, written elsewhere or waited for before a `set`: then `setLater` does it. */
-  setsAtOnce(options: WriteOptions | undefined): boolean {
-    const { state, writer } = this.#namespace
-    if (writer !== undefined || state.local || options?.tags !== undefined) return false
-    // Without it a result that is being stored without a condition has to be waited for.
-    return state.adapter.compareAndSet !== undefined
+  /** `set` without tags and without a writer, which captures nothing first: it waits only where the store does. */
+  setPlain(key: string, value: unknown, options: WriteOptions | undefined): MaybePromise<void> {
+    const namespace = this.#namespace
+    namespace.assertOpen('set')
+    const backendKey = namespace.backendKey(key, 'set')
+    namespace.checkValue(value, 'set')
+    return this.#put(
+      key,
+      namespace.makeItem(backendKey, value, namespace.life(options, 'set'), undefined, options?.cost),
+    )
   }
 
-  /** `set` in a store that has to be waited for, without the detour of the operations. Throws what is wrong with the arguments. */
-  setLater(key: string, value: unknown, options: WriteOptions | undefined): Promise<void> {
-    const namespace = this.#namespace
-    const { state } = namespace
-    const { flights } = state.shared
-    namespace.assertOpen('set')
-    const stored = namespace.stored(key, 'set')
-    namespace.checkValue(value, 'set')
-    const item = namespace.makeItem(stored, value, namespace.life(options, 'set'), undefined, options?.cost)
-    // Before and after, as in the operation (RACES R5).
-    flights.invalidate(stored)
-    state.begin()
-    return later(() => state.adapter.set(item)).then(
-      () => {
-        flights.invalidate(stored)
-        state.end()
-        namespace.countSet(key, item)
-      },
-      (error) => {
-        flights.invalidate(stored)
-        state.end()
-        throw state.failed(error, 'set', key)
-      },
-    )
+  /** Whether `setPlain` does the same as `set`. */
+  isPlain(options: WriteOptions | undefined): boolean {
+    return this.#namespace.writer === undefined && options?.tags === undefined
   }
 
   *setMany(entries: Entries<unknown>, options: WriteOptions | undefined): Steps<void> {
     this.#namespace.assertOpen('setMany')
     const pairs = this.#checkedEntries(entries, 'setMany')
     const life = this.#namespace.life(options, 'setMany')
-    const stored = pairs.map(([key]) => this.#namespace.stored(key, 'setMany'))
+    const stored = pairs.map(([key]) => this.#namespace.backendKey(key, 'setMany'))
     if (pairs.length === 0) return
     const storing = this.#setMany(pairs, stored, life, options)
     if (this.#namespace.writer === undefined) yield* storing
@@ -142,19 +125,45 @@ export class Writes {
 
   *#set(key: string, stored: string, value: unknown, life: Lifetime, options: WriteOptions | undefined): Steps<void> {
     const namespace = this.#namespace
-    const { flights } = namespace.state.shared
     const tags = yield* namespace.capture(options?.tags, 'set')
-    const item = namespace.makeItem(stored, value, life, tags, options?.cost)
-    yield* namespace.settled((flight) => flight.key === stored)
-    // Before and after, also when nobody knows whether it happened: the result of a load that began before this write was
-    // done must not replace it (RACES R5).
-    flights.invalidate(stored)
+    yield* answer(this.#put(key, namespace.makeItem(stored, value, life, tags, options?.cost)))
+  }
+
+  /**
+   * Stores an item; loads of its key that are running will not overwrite it. They are invalidated before the write and after it,
+   * also when its outcome is unknown: a load that began before the write was done must not replace it (RACES R5).
+   */
+  #put(key: string, item: Item): MaybePromise<void> {
+    const { state } = this.#namespace
+    const { flights } = state.shared
+    const pending = flights.pendingWrites((flight) => flight.key === item.key)
+    if (pending !== undefined) return pending.then(() => this.#put(key, item))
+    flights.invalidate(item.key)
+    let writing: MaybePromise<void>
     try {
-      yield* namespace.state.call('set', key, (adapter) => adapter.set(item))
-    } finally {
-      flights.invalidate(stored)
+      writing = state.adapter.set(item)
+    } catch (error) {
+      flights.invalidate(item.key)
+      throw state.failed(error, 'set', key)
     }
-    namespace.countSet(key, item)
+    if (!isPromise(writing)) return this.#wasPut(key, item)
+    state.begin()
+    return writing.then(
+      () => {
+        state.end()
+        this.#wasPut(key, item)
+      },
+      (error) => {
+        state.end()
+        flights.invalidate(item.key)
+        throw state.failed(error, 'set', key)
+      },
+    )
+  }
+
+  #wasPut(key: string, item: Item): void {
+    this.#namespace.state.shared.flights.invalidate(item.key)
+    this.#namespace.countSet(key, item)
   }
 
   *#setMany(pairs: Pairs, stored: readonly string[], life: Lifetime, options: WriteOptions | undefined): Steps<void> {
@@ -164,14 +173,14 @@ export class Writes {
       namespace.makeItem(stored[index] as string, value, life, tags, options?.cost),
     )
     const own = new Set(stored)
-    yield* namespace.settled((flight) => own.has(flight.key))
+    yield* namespace.waitForPendingWrites((flight) => own.has(flight.key))
     yield* this.#betweenInvalidations(stored, 'setMany', (adapter) => setAll(adapter, items))
     for (const [index, [key]] of pairs.entries()) namespace.countSet(key, items[index])
   }
 
   *delete(key: string): Steps<boolean> {
     this.#namespace.assertOpen('delete')
-    const stored = this.#namespace.stored(key, 'delete')
+    const stored = this.#namespace.backendKey(key, 'delete')
     const removing = this.#delete(key, stored)
     if (this.#namespace.writer === undefined) return yield* removing
     return yield* this.#namespace.exclusively([stored], this.#removed([key], removing))
@@ -181,7 +190,7 @@ export class Writes {
     this.#namespace.assertOpen('deleteMany')
     checkKeys(keys, 'deleteMany')
     if (keys.length === 0) return 0
-    const stored = keys.map((key) => this.#namespace.stored(key, 'deleteMany'))
+    const stored = keys.map((key) => this.#namespace.backendKey(key, 'deleteMany'))
     const removing = this.#deleteMany(keys, stored)
     if (this.#namespace.writer === undefined) return yield* removing
     return yield* this.#namespace.exclusively(stored, this.#removed(keys, removing))
@@ -195,7 +204,7 @@ export class Writes {
   *#delete(key: string, stored: string): Steps<boolean> {
     const namespace = this.#namespace
     const { flights } = namespace.state.shared
-    yield* namespace.settled((flight) => flight.key === stored)
+    yield* namespace.waitForPendingWrites((flight) => flight.key === stored)
     // Before, so that newcomers start a load of their own; after, for a load that began while the delete was on its way (R1, R2).
     flights.invalidate(stored)
     let deleted = false
@@ -211,7 +220,7 @@ export class Writes {
   *#deleteMany(keys: readonly string[], stored: readonly string[]): Steps<number> {
     const namespace = this.#namespace
     const own = new Set(stored)
-    yield* namespace.settled((flight) => own.has(flight.key))
+    yield* namespace.waitForPendingWrites((flight) => own.has(flight.key))
     const deleted = yield* this.#betweenInvalidations(stored, 'deleteMany', (adapter) => deleteAll(adapter, stored))
     namespace.state.recorder.deletes += deleted
     if (namespace.state.listeners.has('delete')) for (const key of keys) namespace.emit('delete', { key })
@@ -277,7 +286,7 @@ export class Writes {
     const { state } = this.#namespace
     if (state.origin !== undefined) throw this.#cannotClose(operation)
     const { shared } = state
-    yield* this.#namespace.settled((flight) => flight.key.startsWith(prefix))
+    yield* this.#namespace.waitForPendingWrites((flight) => flight.key.startsWith(prefix))
     shared.flights.invalidatePrefix(prefix)
     try {
       yield* state.call(operation, undefined, (adapter) => (prefix === '' ? adapter.clear() : adapter.clear(prefix)))
