@@ -24,7 +24,7 @@ import type { CacheState } from './state/cache-state.ts'
 import { type CacheEventName, type CacheEvents, Listeners } from './state/events.ts'
 import type { Recorder } from './state/recorder.ts'
 import type { MaybePromise, Steps } from './state/steps.ts'
-import { traceGet, traceWrite } from './state/tracing.ts'
+import { readsAreTraced, traceGet, traceWrite } from './state/tracing.ts'
 import { type WrapOptions, wrapFunction } from './wrap/wrap.ts'
 import { ConditionalWrites, type CountOptions } from './writing/conditional-writes.ts'
 import type { Entries } from './writing/entries.ts'
@@ -364,10 +364,23 @@ export class Cache<Value = unknown> {
   // Misses have their own methods: V8 allocates a context on every call of a function that contains a closure, so a closure in the
   // public methods would cost each hit.
   #getSlowly(key: string, options: ReadOptions | undefined): Promise<unknown> {
+    if (readsAreTraced()) return this.#getTraced(key, options)
+    try {
+      return Promise.resolve(this.#get(key, options))
+    } catch (error) {
+      return Promise.reject(error)
+    }
+  }
+
+  #getTraced(key: string, options: ReadOptions | undefined): Promise<unknown> {
     return traceGet(key, 'get', () => promiseOf(() => this.#get(key, options)))
   }
 
   #getOrSetSlowly(key: string, loader: Loader<unknown>, options: GetOrSetOptions | undefined): Promise<unknown> {
+    return readsAreTraced() ? this.#getOrSetTraced(key, loader, options) : this.#loading.getOrSet(key, loader, options)
+  }
+
+  #getOrSetTraced(key: string, loader: Loader<unknown>, options: GetOrSetOptions | undefined): Promise<unknown> {
     return traceGet(key, 'getOrSet', () => this.#loading.getOrSet(key, loader, options))
   }
 

@@ -1,5 +1,5 @@
 import { checkOptions, invalidArgument, wholeNumber } from '../../protocol/argument.ts'
-import { type Duration, milliseconds } from '../../protocol/duration.ts'
+import { milliseconds } from '../../protocol/duration.ts'
 import type { Item } from '../../protocol/item.ts'
 import { recordKey } from '../../protocol/keyspace.ts'
 import { createVersion } from '../../protocol/version.ts'

@@ -1,7 +1,6 @@
 import { checkOptions, invalidArgument, wholeNumber } from '../../protocol/argument.ts'
-import type { CacheBackend } from '../../protocol/backend.ts'
 import { CacheError } from '../../protocol/cache-error.ts'
-import { type Duration, milliseconds } from '../../protocol/duration.ts'
+import { milliseconds } from '../../protocol/duration.ts'
 import type { QueuedChange, WriterPort } from '../items/writer-port.ts'
 import type { WriteBehindOptions, Writer, WriterEntry } from '../options/writer.ts'
 import type { CacheState } from '../state/cache-state.ts'

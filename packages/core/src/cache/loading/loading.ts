@@ -96,7 +96,8 @@ export class Loading {
         if (usable === undefined || !this.#namespace.isFresh(usable)) {
           // Another caller's load has ended meanwhile and may have stored its result after this look-up (RACES R18).
           const known = flights.endedSince(ended, backendKey) ? undefined : { found }
-          return resolve(this.#continue(key, loader, options, known, timeout.began))
+          resolve(this.#continue(key, loader, options, known, timeout.began))
+          return
         }
         this.#namespace.countHit(key, false)
         resolve(usable.value)

@@ -1,4 +1,3 @@
-import { CacheError } from '../../protocol/cache-error.ts'
 import type { Clock } from '../../protocol/clock.ts'
 import { aborted } from '../options/signal.ts'
 import type { Flight } from '../state/flight.ts'

@@ -1,6 +1,5 @@
 import type { CacheBackend, NearReader, SyncCacheBackend } from '../../protocol/backend.ts'
 import { CacheError, type CacheErrorCode, cacheErrorCode } from '../../protocol/cache-error.ts'
-import type { Item } from '../../protocol/item.ts'
 import type { Settings } from '../options/cache-options.ts'
 import { type BackendAdapter, readerOf } from './backend-adapter.ts'
 import { BackendState, backendStateOf } from './backend-state.ts'

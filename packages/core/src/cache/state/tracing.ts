@@ -22,6 +22,11 @@ export function traceGet<T>(key: string | undefined, operation: string, run: () 
   return getChannel.hasSubscribers ? getChannel.tracePromise(run, trace(key, operation)) : run()
 }
 
+/** Whether a tool listens to reads; a read makes no closure otherwise. */
+export function readsAreTraced(): boolean {
+  return getChannel.hasSubscribers
+}
+
 export function traceLoad<T>(key: string, run: () => Promise<T>): Promise<T> {
   return loadChannel.hasSubscribers ? loadChannel.tracePromise(run, trace(key, 'load')) : run()
 }
