@@ -10,7 +10,7 @@ import {
   wholeNumber,
 } from '@cache/core/backend'
 import type { ClientBase, ClientConfig, Pool } from 'pg'
-import type { SchemaOptions } from './schema.ts'
+import type { SchemaOptions } from './table/schema.ts'
 
 /** Where the connections come from: exactly one of `url`, `pool`, `client`, or `options` alone. */
 export interface ConnectionOptions {

@@ -1,0 +1,268 @@
+import { type BusMessage, cacheErrorCode } from '@cache/core/backend'
+import { startPgBouncer, tcpProxy, waitUntil } from '@cache/testing'
+import type {} from '@cache/testing/postgres-setup'
+import pg from 'pg'
+import { expect, inject, it } from 'vitest'
+import { NotificationReader, toPayloads } from '../../src/bus/notification.ts'
+import { PostgresBus } from '../../src/index.ts'
+import { tableName } from '../table-name.ts'
+
+const url = inject('postgresUrl')
+
+interface Ear {
+  readonly heard: BusMessage[]
+  readonly told: string[]
+  readonly listener: Parameters<PostgresBus['subscribe']>[0]
+}
+
+function ear(): Ear {
+  const heard: BusMessage[] = []
+  const told: string[] = []
+  return {
+    heard,
+    told,
+    listener: {
+      message: (message) => heard.push(message),
+      connected: () => told.push('connected'),
+      disconnected: () => told.push('disconnected'),
+      error: (error) => told.push(`error ${cacheErrorCode(error)}`),
+    },
+  }
+}
+
+const kinds: readonly BusMessage[] = [
+  { kind: 'set', source: 'a', keys: ['k', 'é \u0000 \ud800 😀 "\\'], versions: ['v1', 'v2'] },
+  { kind: 'delete', source: 'a', keys: [''] },
+  { kind: 'clear', source: 'a', prefix: '%_*' },
+  { kind: 'foreign', source: 'a' },
+  { kind: 'foreign', source: 'a', keys: ['x'] },
+]
+
+it('every kind of message arrives at every listener as it was sent, in the order in which it was sent', async () => {
+  const channel = tableName()
+  const buses = [new PostgresBus({ url, channel }), new PostgresBus({ url, channel })]
+  const ears = buses.map(() => ear())
+  for (const [n, bus] of buses.entries()) await bus.subscribe((ears[n] as Ear).listener)
+  await Promise.all(kinds.map((message) => buses[0]?.publish(message)))
+  await waitUntil('all messages', async () => ears.every(({ heard }) => heard.length === kinds.length))
+  for (const { heard } of ears) expect(heard).toEqual(kinds)
+  for (const bus of buses) await bus.close()
+})
+
+it('long messages are split and put together again, also when two senders are at it', async () => {
+  const channel = tableName()
+  const buses = [new PostgresBus({ url, channel }), new PostgresBus({ url, channel })]
+  const { heard, told, listener } = ear()
+  await buses[0]?.subscribe(listener)
+  const long = (source: string): BusMessage => ({
+    kind: 'delete',
+    source,
+    keys: Array.from({ length: 3000 }, (_, n) => `${source} é ${n} ${'x'.repeat(n === 7 ? 10_000 : 20)}`),
+  })
+  await Promise.all(buses.flatMap((bus, n) => [bus.publish(long(`${n}`)), bus.publish(long(`${n}+`))]))
+  await waitUntil('both messages', async () => heard.length === 4)
+  const bySource = (a: BusMessage, b: BusMessage): number => a.source.localeCompare(b.source)
+  expect(heard.sort(bySource)).toEqual(['0', '0+', '1', '1+'].map(long).sort(bySource))
+  expect(told).toEqual([])
+  for (const bus of buses) await bus.close()
+})
+
+it('messages of one tick travel in one statement, in their order', async () => {
+  const channel = tableName()
+  const pool = new pg.Pool({ connectionString: url })
+  let statements = 0
+  pool.on('acquire', () => {
+    statements += 1
+  })
+  const sender = new PostgresBus({ pool, channel })
+  const bus = new PostgresBus({ url, channel })
+  const { heard, listener } = ear()
+  await bus.subscribe(listener)
+  const keys = Array.from({ length: 50 }, (_, n) => `${n}`)
+  await Promise.all(keys.map((key) => sender.publish({ kind: 'delete', source: 's', keys: [key] })))
+  await waitUntil('fifty messages', async () => heard.length === 50)
+  expect(heard.map((message) => ('keys' in message ? message.keys?.[0] : ''))).toEqual(keys)
+  expect(statements).toBe(1)
+  await sender.close()
+  await bus.close()
+  await pool.end()
+})
+
+it('buses with different channels do not hear each other (RACES R15)', async () => {
+  const name = tableName()
+  const buses = ['', '"', 'É', ' a', '  a', '\n'].map((end) => new PostgresBus({ url, channel: name + end }))
+  const ears = buses.map(() => ear())
+  for (const [n, bus] of buses.entries()) await bus.subscribe((ears[n] as Ear).listener)
+  for (const [n, bus] of buses.entries()) await bus.publish({ kind: 'foreign', source: `${n}` })
+  await waitUntil('one message each', async () => ears.every(({ heard }) => heard.length > 0))
+  expect(ears.map(({ heard }) => heard.map(({ source }) => source))).toEqual(buses.map((_, n) => [`${n}`]))
+  for (const bus of buses) await bus.close()
+})
+
+it('a listener is told when its connection is lost and when it is back (RACES R14)', async () => {
+  const channel = tableName()
+  await using proxy = await tcpProxy(url)
+  const bus = new PostgresBus({ url: proxy.url, channel })
+  const sender = new PostgresBus({ url, channel })
+  const { heard, told, listener } = ear()
+  await bus.subscribe(listener)
+  proxy.drop()
+  await waitUntil('the return', async () => told.length === 2)
+  expect(told).toEqual(['disconnected', 'connected'])
+  await sender.publish({ kind: 'foreign', source: 'again' })
+  await waitUntil('a message', async () => heard.length === 1)
+  await bus.close()
+  await sender.close()
+})
+
+it('a connection that is silently dead is found out, also while nobody publishes', async () => {
+  const channel = tableName()
+  await using proxy = await tcpProxy(url)
+  const bus = new PostgresBus({ url: proxy.url, channel, heartbeat: 20, timeout: 200 })
+  const { told, listener } = ear()
+  await bus.subscribe(listener)
+  proxy.swallowReplies()
+  await waitUntil('the loss', async () => told.length === 1)
+  expect(told).toEqual(['disconnected'])
+  proxy.heal()
+  await waitUntil('the return', async () => told.length === 2)
+  await bus.close()
+})
+
+it('a notification that cannot be read is an error, and anything may have changed', async () => {
+  const channel = tableName()
+  const bus = new PostgresBus({ url, channel })
+  const { heard, told, listener } = ear()
+  await bus.subscribe(listener)
+  const admin = new pg.Client(url)
+  await admin.connect()
+  const payloads = ['', 'hello', 'm{"v":1,"kind":"set"}', 'm{"v":2,"kind":"foreign","source":"x"}', 'px/1/2:a', 'm[']
+  for (const payload of payloads) await admin.query('select pg_notify($1, $2)', [channel, payload])
+  await waitUntil('all of them', async () => heard.length === payloads.length)
+  expect(heard).toEqual(payloads.map(() => ({ kind: 'foreign', source: 'unreadable' })))
+  expect(told).toEqual(payloads.map(() => 'error DAMAGED'))
+  await admin.end()
+  await bus.close()
+})
+
+it('parts are put together only in their order, and what is begun is bounded', () => {
+  const message: BusMessage = { kind: 'delete', source: 's', keys: ['x'.repeat(20_000)] }
+  const [first, second, third] = toPayloads(message, 'sender') as [string, string, string]
+  const reader = new NotificationReader()
+  expect([first, second, third].map((part) => reader.read(part))).toEqual(['incomplete', 'incomplete', message])
+  expect([first, third, second].map((part) => reader.read(part))).toEqual(['incomplete', 'unreadable', 'unreadable'])
+  for (let n = 0; n < 101; n++) expect(reader.read(`p${n}/0/2:x`)).toBe('incomplete')
+  expect(reader.read('p0/1/2:x')).toBe('unreadable')
+  expect(reader.read('px/0/9999:x')).toBe('unreadable')
+})
+
+it('a pooler that swallows notifications is found out by `subscribe`, and publishing through it works', async () => {
+  const channel = tableName()
+  await using bouncer = await startPgBouncer(url)
+  const pooled = new PostgresBus({ url: bouncer.url, channel, timeout: 500 })
+  const refused = await pooled.subscribe(ear().listener).catch((error: unknown) => error as Error)
+  expect(cacheErrorCode(refused)).toBe('UNSUPPORTED')
+  expect((refused as Error).message).toMatch(/a pooler in transaction mode swallows them/)
+  const direct = new PostgresBus({ url, channel })
+  const { heard, listener } = ear()
+  await direct.subscribe(listener)
+  await pooled.publish({ kind: 'foreign', source: 'pooled' })
+  await waitUntil('the message', async () => heard.length === 1)
+  await pooled.close()
+  await direct.close()
+})
+
+it('an injected pool serves both directions and still works after `close`', async () => {
+  const pool = new pg.Pool({ connectionString: url })
+  const bus = new PostgresBus({ pool, channel: tableName() })
+  const { heard, listener } = ear()
+  const stop = await bus.subscribe(listener)
+  await bus.publish({ kind: 'foreign', source: 's' })
+  await waitUntil('the message', async () => heard.length === 1)
+  await stop()
+  await bus.close()
+  expect((await pool.query('select 1 as one')).rows).toEqual([{ one: 1 }])
+  expect(pool.waitingCount).toBe(0)
+  await pool.end()
+})
+
+it('after `close` nothing is sent and nobody is told anything', async () => {
+  const bus = new PostgresBus({ url, channel: tableName() })
+  const { told, listener } = ear()
+  await bus.subscribe(listener)
+  await bus.close()
+  await bus.close()
+  for (const call of [bus.publish({ kind: 'foreign', source: 's' }), bus.subscribe(listener)]) {
+    expect(await call.catch((error: unknown) => cacheErrorCode(error))).toBe('CLOSED')
+  }
+  expect(told).toEqual([])
+})
+
+it('while the server cannot be reached, publishing and subscribing reject in time', async () => {
+  await using proxy = await tcpProxy(url)
+  const bus = new PostgresBus({ url: proxy.url, channel: tableName(), timeout: 300, connectTimeout: 200 })
+  for (const trouble of ['cut', 'swallowReplies'] as const) {
+    proxy[trouble]()
+    const began = performance.now()
+    for (const call of [() => bus.publish({ kind: 'foreign', source: 's' }), () => bus.subscribe(ear().listener)]) {
+      const code = await call().then(
+        () => 'resolved',
+        (error: unknown) => cacheErrorCode(error),
+      )
+      expect(['UNAVAILABLE', 'TIMEOUT']).toContain(code)
+    }
+    expect(performance.now() - began).toBeLessThan(1500)
+    proxy.heal()
+  }
+  await bus.publish({ kind: 'foreign', source: 's' })
+  await bus.close()
+})
+
+it('what is published within a transaction arrives with its commit, in its order, and not at all with a rollback', async () => {
+  const channel = tableName()
+  const [sender, receiver] = [new PostgresBus({ url, channel }), new PostgresBus({ url, channel })]
+  const { heard, listener } = ear()
+  await receiver.subscribe(listener)
+  const client = new pg.Client({ connectionString: url })
+  await client.connect()
+  const long: BusMessage = { kind: 'delete', source: 'long', keys: Array.from({ length: 2000 }, (_, n) => `é ${n}`) }
+  for (const end of ['rollback', 'commit']) {
+    await client.query('begin')
+    const inside = sender.inTransaction(client)
+    await inside.publish({ kind: 'delete', source: end, keys: ['a'] })
+    await Promise.all([inside.publish(long), inside.publish({ kind: 'delete', source: end, keys: ['b'] })])
+    // Whoever publishes now is heard before.
+    await sender.publish({ kind: 'delete', source: 'outside', keys: [end] })
+    await waitUntil('the message from outside', () => heard.length > 0)
+    expect(heard.splice(0)).toEqual([{ kind: 'delete', source: 'outside', keys: [end] }])
+    await client.query(end)
+  }
+  await waitUntil('the last message', () => heard.length === 3)
+  expect(heard).toEqual([
+    { kind: 'delete', source: 'commit', keys: ['a'] },
+    long,
+    { kind: 'delete', source: 'commit', keys: ['b'] },
+  ])
+  await client.end()
+  await sender.close()
+  await receiver.close()
+})
+
+it('a transaction that has failed refuses to publish, and a closed bus and what is no client are refused', async () => {
+  const bus = new PostgresBus({ url, channel: tableName() })
+  const client = new pg.Client({ connectionString: url })
+  await client.connect()
+  await client.query('begin')
+  await client.query('select 1/0').catch(() => {})
+  const inside = bus.inTransaction(client)
+  const message: BusMessage = { kind: 'delete', source: 'a', keys: ['a'] }
+  expect(await inside.publish(message).catch((error: unknown) => cacheErrorCode(error))).toBe('BACKEND_FAILURE')
+  await client.query('rollback')
+  expect(() => bus.inTransaction({} as pg.ClientBase)).toThrow('client must be a client of pg')
+  const pool = new pg.Pool({ connectionString: inject('postgresUrl') })
+  expect(() => bus.inTransaction(pool as unknown as pg.ClientBase)).toThrow('client must be a client of pg')
+  await bus.close()
+  expect(await inside.publish(message).catch((error: unknown) => cacheErrorCode(error))).toBe('CLOSED')
+  expect(() => bus.inTransaction(client)).toThrow('The bus was closed')
+  await client.end()
+})

@@ -1,0 +1,143 @@
+import { frame } from '@cache/codecs'
+import type { CacheBackend } from '@cache/core/backend'
+import { createMovableClock, type Damage, type Harness, type Means } from '@cache/core/conformance'
+import { type TcpProxy, tcpProxy } from '@cache/testing'
+import pg from 'pg'
+import { PostgresBackend, type PostgresBackendOptions } from '../../src/index.ts'
+
+let count = 0
+
+export interface PostgresHarnessOptions {
+  readonly name: string
+  /** URL of the server. */
+  readonly url: string
+  readonly options?: Partial<PostgresBackendOptions>
+  /** Whether lifetimes go by a clock of the test's; else by the server's. */
+  readonly withClock?: boolean
+  /** Restarts the server with its data. */
+  readonly restart?: () => Promise<void>
+  readonly failureBound?: number
+}
+
+/** Every rule on a table of its own. The server is reached through a proxy that can be cut. */
+export function postgresHarness(given: PostgresHarnessOptions): Harness {
+  const { name, url, options, withClock, restart, failureBound = 3000 } = given
+  const clock = withClock ? createMovableClock() : undefined
+  let proxy: TcpProxy | undefined
+  let table = ''
+  let admin: pg.Pool | undefined
+  const clients: pg.Client[] = []
+
+  const query = async (text: string, values: unknown[] = []): Promise<pg.QueryResult> => {
+    if (admin === undefined) {
+      admin = new pg.Pool({ connectionString: url, max: 1 })
+      admin.on('error', () => {})
+    }
+    return await admin.query(text, values)
+  }
+  /** Of the plain keys that are damaged. */
+  const stored = (key: string): string => (options?.prefix === undefined ? key : `${options.prefix}\\/${key}`)
+  // Short only where the store is broken: elsewhere a slow machine must not look like a broken backend.
+  let timeout = 15_000
+  const begin = async (means: readonly Means[] = []): Promise<void> => {
+    timeout = means.includes('break') || means.includes('freeze') ? 1000 : 15_000
+    table = `suite "${process.pid}" ${++count}`
+    proxy ??= await tcpProxy(url)
+  }
+  const own = (): Partial<PostgresBackendOptions> => ({
+    timeout,
+    connectTimeout: timeout,
+    table,
+    ...(clock ? { clock } : {}),
+    ...options,
+  })
+  const open = (more: Partial<PostgresBackendOptions> = {}): CacheBackend =>
+    new PostgresBackend({ url: proxy?.url ?? url, ...own(), ...more })
+  const quoted = (): string => pg.escapeIdentifier(table)
+
+  return {
+    name,
+    values: 'copies',
+    ...(clock ? { clock } : {}),
+    async open(means) {
+      await begin(means)
+      return open()
+    },
+    openSecond: () => open(),
+    openOther: () => open({ prefix: 'other' }),
+    async openMany(many) {
+      await begin()
+      return Array.from({ length: many }, () => open())
+    },
+    async openLimited(maxEntries) {
+      await begin()
+      return open({ maxEntries })
+    },
+    async openInjected() {
+      await begin()
+      const pool = new pg.Pool({ connectionString: url })
+      return {
+        // An injected pool does not pipeline.
+        backend: new PostgresBackend({ pool, ...own(), pipeline: false }),
+        works: async () => {
+          await pool.query('select 1')
+        },
+        end: () => pool.end(),
+      }
+    },
+    async beginTransaction() {
+      const client = new pg.Client({ connectionString: url })
+      await client.connect()
+      clients.push(client)
+      await client.query('begin')
+      return {
+        transaction: client,
+        commit: async () => {
+          await client.query('commit')
+        },
+        rollBack: async () => {
+          await client.query('rollback')
+        },
+      }
+    },
+    async corrupt(key, damage) {
+      const damaged = { garbage: "'\\xff007b31'", truncated: 'substr(value, 1, 6)', empty: "''" } satisfies Record<
+        Damage,
+        string
+      >
+      await query(`update ${quoted()} set value = ${damaged[damage]} where key = $1`, [stored(key)])
+    },
+    async futureFormat(key) {
+      await query(`update ${quoted()} set value = set_byte(value, 0, ${frame.formatVersion + 1}) where key = $1`, [
+        stored(key),
+      ])
+    },
+    ...(restart === undefined
+      ? {}
+      : {
+          reopen: async () => {
+            await admin?.end()
+            admin = undefined
+            await restart()
+            return open()
+          },
+        }),
+    break: () => proxy?.cut(),
+    heal: () => proxy?.heal(),
+    freeze: () => proxy?.swallowReplies(),
+    thaw: () => proxy?.heal(),
+    failureBound,
+    without: {
+      reopen: 'another run restarts the server',
+      clock: "lifetimes go by the server's clock; another run hands one in",
+    },
+    async dispose() {
+      for (const client of clients.splice(0)) await client.end()
+      await proxy?.stop()
+      proxy = undefined
+      await query(`drop table if exists ${quoted()}`)
+      await admin?.end()
+      admin = undefined
+    },
+  }
+}

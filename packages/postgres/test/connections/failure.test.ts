@@ -1,0 +1,383 @@
+import { type CacheBackend, cacheErrorCode } from '@cache/core/backend'
+import { startPostgres, tcpProxy, waitUntil } from '@cache/testing'
+import pg from 'pg'
+import { afterAll, describe, expect, it } from 'vitest'
+import { PostgresBackend, type PostgresBackendOptions } from '../../src/index.ts'
+import { item } from '../items.ts'
+import { seed, seededRandom } from '../seeded-random.ts'
+import { tableName } from '../table-name.ts'
+
+// What was acknowledged must be there after a kill, so this server writes through to the disk.
+const server = await startPostgres({ durable: true, config: { max_connections: 30 } })
+afterAll(() => server.stop())
+
+const timeout = 1500
+/** What a call may take at most: its time, and the turns of a busy event loop. */
+const bound = timeout + 1500
+
+interface Opened {
+  readonly backend: PostgresBackend
+  close(): Promise<void>
+}
+
+type Open = (url: string, options?: Partial<PostgresBackendOptions>) => Opened
+
+const kinds: readonly [string, Open][] = [
+  ['own connections', (url, options) => own(url, options)],
+  ['a pipelining connection', (url, options) => own(url, { pipeline: true, ...options })],
+  [
+    "the application's pool",
+    (url, options) => {
+      const pool = new pg.Pool({ connectionString: url, max: 5 })
+      const backend = new PostgresBackend({ pool, table: tableName(), timeout, ...options } as PostgresBackendOptions)
+      return {
+        backend,
+        close: async () => {
+          await backend.close()
+          await pool.end()
+        },
+      }
+    },
+  ],
+]
+
+function own(url: string, options: Partial<PostgresBackendOptions> = {}): Opened {
+  const made = { url, table: tableName(), timeout, connectTimeout: 1000, ...options }
+  const backend = new PostgresBackend(made as PostgresBackendOptions)
+  return { backend, close: () => backend.close() }
+}
+
+interface Outcome {
+  readonly code: string
+  readonly ms: number
+}
+
+async function outcome(call: Promise<unknown>): Promise<Outcome> {
+  const began = performance.now()
+  const code = await call.then(
+    () => 'resolved',
+    (error) => cacheErrorCode(error) ?? String(error),
+  )
+  return { code, ms: performance.now() - began }
+}
+
+/** One call of each kind, at once. */
+async function everything(backend: PostgresBackend): Promise<Outcome[]> {
+  const walk = async (): Promise<void> => {
+    for await (const _ of backend.keys()) return
+  }
+  return await Promise.all([
+    outcome(backend.get('k')),
+    outcome(backend.getMany(['k', 'l'])),
+    outcome(backend.set(item('k', 1))),
+    outcome(backend.setMany([item('k', 1), item('l', 1)])),
+    outcome(backend.delete('m')),
+    outcome(backend.compareAndSet('s', undefined, item('s', 1))),
+    outcome(backend.increment('n', 1)),
+    outcome(backend.clear('nothing')),
+    outcome(walk()),
+    outcome(backend.stats()),
+  ])
+}
+
+async function works(backend: CacheBackend): Promise<boolean> {
+  const one = item('works', Math.random())
+  return (await outcome(backend.set(one))).code === 'resolved' && (await backend.get('works'))?.value === one.value
+}
+
+describe.each(kinds)('on %s', (_, open) => {
+  it('a frozen server costs every call its time and no more, and when it thaws all works', async () => {
+    const { backend, close } = open(server.url)
+    const kept = item('kept', { some: 'value' })
+    await backend.set(kept)
+    await server.freeze()
+    for (let round = 0; round < 2; round++) {
+      for (const { code, ms } of await everything(backend)) {
+        expect(['TIMEOUT', 'UNAVAILABLE']).toContain(code)
+        expect(ms).toBeLessThan(bound)
+      }
+    }
+    await server.thaw()
+    await waitUntil('the backend to work again', () => works(backend))
+    expect(await backend.get('kept')).toEqual(kept)
+    await close()
+  })
+
+  it('a killed server is told at once, loses nothing acknowledged, and is found again when it is back', async () => {
+    const { backend, close } = open(server.url)
+    const items = Array.from({ length: 50 }, (_, n) => item(`k${n}`, n))
+    await Promise.all(items.map((one) => backend.set(one)))
+    await server.kill()
+    await waitUntil('the connections to be lost', async () => (await outcome(backend.get('k'))).code !== 'resolved')
+    for (const { code, ms } of await everything(backend)) {
+      expect(code).toBe('UNAVAILABLE')
+      expect(ms).toBeLessThan(bound)
+    }
+    await server.restart()
+    await waitUntil('the backend to work again', () => works(backend))
+    expect(await backend.getMany(items.map(({ key }) => key))).toEqual(items)
+    await close()
+  })
+
+  it('a restart between two calls is not noticed', async () => {
+    const { backend, close } = open(server.url)
+    const one = item('k', 1)
+    await backend.set(one)
+    await server.restart()
+    expect(await backend.get('k')).toEqual(one)
+    await close()
+  })
+
+  it('connections that an administrator ends are replaced', async () => {
+    const { backend, close } = open(server.url, {})
+    await Promise.all(Array.from({ length: 20 }, (_, n) => backend.set(item(`k${n}`, n))))
+    const admin = new pg.Client(server.url)
+    await admin.connect()
+    await admin.query(
+      'select pg_terminate_backend(pid) from pg_stat_activity where pid <> pg_backend_pid() and usename is not null',
+    )
+    await waitUntil('the backend to work again', () => works(backend))
+    await admin.end()
+    await close()
+  })
+
+  it('a slow server is waited for within the time, and not beyond it', async () => {
+    await using proxy = await tcpProxy(server.url)
+    const { backend, close } = open(proxy.url)
+    await backend.set(item('k', 1))
+    proxy.delay(100)
+    for (const { code } of await everything(backend)) expect(code).toBe('resolved')
+    proxy.delay(2 * timeout)
+    const slow = await outcome(backend.get('k'))
+    expect(slow.code).toBe('TIMEOUT')
+    expect(slow.ms).toBeLessThan(bound)
+    proxy.heal()
+    await waitUntil('the backend to work again', () => works(backend))
+    await close()
+  })
+
+  it('a block of our own event loop is not taken for a dead server', async () => {
+    const { backend, close } = open(server.url)
+    await backend.set(item('k', 1))
+    const lost: unknown[] = []
+    backend.listen((event) => lost.push(event))
+    const calls = [outcome(backend.get('k')), outcome(backend.set(item('l', 1))), outcome(backend.increment('n', 1))]
+    // Let the statements leave, then do nothing but work until every deadline is long past.
+    await new Promise((resolve) => setImmediate(resolve))
+    const end = performance.now() + 2 * timeout
+    while (performance.now() < end);
+    expect((await Promise.all(calls)).map(({ code }) => code)).toEqual(['resolved', 'resolved', 'resolved'])
+    expect(lost).toEqual([])
+    await close()
+  })
+
+  it('a block of our own event loop costs nobody who waits for his turn his time, either', async () => {
+    const { backend, close } = open(server.url)
+    await backend.set(item('k', 1))
+    // More than leave at once.
+    const items = Array.from({ length: 3000 }, (_, n) => item(`k${n}`, n))
+    const calls = Promise.all([
+      outcome(backend.setMany(items)),
+      ...items.slice(0, 20).map(({ key }) => outcome(backend.increment(`n ${key}`, 1))),
+    ])
+    await new Promise((resolve) => setImmediate(resolve))
+    const end = performance.now() + 2 * timeout
+    while (performance.now() < end);
+    expect(new Set((await calls).map(({ code }) => code))).toEqual(new Set(['resolved']))
+    await close()
+  })
+
+  it('a reply that is lost on the way never makes a counter count twice', async () => {
+    await using proxy = await tcpProxy(server.url)
+    const { backend, close } = open(proxy.url)
+    expect(await backend.increment('n', 1)).toBe(1)
+    proxy.swallowReplies()
+    expect((await outcome(backend.increment('n', 1))).code).toBe('TIMEOUT')
+    proxy.heal()
+    await waitUntil('the backend to work again', () => works(backend))
+    // The server had done it, and was not asked again.
+    expect((await backend.get('n'))?.value).toBe(2)
+    await close()
+  })
+
+  it(`cut connections under load: nothing wrong is read, acknowledged sums are there (seed ${seed})`, async () => {
+    const random = seededRandom(seed)
+    await using proxy = await tcpProxy(server.url)
+    const { backend, close } = open(proxy.url)
+    let acknowledged = 0
+    let unknown = 0
+    const wrong: unknown[] = []
+    let isOver = false
+    const worker = async (id: number): Promise<void> => {
+      for (let n = 0; !isOver; n++) {
+        const counted = await outcome(backend.increment('sum', 1))
+        if (counted.code === 'resolved') acknowledged += 1
+        else unknown += 1
+        const written = await outcome(backend.set(item(`own${id}`, n)))
+        if (written.code !== 'resolved') continue
+        const read = await backend.get(`own${id}`).catch(() => undefined)
+        if (read !== undefined && read.value !== n) wrong.push([id, n, read.value])
+      }
+    }
+    const workers = Array.from({ length: 10 }, (_, id) => worker(id))
+    for (let round = 0; round < 8; round++) {
+      const before = acknowledged
+      await waitUntil('some work to be done', async () => acknowledged > before + 5)
+      const trouble = (['drop', 'cut', 'swallowReplies'] as const)[Math.floor(random() * 3)] ?? 'drop'
+      proxy[trouble]()
+      if (trouble !== 'drop') {
+        const lost = unknown
+        await waitUntil('the trouble to be felt', async () => unknown > lost)
+        proxy.heal()
+      }
+    }
+    isOver = true
+    await Promise.all(workers)
+    await waitUntil('the backend to work again', () => works(backend))
+    const sum = (await backend.get('sum'))?.value as number
+    expect(wrong).toEqual([])
+    expect(sum).toBeGreaterThanOrEqual(acknowledged)
+    expect(sum).toBeLessThanOrEqual(acknowledged + unknown)
+    await close()
+  }, 30_000)
+
+  it('a server that refuses further connections is unavailable to newcomers, and to nobody for ever', async () => {
+    const { backend, close } = open(server.url, { timeout: 2000 })
+    const clients: pg.Client[] = []
+    for (;;) {
+      const client = new pg.Client(server.url)
+      client.on('error', () => {})
+      try {
+        await client.connect()
+      } catch {
+        break
+      }
+      clients.push(client)
+    }
+    // Superusers have places of their own, which are taken now, too.
+    const refused = await outcome(backend.get('k'))
+    expect(refused.code).toBe('UNAVAILABLE')
+    expect(refused.ms).toBeLessThan(1000)
+    await Promise.all(clients.map((client) => client.end()))
+    await waitUntil('the backend to work', () => works(backend))
+    await close()
+  })
+})
+
+it("a frozen server costs every call on the application's client its time and no more", async () => {
+  const client = new pg.Client(server.url)
+  await client.connect()
+  const backend = new PostgresBackend({ client, table: tableName(), timeout })
+  await backend.set(item('k', 1))
+  await server.freeze()
+  for (const { code, ms } of await everything(backend)) {
+    expect(code).toBe('TIMEOUT')
+    expect(ms).toBeLessThan(bound)
+  }
+  await server.thaw()
+  await waitUntil('the backend to work again', () => works(backend))
+  await backend.close()
+  await client.end()
+})
+
+it('a backend that has a connection works on when the server gives it no more', async () => {
+  const { backend, close } = own(server.url, { timeout: 5000 })
+  await backend.set(item('k', 'there'))
+  const clients: pg.Client[] = []
+  for (;;) {
+    const client = new pg.Client(server.url)
+    client.on('error', () => {})
+    if ((await outcome(client.connect())).code !== 'resolved') break
+    clients.push(client)
+  }
+  const calls = Array.from({ length: 20 }, async () => (await backend.get('k'))?.value)
+  const others = [outcome(backend.set(item('l', 1))), outcome(backend.increment('n', 1)), outcome(backend.delete('m'))]
+  expect(await Promise.all(calls)).toEqual(Array(20).fill('there'))
+  expect((await Promise.all(others)).map(({ code }) => code)).toEqual(['resolved', 'resolved', 'resolved'])
+  await Promise.all(clients.map((client) => client.end()))
+  await close()
+})
+
+it('a connection whose session refuses the settings is not left open', async () => {
+  const admin = new pg.Client({ connectionString: server.url })
+  await admin.connect()
+  await admin.query(`create role refused login`)
+  await admin.query(`create schema refusing; grant usage on schema refusing to refused`)
+  await admin.query(`create function refusing.set_config(text, text, boolean) returns text
+    language plpgsql as $$ begin raise 'refused'; end $$`)
+  await admin.query('alter role refused set search_path = refusing, pg_catalog')
+  const url = new URL(server.url)
+  url.username = 'refused'
+  const { backend, close } = own(url.href, { migrate: false })
+  for (let round = 0; round < 3; round++) expect((await outcome(backend.get('k'))).code).toBe('BACKEND_FAILURE')
+  await waitUntil('no connection is left', async () => {
+    const { rows } = await admin.query(`select 1 from pg_stat_activity where usename = 'refused'`)
+    return rows.length === 0
+  })
+  await close()
+  await admin.end()
+})
+
+it('closing does not wait for a frozen server', async () => {
+  for (const pipeline of [false, true]) {
+    const { backend } = own(server.url, { pipeline })
+    await backend.set(item('k', 1))
+    await server.freeze()
+    const { ms } = await outcome(backend.close())
+    await server.thaw()
+    expect(ms).toBeLessThan(3000)
+  }
+})
+
+it('a server that takes no writes is named so, and serves reads', async () => {
+  const table = tableName()
+  const writable = own(server.url, { table })
+  await writable.backend.set(item('k', 1))
+  await writable.close()
+  const url = new URL(server.url)
+  url.searchParams.set('options', '-c default_transaction_read_only=on')
+  const { backend, close } = own(url.href, { table })
+  expect((await backend.get('k'))?.value).toBe(1)
+  for (const call of [backend.set(item('k', 2)), backend.delete('k'), backend.increment('n', 1)]) {
+    expect((await outcome(call)).code).toBe('READ_ONLY')
+  }
+  await close()
+})
+
+it('connections that are lost while nothing runs are told as events, and cost no call', async () => {
+  const { backend, close } = own(server.url)
+  await backend.set(item('k', 1))
+  const told: string[] = []
+  backend.listen((event) => told.push(event.type === 'error' ? event.error.code : event.type))
+  await server.restart()
+  await waitUntil('the loss to be told', async () => told.length > 0)
+  expect(new Set(told)).toEqual(new Set(['UNAVAILABLE']))
+  expect((await backend.get('k'))?.value).toBe(1)
+  await close()
+})
+
+it('a server that is out of memory is named so, loses nothing, and works again when it has some', async () => {
+  // Its table of locks is small, and a write needs an entry there.
+  const small = await startPostgres({ config: { max_connections: 10, max_locks_per_transaction: 10 } })
+  const hog = new pg.Client(small.url)
+  await hog.connect()
+  const { backend, close } = own(small.url)
+  await backend.setMany([item('k', 'there'), item('n', 5)])
+  // Session locks stay also where the statement fails.
+  const full = await outcome(hog.query('select pg_advisory_lock(n) from generate_series(1, 1000000) n'))
+  expect(full.code).toMatch(/out of shared memory/)
+  const refused = await Promise.all([
+    outcome(backend.set(item('k', 'new'))),
+    outcome(backend.increment('n', 1)),
+    outcome(backend.delete('k')),
+    outcome(backend.setMany([item('a', 1), item('b', 2)])),
+  ])
+  expect(refused.map(({ code }) => code)).toEqual(Array(4).fill('OUT_OF_MEMORY'))
+  await hog.query('select pg_advisory_unlock_all()')
+  expect((await backend.getMany(['k', 'n'])).map((found) => found?.value)).toEqual(['there', 5])
+  expect(await works(backend)).toBe(true)
+  expect(await backend.increment('n', 1)).toBe(6)
+  await close()
+  await hog.end()
+  await small.stop()
+})

@@ -1,0 +1,72 @@
+import { cacheErrorCode } from '@cache/core/backend'
+import type {} from '@cache/testing/postgres-setup'
+import pg from 'pg'
+import { afterEach, expect, inject, it, vi } from 'vitest'
+import { migrationSql, PostgresBackend } from '../../src/index.ts'
+import { item } from '../items.ts'
+import { tableName } from '../table-name.ts'
+
+const url = inject('postgresUrl')
+
+afterEach(() => {
+  vi.restoreAllMocks()
+})
+
+it('statements that followed one which could not be prepared are prepared the next time', async () => {
+  const table = tableName()
+  const backend = new PostgresBackend({ url, table, migrate: false, pipeline: true, maxConnections: 1 })
+  // Connected, so that what follows leaves at once.
+  await backend.delete('k').catch(() => {})
+  const calls: Promise<string | undefined>[] = []
+  for (let n = 0; n < 5; n++) {
+    calls.push(backend.get(`k${n}`).then(() => 'found', cacheErrorCode))
+    await new Promise((resolve) => process.nextTick(resolve))
+  }
+  expect(await Promise.all(calls)).toEqual(Array(5).fill('BACKEND_FAILURE'))
+  const admin = new pg.Client(url)
+  await admin.connect()
+  await admin.query(migrationSql({ table }))
+  await admin.end()
+  const query = vi.spyOn(pg.Client.prototype, 'query')
+  await backend.set(item('k', 1))
+  expect((await backend.get('k'))?.value).toBe(1)
+  expect(query.mock.calls.map(([given]) => (given as { name?: string }).name)).toEqual([
+    expect.stringMatching(/^cache_/),
+    expect.stringMatching(/^cache_/),
+  ])
+  await backend.close()
+})
+
+it('every statement that was under way when the session lost its names is sent again, once', async () => {
+  const table = tableName()
+  const backend = new PostgresBackend({ url, table, pipeline: true, maxConnections: 1 })
+  await backend.set(item('k', 1))
+  await backend.increment('n', 1)
+  await backend.getMany(['k', 'l'])
+  await backend.get('k')
+  const admin = new pg.Client(url)
+  await admin.connect()
+  await admin.query(`create function ${table}_forget() returns trigger language plpgsql as
+    $$ begin if new.key = 'forget' then execute 'deallocate all'; end if; return new; end $$`)
+  await admin.query(`create trigger forget after insert on ${table} for each row execute function ${table}_forget()`)
+  const next = (): Promise<void> => new Promise((resolve) => process.nextTick(resolve))
+  const calls: Promise<unknown>[] = [backend.set(item('forget', 1))]
+  for (const call of [
+    () => backend.get('k'),
+    () => backend.increment('n', 1),
+    () => backend.get('forget'),
+    () => backend.getMany(['k', 'n']),
+  ]) {
+    await next()
+    calls.push(call())
+  }
+  const [, found, sum, , many] = await Promise.all(calls)
+  expect(found).toMatchObject({ value: 1 })
+  expect(sum).toBe(2)
+  expect(many).toMatchObject([{ value: 1 }, {}])
+  expect((await backend.get('n'))?.value).toBe(2)
+  await backend.close()
+  await admin.query(`drop table ${table}`)
+  await admin.query(`drop function ${table}_forget`)
+  await admin.end()
+})

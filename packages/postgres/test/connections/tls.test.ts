@@ -1,0 +1,70 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { cacheErrorCode } from '@cache/core/backend'
+import { makeCertificate, startPostgres, waitUntil } from '@cache/testing'
+import { afterAll, expect, it } from 'vitest'
+import { PostgresBackend, type PostgresBackendOptions, PostgresBus } from '../../src/index.ts'
+import { item } from '../items.ts'
+import { tableName } from '../table-name.ts'
+
+const server = await startPostgres({ tls: true })
+afterAll(() => server.stop())
+const ca = server.certificate?.pem ?? ''
+
+it('the server is spoken to over TLS when its certificate is trusted', async () => {
+  for (const pipeline of [false, true]) {
+    const backend = new PostgresBackend({ url: server.url, options: { ssl: { ca } }, table: tableName(), pipeline })
+    const one = item('k', { a: 1 })
+    await backend.set(one)
+    expect(await backend.get('k')).toEqual(one)
+    expect(await backend.increment('n', 1)).toBe(1)
+    await backend.close()
+  }
+})
+
+it.each<[string, (file: string) => PostgresBackendOptions]>([
+  ['beside a URL that asks for it', () => ({ url: `${server.url}?sslmode=verify-full`, options: { ssl: { ca } } })],
+  ['in the URL', (file) => ({ url: `${server.url}?sslmode=verify-full&sslrootcert=${encodeURIComponent(file)}` })],
+])('what is trusted may be said %s', async (_, optionsFor) => {
+  const folder = await mkdtemp(join(tmpdir(), 'cache-tls-'))
+  const file = join(folder, 'ca.pem')
+  await writeFile(file, ca)
+  const backend = new PostgresBackend({ ...optionsFor(file), table: tableName() })
+  await backend.set(item('k', 1))
+  expect((await backend.get('k'))?.value).toBe(1)
+  await backend.close()
+  await rm(folder, { recursive: true })
+})
+
+it('without anything to trust, a certificate of its own making is refused', async () => {
+  const backend = new PostgresBackend({ url: `${server.url}?sslmode=verify-full`, table: tableName() })
+  expect(await backend.get('k').catch(cacheErrorCode)).toBe('UNAVAILABLE')
+  await backend.close()
+})
+
+it('a certificate that is not trusted is refused, with `UNAVAILABLE` and the reason', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'cache-tls-'))
+  const other = await makeCertificate(folder)
+  const backend = new PostgresBackend({ url: server.url, options: { ssl: { ca: other.pem } }, table: tableName() })
+  const error = await backend.get('k').catch((reason: unknown) => reason as Error)
+  expect(cacheErrorCode(error)).toBe('UNAVAILABLE')
+  expect((error as Error).message).toMatch(/certificate/)
+  await backend.close()
+  await rm(folder, { recursive: true })
+})
+
+it('the bus speaks TLS, too', async () => {
+  const bus = new PostgresBus({ url: server.url, options: { ssl: { ca } }, channel: tableName() })
+  let heard = 0
+  await bus.subscribe({
+    message: () => {
+      heard += 1
+    },
+    connected: () => {},
+    disconnected: () => {},
+  })
+  await bus.publish({ kind: 'foreign', source: 's' })
+  await waitUntil('the message', async () => heard === 1)
+  await bus.close()
+})
