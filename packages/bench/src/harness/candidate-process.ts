@@ -1,22 +1,8 @@
-/** What runs in the process of one candidate. Talks to `runSuite` by messages. */
+// The program of one candidate's process. `runCandidate` starts it and exchanges messages with it.
 import { suites } from '../suites.ts'
+import type { Order, Report } from './candidate-messages.ts'
 import { candidatesOf } from './parts.ts'
-import type { Measurement, Suite } from './suite.ts'
-
-export interface Order {
-  readonly suite: string
-  /** A module that exports `suite`, for tests of the harness; else the name is looked up in `suites`. */
-  readonly module?: string
-  readonly candidate: string
-  readonly rows: readonly string[]
-  readonly quick: boolean
-  readonly args: readonly string[]
-  readonly shared: unknown
-}
-
-export type Report =
-  | { readonly row: string; readonly measurement: Measurement }
-  | { readonly row: string; readonly failure: string }
+import type { Suite } from './suite.ts'
 
 async function suiteOf(order: Order): Promise<Suite> {
   if (order.module !== undefined) return ((await import(order.module)) as { suite: Suite }).suite

@@ -1,5 +1,5 @@
 import { type ChildProcess, fork } from 'node:child_process'
-import type { Order, Report } from './candidate-process.ts'
+import type { Order, Report } from './candidate-messages.ts'
 
 export interface CandidateRun {
   readonly order: Order

@@ -1,0 +1,6 @@
+import type { PackageArchitecture } from '../package-architecture.ts'
+
+export const file: PackageArchitecture = {
+  rooms: {},
+  known: { circles: 2, crowded: ['.'] },
+}

@@ -1,0 +1,14 @@
+import type { PackageArchitecture } from '../package-architecture.ts'
+
+export const memory: PackageArchitecture = {
+  rooms: {
+    'removal-reason.ts': [],
+    'estimate-bytes.ts': [],
+    'engine/slots.ts': [],
+    policy: ['engine/slots.ts'],
+    engine: ['removal-reason.ts', 'estimate-bytes.ts', 'engine/slots.ts', 'policy'],
+    simulate: ['engine/slots.ts', 'policy', 'engine'],
+    '.': ['removal-reason.ts', 'estimate-bytes.ts', 'policy', 'engine'],
+  },
+  known: { circles: 2, imports: ['engine/create-engine.ts imports bounded-map.ts'] },
+}

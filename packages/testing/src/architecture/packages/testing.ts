@@ -1,0 +1,12 @@
+import type { PackageArchitecture } from '../package-architecture.ts'
+
+export const testing: PackageArchitecture = {
+  rooms: {
+    '.': [],
+    verify: ['.'],
+    'architecture/package-architecture.ts': [],
+    'architecture/packages': ['architecture/package-architecture.ts'],
+    architecture: ['architecture/package-architecture.ts', 'architecture/packages'],
+  },
+  known: { crowded: ['.'] },
+}

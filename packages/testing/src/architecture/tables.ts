@@ -1,0 +1,27 @@
+import type { PackageArchitecture } from './package-architecture.ts'
+import { bench } from './packages/bench.ts'
+import { codecs } from './packages/codecs.ts'
+import { core } from './packages/core.ts'
+import { file } from './packages/file.ts'
+import { layered } from './packages/layered.ts'
+import { memory } from './packages/memory.ts'
+import { postgres } from './packages/postgres.ts'
+import { redis } from './packages/redis.ts'
+import { resilient } from './packages/resilient.ts'
+import { sharded } from './packages/sharded.ts'
+import { testing } from './packages/testing.ts'
+
+/** The table of each package by the name of its folder in `packages`. */
+export const tables: Readonly<Record<string, PackageArchitecture>> = {
+  bench,
+  codecs,
+  core,
+  file,
+  layered,
+  memory,
+  postgres,
+  redis,
+  resilient,
+  sharded,
+  testing,
+}
