@@ -1,39 +1,43 @@
 import type { BusListener, BusMessage } from '../protocol/bus.ts'
+import { type Clock, systemClock } from '../protocol/clock.ts'
+import { BackoffTimer } from './backoff-timer.ts'
 
-/** What a source of messages tells. */
+/** The events of a source of messages. */
 export interface SourceEvents {
   message(message: BusMessage): void
   error(error: Error): void
-  /** Messages may be missed from now on. Once is enough; the source is then closed and opened anew. */
+  /** Messages may be missed from now on. One call is enough: the source is then closed, and another one is opened. */
   lost(): void
 }
 
-/** Opens a source; resolves once its messages arrive, with the function that closes it. */
+/** Opens a source. Resolves once its messages arrive, with the function that closes it. */
 export type OpenSource = (events: SourceEvents) => Promise<() => Promise<void>>
 
-/** Pauses between attempts to come back, in ms. */
-const shortestPause = 50
-const longestPause = 1000
+/** Delays before another attempt to open the source, in milliseconds. */
+const firstDelay = 50
+const longestDelay = 1000
 
 /**
- * The listeners of a bus and the source that they share: opened for the first, closed after the last, opened anew whenever it
- * is lost. Listeners are told of both (RACES R14).
+ * The listeners of a bus and the source that they share. The source is opened for the first listener and closed after the
+ * last one. When it is lost, another one is opened; `disconnected` and `connected` inform the listeners (RACES R14).
  */
 export class BusSubscription {
   readonly #open: OpenSource
   readonly #listeners = new Set<BusListener>()
+  /** Listeners that expect `connected`, because `disconnected` was the last that they heard. */
+  readonly #disconnected = new Set<BusListener>()
+  readonly #retry: BackoffTimer
   #opening: Promise<void> | undefined
   #close: (() => Promise<void>) | undefined
-  #retry: NodeJS.Timeout | undefined
-  #failures = 0
-  /** Counts sources: what an earlier one still tells does not concern its successor. */
+  /** The number of the current source. Events of an earlier source are ignored. */
   #generation = 0
 
-  constructor(open: OpenSource) {
+  constructor(open: OpenSource, clock: Clock = systemClock) {
     this.#open = open
+    this.#retry = new BackoffTimer(clock, firstDelay, longestDelay, () => this.#reopen())
   }
 
-  /** Resolves once messages reach the listener; rejects, and forgets it, when the source cannot be opened. */
+  /** Resolves once messages reach the listener. Rejects, and removes the listener, when the source cannot be opened. */
   async add(listener: BusListener): Promise<() => Promise<void>> {
     // A wrapper of its own, so that the same listener may be added twice.
     const own: BusListener = {
@@ -44,7 +48,11 @@ export class BusSubscription {
     }
     this.#listeners.add(own)
     try {
-      if (this.#close === undefined) await (this.#opening ?? this.#attempt())
+      // Again when the attempt belonged to listeners that are gone: their source was closed as soon as it was open.
+      while (this.#close === undefined) {
+        await this.#attempt()
+        if (!this.#listeners.has(own)) throw new Error('Connection is closed.')
+      }
     } catch (error) {
       await this.#remove(own)
       throw error
@@ -52,23 +60,25 @@ export class BusSubscription {
     return () => this.#remove(own)
   }
 
+  /** Removes all listeners and closes the source. */
   async stop(): Promise<void> {
     this.#listeners.clear()
+    this.#disconnected.clear()
     this.#generation += 1
-    clearTimeout(this.#retry)
-    this.#retry = undefined
-    await this.#opening?.catch(() => {})
-    await this.#closeSource()
+    this.#retry.reset()
+    // Both begin now: a listener that is added during the wait gets a source of its own.
+    await Promise.all([this.#closeSource(), this.#opening?.catch(() => {})])
   }
 
   async #remove(listener: BusListener): Promise<void> {
     this.#listeners.delete(listener)
+    this.#disconnected.delete(listener)
     if (this.#listeners.size === 0) await this.stop()
   }
 
+  /** One attempt at a time: callers share it. */
   #attempt(): Promise<void> {
-    clearTimeout(this.#retry)
-    this.#opening = this.#openSource().finally(() => {
+    this.#opening ??= this.#openSource().finally(() => {
       this.#opening = undefined
     })
     return this.#opening
@@ -81,10 +91,10 @@ export class BusSubscription {
     let isLost = false
     const close = await this.#open({
       message: (message) => {
-        if (isCurrent()) this.#each((listener) => listener.message(message))
+        if (isCurrent()) this.#deliver((listener) => listener.message(message))
       },
       error: (error) => {
-        if (isCurrent()) this.#each((listener) => listener.error?.(error))
+        if (isCurrent()) this.#deliver((listener) => listener.error?.(error))
       },
       lost: () => {
         isLost = true
@@ -97,31 +107,27 @@ export class BusSubscription {
       return
     }
     this.#close = close
-    this.#failures = 0
+    this.#retry.reset()
+    for (const listener of this.#disconnected) {
+      this.#disconnected.delete(listener)
+      listener.connected()
+    }
   }
 
   #lost(): void {
-    this.#each((listener) => listener.disconnected())
+    this.#deliver((listener) => {
+      this.#disconnected.add(listener)
+      listener.disconnected()
+    })
     this.#generation += 1
     this.#closeSource().catch(() => {})
-    this.#comeBack()
+    this.#retry.schedule()
   }
 
-  #comeBack(): void {
-    const pause = Math.min(shortestPause * 2 ** this.#failures, longestPause)
-    this.#failures += 1
-    this.#retry = setTimeout(() => {
-      this.#attempt().then(
-        () => {
-          if (this.#close !== undefined) this.#each((listener) => listener.connected())
-        },
-        () => {
-          if (this.#listeners.size > 0) this.#comeBack()
-        },
-      )
-    }, pause)
-    // Waiting for a server to come back is no reason to keep a process alive.
-    this.#retry.unref()
+  #reopen(): void {
+    this.#attempt().catch(() => {
+      if (this.#listeners.size > 0) this.#retry.schedule()
+    })
   }
 
   async #closeSource(): Promise<void> {
@@ -130,7 +136,7 @@ export class BusSubscription {
     await close?.()
   }
 
-  #each(tell: (listener: BusListener) => void): void {
-    for (const listener of this.#listeners) tell(listener)
+  #deliver(call: (listener: BusListener) => void): void {
+    for (const listener of this.#listeners) call(listener)
   }
 }

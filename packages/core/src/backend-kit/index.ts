@@ -1,5 +1,13 @@
 /** For those who write backends: the pieces that every backend needs and that applications do not. */
-export { checkOptions, invalidArgument, nonEmptyString, wholeNumber } from '../protocol/argument.ts'
+export {
+  checkOptions,
+  invalidArgument,
+  nonEmptyString,
+  oneOf,
+  trueOrFalse,
+  wholeNumber,
+  withMethods,
+} from '../protocol/argument.ts'
 export type {
   BackendEvent,
   BackendStats,
@@ -12,11 +20,21 @@ export type { Bus, BusListener, BusMessage } from '../protocol/bus.ts'
 export { CacheError, type CacheErrorCode, cacheErrorCode } from '../protocol/cache-error.ts'
 export { type Clock, systemClock } from '../protocol/clock.ts'
 export type { Codec } from '../protocol/codec.ts'
-export { type Duration, milliseconds } from '../protocol/duration.ts'
+export { type Duration, milliseconds, timerDelay } from '../protocol/duration.ts'
 export type { Item } from '../protocol/item.ts'
 export { isRecordKey } from '../protocol/keyspace.ts'
 export { newGeneration, rememberValidity, type TagVersions } from '../protocol/tag-versions.ts'
 export { createVersion } from '../protocol/version.ts'
+export { BackoffTimer } from './backoff-timer.ts'
+export { type BatchTarget, deleteMany, getMany, setMany } from './batch-fallbacks.ts'
 export { decodeBusMessage, encodeBusMessage } from './bus-message.ts'
 export { BusSubscription, type OpenSource, type SourceEvents } from './bus-subscription.ts'
+export { checkBackend } from './check-backend.ts'
+export { checkClock } from './check-clock.ts'
 export { EventHub } from './event-hub.ts'
+export { isWellFormed } from './is-well-formed.ts'
+export { KeyMutex } from './key-mutex.ts'
+export { Lifecycle } from './lifecycle.ts'
+export { chain, isPromise, type MaybePromise, promiseOf } from './maybe-promise.ts'
+export { callAll, settleAll } from './settle-all.ts'
+export { startTimer } from './start-timer.ts'

@@ -55,3 +55,38 @@ export function nonEmptyString(given: unknown, name: string, operation: string):
     throw invalidArgument(name, given, 'a string that is not empty', operation)
   return given
 }
+
+/** Returns the value when it is `true` or `false`, else throws `INVALID_ARGUMENT`. */
+export function trueOrFalse(given: unknown, name: string, operation: string): boolean {
+  if (typeof given !== 'boolean') throw invalidArgument(name, given, 'true or false', operation)
+  return given
+}
+
+/** Returns the string when it is one of `allowed`, else throws `INVALID_ARGUMENT`. */
+export function oneOf<const Choice extends string>(
+  given: unknown,
+  allowed: readonly Choice[],
+  name: string,
+  operation: string,
+): Choice {
+  if (!allowed.includes(given as Choice)) {
+    throw invalidArgument(name, given, `one of ${allowed.map((choice) => `'${choice}'`).join(', ')}`, operation)
+  }
+  return given as Choice
+}
+
+/** Returns the object when it has all these methods, else throws `INVALID_ARGUMENT`. `what` names such an object: `a backend`. */
+export function withMethods<Given>(
+  given: Given,
+  methods: readonly string[],
+  name: string,
+  what: string,
+  operation: string,
+): Given {
+  const members = given as Record<string, unknown> | null | undefined
+  const isObject = typeof members === 'object' && members !== null
+  if (!isObject || methods.some((method) => typeof members[method] !== 'function')) {
+    throw invalidArgument(name, given, `${what}, with ${methods.join(', ')}`, operation)
+  }
+  return given
+}

@@ -22,6 +22,18 @@ export function milliseconds(duration: Duration, name: string, operation?: strin
   return Math.ceil(ms)
 }
 
+/** The longest delay of one timer of Node, in milliseconds; a longer one would fire at once. */
+const longestDelay = 2 ** 31 - 1
+
+/** Milliseconds of a duration that one timer can wait, `least` or more. Throws `INVALID_ARGUMENT`. */
+export function timerDelay(duration: Duration, name: string, operation: string, least = 1): number {
+  const ms = milliseconds(duration, name, operation)
+  if (ms < least || ms > longestDelay) {
+    throw invalidArgument(name, duration, `between ${least} ms and ${longestDelay} ms (24 days)`, operation)
+  }
+  return ms
+}
+
 function parse(text: string): number {
   const match = pattern.exec(text)
   if (match === null) return Number.NaN

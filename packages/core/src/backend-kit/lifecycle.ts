@@ -1,0 +1,78 @@
+import { CacheError } from '../protocol/cache-error.ts'
+import { promiseOf } from './maybe-promise.ts'
+
+/**
+ * The life of a backend or a bus: refuses calls after `close`, and lets `close` wait for the calls in flight (RACES R33).
+ */
+export class Lifecycle {
+  readonly #name: string
+  readonly #kind: 'backend' | 'bus'
+  #inFlight = 0
+  #onIdle: (() => void)[] = []
+  #isClosed = false
+  #closing: Promise<void> | undefined
+  readonly #end = (): void => this.end()
+
+  /** `name` and `kind` are for the messages of errors, such as `redis` and `bus`. */
+  constructor(name: string, kind: 'backend' | 'bus' = 'backend') {
+    this.#name = name
+    this.#kind = kind
+  }
+
+  /** Whether `close` was called. */
+  get isClosed(): boolean {
+    return this.#isClosed
+  }
+
+  /** The error of a call after `close`. */
+  closedError(method: string, key?: string): CacheError {
+    const message = `${method}: the ${this.#kind} '${this.#name}' was closed; open another one`
+    return new CacheError('CLOSED', message, { operation: method, backend: this.#name, key })
+  }
+
+  /** Throws `CLOSED` after `close`. */
+  refuseWhenClosed(method: string, key?: string): void {
+    if (this.#isClosed) throw this.closedError(method, key)
+  }
+
+  /** Runs a call that `close` waits for. Rejects with `CLOSED` after `close`. A synchronous throw becomes a rejection. */
+  run<Result>(method: string, key: string | undefined, work: () => Promise<Result>): Promise<Result> {
+    if (this.#isClosed) return Promise.reject(this.closedError(method, key))
+    this.begin()
+    const running = promiseOf(work)
+    running.then(this.#end, this.#end)
+    return running
+  }
+
+  /** Begins work that `close` waits for. Each `begin` needs one `end`. */
+  begin(): void {
+    this.#inFlight += 1
+  }
+
+  end(): void {
+    this.#inFlight -= 1
+    if (this.#inFlight > 0 || this.#onIdle.length === 0) return
+    for (const resolve of this.#onIdle.splice(0)) resolve()
+  }
+
+  /** Resolves when no work is in flight. */
+  async idle(): Promise<void> {
+    while (this.#inFlight > 0) await new Promise<void>((resolve) => this.#onIdle.push(resolve))
+  }
+
+  /**
+   * Refuses calls from now on, waits until no work is in flight, then runs `release`. `prepare` runs at once, before the
+   * wait. Only the first call has an effect; every later call gives the promise of the first.
+   */
+  close(release: () => Promise<void> | void, prepare?: () => void): Promise<void> {
+    this.#isClosed = true
+    this.#closing ??= this.#close(release, prepare)
+    return this.#closing
+  }
+
+  async #close(release: () => Promise<void> | void, prepare: (() => void) | undefined): Promise<void> {
+    prepare?.()
+    await this.idle()
+    await release()
+  }
+}
