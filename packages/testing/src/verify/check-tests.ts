@@ -26,8 +26,8 @@ function reportFile(directory: string): string {
   return join(directory, 'reports', 'tests.json')
 }
 
-async function readReport(directory: string): Promise<Report | undefined> {
-  const text = await readFile(reportFile(directory), 'utf8').catch(() => undefined)
+async function readReport(file: string): Promise<Report | undefined> {
+  const text = await readFile(file, 'utf8').catch(() => undefined)
   return text === undefined ? undefined : JSON.parse(text)
 }
 
@@ -47,13 +47,22 @@ function count(tally: Tally, name: string, report: Report): { passed: number; fa
   }
 }
 
-/** Counts the tests of one package from its report; `ok` is whether its task ended with exit code 0. */
+export interface TestRun {
+  /** Whether the run ended with exit code 0. */
+  readonly ok: boolean
+  /** Whether the report is that of an earlier run of the same sources. */
+  readonly cached: boolean
+  /** Where vitest wrote its report. Default: where the `test` script of every package has it written. */
+  readonly report?: string
+}
+
+/** Counts the tests of one package from the report of a run. */
 export async function countPackage(
   tally: Tally,
   one: Pick<WorkspacePackage, 'name' | 'directory'>,
-  { ok, cached }: { readonly ok: boolean; readonly cached: boolean },
+  { ok, cached, report: file = reportFile(one.directory) }: TestRun,
 ): Promise<void> {
-  const report = await readReport(one.directory)
+  const report = await readReport(file)
   if (!report) {
     tally.fail(`tests of ${one.name}`, 'vitest wrote no report')
     return

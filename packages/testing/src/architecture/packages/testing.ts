@@ -4,6 +4,7 @@ export const testing: PackageArchitecture = {
   rooms: {
     '.': [],
     verify: ['.'],
+    check: ['verify'],
     'architecture/package-architecture.ts': [],
     'architecture/packages': ['architecture/package-architecture.ts'],
     architecture: ['architecture/package-architecture.ts', 'architecture/packages'],

@@ -1,0 +1,31 @@
+/** The tests that one package has to run. */
+export interface ChosenTests {
+  /** The package's folder, from the top of the repository. */
+  readonly folder: string
+  /** Files of the package whose tests run: the tests that import one of them, and the files that are tests. */
+  readonly related: readonly string[] | 'all'
+}
+
+/** Quick tests that read files of the whole repository without importing them, by the folder of their package. */
+const always: Readonly<Record<string, readonly string[]>> = {
+  'packages/testing': ['test/architecture.test.ts'],
+}
+
+/** Files that decide how the tests of a package run. */
+const decisive = ['package.json', 'vitest.config.ts']
+
+/** What to run in the packages of the given folders after a change of `changed`, in the order of the folders. */
+export function chooseTests(folders: readonly string[], changed: readonly string[]): ChosenTests[] {
+  const chosen: ChosenTests[] = []
+  for (const folder of folders) {
+    const own = changed.filter((path) => path.startsWith(`${folder}/`)).map((path) => path.slice(folder.length + 1))
+    if (own.some((path) => decisive.includes(path))) {
+      chosen.push({ folder, related: 'all' })
+      continue
+    }
+    const sources = own.filter((path) => /\.(?:ts|mjs)$/.test(path))
+    const related = [...new Set([...sources, ...(always[folder] ?? [])])]
+    if (related.length > 0) chosen.push({ folder, related })
+  }
+  return chosen
+}
