@@ -1,9 +1,9 @@
 import { invalidArgument } from '../protocol/argument.ts'
 import { chapters } from './chapters/index.ts'
-import { checkHarness } from './check-harness.ts'
-import type { Harness } from './harness.ts'
-import type { Rule } from './rule.ts'
-import { reasonToSkip, runRule } from './run-rule.ts'
+import { checkHarness } from './harness/check-harness.ts'
+import type { Harness } from './harness/harness.ts'
+import type { Rule } from './rules/rule.ts'
+import { reasonToSkip, runRule } from './rules/run-rule.ts'
 import type { Runner, RunningTest } from './runner.ts'
 
 /** Long enough for the slowest rule on a slow machine: twenty thousand items on a real server. */

@@ -1,7 +1,7 @@
 /** For those who test a backend: the rules of CONTRACT.md, and what runs them. Needs no test runner of its own. */
 export { type Chapter, chapters } from './chapters/index.ts'
 export { conformance } from './conformance.ts'
-export { type Gated, GatedBackend, type HeldCall } from './gated-backend.ts'
+export { type Gated, GatedBackend, type HeldCall } from './harness/gated-backend.ts'
 export type {
   ApplicationTransaction,
   Awaitable,
@@ -11,11 +11,11 @@ export type {
   Means,
   MovableClock,
   ValueKind,
-} from './harness.ts'
-export { createMovableClock } from './movable-clock.ts'
-export type { Member, Rule } from './rule.ts'
-export { type Outcome, runRule } from './run-rule.ts'
+} from './harness/harness.ts'
+export { createMovableClock } from './harness/movable-clock.ts'
+export type { Member, Rule } from './rules/rule.ts'
+export { type Outcome, runRule } from './rules/run-rule.ts'
 export type { It, Runner, RunningTest } from './runner.ts'
-export { throughPrefix } from './through-prefix.ts'
-export { throughSync } from './through-sync.ts'
-export { throughTwoHandles } from './through-two-handles.ts'
+export { throughPrefix } from './wrappers/through-prefix.ts'
+export { throughSync } from './wrappers/through-sync.ts'
+export { throughTwoHandles } from './wrappers/through-two-handles.ts'

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { GatedBackend } from '../../src/conformance/index.ts'
-import { createRandom } from '../../src/conformance/random.ts'
+import { createRandom } from '../../src/conformance/samples/random.ts'
 import { Cache, type Item } from '../../src/index.ts'
 import { MapBackend } from '../conformance/map-backend.ts'
 import { bothStores, codeOf, oneProcess, settled, twoProcesses } from './rig.ts'

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { createRandom } from '../../src/conformance/random.ts'
+import { createRandom } from '../../src/conformance/samples/random.ts'
 import { Cache, hashLongKeys } from '../../src/index.ts'
 import { MapBackend } from '../conformance/map-backend.ts'
 import { bothStores, codeOf, collect, oneProcess } from './rig.ts'

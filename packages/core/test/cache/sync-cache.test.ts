@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { createMovableClock, type MovableClock } from '../../src/conformance/index.ts'
-import { createRandom, type Random } from '../../src/conformance/random.ts'
+import { createRandom, type Random } from '../../src/conformance/samples/random.ts'
 import { Cache, type CacheOptions, SyncCache, type SyncCacheOptions } from '../../src/index.ts'
 import { MapBackend } from '../conformance/map-backend.ts'
 import { SyncMapBackend } from '../conformance/sync-map-backend.ts'

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { argumentKey } from '../../src/cache/wrap/argument-key.ts'
-import { createRandom, type Random } from '../../src/conformance/random.ts'
+import { createRandom, type Random } from '../../src/conformance/samples/random.ts'
 import { SyncCache } from '../../src/index.ts'
 import { MapBackend } from '../conformance/map-backend.ts'
 import { bothStores, codeOf, oneProcess } from './rig.ts'

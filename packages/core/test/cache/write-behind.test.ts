@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { createMovableClock, GatedBackend } from '../../src/conformance/index.ts'
-import { createRandom } from '../../src/conformance/random.ts'
+import { createRandom } from '../../src/conformance/samples/random.ts'
 import { Cache, CacheError, type CacheOptions, type Item, type WriterEntry } from '../../src/index.ts'
 import { MapBackend } from '../conformance/map-backend.ts'
 import { codeOf, collect, settled, twoProcesses } from './rig.ts'

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'vitest'
-import { Stage } from '../../src/conformance/stage.ts'
+import { Stage } from '../../src/conformance/stage/stage.ts'
 import { MapBackend } from './map-backend.ts'
 
 async function stageInRealTime(): Promise<Stage> {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'vitest'
-import { createRandom } from '../../src/conformance/random.ts'
+import { createRandom } from '../../src/conformance/samples/random.ts'
 import { isRecordKey, itemKey, itemPrefix, keyOfItem, namespacePath, recordKey } from '../../src/protocol/keyspace.ts'
 
 const pieces = ['a', 'b', ':', '::', '/', '%', '%3A', '%2F', '@', '@@', '#', '!', '~', '']

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
 import { cacheErrorCode } from '../../protocol/cache-error.ts'
-import { type Rule, rule } from '../rule.ts'
-import { emptySamples, keptByDefault } from '../samples.ts'
-import { assertItem, getAll, setAll } from '../stage.ts'
+import { type Rule, rule } from '../rules/rule.ts'
+import { emptySamples, keptByDefault } from '../samples/samples.ts'
+import { assertItem } from '../stage/assert-item.ts'
+import { getAll, setAll } from '../stage/batches.ts'
 import type { Chapter } from './chapter.ts'
 
 const many = 10_000

@@ -1,4 +1,4 @@
-import type { Rule } from '../rule.ts'
+import type { Rule } from '../rules/rule.ts'
 
 /** The rules of one chapter of CONTRACT.md, in its order. */
 export interface Chapter {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { type Rule, rule } from '../rule.ts'
+import { type Rule, rule } from '../rules/rule.ts'
 import type { Chapter } from './chapter.ts'
 
 const rules: readonly Rule[] = [

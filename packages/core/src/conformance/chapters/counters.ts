@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { cacheErrorCode } from '../../protocol/cache-error.ts'
-import { type Rule, rule } from '../rule.ts'
-import { show } from '../stage.ts'
+import { type Rule, rule } from '../rules/rule.ts'
+import { show } from '../stage/show.ts'
 import type { Chapter } from './chapter.ts'
 
 const most = Number.MAX_SAFE_INTEGER

@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict'
 import type { BackendEvent } from '../../protocol/backend.ts'
 import { cacheErrorCode } from '../../protocol/cache-error.ts'
-import type { Damage } from '../harness.ts'
-import { type Rule, rule } from '../rule.ts'
-import { assertItem, collect, show } from '../stage.ts'
+import type { Damage } from '../harness/harness.ts'
+import { type Rule, rule } from '../rules/rule.ts'
+import { assertItem } from '../stage/assert-item.ts'
+import { collect } from '../stage/collect.ts'
+import { show } from '../stage/show.ts'
 import type { Chapter } from './chapter.ts'
 
 const damages: readonly Damage[] = ['garbage', 'truncated', 'empty']

@@ -2,9 +2,9 @@ import assert from 'node:assert/strict'
 import type { CacheBackend } from '../../protocol/backend.ts'
 import { type CacheError, cacheErrorCode } from '../../protocol/cache-error.ts'
 import type { Item } from '../../protocol/item.ts'
-import { everyOperation } from '../operations.ts'
-import { type Rule, rule } from '../rule.ts'
-import { show } from '../stage.ts'
+import { type Rule, rule } from '../rules/rule.ts'
+import { everyOperation } from '../stage/every-operation.ts'
+import { show } from '../stage/show.ts'
 import type { Chapter } from './chapter.ts'
 
 /** What callers may see of a store that does not answer: a circuit breaker does not even ask. */

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict'
 import type { CacheBackend } from '../../protocol/backend.ts'
 import type { Item } from '../../protocol/item.ts'
-import { type Rule, rule } from '../rule.ts'
-import { assertItem, collect, type Stage } from '../stage.ts'
+import { type Rule, rule } from '../rules/rule.ts'
+import { assertItem } from '../stage/assert-item.ts'
+import { collect } from '../stage/collect.ts'
+import type { Stage } from '../stage/stage.ts'
 import type { Chapter } from './chapter.ts'
 
 const rules: readonly Rule[] = [

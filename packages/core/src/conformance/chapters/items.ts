@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict'
 import { cacheErrorCode } from '../../protocol/cache-error.ts'
-import { createRandom } from '../random.ts'
-import { type Rule, rule } from '../rule.ts'
-import { emptySamples, keptByDefault, richSamples, type Sample } from '../samples.ts'
-import { assertItem, type Stage, show } from '../stage.ts'
+import { type Rule, rule } from '../rules/rule.ts'
+import { createRandom } from '../samples/random.ts'
+import { emptySamples, keptByDefault, richSamples, type Sample } from '../samples/samples.ts'
+import { assertItem } from '../stage/assert-item.ts'
+import { show } from '../stage/show.ts'
+import type { Stage } from '../stage/stage.ts'
 import type { Chapter } from './chapter.ts'
 
 const rules: readonly Rule[] = [

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
-import { hardPrefixes } from '../hard-keys.ts'
-import { type Rule, rule } from '../rule.ts'
-import { collect, setAll } from '../stage.ts'
+import { type Rule, rule } from '../rules/rule.ts'
+import { hardPrefixes } from '../samples/hard-keys.ts'
+import { setAll } from '../stage/batches.ts'
+import { collect } from '../stage/collect.ts'
 import type { Chapter } from './chapter.ts'
 
 const rules: readonly Rule[] = [

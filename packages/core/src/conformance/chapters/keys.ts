@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict'
-import { hardKeys } from '../hard-keys.ts'
-import { type Rule, rule } from '../rule.ts'
-import { collect, getAll, setAll, show } from '../stage.ts'
+import { type Rule, rule } from '../rules/rule.ts'
+import { hardKeys } from '../samples/hard-keys.ts'
+import { getAll, setAll } from '../stage/batches.ts'
+import { collect } from '../stage/collect.ts'
+import { show } from '../stage/show.ts'
 import type { Chapter } from './chapter.ts'
 
 const rules: readonly Rule[] = [

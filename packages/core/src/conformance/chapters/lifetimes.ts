@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import type { Item } from '../../protocol/item.ts'
-import { type Rule, rule } from '../rule.ts'
-import { collect } from '../stage.ts'
+import { type Rule, rule } from '../rules/rule.ts'
+import { collect } from '../stage/collect.ts'
 import type { Chapter } from './chapter.ts'
 
 const year = 365 * 24 * 3_600_000

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import { cacheErrorCode } from '../../protocol/cache-error.ts'
 import { recordKey } from '../../protocol/keyspace.ts'
-import { type Rule, rule } from '../rule.ts'
-import { assertItem } from '../stage.ts'
-import { syncBackend } from '../through-sync.ts'
-import { Walk } from '../walk.ts'
+import { type Rule, rule } from '../rules/rule.ts'
+import { assertItem } from '../stage/assert-item.ts'
+import { Walk } from '../walk/walk.ts'
+import { syncBackend } from '../wrappers/through-sync.ts'
 import type { Chapter } from './chapter.ts'
 
 const rules: readonly Rule[] = [

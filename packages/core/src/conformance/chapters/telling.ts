@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
 import type { BackendEvent, CacheBackend } from '../../protocol/backend.ts'
-import { createRandom } from '../random.ts'
-import { type Rule, rule } from '../rule.ts'
-import { getAll, type Stage } from '../stage.ts'
+import { type Rule, rule } from '../rules/rule.ts'
+import { createRandom } from '../samples/random.ts'
+import { getAll } from '../stage/batches.ts'
+import type { Stage } from '../stage/stage.ts'
 import type { Chapter } from './chapter.ts'
 
 const limit = 100

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { type Rule, rule } from '../rule.ts'
+import { type Rule, rule } from '../rules/rule.ts'
 import type { Chapter } from './chapter.ts'
 
 /** Reads of another key, one after the other, in which a compare-and-set that need not wait would long have been done. */

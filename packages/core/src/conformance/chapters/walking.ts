@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import type { CacheBackend } from '../../protocol/backend.ts'
-import type { Harness } from '../harness.ts'
-import { createRandom } from '../random.ts'
-import { type Rule, rule } from '../rule.ts'
-import type { Stage } from '../stage.ts'
-import { Walk } from '../walk.ts'
+import type { Harness } from '../harness/harness.ts'
+import { type Rule, rule } from '../rules/rule.ts'
+import { createRandom } from '../samples/random.ts'
+import type { Stage } from '../stage/stage.ts'
+import { Walk } from '../walk/walk.ts'
 import type { Chapter } from './chapter.ts'
 
 const boardKeys = ['a', 'b', 'a:1', 'a:2', 'A', '', 'é', '@#t', 'a%', '__proto__']

@@ -1,5 +1,5 @@
-import type { CacheBackend } from '../protocol/backend.ts'
-import type { Awaitable, Harness } from './harness.ts'
+import type { CacheBackend } from '../../protocol/backend.ts'
+import type { Awaitable, Harness } from '../harness/harness.ts'
 
 /**
  * The whole suite through two handles at once: every call goes through the other handle than the call before. Needs

@@ -1,4 +1,4 @@
-import type { ValueKind } from './harness.ts'
+import type { ValueKind } from '../harness/harness.ts'
 
 export interface Sample {
   readonly says: string

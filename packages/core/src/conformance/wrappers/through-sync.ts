@@ -1,5 +1,5 @@
-import type { CacheBackend, SyncCacheBackend } from '../protocol/backend.ts'
-import type { Harness } from './harness.ts'
+import type { CacheBackend, SyncCacheBackend } from '../../protocol/backend.ts'
+import type { Harness } from '../harness/harness.ts'
 
 /** The whole suite on the synchronous face of a backend that has one. */
 export function throughSync(harness: Harness): Harness {

@@ -1,6 +1,7 @@
-import type { Harness } from './harness.ts'
+import type { Harness } from '../harness/harness.ts'
+import { SkipRule } from '../stage/skip-rule.ts'
+import { Stage } from '../stage/stage.ts'
 import type { Rule } from './rule.ts'
-import { SkipRule, Stage } from './stage.ts'
 
 export type Outcome =
   | { readonly status: 'passed' }

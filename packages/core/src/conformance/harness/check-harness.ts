@@ -1,4 +1,4 @@
-import { checkOptions, invalidArgument } from '../protocol/argument.ts'
+import { checkOptions, invalidArgument } from '../../protocol/argument.ts'
 import type { Harness } from './harness.ts'
 
 const members: readonly (keyof Harness)[] = [

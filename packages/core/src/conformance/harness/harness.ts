@@ -1,5 +1,5 @@
-import type { CacheBackend } from '../protocol/backend.ts'
-import type { Clock } from '../protocol/clock.ts'
+import type { CacheBackend } from '../../protocol/backend.ts'
+import type { Clock } from '../../protocol/clock.ts'
 
 /** A clock that stands still until it is moved. */
 export interface MovableClock extends Required<Clock> {

@@ -1,10 +1,13 @@
 import assert from 'node:assert/strict'
-import type { CacheBackend } from '../protocol/backend.ts'
-import { cacheErrorCode } from '../protocol/cache-error.ts'
-import type { Item } from '../protocol/item.ts'
+import type { CacheBackend } from '../../protocol/backend.ts'
+import { cacheErrorCode } from '../../protocol/cache-error.ts'
+import type { Item } from '../../protocol/item.ts'
+import { createRandom, type Random } from '../samples/random.ts'
+import { assertItem } from '../stage/assert-item.ts'
+import { collect } from '../stage/collect.ts'
+import { show } from '../stage/show.ts'
+import type { Stage } from '../stage/stage.ts'
 import { Model } from './model.ts'
-import { createRandom, type Random } from './random.ts'
-import { assertItem, collect, type Stage, show } from './stage.ts'
 
 type WalkStage = Pick<Stage, 'now' | 'item' | 'harness'>
 

@@ -1,4 +1,4 @@
-import type { Item } from '../protocol/item.ts'
+import type { Item } from '../../protocol/item.ts'
 
 /** What a store should hold: the contract in its plainest form, for the random walks to compare with. */
 export class Model {

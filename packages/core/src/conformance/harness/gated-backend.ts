@@ -1,6 +1,6 @@
-import type { BackendEvent, BackendStats, CacheBackend } from '../protocol/backend.ts'
-import { CacheError } from '../protocol/cache-error.ts'
-import type { Item } from '../protocol/item.ts'
+import type { BackendEvent, BackendStats, CacheBackend } from '../../protocol/backend.ts'
+import { CacheError } from '../../protocol/cache-error.ts'
+import type { Item } from '../../protocol/item.ts'
 
 export type Gated =
   | 'get'

@@ -1,17 +1,13 @@
 import assert from 'node:assert/strict'
-import type { CacheBackend } from '../protocol/backend.ts'
-import { type CacheErrorCode, cacheErrorCode } from '../protocol/cache-error.ts'
-import type { Item } from '../protocol/item.ts'
-import { createVersion } from '../protocol/version.ts'
-import type { Awaitable, Harness, Means } from './harness.ts'
-
-/** Thrown to say that a rule does not apply here; the runner shows it as skipped, with the reason. */
-export class SkipRule {
-  readonly reason: string
-  constructor(reason: string) {
-    this.reason = reason
-  }
-}
+import type { CacheBackend } from '../../protocol/backend.ts'
+import { type CacheErrorCode, cacheErrorCode } from '../../protocol/cache-error.ts'
+import type { Item } from '../../protocol/item.ts'
+import { createVersion } from '../../protocol/version.ts'
+import type { Awaitable, Harness, Means } from '../harness/harness.ts'
+import { assertItem } from './assert-item.ts'
+import { getAll } from './batches.ts'
+import { show } from './show.ts'
+import { SkipRule } from './skip-rule.ts'
 
 const canary = 'the canary of the suite'
 
@@ -199,51 +195,4 @@ export class Stage {
     }
     return count
   }
-}
-
-const members = ['key', 'value', 'version', 'createdAt', 'staleAt', 'expiresAt', 'tags', 'cost']
-
-/** Equal in every member, with none besides; a member that was not given must be absent. */
-export function assertItem(found: Item | undefined, expected: Item): void {
-  assert(found !== undefined, `get(${show(expected.key)}) found nothing`)
-  assert.deepEqual(plain(found), plain(expected))
-}
-
-function plain(item: Item): Record<string, unknown> {
-  for (const name of Object.keys(item)) assert(members.includes(name), `an item has no member '${name}'`)
-  return { ...item, tags: item.tags && Object.fromEntries(Object.entries(item.tags).sort()) }
-}
-
-/** `getMany` where there is one, else one by one. */
-export async function getAll(backend: CacheBackend, keys: readonly string[]): Promise<(Item | undefined)[]> {
-  if (backend.getMany) return backend.getMany(keys)
-  const found: (Item | undefined)[] = []
-  for (const key of keys) found.push(await backend.get(key))
-  return found
-}
-
-/** `setMany` where there is one, else in slices at once. */
-export async function setAll(backend: CacheBackend, items: readonly Item[]): Promise<void> {
-  for (let start = 0; start < items.length; start += 1000) {
-    const slice = items.slice(start, start + 1000)
-    if (backend.setMany) await backend.setMany(slice)
-    else await Promise.all(slice.map((item) => backend.set(item)))
-  }
-}
-
-/** All that an iteration yields. */
-export async function collect(keys: AsyncIterable<string>): Promise<string[]> {
-  const found: string[] = []
-  for await (const key of keys) found.push(key)
-  return found
-}
-
-/** Short enough for a message. */
-export function show(given: unknown): string {
-  if (given instanceof Error) {
-    const code = cacheErrorCode(given)
-    return `${given.name}${code === undefined ? '' : ` ${code}`}: ${given.message}`
-  }
-  const text = typeof given === 'string' ? JSON.stringify(given) : String(given)
-  return text.length > 80 ? `${text.slice(0, 77)}… (${text.length} characters)` : text
 }

@@ -1,6 +1,6 @@
-import type { CacheBackend } from '../protocol/backend.ts'
-import type { Harness, Means } from './harness.ts'
-import type { Stage } from './stage.ts'
+import type { CacheBackend } from '../../protocol/backend.ts'
+import type { Harness, Means } from '../harness/harness.ts'
+import type { Stage } from '../stage/stage.ts'
 
 /** The optional members of a backend that a rule may need. */
 export type Member = Exclude<keyof CacheBackend, 'name' | 'get' | 'set' | 'delete' | 'clear'>

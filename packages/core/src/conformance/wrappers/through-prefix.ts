@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
-import type { BackendEvent, CacheBackend } from '../protocol/backend.ts'
-import type { Item } from '../protocol/item.ts'
-import { createVersion } from '../protocol/version.ts'
-import type { Awaitable, Harness } from './harness.ts'
-import { assertItem } from './stage.ts'
+import type { BackendEvent, CacheBackend } from '../../protocol/backend.ts'
+import type { Item } from '../../protocol/item.ts'
+import { createVersion } from '../../protocol/version.ts'
+import type { Awaitable, Harness } from '../harness/harness.ts'
+import { assertItem } from '../stage/assert-item.ts'
 
 /** Means something to globs, LIKE, regular expressions and JSON paths. */
 const prefix = '@/a%_*?[x]\\:'

@@ -1,5 +1,6 @@
-import type { CacheBackend } from '../protocol/backend.ts'
-import { collect, type Stage } from './stage.ts'
+import type { CacheBackend } from '../../protocol/backend.ts'
+import { collect } from './collect.ts'
+import type { Stage } from './stage.ts'
 
 /** One call of every operation that the backend has, by name. Each call is an ordinary one that would succeed. */
 export function everyOperation(
