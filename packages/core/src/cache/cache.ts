@@ -7,7 +7,7 @@ import type { Stats } from '../protocol/stats.ts'
 import { type LockHandle, type LockOptions, Locks } from './coordination/locks.ts'
 import { RateLimits } from './coordination/rate-limits.ts'
 import { BackendEvents } from './items/backend-events.ts'
-import type { Namespace } from './items/namespace.ts'
+import { Namespace } from './items/namespace.ts'
 import { type BatchLoader, getOrSetMany } from './loading/batch-loading.ts'
 import type { Loader } from './loading/load-context.ts'
 import { Loading } from './loading/loading.ts'
@@ -41,6 +41,8 @@ const nothingKnown = { found: nothingFound }
  * own codes. Reads of a failing backend are misses unless `readFailure` says otherwise; writes, deletes and counters reject.
  */
 export class Cache<Value = unknown> {
+  /** The name in errors, events, traces and metrics. */
+  readonly name: string
   readonly #state: CacheState
   readonly #namespace: Namespace
   readonly #hits: Hits
@@ -56,11 +58,14 @@ export class Cache<Value = unknown> {
   readonly #events: BackendEvents | undefined
   #closing: Promise<void> | undefined
 
-  /** `parent` is for `namespace` and `inTransaction` alone. */
-  constructor(options: CacheOptions<Value>, parent?: Namespace) {
-    this.#namespace = parent ?? openNamespace(options)
+  constructor(options: CacheOptions<Value>)
+  // A namespace, or a view in a transaction, is a cache on a part of another one; only `namespace` and `inTransaction` pass it.
+  constructor(options: CacheOptions<Value> | Namespace) {
+    const isRoot = !(options instanceof Namespace)
+    this.#namespace = isRoot ? openNamespace(options) : options
     this.#state = this.#namespace.state
-    this.#events = parent === undefined ? new BackendEvents(this.#namespace) : undefined
+    this.name = this.#state.settings.name
+    this.#events = isRoot ? new BackendEvents(this.#namespace) : undefined
     this.#recorder = this.#state.recorder
     this.#hits = new Hits(this.#namespace)
     this.#reads = new Reads(this.#namespace)
@@ -97,7 +102,7 @@ export class Cache<Value = unknown> {
       const { failure, stale } = this.#readOptions(options, 'getMany')
       return this.#state.run(this.#reads.getMany(keys, failure, stale))
     }
-    return traceGet(undefined, 'getMany', () => promiseOf(run)) as Promise<(T | undefined)[]>
+    return traceGet(this.name, undefined, 'getMany', () => this.#promiseOf(run)) as Promise<(T | undefined)[]>
   }
 
   /** Resolves to the whole item, fresh or stale, or to `undefined`. Counts neither as hit nor as miss; rejects when the backend fails. */
@@ -136,14 +141,15 @@ export class Cache<Value = unknown> {
     loader: BatchLoader<T>,
     options?: GetOrSetOptions,
   ): Promise<(T | undefined)[]> {
-    const run = (): Promise<unknown[]> => getOrSetMany(this.#namespace, this.#loading, keys, loader, options)
-    return traceGet(undefined, 'getOrSetMany', run) as Promise<(T | undefined)[]>
+    const run = (): Promise<unknown[]> =>
+      this.#named(getOrSetMany(this.#namespace, this.#loading, keys, loader, options))
+    return traceGet(this.name, undefined, 'getOrSetMany', run) as Promise<(T | undefined)[]>
   }
 
   /** Stores a value, replacing what was there. `undefined` cannot be stored; `null` can. */
   set(key: string, value: Value, options?: WriteOptions): Promise<void> {
     if (this.#writes.isPlain(options))
-      return traceWrite(key, 'set', () => promiseOf(() => this.#writes.setPlain(key, value, options)))
+      return traceWrite(this.name, key, 'set', () => this.#promiseOf(() => this.#writes.setPlain(key, value, options)))
     return this.#write(key, 'set', this.#writes.set(key, value, options))
   }
 
@@ -233,7 +239,7 @@ export class Cache<Value = unknown> {
   /** Iterates the keys of this namespace that start with `prefix`. Needs a backend with `keys`. */
   async *keys(prefix = ''): AsyncGenerator<string, void, undefined> {
     this.#namespace.assertOpen('keys')
-    if (typeof prefix !== 'string') throw invalidArgument('prefix', prefix, 'a string', 'keys')
+    if (typeof prefix !== 'string') throw this.#state.addName(invalidArgument('prefix', prefix, 'a string', 'keys'))
     const backend = this.#state.backend as CacheBackend
     if (backend.keys === undefined) throw this.#state.unsupported('keys', 'iteration (keys)')
     try {
@@ -249,7 +255,7 @@ export class Cache<Value = unknown> {
   /** A cache on the same backend whose keys and tags are apart from all others. Closing it closes nothing else. */
   namespace<T extends Value = Value>(name: string): Cache<T> {
     this.#namespace.assertOpen('namespace')
-    return new Cache<T>({} as CacheOptions<T>, this.#namespace.child(namespaceName(name)))
+    return new Cache<T>(this.#state.named(() => this.#namespace.child(namespaceName(name))) as never)
   }
 
   /**
@@ -269,7 +275,7 @@ export class Cache<Value = unknown> {
    */
   inTransaction(transaction: unknown): Cache<Value> {
     this.#namespace.assertOpen('inTransaction')
-    return new Cache<Value>({} as CacheOptions<Value>, this.#namespace.inTransaction(transaction))
+    return new Cache<Value>(this.#state.named(() => this.#namespace.inTransaction(transaction)) as never)
   }
 
   /**
@@ -277,12 +283,12 @@ export class Cache<Value = unknown> {
    * Rejects with `LOCK_TIMEOUT` when it was not free within `wait`. Needs a backend with `compareAndSet`.
    */
   withLock<T>(key: string, work: (lock: LockHandle) => Promise<T> | T, options: LockOptions = {}): Promise<T> {
-    return this.#locks.withLock(key, work, options)
+    return this.#named(this.#locks.withLock(key, work, options))
   }
 
   /** Takes one call from a sliding window, if one is left; exact under concurrency. Needs a backend with `compareAndSet`. */
   rateLimit(key: string, options: RateLimitOptions): Promise<RateLimitResult> {
-    return this.#rateLimits.take(key, options)
+    return this.#named(this.#rateLimits.take(key, options))
   }
 
   /** The function with its results cached, under keys made from its arguments without collisions. */
@@ -304,8 +310,10 @@ export class Cache<Value = unknown> {
   /** Calls `listener` at every event of this name, of this cache and all its namespaces; returns the function that ends it. */
   on<Name extends CacheEventName>(name: Name, listener: (event: CacheEvents[Name]) => void): () => void {
     this.#namespace.assertOpen('on')
-    if (!Listeners.isName(name)) throw invalidArgument('event', name, `one of ${Listeners.names.join(', ')}`, 'on')
-    checkFunction(listener, 'listener', 'on')
+    this.#state.named(() => {
+      if (!Listeners.isName(name)) throw invalidArgument('event', name, `one of ${Listeners.names.join(', ')}`, 'on')
+      checkFunction(listener, 'listener', 'on')
+    })
     this.#state.onListener(name)
     return this.#state.listeners.add(name, listener)
   }
@@ -368,12 +376,12 @@ export class Cache<Value = unknown> {
     try {
       return Promise.resolve(this.#get(key, options))
     } catch (error) {
-      return Promise.reject(error)
+      return Promise.reject(this.#state.addName(error))
     }
   }
 
   #getTraced(key: string, options: ReadOptions | undefined): Promise<unknown> {
-    return traceGet(key, 'get', () => promiseOf(() => this.#get(key, options)))
+    return traceGet(this.name, key, 'get', () => this.#promiseOf(() => this.#get(key, options)))
   }
 
   #getOrSetSlowly(key: string, loader: Loader<unknown>, options: GetOrSetOptions | undefined): Promise<unknown> {
@@ -381,7 +389,7 @@ export class Cache<Value = unknown> {
   }
 
   #getOrSetTraced(key: string, loader: Loader<unknown>, options: GetOrSetOptions | undefined): Promise<unknown> {
-    return traceGet(key, 'getOrSet', () => this.#loading.getOrSet(key, loader, options))
+    return traceGet(this.name, key, 'getOrSet', () => this.#loading.getOrSet(key, loader, options))
   }
 
   async #serveFresh(key: string, loader: Loader<unknown>, options: GetOrSetOptions, item: Item): Promise<unknown> {
@@ -399,19 +407,26 @@ export class Cache<Value = unknown> {
   }
 
   #write<T>(key: string | undefined, operation: string, writing: Steps<T>): Promise<T> {
-    return traceWrite(key, operation, () => this.#state.run(writing))
+    return traceWrite(this.name, key, operation, () => this.#state.run(writing))
   }
 
   #readOptions(options: ReadOptions, operation: string): ReturnType<typeof resolveReadOptions> {
     return resolveReadOptions(options, this.#state.settings.load.readFailure, operation)
   }
-}
 
-/** The result of a call as a promise; a synchronous failure becomes a rejection. */
-function promiseOf<T>(call: () => MaybePromise<T>): Promise<T> {
-  try {
-    return Promise.resolve(call())
-  } catch (error) {
-    return Promise.reject(error)
+  /** The call's errors carry the name of the cache. */
+  #named<T>(call: Promise<T>): Promise<T> {
+    return call.catch((error) => {
+      throw this.#state.addName(error)
+    })
+  }
+
+  /** The result of a call as a promise; a synchronous failure becomes a rejection. */
+  #promiseOf<T>(call: () => MaybePromise<T>): Promise<T> {
+    try {
+      return Promise.resolve(call())
+    } catch (error) {
+      return Promise.reject(this.#state.addName(error))
+    }
   }
 }

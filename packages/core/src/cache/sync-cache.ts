@@ -6,7 +6,7 @@ import { itemKey } from '../protocol/keyspace.ts'
 import type { Stats } from '../protocol/stats.ts'
 import { RateLimits } from './coordination/rate-limits.ts'
 import { BackendEvents } from './items/backend-events.ts'
-import type { Namespace } from './items/namespace.ts'
+import { Namespace } from './items/namespace.ts'
 import { type SyncBatchLoader, type SyncLoader, SyncLoading } from './loading/sync-loading.ts'
 import { openSyncNamespace } from './open-namespace.ts'
 import { namespaceName, type SyncCacheOptions } from './options/cache-options.ts'
@@ -19,7 +19,7 @@ import { Reads } from './reading/reads.ts'
 import type { CacheState } from './state/cache-state.ts'
 import { type CacheEventName, type CacheEvents, Listeners } from './state/events.ts'
 import type { Recorder } from './state/recorder.ts'
-import { runSync } from './state/steps.ts'
+import { runSync, type Steps } from './state/steps.ts'
 import { traceGetNow, traceWriteNow } from './state/tracing.ts'
 import { type SyncWrapOptions, wrapSync } from './wrap/wrap.ts'
 import { ConditionalWrites, type CountOptions } from './writing/conditional-writes.ts'
@@ -31,6 +31,8 @@ import { Writes } from './writing/writes.ts'
  * A `Cache` and a `SyncCache` may share a backend, and then know of each other's loads, deletes and tags.
  */
 export class SyncCache<Value = unknown> {
+  /** The name in errors, events, traces and metrics. */
+  readonly name: string
   readonly #state: CacheState
   readonly #namespace: Namespace
   readonly #hits: Hits
@@ -42,11 +44,14 @@ export class SyncCache<Value = unknown> {
   readonly #recorder: Recorder
   readonly #events: BackendEvents | undefined
 
-  /** `parent` is for `namespace` alone. */
-  constructor(options: SyncCacheOptions, parent?: Namespace) {
-    this.#namespace = parent ?? openSyncNamespace(options)
+  constructor(options: SyncCacheOptions)
+  // A namespace is a cache on a part of another one; only `namespace` passes it.
+  constructor(options: SyncCacheOptions | Namespace) {
+    const isRoot = !(options instanceof Namespace)
+    this.#namespace = isRoot ? openSyncNamespace(options) : options
     this.#state = this.#namespace.state
-    this.#events = parent === undefined ? new BackendEvents(this.#namespace) : undefined
+    this.name = this.#state.settings.name
+    this.#events = isRoot ? new BackendEvents(this.#namespace) : undefined
     this.#recorder = this.#state.recorder
     this.#hits = new Hits(this.#namespace)
     this.#reads = new Reads(this.#namespace)
@@ -69,23 +74,23 @@ export class SyncCache<Value = unknown> {
   }
 
   has(key: string, options: ReadOptions = {}): boolean {
-    return this.#reads.has(key, this.#readOptions(options, 'has').failure) as boolean
+    return this.#state.named(() => this.#reads.has(key, this.#readOptions(options, 'has').failure)) as boolean
   }
 
   getMany<T extends Value = Value>(keys: readonly string[], options: ReadOptions = {}): (T | undefined)[] {
     const run = (): unknown[] => {
       const { failure, stale } = this.#readOptions(options, 'getMany')
-      return runSync(this.#reads.getMany(keys, failure, stale))
+      return this.#run(this.#reads.getMany(keys, failure, stale))
     }
-    return traceGetNow(undefined, 'getMany', run) as (T | undefined)[]
+    return traceGetNow(this.name, undefined, 'getMany', run) as (T | undefined)[]
   }
 
   item<T extends Value = Value>(key: string): Item<T> | undefined {
-    return this.#reads.item(key) as Item<T> | undefined
+    return this.#state.named(() => this.#reads.item(key)) as Item<T> | undefined
   }
 
   ttl(key: string): number | undefined {
-    return this.#reads.ttl(key) as number | undefined
+    return this.#state.named(() => this.#reads.ttl(key)) as number | undefined
   }
 
   /** The value, made by `loader` and stored when there is none; a stale value when the loader throws and one may be served. */
@@ -106,28 +111,28 @@ export class SyncCache<Value = unknown> {
     loader: SyncBatchLoader<T>,
     options: SyncGetOrSetOptions = {},
   ): (T | undefined)[] {
-    const run = (): unknown[] => runSync(this.#loading.getOrSetMany(keys, loader, options))
-    return traceGetNow(undefined, 'getOrSetMany', run) as (T | undefined)[]
+    const run = (): unknown[] => this.#run(this.#loading.getOrSetMany(keys, loader, options))
+    return traceGetNow(this.name, undefined, 'getOrSetMany', run) as (T | undefined)[]
   }
 
   set(key: string, value: Value, options?: WriteOptions): void {
-    traceWriteNow(key, 'set', this.#writes.set(key, value, options))
+    traceWriteNow(this.name, key, 'set', () => this.#set(key, value, options))
   }
 
   setMany(entries: Entries<Value>, options?: WriteOptions): void {
-    traceWriteNow(undefined, 'setMany', this.#writes.setMany(entries, options))
+    this.#write(undefined, 'setMany', this.#writes.setMany(entries, options))
   }
 
   add(key: string, value: Value, options?: WriteOptions): boolean {
-    return traceWriteNow(key, 'add', this.#conditional.add(key, value, options))
+    return this.#write(key, 'add', this.#conditional.add(key, value, options))
   }
 
   replace(key: string, value: Value, options?: WriteOptions): boolean {
-    return traceWriteNow(key, 'replace', this.#conditional.replace(key, value, options))
+    return this.#write(key, 'replace', this.#conditional.replace(key, value, options))
   }
 
   compareAndSet(key: string, version: string | undefined, value: Value, options?: WriteOptions): boolean {
-    return traceWriteNow(key, 'compareAndSet', this.#conditional.compareAndSet(key, version, value, options))
+    return this.#write(key, 'compareAndSet', this.#conditional.compareAndSet(key, version, value, options))
   }
 
   update<T extends Value = Value>(
@@ -136,7 +141,7 @@ export class SyncCache<Value = unknown> {
     options?: WriteOptions,
   ): T | undefined {
     const updating = this.#conditional.update(key, change as (current: unknown) => unknown, options)
-    return traceWriteNow(key, 'update', updating) as T | undefined
+    return this.#write(key, 'update', updating) as T | undefined
   }
 
   increment(key: string, delta = 1, options: CountOptions = {}): number {
@@ -148,35 +153,35 @@ export class SyncCache<Value = unknown> {
   }
 
   touch(key: string, options?: Pick<WriteOptions, 'ttl' | 'staleFor'>): boolean {
-    return traceWriteNow(key, 'touch', this.#conditional.touch(key, options, 'touch'))
+    return this.#write(key, 'touch', this.#conditional.touch(key, options, 'touch'))
   }
 
   expire(key: string, ttl: Duration): boolean {
-    return traceWriteNow(key, 'expire', this.#conditional.touch(key, { ttl }, 'expire'))
+    return this.#write(key, 'expire', this.#conditional.touch(key, { ttl }, 'expire'))
   }
 
   take<T extends Value = Value>(key: string): T | undefined {
-    return traceWriteNow(key, 'take', this.#conditional.take(key)) as T | undefined
+    return this.#write(key, 'take', this.#conditional.take(key)) as T | undefined
   }
 
   delete(key: string): boolean {
-    return traceWriteNow(key, 'delete', this.#writes.delete(key))
+    return this.#write(key, 'delete', this.#writes.delete(key))
   }
 
   deleteMany(keys: readonly string[]): number {
-    return traceWriteNow(undefined, 'deleteMany', this.#writes.deleteMany(keys))
+    return this.#write(undefined, 'deleteMany', this.#writes.deleteMany(keys))
   }
 
   deleteByTag(...tags: readonly string[]): void {
-    traceWriteNow(undefined, 'deleteByTag', this.#writes.deleteByTag(tags))
+    this.#write(undefined, 'deleteByTag', this.#writes.deleteByTag(tags))
   }
 
   deleteByPrefix(prefix: string): void {
-    traceWriteNow(undefined, 'deleteByPrefix', this.#writes.deleteByPrefix(prefix))
+    this.#write(undefined, 'deleteByPrefix', this.#writes.deleteByPrefix(prefix))
   }
 
   clear(): void {
-    traceWriteNow(undefined, 'clear', this.#writes.clear())
+    this.#write(undefined, 'clear', this.#writes.clear())
   }
 
   /** The function with its results cached, under keys made from its arguments without collisions. */
@@ -189,7 +194,7 @@ export class SyncCache<Value = unknown> {
 
   *keys(prefix = ''): Generator<string, void, undefined> {
     this.#namespace.assertOpen('keys')
-    if (typeof prefix !== 'string') throw invalidArgument('prefix', prefix, 'a string', 'keys')
+    if (typeof prefix !== 'string') throw this.#state.addName(invalidArgument('prefix', prefix, 'a string', 'keys'))
     const adapter = this.#state.adapter as SyncCacheBackend
     if (adapter.keys === undefined) throw this.#state.unsupported('keys', 'iteration (keys)')
     for (const stored of adapter.keys(itemKey(this.#namespace.path, prefix))) {
@@ -200,7 +205,7 @@ export class SyncCache<Value = unknown> {
 
   namespace<T extends Value = Value>(name: string): SyncCache<T> {
     this.#namespace.assertOpen('namespace')
-    return new SyncCache<T>({} as SyncCacheOptions, this.#namespace.child(namespaceName(name)))
+    return new SyncCache<T>(this.#state.named(() => this.#namespace.child(namespaceName(name))) as never)
   }
 
   rateLimit(key: string, options: RateLimitOptions): RateLimitResult {
@@ -210,13 +215,15 @@ export class SyncCache<Value = unknown> {
   stats(): Stats {
     this.#namespace.assertOpen('stats')
     const { adapter } = this.#state
-    return this.#state.recorder.snapshot(runSync(this.#state.call('stats', undefined, () => adapter.stats?.() ?? {})))
+    return this.#state.recorder.snapshot(this.#run(this.#state.call('stats', undefined, () => adapter.stats?.() ?? {})))
   }
 
   on<Name extends CacheEventName>(name: Name, listener: (event: CacheEvents[Name]) => void): () => void {
     this.#namespace.assertOpen('on')
-    if (!Listeners.isName(name)) throw invalidArgument('event', name, `one of ${Listeners.names.join(', ')}`, 'on')
-    checkFunction(listener, 'listener', 'on')
+    this.#state.named(() => {
+      if (!Listeners.isName(name)) throw invalidArgument('event', name, `one of ${Listeners.names.join(', ')}`, 'on')
+      checkFunction(listener, 'listener', 'on')
+    })
     this.#state.onListener(name)
     return this.#state.listeners.add(name, listener)
   }
@@ -245,12 +252,12 @@ export class SyncCache<Value = unknown> {
 
   // Apart, as in `Cache`: a function that makes a closure somewhere makes room for it in every call.
   #getSlowly(key: string, options: ReadOptions | undefined): unknown {
-    return traceGetNow(key, 'get', () => this.#get(key, options))
+    return traceGetNow(this.name, key, 'get', () => this.#state.named(() => this.#get(key, options)))
   }
 
   #getOrSetSlowly(key: string, loader: SyncLoader<unknown>, options: SyncGetOrSetOptions | undefined): unknown {
-    const run = (): unknown => runSync(this.#loading.getOrSet(key, loader, options === undefined ? {} : options))
-    return traceGetNow(key, 'getOrSet', run)
+    const run = (): unknown => this.#run(this.#loading.getOrSet(key, loader, options === undefined ? {} : options))
+    return traceGetNow(this.name, key, 'getOrSet', run)
   }
 
   #get(key: string, options: ReadOptions = {}): unknown {
@@ -258,8 +265,24 @@ export class SyncCache<Value = unknown> {
     return this.#reads.get(key, failure, stale)
   }
 
+  #set(key: string, value: Value, options: WriteOptions | undefined): void {
+    this.#state.named(() =>
+      this.#writes.isPlain(options)
+        ? this.#writes.setPlain(key, value, options)
+        : runSync(this.#writes.set(key, value, options)),
+    )
+  }
+
+  #run<T>(steps: Steps<T>): T {
+    return this.#state.named(() => runSync(steps))
+  }
+
+  #write<T>(key: string | undefined, method: string, steps: Steps<T>): T {
+    return traceWriteNow(this.name, key, method, () => this.#run(steps))
+  }
+
   #count(key: string, delta: number, options: CountOptions, operation: 'increment' | 'decrement'): number {
-    return traceWriteNow(key, operation, this.#conditional.increment(key, delta, options, operation))
+    return this.#write(key, operation, this.#conditional.increment(key, delta, options, operation))
   }
 
   #readOptions(options: ReadOptions, operation: string): ReturnType<typeof resolveReadOptions> {

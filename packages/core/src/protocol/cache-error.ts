@@ -48,6 +48,8 @@ export interface CacheErrorDetails {
   /** The `name` of the backend. */
   readonly backend?: string | undefined
   readonly key?: string | undefined
+  /** The `name` of the cache. */
+  readonly cache?: string | undefined
   readonly cause?: unknown
 }
 
@@ -61,6 +63,8 @@ export class CacheError extends Error {
   readonly operation: string | undefined
   readonly backend: string | undefined
   readonly key: string | undefined
+  /** The `name` of the cache whose caller gets the error. A backend leaves it out; the cache fills it in. */
+  cache: string | undefined
 
   constructor(code: CacheErrorCode, message: string, details: CacheErrorDetails = {}) {
     super(message, details.cause === undefined ? undefined : { cause: details.cause })
@@ -68,6 +72,7 @@ export class CacheError extends Error {
     this.operation = details.operation
     this.backend = details.backend
     this.key = details.key
+    this.cache = details.cache
   }
 }
 

@@ -141,7 +141,7 @@ const calls: Readonly<Record<string, readonly [argument: string, call: Call, fin
 
 async function failureOf(
   call: () => Promise<unknown>,
-): Promise<{ code?: unknown; operation?: unknown; message?: string } | undefined> {
+): Promise<{ code?: unknown; operation?: unknown; cache?: unknown; message?: string } | undefined> {
   try {
     await call()
     return undefined
@@ -162,6 +162,7 @@ for (const [name, open] of bothStores) {
             const where = `${method}, ${argument}: ${String(wrong)}`
             expect(failure?.code, where).toBe('INVALID_ARGUMENT')
             expect(failure?.operation, where).toBe(method)
+            expect(failure?.cache, where).toBe('cache')
             expect(await collect(cache.keys()), where).toEqual([])
           }
         }

@@ -49,7 +49,7 @@ function speaking(): { backend: CacheBackend; hub: EventHub; asked: string[] } {
   return { backend, hub, asked }
 }
 
-const root = { namespace: [] }
+const root = { cache: 'cache', namespace: [] }
 
 for (const [name, open] of bothStores) {
   describe(`events, on ${name}`, () => {
@@ -142,8 +142,8 @@ for (const [name, open] of bothStores) {
       await cache.namespace('users').set('k', 1)
       await cache.set('k', 1)
       expect(inner).toEqual([
-        { key: 'k', namespace: ['shop', 'users'] },
-        { key: 'k', namespace: ['shop'] },
+        { key: 'k', cache: 'cache', namespace: ['shop', 'users'] },
+        { key: 'k', cache: 'cache', namespace: ['shop'] },
       ])
     })
 
@@ -192,14 +192,20 @@ describe('the events of the backend', () => {
     hub.emit({ type: 'busMessage', kind: 'delete', keys: ['@/a/:x', '@/a/:y', '@/c/:z', '@#:t'] })
     hub.emit({ type: 'busMessage', kind: 'clear', keys: [] })
     hub.emit({ type: 'recovery', state: 'started', pending: 1 })
-    const evicted = ['evict', { key: 'k', reason: 'entries', namespace: ['a', 'b'] }]
-    const inA = ['busMessage', { kind: 'delete', keys: ['x', 'y'], namespace: ['a'] }]
-    const inC = ['busMessage', { kind: 'delete', keys: ['z'], namespace: ['c'] }]
+    const evicted = ['evict', { key: 'k', reason: 'entries', cache: 'cache', namespace: ['a', 'b'] }]
+    const inA = ['busMessage', { kind: 'delete', keys: ['x', 'y'], cache: 'cache', namespace: ['a'] }]
+    const inC = ['busMessage', { kind: 'delete', keys: ['z'], cache: 'cache', namespace: ['c'] }]
     const rest = (namespace: readonly string[]): unknown[] => [
-      ['busMessage', { kind: 'clear', keys: [], namespace }],
-      ['recovery', { state: 'started', pending: 1, namespace }],
+      ['busMessage', { kind: 'clear', keys: [], cache: 'cache', namespace }],
+      ['recovery', { state: 'started', pending: 1, cache: 'cache', namespace }],
     ]
-    expect(all.get('')).toEqual([evicted, ['expire', { key: '@at', namespace: [] }], inA, inC, ...rest([])])
+    expect(all.get('')).toEqual([
+      evicted,
+      ['expire', { key: '@at', cache: 'cache', namespace: [] }],
+      inA,
+      inC,
+      ...rest([]),
+    ])
     expect(all.get('a')).toEqual([evicted, inA, ...rest(['a'])])
     expect(all.get('a/b')).toEqual([evicted, ...rest(['a', 'b'])])
     expect(all.get('c')).toEqual([inC, ...rest(['c'])])

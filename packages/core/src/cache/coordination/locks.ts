@@ -75,7 +75,7 @@ export class Locks {
     const time = new TimeLeft(wait, this.#state.now())
     for (let pause = firstPoll; ; pause = Math.min(2 * pause, longestPoll)) {
       this.#namespace.assertOpen('withLock')
-      if (signal?.aborted === true) throw aborted(key, signal, 'withLock')
+      if (signal?.aborted === true) throw aborted(key, signal, 'withLock', this.#state.settings.name)
       const lease = await Lease.acquire(this.#state, record, ttl, false).catch((error) => {
         throw this.#state.failed(error, 'withLock', key)
       })
@@ -133,11 +133,21 @@ export class Locks {
 
   #busy(key: string, wait: number): CacheError {
     const message = `withLock: '${key}' was held by another for the whole wait of ${wait} ms`
-    return new CacheError('LOCK_TIMEOUT', message, { operation: 'withLock', backend: this.#state.adapter.name, key })
+    return new CacheError('LOCK_TIMEOUT', message, {
+      operation: 'withLock',
+      backend: this.#state.adapter.name,
+      cache: this.#state.settings.name,
+      key,
+    })
   }
 
   #lost(key: string): CacheError {
     const message = `withLock: the lock '${key}' ran out or was taken while its work was running`
-    return new CacheError('LOCK_LOST', message, { operation: 'withLock', backend: this.#state.adapter.name, key })
+    return new CacheError('LOCK_LOST', message, {
+      operation: 'withLock',
+      backend: this.#state.adapter.name,
+      cache: this.#state.settings.name,
+      key,
+    })
   }
 }

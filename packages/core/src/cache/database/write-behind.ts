@@ -313,6 +313,6 @@ export class WriteBehind implements WriterPort {
 
   #tell(keys: readonly string[], error: unknown, willRetry: boolean): void {
     const { listeners, segments } = this.#state
-    if (listeners.has('writeFailed')) listeners.emit('writeFailed', { keys, error, willRetry, namespace: segments })
+    if (listeners.has('writeFailed')) listeners.emit('writeFailed', { keys, error, willRetry }, segments)
   }
 }

@@ -43,9 +43,8 @@ export class BackendEvents {
     const item = this.#ownItem(event.key)
     if (item === undefined) return
     const { listeners } = this.#namespace.state
-    if (event.type === 'evict')
-      listeners.emit('evict', { key: item.key, reason: event.reason, namespace: item.segments })
-    else listeners.emit('expire', { key: item.key, namespace: item.segments })
+    if (event.type === 'evict') listeners.emit('evict', { key: item.key, reason: event.reason }, item.segments)
+    else listeners.emit('expire', { key: item.key }, item.segments)
   }
 
   /** One event for each namespace that is concerned; a message without keys concerns all. */
@@ -63,7 +62,8 @@ export class BackendEvents {
       place.keys.push(item.key)
       concerned.set(path, place)
     }
-    for (const place of concerned.values()) this.#namespace.state.listeners.emit('busMessage', { kind, ...place })
+    for (const { keys, namespace } of concerned.values())
+      this.#namespace.state.listeners.emit('busMessage', { kind, keys }, namespace)
   }
 
   /** The namespace and key of an item of this cache; `undefined` for those of others, and for records of the cache itself. */

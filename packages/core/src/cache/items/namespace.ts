@@ -10,7 +10,7 @@ import { checkKey, checkValue, checkWriteOptions, type WriteOptions } from '../o
 import type { WriterEntry } from '../options/writer.ts'
 import { deleteAll } from '../state/backend-adapter.ts'
 import type { CacheState } from '../state/cache-state.ts'
-import type { CacheEventName, CacheEvents, EventPayloads } from '../state/events.ts'
+import type { CacheEventName, EventPayload } from '../state/events.ts'
 import type { Flight } from '../state/flight.ts'
 import { answer, isPromise, type Steps } from '../state/steps.ts'
 import { hasLife, type Instants, instants, isFresh, jittered } from './item-life.ts'
@@ -62,6 +62,7 @@ export class Namespace {
     throw new CacheError('CLOSED', `${operation}: this cache was closed`, {
       operation,
       backend: this.state.adapter.name,
+      cache: this.state.settings.name,
     })
   }
 
@@ -73,7 +74,11 @@ export class Namespace {
       throw state.unsupported('inTransaction', "the application's transactions (inTransaction)")
     if (this.writer !== undefined) {
       const message = 'inTransaction: this cache writes to the database itself (writer), outside the transaction'
-      throw new CacheError('UNSUPPORTED', message, { operation: 'inTransaction', backend: backend.name })
+      throw new CacheError('UNSUPPORTED', message, {
+        operation: 'inTransaction',
+        backend: backend.name,
+        cache: state.settings.name,
+      })
     }
     const inside = state.inTransaction(backend.inTransaction(transaction))
     return new Namespace(inside, this.segments, tagRecordsOf(inside))
@@ -85,8 +90,8 @@ export class Namespace {
   }
 
   /** Emits an event; ask the listeners first, so that nothing is built when nobody listens. */
-  emit<Name extends CacheEventName>(name: Name, event: EventPayloads[Name]): void {
-    this.state.listeners.emit(name, { ...event, namespace: this.segments } as CacheEvents[Name])
+  emit<Name extends CacheEventName>(name: Name, payload: EventPayload<Name>): void {
+    this.state.listeners.emit(name, payload, this.segments)
   }
 
   /** The backend's key. */

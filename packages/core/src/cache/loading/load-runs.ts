@@ -98,12 +98,12 @@ export class LoadRuns {
     const started = this.#state.now()
     let value: unknown
     try {
-      const made = traceLoad(call.key, async () => await this.#made(call, context))
+      const made = traceLoad(this.#state.settings.name, call.key, async () => await this.#made(call, context))
       value = await (fence === undefined ? made : made.finally(this.#results.outlive(flight, fence, call.settings)))
       // One that another load's context gave, where this load has nothing to keep, is refused.
       if (value === notModified) context.notModified()
     } catch (error) {
-      this.#failed(call, flight, error, started)
+      this.#failed(call, flight, this.#state.addName(error), started)
       if (fence !== undefined) await this.#withdraw(flight, fence, call)
       throw error
     }

@@ -60,7 +60,7 @@ export class Loading {
         this.#take(this.#checkedCall(key, loader, options === undefined ? {} : options, known, since)),
       )
     } catch (error) {
-      return Promise.reject(error)
+      return Promise.reject(this.#state.addName(error))
     }
   }
 
@@ -126,7 +126,7 @@ export class Loading {
         this.#take(this.#checkedCall(key, loader, options === undefined ? {} : options, known, since)),
       )
     } catch (error) {
-      going = Promise.reject(error)
+      going = Promise.reject(this.#state.addName(error))
     }
     // A caller that timed out does not see a failure; an event reports it.
     going.catch(ignore)
@@ -168,7 +168,7 @@ export class Loading {
     checkFunction(loader, 'loader', 'getOrSet')
     const settings = checkGetOrSetOptions(options, this.#state.settings.load, 'getOrSet')
     const life = lifetime(options, this.#state.settings.life, 'getOrSet')
-    if (options.signal?.aborted === true) throw aborted(key, options.signal, 'getOrSet')
+    if (options.signal?.aborted === true) throw aborted(key, options.signal, 'getOrSet', this.#state.settings.name)
     return { key, backendKey, loader, options, settings, life, known, since }
   }
 
@@ -179,7 +179,14 @@ export class Loading {
     if (this.#state.now() > running.heldUntil) {
       // A load that never ends does not hold its key forever (RACES R22).
       const message = 'getOrSet: the load took too long'
-      this.#abandon(running, new CacheError('LOAD_TIMEOUT', message, { operation: 'getOrSet', key: call.key }))
+      this.#abandon(
+        running,
+        new CacheError('LOAD_TIMEOUT', message, {
+          operation: 'getOrSet',
+          cache: this.#state.settings.name,
+          key: call.key,
+        }),
+      )
     } else if (running.validity === 'recheck' && running.result === undefined) flights.drop(running)
     else return this.#follow(running, call)
     return this.#lead(call)
@@ -413,6 +420,7 @@ export class Loading {
     const options: WaitOptions = {
       ms,
       signal: call.options.signal,
+      cache: this.#state.settings.name,
       clock: this.#state.settings.clock,
       onLastAbort: (reason) => this.#abandon(flight, reason),
     }
@@ -426,7 +434,12 @@ export class Loading {
 
   #tookTooLong(key: string, timeout: number): CacheError {
     const message = `getOrSet: the load of '${key}' took longer than ${timeout} ms; its result will be stored when it comes`
-    return new CacheError('LOAD_TIMEOUT', message, { operation: 'getOrSet', backend: this.#state.adapter.name, key })
+    return new CacheError('LOAD_TIMEOUT', message, {
+      operation: 'getOrSet',
+      backend: this.#state.adapter.name,
+      cache: this.#state.settings.name,
+      key,
+    })
   }
 
   #startInBackground(flight: Flight, call: Call, found: LookUp, reason: RenewalReason): void {

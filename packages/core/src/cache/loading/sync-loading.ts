@@ -56,7 +56,7 @@ export class SyncLoading {
     const namesTags = loader.length > 0 || this.#state.anyNamesTags
     const loaded = yield* this.#load([key], [found], stored, keeping, namesTags, (runs) =>
       runs.map((run) =>
-        traceLoadNow(run.key, () => {
+        traceLoadNow(this.#state.settings.name, run.key, () => {
           const value = loader(run.load)
           return value === notModified ? run.load.notModified() : value
         }),
@@ -76,7 +76,11 @@ export class SyncLoading {
     const { stored, keeping } = this.#checked(unique, loader, options, 'getOrSetMany')
     const found = yield* this.#finder.findMany(unique, 'getOrSetMany', keeping.settings.readFailure)
     const values = yield* this.#load(unique, found, stored, keeping, false, (runs) => {
-      const loaded = traceLoadNow(undefined, () => new Map(loadedPairs(loader(runs.map((run) => run.key)))))
+      const loaded = traceLoadNow(
+        this.#state.settings.name,
+        undefined,
+        () => new Map(loadedPairs(loader(runs.map((run) => run.key)))),
+      )
       return runs.map((run) => loaded.get(run.key))
     })
     const byKey = new Map(unique.map((key, index) => [key, values[index]]))

@@ -8,14 +8,16 @@ export const timedOut: unique symbol = Symbol('timed out')
 /** How long a caller waits, and what happens when it was the last one and left by its own signal. */
 export interface WaitOptions {
   readonly ms: number
+  /** The name of the cache, for errors. */
+  readonly cache: string
   readonly signal: AbortSignal | undefined
   readonly clock: Required<Clock>
   readonly onLastAbort: (reason: unknown) => void
 }
 
 /** Waits for a flight's work until it settles, the time is over, or the caller aborts (RACES R24). */
-export function waitFor<T>(flight: Flight, work: Promise<T>, patience: WaitOptions): Promise<T | typeof timedOut> {
-  const { ms, signal, clock } = patience
+export function waitFor<T>(flight: Flight, work: Promise<T>, options: WaitOptions): Promise<T | typeof timedOut> {
+  const { ms, signal, clock } = options
   if (ms === Infinity && signal === undefined) return counted(flight, work)
   return new Promise((resolve, reject) => {
     let left = false
@@ -42,8 +44,8 @@ export function waitFor<T>(flight: Flight, work: Promise<T>, patience: WaitOptio
       leave(() => resolve(timedOut))
     }
     function onAbort(): void {
-      leave(() => reject(aborted(flight.key, signal, 'getOrSet')))
-      if (flight.waiting === 0 && !flight.background) patience.onLastAbort(signal?.reason)
+      leave(() => reject(aborted(flight.key, signal, 'getOrSet', options.cache)))
+      if (flight.waiting === 0 && !flight.background) options.onLastAbort(signal?.reason)
     }
   })
 }

@@ -46,6 +46,8 @@ export interface LoadingOptions {
 
 /** Options of `Cache` and `SyncCache`. */
 export interface CommonCacheOptions extends Pick<LoadingOptions, 'retryAfter' | 'nullTtl' | 'jitter' | 'readFailure'> {
+  /** The name of the cache in its errors, events, traces and metrics. Namespaces of the cache have the same. Default `'cache'`. */
+  readonly name?: string | undefined
   /** Segments put in front of every key, so that caches with different namespaces share a backend. Default: none. */
   readonly namespace?: string | readonly string[]
   /** How long a value is fresh. Default `'5m'`; `Infinity` keeps it until it is removed or evicted. */
@@ -96,6 +98,7 @@ export interface LoadSettings {
 
 /** Every option with its default filled in. */
 export interface Settings {
+  readonly name: string
   readonly life: Lifetime
   readonly load: LoadSettings
   readonly tagTtl: number
@@ -117,6 +120,7 @@ export const loadingOptionNames = [
 ] as const
 
 const syncOptionNames = [
+  'name',
   'backend',
   'namespace',
   'ttl',
@@ -171,6 +175,7 @@ export function resolveSettings(options: CommonCacheOptions & LoadingOptions, op
       operation,
     )
   return {
+    name: options.name === undefined ? 'cache' : nonEmptyString(options.name, 'name', operation),
     life: {
       ttl: duration(options.ttl, 'ttl', 300_000, operation),
       staleFor: duration(options.staleFor, 'staleFor', 0, operation),

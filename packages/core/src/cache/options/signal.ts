@@ -7,9 +7,10 @@ export function checkSignal(signal: unknown, operation: string): void {
 }
 
 /** The rejection of a caller whose own signal aborted. */
-export function aborted(key: string, signal: AbortSignal | undefined, operation: string): CacheError {
+export function aborted(key: string, signal: AbortSignal | undefined, operation: string, cache: string): CacheError {
   return new CacheError('ABORTED', `${operation}: the caller's signal was aborted`, {
     operation,
+    cache,
     key,
     cause: signal?.reason,
   })

@@ -53,6 +53,7 @@ export class CacheState implements CacheStateParts {
   /** Leases that this cache holds. */
   readonly leases: Set<{ close(): void }>
   readonly #inFlight: CallsInFlight
+  readonly #onError = (error: unknown): unknown => this.addName(error)
   closed = false
   /** A loader named tags though it declares no parameter (`(...args) => …`): from then on any loader may. */
   anyNamesTags = false
@@ -72,7 +73,7 @@ export class CacheState implements CacheStateParts {
     this.running = origin?.running ?? new Set()
     this.leases = origin?.leases ?? new Set()
     this.recorder = origin?.recorder ?? new Recorder()
-    this.listeners = origin?.listeners ?? new Listeners()
+    this.listeners = origin?.listeners ?? new Listeners(parts.settings.name)
     this.#inFlight = origin === undefined ? new CallsInFlight() : origin.#inFlight
     this.reader =
       readerOf(local ? (adapter as SyncCacheBackend) : backend) ?? (local ? (adapter as SyncCacheBackend) : undefined)
@@ -107,7 +108,7 @@ export class CacheState implements CacheStateParts {
 
   /** Runs an operation that `close` lets settle. */
   run<T>(operation: Steps<T>): Promise<T> {
-    return runAsync(operation, this.#inFlight)
+    return runAsync(operation, this.#inFlight, this.#onError)
   }
 
   /** Something is under way that `close` waits for, until `end`. */
@@ -142,9 +143,18 @@ export class CacheState implements CacheStateParts {
       const value = call()
       if (!isPromise(value)) return Promise.resolve(value)
       this.begin()
-      return value.finally(() => this.end())
+      return value.then(
+        (result) => {
+          this.end()
+          return result
+        },
+        (error) => {
+          this.end()
+          throw this.addName(error)
+        },
+      )
     } catch (error) {
-      return Promise.reject(error)
+      return Promise.reject(this.addName(error))
     }
   }
 
@@ -200,8 +210,24 @@ export class CacheState implements CacheStateParts {
             cause: error,
           })
         : (error as CacheError)
+    this.addName(failure)
     if (this.#isFailure(failure)) this.report(failure)
     return failure
+  }
+
+  /** Notes the cache's name in a `CacheError` without one, and returns the error. */
+  addName<Failure>(error: Failure): Failure {
+    if (cacheErrorCode(error) !== undefined) (error as CacheError).cache ??= this.settings.name
+    return error
+  }
+
+  /** The result of a call; its errors carry the cache's name. */
+  named<T>(call: () => T): T {
+    try {
+      return call()
+    } catch (error) {
+      throw this.addName(error)
+    }
   }
 
   /** A failure that no caller is told of: counted and told whatever its code. */
@@ -212,7 +238,7 @@ export class CacheState implements CacheStateParts {
 
   report(error: CacheError): void {
     this.recorder.errors += 1
-    if (this.listeners.has('error')) this.listeners.emit('error', { error, namespace: this.segments })
+    if (this.listeners.has('error')) this.listeners.emit('error', { error }, this.segments)
   }
 
   /** A backend that was closed under an open cache has failed; after `close` it is the caller who is late. */
@@ -227,6 +253,7 @@ export class CacheState implements CacheStateParts {
       {
         operation,
         backend: this.adapter.name,
+        cache: this.settings.name,
       },
     )
   }

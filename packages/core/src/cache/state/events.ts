@@ -1,13 +1,17 @@
 import type { EvictionReason } from '../../protocol/backend.ts'
 import type { CacheError } from '../../protocol/cache-error.ts'
 
-/** What a cache and its namespaces tell, by name. Keys are the application's keys within `namespace`. */
+/** The events of a cache and its namespaces, by name. Keys are the application's keys within `namespace`. */
 export type CacheEvents = {
-  readonly [Name in keyof EventPayloads]: EventPayloads[Name] & { readonly namespace: readonly string[] }
+  readonly [Name in keyof EventPayloads]: EventPayloads[Name] & {
+    /** The `name` of the cache. */
+    readonly cache: string
+    readonly namespace: readonly string[]
+  }
 }
 
-/** What is told besides the namespace. */
-export interface EventPayloads {
+/** The members of each event besides `cache` and `namespace`. */
+interface EventPayloads {
   hit: { readonly key: string; readonly stale: boolean }
   miss: { readonly key: string }
   set: { readonly key: string }
@@ -35,6 +39,9 @@ export interface EventPayloads {
 
 export type CacheEventName = keyof CacheEvents
 
+/** An event without the members that every event has. */
+export type EventPayload<Name extends CacheEventName> = Omit<CacheEvents[Name], 'cache' | 'namespace'>
+
 const names: readonly CacheEventName[] = [
   'hit',
   'miss',
@@ -60,9 +67,15 @@ const names: readonly CacheEventName[] = [
  */
 export class Listeners {
   readonly #listeners = new Map<CacheEventName, Set<(event: never) => void>>()
+  readonly #cache: string
   /** Fields rather than look-ups for the two that lie on the path of a hit. */
   hit = false
   miss = false
+
+  /** `cache` is the name that every event carries. */
+  constructor(cache: string) {
+    this.#cache = cache
+  }
 
   static isName(name: unknown): name is CacheEventName {
     return names.includes(name as CacheEventName)
@@ -87,9 +100,10 @@ export class Listeners {
     }
   }
 
-  emit<Name extends CacheEventName>(name: Name, event: CacheEvents[Name]): void {
+  emit<Name extends CacheEventName>(name: Name, payload: EventPayload<Name>, namespace: readonly string[]): void {
     const all = this.#listeners.get(name)
     if (all === undefined) return
+    const event = { ...payload, cache: this.#cache, namespace } as unknown as CacheEvents[Name]
     for (const listener of all as Set<(event: CacheEvents[Name]) => void>) {
       try {
         listener(event)

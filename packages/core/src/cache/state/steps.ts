@@ -25,25 +25,36 @@ export function runSync<T>(operation: Steps<T>): T {
   return step.value
 }
 
+const same = (error: unknown): unknown => error
+
 /**
  * Runs an operation, waiting for each promise that it yields. As long as the store answers at once nothing else can run in
  * between, so that on a memory store every operation is atomic.
  */
-export function runAsync<T>(operation: Steps<T>, inFlight?: CallsInFlight): Promise<T> {
+export function runAsync<T>(
+  operation: Steps<T>,
+  inFlight?: CallsInFlight,
+  onError: (error: unknown) => unknown = same,
+): Promise<T> {
   try {
     let step = operation.next()
     while (!step.done) {
-      if (isPromise(step.value)) return waited(operation, step.value, inFlight)
+      if (isPromise(step.value)) return waited(operation, step.value, inFlight, onError)
       step = operation.next(step.value)
     }
     return Promise.resolve(step.value)
   } catch (error) {
-    return Promise.reject(error)
+    return Promise.reject(onError(error))
   }
 }
 
 /** By callbacks and not by `await`, which makes three promises more for each answer: this is under every write. */
-function waited<T>(operation: Steps<T>, first: Promise<unknown>, inFlight: CallsInFlight | undefined): Promise<T> {
+function waited<T>(
+  operation: Steps<T>,
+  first: Promise<unknown>,
+  inFlight: CallsInFlight | undefined,
+  toRejection: (error: unknown) => unknown,
+): Promise<T> {
   inFlight?.begin()
   return new Promise((resolve, reject) => {
     first.then(onValue, onError)
@@ -64,7 +75,7 @@ function waited<T>(operation: Steps<T>, first: Promise<unknown>, inFlight: Calls
         resolve(step.value)
       } catch (error) {
         inFlight?.end()
-        reject(error)
+        reject(toRejection(error))
       }
     }
   })

@@ -1,8 +1,9 @@
 import { tracingChannel } from 'node:diagnostics_channel'
-import { runSync, type Steps } from './steps.ts'
 
 /** What subscribers of the tracing channels get. */
 export interface CacheTrace {
+  /** The `name` of the cache. */
+  readonly cache: string
   readonly key?: string
   readonly operation: string
 }
@@ -18,8 +19,13 @@ const getChannel = tracingChannel<unknown, CacheTrace>(getsName)
 const loadChannel = tracingChannel<unknown, CacheTrace>('cache:load')
 const writeChannel = tracingChannel<unknown, CacheTrace>('cache:write')
 
-export function traceGet<T>(key: string | undefined, operation: string, run: () => Promise<T>): Promise<T> {
-  return getChannel.hasSubscribers ? getChannel.tracePromise(run, trace(key, operation)) : run()
+export function traceGet<T>(
+  cache: string,
+  key: string | undefined,
+  operation: string,
+  run: () => Promise<T>,
+): Promise<T> {
+  return getChannel.hasSubscribers ? getChannel.tracePromise(run, trace(cache, key, operation)) : run()
 }
 
 /** Whether a tool listens to reads; a read makes no closure otherwise. */
@@ -27,29 +33,32 @@ export function readsAreTraced(): boolean {
   return getChannel.hasSubscribers
 }
 
-export function traceLoad<T>(key: string, run: () => Promise<T>): Promise<T> {
-  return loadChannel.hasSubscribers ? loadChannel.tracePromise(run, trace(key, 'load')) : run()
+export function traceLoad<T>(cache: string, key: string, run: () => Promise<T>): Promise<T> {
+  return loadChannel.hasSubscribers ? loadChannel.tracePromise(run, trace(cache, key, 'load')) : run()
 }
 
-export function traceWrite<T>(key: string | undefined, operation: string, run: () => Promise<T>): Promise<T> {
-  return writeChannel.hasSubscribers ? writeChannel.tracePromise(run, trace(key, operation)) : run()
+export function traceWrite<T>(
+  cache: string,
+  key: string | undefined,
+  operation: string,
+  run: () => Promise<T>,
+): Promise<T> {
+  return writeChannel.hasSubscribers ? writeChannel.tracePromise(run, trace(cache, key, operation)) : run()
 }
 
 /** The same for caches whose answers are there at once: their channels know `start`, `end` and `error` alone. */
-export function traceGetNow<T>(key: string | undefined, operation: string, run: () => T): T {
-  return getChannel.hasSubscribers ? getChannel.traceSync(run, trace(key, operation)) : run()
+export function traceGetNow<T>(cache: string, key: string | undefined, operation: string, run: () => T): T {
+  return getChannel.hasSubscribers ? getChannel.traceSync(run, trace(cache, key, operation)) : run()
 }
 
-export function traceLoadNow<T>(key: string | undefined, run: () => T): T {
-  return loadChannel.hasSubscribers ? loadChannel.traceSync(run, trace(key, 'load')) : run()
+export function traceLoadNow<T>(cache: string, key: string | undefined, run: () => T): T {
+  return loadChannel.hasSubscribers ? loadChannel.traceSync(run, trace(cache, key, 'load')) : run()
 }
 
-export function traceWriteNow<T>(key: string | undefined, operation: string, writing: Steps<T>): T {
-  return writeChannel.hasSubscribers
-    ? writeChannel.traceSync(() => runSync(writing), trace(key, operation))
-    : runSync(writing)
+export function traceWriteNow<T>(cache: string, key: string | undefined, operation: string, run: () => T): T {
+  return writeChannel.hasSubscribers ? writeChannel.traceSync(run, trace(cache, key, operation)) : run()
 }
 
-function trace(key: string | undefined, operation: string): CacheTrace {
-  return key === undefined ? { operation } : { key, operation }
+function trace(cache: string, key: string | undefined, operation: string): CacheTrace {
+  return key === undefined ? { cache, operation } : { cache, key, operation }
 }
