@@ -7,20 +7,26 @@ import {
   EventHub,
   type Item,
 } from '@cache/core/backend'
-import { Check, type CheckReport } from './check.ts'
-import { Dump, type ImportReport } from './dump.ts'
+import { Store } from './directory/directory-handle.ts'
 import { fileError } from './errors.ts'
+import { keyOfText } from './index/key-text.ts'
 import { Items } from './items.ts'
-import { keyOfText } from './key-text.ts'
-import { KeyvImport, type KeyvImportOptions } from './keyv-import.ts'
-import { type LeasedMessage, type Message, MessageQueue, type PullOptions, type PushOptions } from './message-queue.ts'
+import { statsOf } from './limits/stats.ts'
+import { Check, type CheckReport } from './maintenance/check.ts'
+import { Dump, type ImportReport } from './maintenance/dump.ts'
+import { KeyvImport, type KeyvImportOptions } from './maintenance/keyv-import.ts'
+import { volumeOf } from './maintenance/volume.ts'
 import { type FileBackendOptions, resolveOptions, type Settings } from './options.ts'
-import { statsOf } from './stats.ts'
-import { Store } from './store.ts'
-import { type StreamedItem, Streams } from './streams.ts'
-import { type FileTransaction, Transactions } from './transaction.ts'
-import type { ByteSource } from './value-stream.ts'
-import { volumeOf } from './volume.ts'
+import {
+  type LeasedMessage,
+  type Message,
+  MessageQueue,
+  type PullOptions,
+  type PushOptions,
+} from './queue/job-queue.ts'
+import { type StreamedItem, Streams } from './streams/streams.ts'
+import { type FileTransaction, Transactions } from './transactions/transaction.ts'
+import type { ByteSource } from './values/value-stream.ts'
 
 /**
  * A cache in a directory: an index and small values in SQLite, large values in files of their own. Several processes and

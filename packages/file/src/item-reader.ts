@@ -1,12 +1,12 @@
 import { frame as frameLayout, msgpackCodec } from '@cache/codecs'
 import { CacheError, cacheErrorCode, type Item } from '@cache/core/backend'
+import type { Store } from './directory/directory-handle.ts'
 import { concernsOneFile, damaged, fileError } from './errors.ts'
-import type { ItemIndex, Row } from './item-index.ts'
-import { keyText } from './key-text.ts'
-import type { Found } from './row-batch.ts'
-import type { Store } from './store.ts'
-import { agrees, checksum, columnsDiffer, isExpired } from './stored-item.ts'
-import { readStreamedValue } from './value-stream.ts'
+import type { ItemIndex, Row } from './index/item-index.ts'
+import { keyText } from './index/key-text.ts'
+import type { Found } from './index/row-batch.ts'
+import { agrees, checksum, columnsDiffer, isExpired } from './values/encoded-item.ts'
+import { readStreamedValue } from './values/value-stream.ts'
 
 /** Value files known to be damaged that are remembered. */
 const remembered = 1000

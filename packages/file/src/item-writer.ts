@@ -1,9 +1,9 @@
 import { CacheError, createVersion, type Item } from '@cache/core/backend'
-import type { ItemIndex, NewRow, Row } from './item-index.ts'
+import type { Store } from './directory/directory-handle.ts'
+import type { ItemIndex, NewRow, Row } from './index/item-index.ts'
+import { keyText } from './index/key-text.ts'
 import type { ItemReader } from './item-reader.ts'
-import { keyText } from './key-text.ts'
-import type { Store } from './store.ts'
-import { isExpired, newRow, type StoredItem, storedItem } from './stored-item.ts'
+import { isExpired, newRow, type StoredItem, storedItem } from './values/encoded-item.ts'
 
 /** What the operations that change items do inside a transaction. */
 export class ItemWriter {

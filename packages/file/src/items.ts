@@ -1,10 +1,10 @@
 import type { Item } from '@cache/core/backend'
+import { KeyOrder } from './calls/key-mutex.ts'
+import type { Store } from './directory/directory-handle.ts'
+import { prefixRanges } from './index/key-text.ts'
 import { ItemReader } from './item-reader.ts'
 import { ItemWriter } from './item-writer.ts'
-import { KeyOrder } from './key-order.ts'
-import { prefixRanges } from './key-text.ts'
-import type { Store } from './store.ts'
-import type { StoredItem } from './stored-item.ts'
+import type { StoredItem } from './values/encoded-item.ts'
 
 /** Operations of a batch that share one entry of the queue, so that a turn can end between them. */
 const batchStep = 64

@@ -9,8 +9,8 @@ import {
   systemClock,
   wholeNumber,
 } from '@cache/core/backend'
-import type { EvictionPolicy } from './schema.ts'
-import type { Engine } from './sqlite.ts'
+import type { EvictionPolicy } from './index/schema.ts'
+import type { Engine } from './index/sqlite.ts'
 
 /** What an acknowledged write survives. */
 export type Durability = 'normal' | 'full'

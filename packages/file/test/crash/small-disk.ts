@@ -6,7 +6,7 @@
 import { unlinkSync } from 'node:fs'
 import { cacheErrorCode, createVersion } from '@cache/core/backend'
 import { FileBackend } from '../../src/index.ts'
-import { valueFiles } from '../file-harness.ts'
+import { valueFiles } from '../conformance/file-harness.ts'
 
 const [dir = '', ballast = ''] = process.argv.slice(2)
 const backend = new FileBackend({ dir })

@@ -1,0 +1,72 @@
+import { execFile } from 'node:child_process'
+import { chmod, mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { expect, it } from 'vitest'
+import { FileBackend } from '../../src/index.ts'
+import { item } from '../items.ts'
+import { temporaryDirectory } from '../temporary-directory.ts'
+
+const run = promisify(execFile)
+
+function script(name: string): string {
+  return new URL(`../crash/${name}`, import.meta.url).pathname
+}
+
+/**
+ * Runs a program in a mount namespace of its own, with a file system of 4 MB on `folder` and half of it taken by a file.
+ * Needs user namespaces, or root.
+ */
+async function onSmallDisk(folder: string, program: readonly string[]): Promise<string> {
+  const mount = 'mount -t tmpfs -o size=4m tmpfs "$0" && head -c 2000000 /dev/zero > "$0/ballast" && exec "$@"'
+  const { stdout } = await run('unshare', ['-rm', 'sh', '-c', mount, folder, ...program])
+  return stdout
+}
+
+it('a full disk refuses writes with OUT_OF_MEMORY, keeps what was acknowledged readable, and works again when there is room', async () => {
+  const folder = join(await temporaryDirectory(), '..')
+  const program = [process.execPath, script('small-disk.ts'), join(folder, 'cache'), join(folder, 'ballast')]
+  const result = JSON.parse(await onSmallDisk(folder, program))
+  expect(result.stored).toBeGreaterThan(20)
+  expect(result).toEqual({
+    refused: 'OUT_OF_MEMORY',
+    large: 'OUT_OF_MEMORY',
+    stored: result.stored,
+    readable: result.stored,
+    leftOver: 0,
+    afterwards: 'stored',
+    found: 1,
+  })
+})
+
+it('a directory that cannot be written to is read, and refuses writes with READ_ONLY', async () => {
+  const dir = await temporaryDirectory()
+  await chmod(join(dir, '..'), 0o755)
+  const backend = new FileBackend({ dir, dirMode: 0o755, fileMode: 0o644 })
+  await backend.set(item('a', 1))
+  await backend.set(item('large', 'x'.repeat(300_000)))
+  await backend.close()
+  await chmod(dir, 0o555)
+  const { stdout } = await run(process.execPath, [script('read-only.ts'), dir])
+  await chmod(dir, 0o755)
+  expect(JSON.parse(stdout)).toEqual({
+    get: 1,
+    large: 300_000,
+    set: 'READ_ONLY',
+    setLarge: 'READ_ONLY',
+    delete: 'READ_ONLY',
+    increment: 'READ_ONLY',
+    again: 1,
+  })
+})
+
+it('an empty directory that cannot be written to refuses everything with READ_ONLY', async () => {
+  const dir = await temporaryDirectory()
+  await chmod(join(dir, '..'), 0o755)
+  await mkdir(dir)
+  await chmod(dir, 0o555)
+  const { stdout } = await run(process.execPath, [script('read-only.ts'), dir])
+  await chmod(dir, 0o755)
+  const outcomes = Object.values(JSON.parse(stdout))
+  expect(new Set(outcomes)).toEqual(new Set(['READ_ONLY']))
+})
