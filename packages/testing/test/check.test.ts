@@ -56,9 +56,10 @@ describe('the changed files', () => {
 describe('the chosen tests', () => {
   const folders = ['packages/core', 'packages/core-extra', 'packages/testing', 'docs']
   const architecture = { folder: 'packages/testing', related: ['test/architecture.test.ts'] }
+  const pages = { folder: 'docs', related: ['test/pages.test.ts'] }
 
-  it('always include the check of the architecture', () => {
-    expect(chooseTests(folders, [])).toEqual([architecture])
+  it('always include the checks of the architecture and of the pages', () => {
+    expect(chooseTests(folders, [])).toEqual([architecture, pages])
   })
 
   it('are those related to the changed sources of each package', () => {
@@ -66,7 +67,7 @@ describe('the chosen tests', () => {
     expect(chooseTests(folders, changed)).toEqual([
       { folder: 'packages/core', related: ['src/a.ts', 'test/b.test.ts'] },
       architecture,
-      { folder: 'docs', related: ['test/c.test.ts'] },
+      { folder: 'docs', related: ['test/c.test.ts', 'test/pages.test.ts'] },
     ])
   })
 
@@ -80,10 +81,13 @@ describe('the chosen tests', () => {
   })
 
   it('ignore changed pages and files outside of all packages', () => {
-    expect(chooseTests(folders, ['README.md', 'docs/races.md', 'turbo.json', 'src/a.ts'])).toEqual([architecture])
+    expect(chooseTests(folders, ['README.md', 'docs/races.md', 'turbo.json', 'src/a.ts'])).toEqual([
+      architecture,
+      pages,
+    ])
   })
 
   it('name a test once that has changed and always runs', () => {
-    expect(chooseTests(folders, ['packages/testing/test/architecture.test.ts'])).toEqual([architecture])
+    expect(chooseTests(folders, ['packages/testing/test/architecture.test.ts'])).toEqual([architecture, pages])
   })
 })
