@@ -17,7 +17,7 @@ const loadLeaseTtl = 10_000
 const firstPoll = 20
 const longestPoll = 250
 
-/** Runs loaders: under a lease where that is wanted, between the raising of the fence and the storing of the result. */
+/** Runs loaders: under a lease where that is wanted, between the raising of the condition and the storing of the result. */
 export class LoadRuns {
   readonly #namespace: Namespace
   readonly #state: CacheState
@@ -86,30 +86,33 @@ export class LoadRuns {
   }
 
   async #load(flight: Flight, call: Call, found: LookUp): Promise<unknown> {
-    const fence = await this.#raise(flight, call, found)
-    if (fence !== undefined && 'key' in fence) return this.#others(flight, fence)
-    // Everybody left while the fence was raised: nobody wants the result, and the loader would not hear of it.
+    const condition = await this.#reserve(flight, call, found)
+    if (condition !== undefined && 'key' in condition) return this.#others(flight, condition)
+    // Everybody left while the condition was raised: nobody wants the result, and the loader would not hear of it.
     if (flight.phase === 'abandoned') {
-      if (fence !== undefined) await this.#withdraw(flight, fence, call)
+      if (condition !== undefined) await this.#cancel(flight, condition, call)
       throw flight.signal.reason
     }
-    if (fence?.expected !== undefined) flight.compareWithStore = () => this.#results.unchanged(flight, fence)
+    if (condition?.expected !== undefined) flight.compareWithStore = () => this.#results.unchanged(flight, condition)
     const context = new LoadContext(call.key, found.usable && this.#namespace.published(found.usable, call.key), flight)
     const started = this.#state.now()
     let value: unknown
     try {
       const made = traceLoad(this.#state.settings.name, call.key, async () => await this.#made(call, context))
-      value = await (fence === undefined ? made : made.finally(this.#results.outlive(flight, fence, call.settings)))
+      value = await (condition === undefined
+        ? made
+        : made.finally(this.#results.renewBeforeExpiry(flight, condition, call.settings)))
       // One that another load's context gave, where this load has nothing to keep, is refused.
       if (value === notModified) context.notModified()
     } catch (error) {
       this.#failed(call, flight, this.#state.addName(error), started)
-      if (fence !== undefined) await this.#withdraw(flight, fence, call)
+      if (condition !== undefined) await this.#cancel(flight, condition, call)
       throw error
     }
-    if (fence?.expected !== undefined) flight.beginStore()
+    if (condition?.expected !== undefined) flight.beginStore()
     const stored =
-      fence !== undefined && (await this.#state.run(this.#results.store(flight, fence, value, context, call)))
+      condition !== undefined &&
+      (await this.#state.run(this.#results.storeResult(flight, condition, value, context, call)))
     this.#loaded(call, stored, started)
     return value === notModified ? context.stale?.value : value
   }
@@ -120,8 +123,8 @@ export class LoadRuns {
     return item.value
   }
 
-  async #withdraw(flight: Flight, fence: StoreCondition, call: Call): Promise<void> {
-    await runAsync(this.#results.withdraw(flight, fence)).catch((error) =>
+  async #cancel(flight: Flight, condition: StoreCondition, call: Call): Promise<void> {
+    await runAsync(this.#results.cancel(flight, condition)).catch((error) =>
       this.#state.degraded(error, 'getOrSet', call.key),
     )
   }
@@ -134,14 +137,14 @@ export class LoadRuns {
     return queued.deleted ? undefined : queued.value
   }
 
-  /** Nothing is stored without a fence: when the backend fails, the load still serves its callers. */
-  async #raise(flight: Flight, call: Call, found: LookUp): Promise<StoreCondition | Item | undefined> {
+  /** Nothing is stored without a condition: when the backend fails, the load still serves its callers. */
+  async #reserve(flight: Flight, call: Call, found: LookUp): Promise<StoreCondition | Item | undefined> {
     // The loader of a batch has no way to name tags.
     const mayName = call.loader.length > 0 || this.#state.anyNamesTags
     const namesTags = call.known?.decided === undefined && mayName
     flight.namesTags = namesTags
     try {
-      return await runAsync(this.#results.raise(flight, found.raw, call.settings, namesTags))
+      return await runAsync(this.#results.reserve(flight, found.raw, call.settings, namesTags))
     } catch (error) {
       this.#state.degraded(error, 'getOrSet', call.key)
       return undefined

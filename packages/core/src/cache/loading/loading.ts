@@ -1,6 +1,5 @@
 import { CacheError } from '../../protocol/cache-error.ts'
 import type { Item } from '../../protocol/item.ts'
-import { isAlive } from '../items/item-life.ts'
 import type { Namespace } from '../items/namespace.ts'
 import { namespaceTagRecord, tagRecord } from '../items/tag-records.ts'
 import { checkGetOrSetOptions, type GetOrSetOptions, lookUpIgnores } from '../options/get-or-set-options.ts'
@@ -11,13 +10,13 @@ import { Finder, type LookUp, nothingFound } from '../reading/finder.ts'
 import type { CacheState } from '../state/cache-state.ts'
 import { Flight } from '../state/flight.ts'
 import { isPromise, type MaybePromise } from '../state/steps.ts'
+import { Answers } from './answers.ts'
 import type { Call, KnownLookUp } from './call.ts'
-import { decide } from './decide.ts'
 import type { Loader } from './load-context.ts'
 import { LoadRuns } from './load-runs.ts'
 import { type RenewalReason, reasonToRenew } from './reason-to-renew.ts'
 import { SharedTimeout } from './shared-timeout.ts'
-import { timedOut, type WaitOptions, waitFor } from './wait-for.ts'
+import { timedOut } from './wait-for.ts'
 
 const noTags: readonly string[] = []
 const ignore = (): void => {}
@@ -31,6 +30,7 @@ export class Loading {
   readonly #state: CacheState
   readonly #finder: Finder
   readonly #runs: LoadRuns
+  readonly #answers: Answers
   readonly #timeouts: SharedTimeout
   readonly #namespaceRecord: string
 
@@ -39,6 +39,10 @@ export class Loading {
     this.#state = namespace.state
     this.#finder = new Finder(namespace)
     this.#runs = new LoadRuns(namespace)
+    this.#answers = new Answers(namespace, {
+      lookAgain: (call) => this.#take({ ...call, known: undefined }),
+      abandon: (flight, reason) => this.#abandon(flight, reason),
+    })
     this.#namespaceRecord = namespaceTagRecord(namespace.path)
     this.#timeouts = new SharedTimeout(namespace.state.settings.clock, namespace.state.settings.load.timeout)
   }
@@ -83,7 +87,7 @@ export class Loading {
     return new Promise((resolve, reject) => {
       state.begin()
       // The timeout starts before the store is asked: a store that blocks its caller uses up the time.
-      const timeout = this.#timeouts.begin(() => reject(this.#tookTooLong(key, state.settings.load.timeout)))
+      const timeout = this.#timeouts.begin(() => reject(this.#answers.tookTooLong(key, state.settings.load.timeout)))
       const onError = (error: unknown): void => {
         this.#timeouts.end(timeout)
         state.end()
@@ -217,9 +221,9 @@ export class Loading {
   #lead(call: Call): MaybePromise<unknown> {
     const flight = this.#newFlight(call)
     const looking = this.#look(flight, call)
-    if (!isPromise(looking)) return this.#serve(flight, call, looking)
+    if (!isPromise(looking)) return this.#answers.serve(flight, call, looking)
     flight.lookUp = looking
-    return this.#wait(flight, call, looking).then((found) => this.#serve(flight, call, found))
+    return this.#answers.wait(flight, call, looking).then((found) => this.#answers.serve(flight, call, found))
   }
 
   async #follow(flight: Flight, call: Call): Promise<unknown> {
@@ -229,19 +233,21 @@ export class Loading {
     // The stale value may have been invalidated since: newcomers look for themselves and share only the load. They count as waiting
     // meanwhile, or the load would end when the others leave (RACES R24).
     const found =
-      flight.stale === undefined ? nothingFound : await this.#wait(flight, call, Promise.resolve(this.#find(call)))
-    return await this.#serve(flight, call, found, true)
+      flight.stale === undefined
+        ? nothingFound
+        : await this.#answers.wait(flight, call, Promise.resolve(this.#find(call)))
+    return await this.#answers.serve(flight, call, found, true)
   }
 
   /** A load that follows begins after this call and may be shared as it is; the answer to the look-up may be older than the call. */
   async #followLookUp(flight: Flight, call: Call): Promise<unknown> {
     const shared = flight.lookUp as Promise<LookUp>
     const looking = this.#state.local ? shared : Promise.all([this.#find(call), shared]).then(([own]) => own)
-    const found = await this.#wait(flight, call, looking)
+    const found = await this.#answers.wait(flight, call, looking)
     // The look-up found enough for its own caller; a forced refresh, or a caller who finds nothing any more, needs a load.
     const enough = found === timedOut || (found.usable !== undefined && call.options.forceRefresh !== true)
     if (flight.result === undefined && !enough) return await this.#take({ ...call, known: undefined })
-    return await this.#serve(flight, call, found)
+    return await this.#answers.serve(flight, call, found)
   }
 
   /** Looks the key up and starts a load if one is needed. Everything from the answer to the start happens at once. */
@@ -292,154 +298,6 @@ export class Loading {
   /** Whether a load of this key failed a moment ago. */
   #paused(call: Call): boolean {
     return this.#state.pauses.paused(call.backendKey, this.#state.now())
-  }
-
-  /** The answer to one caller, counted as one hit or one miss. */
-  #serve(flight: Flight, call: Call, found: LookUp | typeof timedOut, joined = false): MaybePromise<unknown> {
-    if (found === timedOut) {
-      this.#namespace.countMiss(call.key)
-      throw this.#tookTooLong(call.key, call.settings.timeout)
-    }
-    const item = found.usable
-    const forceRefresh = call.options.forceRefresh === true
-    const left = this.#left(call)
-    const ms = item === undefined || forceRefresh ? left : Math.min(call.settings.softTimeout, left)
-    const decision = decide({
-      found: item === undefined ? 'none' : this.#namespace.isFresh(item) ? 'fresh' : 'stale',
-      // A flight that was abandoned before its load has none to wait for.
-      phase: flight.result === undefined ? 'looking' : flight.phase,
-      validity: flight.validity,
-      joined,
-      forceRefresh,
-      patience: ms === 0 ? 'none' : ms < left ? 'soft' : 'whole',
-    })
-    switch (decision) {
-      case 'hit':
-        return this.#hit(call, item as Item)
-      case 'miss':
-        this.#namespace.countMiss(call.key)
-        return undefined
-      case 'stale':
-        if (flight.result === undefined) return this.#stale(call, item as Item, 'loadFailed')
-        flight.background = true
-        return this.#stale(call, item as Item, 'refreshing')
-      case 'wait':
-        return item === undefined
-          ? this.#waitForResult(flight, call, joined)
-          : this.#serveStaleOrWait(flight, call, item, ms, joined, false)
-      case 'wait, then look again':
-        return item === undefined || forceRefresh
-          ? this.#waitAndLookAgain(flight, call)
-          : this.#serveStaleOrWait(flight, call, item, ms, joined, true)
-    }
-  }
-
-  /** Waits for the result. A joined caller looks again if another process made the result old before the call (RACES R2). */
-  async #waitForResult(flight: Flight, call: Call, joined: boolean): Promise<unknown> {
-    if (!joined) this.#namespace.countMiss(call.key)
-    let value: unknown
-    try {
-      value = await this.#wait(flight, call, flight.result as Promise<unknown>)
-      if (value === timedOut) throw this.#tookTooLong(call.key, call.settings.timeout)
-    } catch (error) {
-      if (joined) this.#namespace.countMiss(call.key)
-      throw error
-    }
-    if (!joined) return value
-    if (!(await this.#isCurrent(flight))) return await this.#take({ ...call, known: undefined })
-    this.#namespace.countMiss(call.key)
-    return value
-  }
-
-  /** Waits for the end of the load, then looks again: a load of its own, at once, would be one more for every invalidation. */
-  async #waitAndLookAgain(flight: Flight, call: Call): Promise<unknown> {
-    const ended = (flight.result as Promise<unknown>).then(ignore, ignore)
-    try {
-      if ((await this.#wait(flight, call, ended)) === timedOut) throw this.#tookTooLong(call.key, call.settings.timeout)
-    } catch (error) {
-      this.#namespace.countMiss(call.key)
-      throw error
-    }
-    return await this.#take({ ...call, known: undefined })
-  }
-
-  /** A value is at hand: the load has `ms` to be faster, and may fail. */
-  async #serveStaleOrWait(
-    flight: Flight,
-    call: Call,
-    item: Item,
-    ms: number,
-    joined: boolean,
-    lookAgain: boolean,
-  ): Promise<unknown> {
-    let value: unknown
-    try {
-      value = await this.#waitWithin(flight, call, item, ms)
-    } catch (error) {
-      if (call.options.signal?.aborted === true || !isAlive(item, this.#state.now())) {
-        this.#namespace.countMiss(call.key)
-        throw error
-      }
-      return this.#stale(call, item, 'loadFailed')
-    }
-    if (value === timedOut) return this.#stale(call, item, 'slow')
-    if (lookAgain || (joined && !(await this.#isCurrent(flight))))
-      return await this.#take({ ...call, known: undefined })
-    this.#namespace.countMiss(call.key)
-    return value
-  }
-
-  /** The load's value within `ms`, or within the whole timeout if the life of the stale value ends before. */
-  async #waitWithin(flight: Flight, call: Call, item: Item, ms: number): Promise<unknown | typeof timedOut> {
-    const load = flight.result as Promise<unknown>
-    const value = await this.#wait(flight, call, load, ms)
-    if (value !== timedOut || isAlive(item, this.#state.now())) return value
-    const late = await this.#wait(flight, call, load)
-    if (late === timedOut) throw this.#tookTooLong(call.key, call.settings.timeout)
-    return late
-  }
-
-  /** After `close` no load starts, so joined callers get the value in any case. */
-  #isCurrent(flight: Flight): MaybePromise<boolean> {
-    return this.#state.closed || flight.isCurrent()
-  }
-
-  #hit(call: Call, item: Item): unknown {
-    this.#namespace.countHit(call.key, false)
-    return item.value
-  }
-
-  #stale(call: Call, item: Item, reason: 'refreshing' | 'loadFailed' | 'slow'): unknown {
-    const stale = !this.#namespace.isFresh(item)
-    this.#namespace.countHit(call.key, stale)
-    if (stale) this.#namespace.emitStale(call.key, reason)
-    return item.value
-  }
-
-  #wait<T>(flight: Flight, call: Call, work: Promise<T>, ms: number = this.#left(call)): Promise<T | typeof timedOut> {
-    const options: WaitOptions = {
-      ms,
-      signal: call.options.signal,
-      cache: this.#state.settings.name,
-      clock: this.#state.settings.clock,
-      onLastAbort: (reason) => this.#abandon(flight, reason),
-    }
-    return waitFor(flight, work, options)
-  }
-
-  /** The rest of the time that the caller waits; never more than all of it, even if the clock was set back. */
-  #left({ settings, since }: Call): number {
-    return Math.max(0, Math.min(settings.timeout, since + settings.timeout - this.#state.now()))
-  }
-
-  #tookTooLong(key: string, timeout: number): CacheError {
-    const message = `getOrSet: the load of '${key}' took longer than ${timeout} ms; its result will be stored when it comes`
-    return new CacheError('LOAD_TIMEOUT', message, {
-      operation: 'getOrSet',
-      backend: this.#state.adapter.name,
-      cache: this.#state.settings.name,
-      key,
-    })
   }
 
   #startInBackground(flight: Flight, call: Call, found: LookUp, reason: RenewalReason): void {

@@ -17,18 +17,18 @@ export interface StoreCondition {
   /** The version that must still be stored under the key; `undefined` where the store has no `compareAndSet` or is local. */
   expected: string | undefined
   /** Whether this load put the placeholder, and takes it away when there is nothing to store. */
-  placed: boolean
+  ownPlaceholder: boolean
   /** When what has that version ends, unless it is the load's own placeholder. */
   readonly endsAt: number | undefined
   /** A placeholder is taking the place of what ends before the load does. */
-  handingOver: Promise<void> | undefined
+  replacing: Promise<void> | undefined
   readonly tags: TagVersions
   /** Version of the namespace's tag record; `undefined` where the loader cannot name tags. */
   readonly namespaceVersion: string | undefined
 }
 
 /** What a load has to meet under its key. */
-type Standing = Pick<StoreCondition, 'expected' | 'placed' | 'endsAt'>
+type Standing = Pick<StoreCondition, 'expected' | 'ownPlaceholder' | 'endsAt'>
 
 /** How the result of a load is to be kept. */
 export interface Keeping {
@@ -46,7 +46,7 @@ const nothingToEnd = (): void => {}
 
 /**
  * The way from a loader's result into the backend. Foreground, late and background loads and batches all go through `store`,
- * which requires the fence that `raise` made before the load began (RACES R1, R3, R4, R5).
+ * which requires the condition that `reserve` made before the load began (RACES R1, R3, R4, R5).
  */
 export class ResultStore {
   readonly #namespace: Namespace
@@ -60,7 +60,7 @@ export class ResultStore {
    * nothing is stored a placeholder is put, so that a delete by any process shows. Resolves to the item instead, where
    * another process stored one in between.
    */
-  *raise(
+  *reserve(
     flight: Flight,
     raw: Item | undefined,
     settings: LoadSettings,
@@ -68,61 +68,68 @@ export class ResultStore {
   ): Steps<StoreCondition | Item> {
     const { local, adapter } = this.#namespace.state
     if (local || adapter.compareAndSet === undefined) {
-      // In one process the flight alone is the fence.
-      const tags = yield* this.#captured(flight)
+      // In one process the flight alone is the condition.
+      const tags = yield* this.#captureTags(flight)
       const namespaceVersion = namesTags ? yield* this.#namespaceVersion() : undefined
-      return { expected: undefined, placed: false, endsAt: undefined, handingOver: undefined, tags, namespaceVersion }
+      return {
+        expected: undefined,
+        ownPlaceholder: false,
+        endsAt: undefined,
+        replacing: undefined,
+        tags,
+        namespaceVersion,
+      }
     }
     // Together, for the sake of a store that is far away.
     const [place, tags, namespaceVersion] = yield* answer(
       Promise.all([
-        runAsync(this.#place(flight.key, raw, settings)),
-        runAsync(this.#captured(flight)),
+        runAsync(this.#expect(flight.key, raw, settings)),
+        runAsync(this.#captureTags(flight)),
         namesTags ? runAsync(this.#namespaceVersion()) : undefined,
       ]),
     )
-    return 'key' in place ? place : { ...place, handingOver: undefined, tags, namespaceVersion }
+    return 'key' in place ? place : { ...place, replacing: undefined, tags, namespaceVersion }
   }
 
   /**
    * The end of what is stored looks like a delete, and would keep the result out. A moment before it a placeholder takes its place, if
    * it is still there. Returns the function that ends this, for the load that is over.
    */
-  outlive(flight: Flight, fence: StoreCondition, settings: LoadSettings): () => void {
+  renewBeforeExpiry(flight: Flight, condition: StoreCondition, settings: LoadSettings): () => void {
     const { clock } = this.#namespace.state.settings
-    const left = (fence.endsAt ?? Infinity) - clock.now()
+    const left = (condition.endsAt ?? Infinity) - clock.now()
     if (left > placeholderLife(settings)) return nothingToEnd
     const early = Math.min(left / 10, longestHandover)
     return clock.after(Math.max(0, Math.floor(left - early)), () => {
-      fence.handingOver = this.#namespace.state
-        .run(this.#handOver(flight, fence, settings))
+      condition.replacing = this.#namespace.state
+        .run(this.#replaceWithPlaceholder(flight, condition, settings))
         .catch((error) => this.#namespace.state.degraded(error, 'getOrSet', flight.key))
     })
   }
 
-  *#handOver(flight: Flight, fence: StoreCondition, settings: LoadSettings): Steps<void> {
+  *#replaceWithPlaceholder(flight: Flight, condition: StoreCondition, settings: LoadSettings): Steps<void> {
     if (flight.validity === 'discarded' || this.#namespace.state.closed) return
-    const placed = this.#placeholder(flight.key, settings)
-    if (!(yield* this.#compareAndSet(flight.key, fence.expected, placed))) return
-    fence.expected = placed.version
-    fence.placed = true
+    const ownPlaceholder = this.#placeholder(flight.key, settings)
+    if (!(yield* this.#compareAndSet(flight.key, condition.expected, ownPlaceholder))) return
+    condition.expected = ownPlaceholder.version
+    condition.ownPlaceholder = true
   }
 
-  *#captured(flight: Flight): Steps<TagVersions> {
+  *#captureTags(flight: Flight): Steps<TagVersions> {
     return flight.tags.length === 0 ? {} : yield* this.#namespace.tags.capture(flight.tags)
   }
 
-  *#place(key: string, raw: Item | undefined, settings: LoadSettings): Steps<Standing | Item> {
-    if (raw !== undefined) return { expected: raw.version, placed: false, endsAt: raw.expiresAt }
-    const placed = this.#placeholder(key, settings)
-    const { version } = placed
-    if (yield* this.#compareAndSet(key, undefined, placed))
-      return { expected: version, placed: true, endsAt: undefined }
+  *#expect(key: string, raw: Item | undefined, settings: LoadSettings): Steps<Standing | Item> {
+    if (raw !== undefined) return { expected: raw.version, ownPlaceholder: false, endsAt: raw.expiresAt }
+    const ownPlaceholder = this.#placeholder(key, settings)
+    const { version } = ownPlaceholder
+    if (yield* this.#compareAndSet(key, undefined, ownPlaceholder))
+      return { expected: version, ownPlaceholder: true, endsAt: undefined }
     const other = yield* answer(this.#namespace.state.adapter.get(key))
     // Gone again: removed in between. The version of a placeholder that was never stored lets nothing in.
-    if (other === undefined) return { expected: version, placed: false, endsAt: undefined }
+    if (other === undefined) return { expected: version, ownPlaceholder: false, endsAt: undefined }
     if (other.value === undefined || other.tags !== undefined || other.staleAt !== undefined)
-      return { expected: other.version, placed: false, endsAt: other.expiresAt }
+      return { expected: other.version, ownPlaceholder: false, endsAt: other.expiresAt }
     return other
   }
 
@@ -140,24 +147,31 @@ export class ResultStore {
   }
 
   /** Stores a result, if nothing has changed since `fence` was raised; answers whether it did. */
-  *store(flight: Flight, fence: StoreCondition, value: unknown, load: LoadContext, keeping: Keeping): Steps<boolean> {
+  *storeResult(
+    flight: Flight,
+    condition: StoreCondition,
+    value: unknown,
+    load: LoadContext,
+    keeping: Keeping,
+  ): Steps<boolean> {
     try {
-      if (fence.handingOver !== undefined) yield* answer(fence.handingOver)
-      const tags = yield* this.#allTags(fence, load, value)
+      if (condition.replacing !== undefined) yield* answer(condition.replacing)
+      const tags = yield* this.#allTags(condition, load, value)
       // Those who came before this process invalidated a tag have their value.
       if (tags === undefined && flight.validity === 'valid') flight.markOutdated()
       if (!load.store || tags === undefined) {
-        yield* this.#leave(flight, fence)
+        yield* this.#storeNothing(flight, condition)
         return false
       }
       if (value === undefined) {
-        yield* this.#remove(flight, fence, load)
+        yield* this.#remove(flight, condition, load)
         return false
       }
       const item = this.#item(flight, value, load, tags, keeping)
-      if (!flight.joined || this.#namespace.state.local) return (yield* this.#put(flight, fence, item)) && hasLife(item)
+      if (!flight.joined || this.#namespace.state.local)
+        return (yield* this.#put(flight, condition, item)) && hasLife(item)
       const [put] = yield* answer(
-        Promise.all([runAsync(this.#put(flight, fence, item)), runAsync(this.#doubtTags(flight, tags))]),
+        Promise.all([runAsync(this.#put(flight, condition, item)), runAsync(this.#recheckTags(flight, tags))]),
       )
       return put && hasLife(item)
     } catch (error) {
@@ -168,42 +182,50 @@ export class ResultStore {
   }
 
   /** Takes this load's own placeholder away. */
-  *withdraw(flight: Flight, fence: StoreCondition): Steps<void> {
-    if (fence.handingOver !== undefined) yield* answer(fence.handingOver)
-    if (fence.placed && !this.#namespace.state.closed) yield* this.#compareAndSetFenced(flight, fence, undefined)
+  *cancel(flight: Flight, condition: StoreCondition): Steps<void> {
+    if (condition.replacing !== undefined) yield* answer(condition.replacing)
+    if (condition.ownPlaceholder && !this.#namespace.state.closed)
+      yield* this.#compareAndSetExpected(flight, condition, undefined)
   }
 
   /** Nothing is to be stored. */
-  *#leave(flight: Flight, fence: StoreCondition): Steps<void> {
-    yield* this.withdraw(flight, fence)
-    if (fence.placed || fence.expected === undefined || !flight.joined || flight.validity === 'discarded') return
+  *#storeNothing(flight: Flight, condition: StoreCondition): Steps<void> {
+    yield* this.cancel(flight, condition)
+    if (
+      condition.ownPlaceholder ||
+      condition.expected === undefined ||
+      !flight.joined ||
+      flight.validity === 'discarded'
+    )
+      return
     const standing = yield* answer(this.#namespace.state.adapter.get(flight.key))
-    if (standing?.version !== fence.expected) flight.markOutdated()
+    if (standing?.version !== condition.expected) flight.markOutdated()
   }
 
-  /** Compare-and-set on what the fence captured. Where that is gone it was another process, unless this one has fenced the flight. */
-  *#compareAndSetFenced(flight: Flight, fence: StoreCondition, next: Item | undefined): Steps<boolean> {
-    const done = yield* this.#compareAndSet(flight.key, fence.expected, next)
+  /** Compare-and-set on what the condition captured. Where that is gone it was another process, unless this one has fenced the flight. */
+  *#compareAndSetExpected(flight: Flight, condition: StoreCondition, next: Item | undefined): Steps<boolean> {
+    const done = yield* this.#compareAndSet(flight.key, condition.expected, next)
     if (!done && flight.validity !== 'discarded') flight.markOutdated()
     return done
   }
 
   /** Resolves to whether no other process has changed the key or the tags since the load began. A failure of the store counts as a change. */
-  async unchanged(flight: Flight, fence: StoreCondition): Promise<boolean> {
+  async unchanged(flight: Flight, condition: StoreCondition): Promise<boolean> {
     const { adapter } = this.#namespace.state
     const { tags } = this.#namespace
-    const standing = async (): Promise<boolean> => (await adapter.get(flight.key))?.version === fence.expected
+    const standing = async (): Promise<boolean> => (await adapter.get(flight.key))?.version === condition.expected
     const namespaceVersion = async (): Promise<boolean> =>
-      fence.namespaceVersion === undefined || (await runAsync(this.#namespaceVersion())) === fence.namespaceVersion
+      condition.namespaceVersion === undefined ||
+      (await runAsync(this.#namespaceVersion())) === condition.namespaceVersion
     try {
-      const all = await Promise.all([standing(), tags.valid(fence.tags), namespaceVersion()])
+      const all = await Promise.all([standing(), tags.valid(condition.tags), namespaceVersion()])
       return all.every(Boolean)
     } catch {
       return false
     }
   }
 
-  *#doubtTags(flight: Flight, tags: TagVersions): Steps<void> {
+  *#recheckTags(flight: Flight, tags: TagVersions): Steps<void> {
     if (!(yield* answer(this.#namespace.tags.valid(tags))) && flight.validity !== 'discarded') flight.markOutdated()
   }
 
@@ -211,20 +233,20 @@ export class ResultStore {
    * The tags that were declared and those that the load named. For the latter the versions are captured now, which is only
    * right when no tag of the namespace changed since the load began: `undefined` otherwise.
    */
-  *#allTags(fence: StoreCondition, load: LoadContext, value: unknown): Steps<TagVersions | undefined> {
+  *#allTags(condition: StoreCondition, load: LoadContext, value: unknown): Steps<TagVersions | undefined> {
     if (load.tags === undefined)
-      return value === notModified ? { ...this.#tagsOf(load.stale), ...fence.tags } : fence.tags
+      return value === notModified ? { ...this.#tagsOf(load.stale), ...condition.tags } : condition.tags
     const records = load.tags
       .map((tag) => tagRecord(this.#namespace.path, tag))
-      .filter((record) => !(record in fence.tags))
-    if (records.length === 0) return fence.tags
+      .filter((record) => !(record in condition.tags))
+    if (records.length === 0) return condition.tags
     // Nothing was captured by which to tell whether they changed: not stored this time, and the next load is prepared.
-    if (fence.namespaceVersion === undefined) this.#namespace.state.anyNamesTags = true
+    if (condition.namespaceVersion === undefined) this.#namespace.state.anyNamesTags = true
     const late = yield* this.#namespace.tags.capture(records)
     // Last: an invalidation changes this record first, so that it shows either here or in what was captured above.
     const unchanged =
-      fence.namespaceVersion !== undefined && (yield* this.#namespaceVersion()) === fence.namespaceVersion
-    return unchanged ? { ...fence.tags, ...late } : undefined
+      condition.namespaceVersion !== undefined && (yield* this.#namespaceVersion()) === condition.namespaceVersion
+    return unchanged ? { ...condition.tags, ...late } : undefined
   }
 
   /**
@@ -235,28 +257,30 @@ export class ResultStore {
     return Object.fromEntries(named.map(([tag, version]) => [tagRecord(this.#namespace.path, tag), version]))
   }
 
-  *#put(flight: Flight, fence: StoreCondition, item: Item): Steps<boolean> {
+  *#put(flight: Flight, condition: StoreCondition, item: Item): Steps<boolean> {
     const { adapter, local } = this.#namespace.state
     // Nothing is awaited between this look and the write: in one process nothing can come between them.
     if (flight.validity === 'discarded') {
-      yield* this.withdraw(flight, fence)
+      yield* this.cancel(flight, condition)
       return false
     }
-    if (adapter.compareAndSet !== undefined && !local) return yield* this.#compareAndSetFenced(flight, fence, item)
-    yield* this.#unconditionally(flight, adapter.set(item))
+    if (adapter.compareAndSet !== undefined && !local)
+      return yield* this.#compareAndSetExpected(flight, condition, item)
+    yield* this.#writeUnconditionally(flight, adapter.set(item))
     return true
   }
 
   /** The source has none any more: the stale value that the load was to renew goes, on the same conditions as a result would come. */
-  *#remove(flight: Flight, fence: StoreCondition, load: LoadContext): Steps<void> {
+  *#remove(flight: Flight, condition: StoreCondition, load: LoadContext): Steps<void> {
     const { adapter, local } = this.#namespace.state
-    if (load.stale === undefined || flight.validity === 'discarded') yield* this.withdraw(flight, fence)
-    else if (adapter.compareAndSet !== undefined && !local) yield* this.#compareAndSetFenced(flight, fence, undefined)
-    else yield* this.#unconditionally(flight, adapter.delete(flight.key))
+    if (load.stale === undefined || flight.validity === 'discarded') yield* this.cancel(flight, condition)
+    else if (adapter.compareAndSet !== undefined && !local)
+      yield* this.#compareAndSetExpected(flight, condition, undefined)
+    else yield* this.#writeUnconditionally(flight, adapter.delete(flight.key))
   }
 
   /** Whoever changes the key meanwhile waits for this write, which asks for no version (RACES R1, R5). */
-  *#unconditionally(flight: Flight, writing: MaybePromise<unknown>): Steps<void> {
+  *#writeUnconditionally(flight: Flight, writing: MaybePromise<unknown>): Steps<void> {
     if (!isPromise(writing)) return
     flight.beginWrite(writing)
     yield* answer(writing)

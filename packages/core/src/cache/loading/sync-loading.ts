@@ -28,7 +28,7 @@ interface Run {
   readonly key: string
   readonly found: LookUp
   readonly flight: Flight
-  readonly fence: StoreCondition
+  readonly condition: StoreCondition
   readonly load: LoadContext
 }
 
@@ -150,7 +150,7 @@ export class SyncLoading {
     const flight = new Flight(stored, records, namespaceRecord, { startedAt, timeout: Infinity })
     // Nobody can wait for it: whoever asks while it runs was called by its own loader, and loads for itself.
     flight.suspect()
-    const fence = (yield* this.#results.raise(flight, found.raw, keeping.settings, namesTags)) as StoreCondition
+    const condition = (yield* this.#results.reserve(flight, found.raw, keeping.settings, namesTags)) as StoreCondition
     // A load of a Cache on the same backend may be under way; this one is newer, and its result is fenced off.
     flights.invalidate(stored)
     flights.add(flight)
@@ -159,7 +159,7 @@ export class SyncLoading {
       key,
       found,
       flight,
-      fence,
+      condition,
       load: new LoadContext(key, usable && this.#namespace.published(usable, key), flight),
     }
   }
@@ -186,7 +186,7 @@ export class SyncLoading {
   *#store(run: Run, value: unknown, started: number, keeping: Keeping): Steps<unknown> {
     const { recorder, listeners, pauses } = this.#state
     this.#namespace.countMiss(run.key)
-    const stored = yield* this.#results.store(run.flight, run.fence, value, run.load, keeping)
+    const stored = yield* this.#results.storeResult(run.flight, run.condition, value, run.load, keeping)
     const ms = this.#state.since(started)
     recorder.loads += 1
     recorder.loadTime += ms
