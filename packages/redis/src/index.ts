@@ -1,3 +1,5 @@
+export { RedisBus } from './bus/redis-bus.ts'
+export { RedisTrackingBus } from './bus/redis-tracking-bus.ts'
 export type {
   RedisBackendOptions,
   RedisBusOptions,
@@ -5,5 +7,3 @@ export type {
   RedisTrackingBusOptions,
 } from './options.ts'
 export { RedisBackend } from './redis-backend.ts'
-export { RedisBus } from './redis-bus.ts'
-export { RedisTrackingBus } from './redis-tracking-bus.ts'

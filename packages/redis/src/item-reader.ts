@@ -1,14 +1,14 @@
 import { CacheError, type Item } from '@cache/core/backend'
+import { type GatheredReads, TickReads, type WaitingRead } from './batching/get-batch.ts'
+import { isSplit, type KeyGroups } from './batching/key-groups.ts'
+import { ReadCommand } from './commands/get-command.ts'
+import { counterScript } from './commands/scripts.ts'
+import type { SendOptions } from './commands/single-send-command.ts'
 import type { Connection } from './connection.ts'
 import { redisError } from './errors.ts'
-import { isSplit, type KeyGroups } from './key-groups.ts'
-import { ReadCommand } from './read-command.ts'
-import { counterScript } from './scripts.ts'
-import { allOrFailure } from './settle.ts'
-import type { SendOptions } from './single-send-command.ts'
-import type { StoredItems } from './stored-items.ts'
-import type { StoredKeys } from './stored-keys.ts'
-import { type GatheredReads, TickReads, type WaitingRead } from './tick-reads.ts'
+import { allOrFailure } from './settle-all.ts'
+import type { StoredKeys } from './wire/backend-keys.ts'
+import type { StoredItems } from './wire/item-encoding.ts'
 
 export interface ItemReaderOptions {
   readonly connection: Connection

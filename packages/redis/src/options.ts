@@ -10,7 +10,7 @@ import {
   systemClock,
 } from '@cache/core/backend'
 import type { Cluster, ClusterNode, ClusterOptions, Redis, RedisOptions } from 'ioredis'
-import { isWellFormed } from './well-formed.ts'
+import { isWellFormed } from './is-well-formed.ts'
 
 /** Where Redis is: exactly one of `url`, `cluster`, `client`, or `options` alone. */
 export interface RedisConnectionOptions {

@@ -7,17 +7,17 @@ import {
   EventHub,
   type Item,
 } from '@cache/core/backend'
+import { KeyGroups } from './batching/key-groups.ts'
+import { KeyScan } from './cluster/key-scan.ts'
+import { liveScript } from './commands/scripts.ts'
 import { Connection } from './connection.ts'
 import { redisError } from './errors.ts'
 import { ItemReader } from './item-reader.ts'
 import { ItemWriter } from './item-writer.ts'
-import { KeyGroups } from './key-groups.ts'
-import { KeyScan } from './key-scan.ts'
 import { type RedisBackendOptions, resolveBackendOptions } from './options.ts'
-import { liveScript } from './scripts.ts'
-import { allOrFailure } from './settle.ts'
-import { StoredItems } from './stored-items.ts'
-import { StoredKeys } from './stored-keys.ts'
+import { allOrFailure } from './settle-all.ts'
+import { StoredKeys } from './wire/backend-keys.ts'
+import { StoredItems } from './wire/item-encoding.ts'
 
 /** `stats` counts items on servers with at most so many keys; beyond that, it would cost too much. */
 const mostCounted = 10_000

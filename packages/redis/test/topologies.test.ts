@@ -9,10 +9,10 @@ import {
 } from '@cache/testing'
 import { Command } from 'ioredis'
 import { describe, expect, it } from 'vitest'
+import { keySlot } from '../src/cluster/key-slot.ts'
 import { type RedisBackend, type RedisBackendOptions, RedisBus, RedisTrackingBus } from '../src/index.ts'
-import { keySlot } from '../src/key-slot.ts'
+import { RecordingListener } from './bus/recording-listener.ts'
 import { endLater, openBackend, openCluster, openRedis } from './ends.ts'
-import { RecordingListener } from './listener.ts'
 
 function item(key: string, value: unknown, version = 'v1'): Item {
   return { key, value, version, createdAt: 1 }

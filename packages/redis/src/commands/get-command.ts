@@ -1,5 +1,5 @@
+import type { StoredKeys } from '../wire/backend-keys.ts'
 import { type SendOptions, SingleSendCommand } from './single-send-command.ts'
-import type { StoredKeys } from './stored-keys.ts'
 
 /** `GET` of one key or `MGET` of many, whose bytes are made straight from the keys. */
 export class ReadCommand extends SingleSendCommand {

@@ -2,8 +2,8 @@ import { cacheErrorCode, type Item } from '@cache/core/backend'
 import { startRedis } from '@cache/testing'
 import type {} from '@cache/testing/redis-setup'
 import { describe, expect, inject, it } from 'vitest'
-import type { RedisBackend } from '../src/index.ts'
-import { endLater, openBackend, openRedis, ownPrefix } from './ends.ts'
+import type { RedisBackend } from '../../src/index.ts'
+import { endLater, openBackend, openRedis, ownPrefix } from '../ends.ts'
 
 const url = inject('redisUrl')
 

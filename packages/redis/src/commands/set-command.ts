@@ -1,7 +1,7 @@
+import type { Write } from '../batching/set-batch.ts'
+import type { StoredKeys } from '../wire/backend-keys.ts'
+import type { StoredItems } from '../wire/item-encoding.ts'
 import { type SendOptions, SingleSendCommand } from './single-send-command.ts'
-import type { StoredItems } from './stored-items.ts'
-import type { StoredKeys } from './stored-keys.ts'
-import type { Write } from './tick-writes.ts'
 
 /** `SET` of one item, or `UNLINK` when its life is over by then, whose bytes are made straight from key, item and what is left. */
 export class SetCommand extends SingleSendCommand {

@@ -1,8 +1,8 @@
 import type { Socket } from 'node:net'
 import { Command } from 'ioredis'
-import { wholeReply } from './batch-replies.ts'
-import { keySlot } from './key-slot.ts'
-import { writeCommand } from './write-command.ts'
+import { keySlot } from '../cluster/key-slot.ts'
+import { wholeReply } from '../wire/read-batches.ts'
+import { writeCommand } from '../wire/write-command.ts'
 
 export type Argument = string | Buffer | number
 

@@ -1,4 +1,4 @@
-import { isWellFormed } from './well-formed.ts'
+import { isWellFormed } from '../is-well-formed.ts'
 
 const zero = 48
 const dollar = 36

@@ -1,11 +1,11 @@
 import type { SourceEvents } from '@cache/core/backend'
 import type { Redis, RedisOptions } from 'ioredis'
-import { nodeName } from './cluster-nodes.ts'
-import { Connection } from './connection.ts'
-import { startHeartbeat } from './heartbeat.ts'
-import { openClient } from './open-client.ts'
-import type { ResolvedConnectionOptions } from './options.ts'
-import type { StoredKeys } from './stored-keys.ts'
+import { nodeName } from '../cluster/cluster-nodes.ts'
+import { Connection } from '../connection.ts'
+import type { ResolvedConnectionOptions } from '../options.ts'
+import type { StoredKeys } from '../wire/backend-keys.ts'
+import { openClient } from '../wire/open-client.ts'
+import { startHeartbeat } from './start-heartbeat.ts'
 
 export interface TrackingSourceOptions {
   readonly connection: ResolvedConnectionOptions

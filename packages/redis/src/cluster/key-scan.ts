@@ -1,6 +1,6 @@
 import type { Redis } from 'ioredis'
-import type { Connection } from './connection.ts'
-import type { StoredKeys } from './stored-keys.ts'
+import type { Connection } from '../connection.ts'
+import type { StoredKeys } from '../wire/backend-keys.ts'
 
 /** Keys that the server looks at in one step: about a tenth of a millisecond. */
 const stepSize = 1000

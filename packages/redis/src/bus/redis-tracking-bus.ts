@@ -1,9 +1,9 @@
 import { type Bus, type BusListener, type BusMessage, BusSubscription, CacheError } from '@cache/core/backend'
-import { Connection } from './connection.ts'
-import { redisError } from './errors.ts'
-import { type RedisTrackingBusOptions, resolveTrackingOptions } from './options.ts'
-import { StoredKeys } from './stored-keys.ts'
-import { openTracking } from './tracking-source.ts'
+import { Connection } from '../connection.ts'
+import { redisError } from '../errors.ts'
+import { type RedisTrackingBusOptions, resolveTrackingOptions } from '../options.ts'
+import { StoredKeys } from '../wire/backend-keys.ts'
+import { openTracking } from './open-tracking.ts'
 
 /**
  * Announcements made by Redis itself, of every change under a prefix (`CLIENT TRACKING` with broadcasting): also of what

@@ -1,8 +1,8 @@
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { afterEach, describe, expect, it, vi } from 'vitest'
-import { Deadlines } from '../src/deadlines.ts'
-import { SingleSendCommand } from '../src/single-send-command.ts'
+import { Deadlines } from '../../src/commands/command-timeouts.ts'
+import { SingleSendCommand } from '../../src/commands/single-send-command.ts'
 
 const timeout = 1000
 

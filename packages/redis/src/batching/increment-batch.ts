@@ -1,10 +1,10 @@
 import { createVersion } from '@cache/core/backend'
-import type { Connection } from './connection.ts'
-import { knownError } from './errors.ts'
-import { incrementScript } from './scripts.ts'
-import type { StoredItems } from './stored-items.ts'
-import type { StoredKeys } from './stored-keys.ts'
-import { sentEarly } from './tick-writes.ts'
+import { incrementScript } from '../commands/scripts.ts'
+import type { Connection } from '../connection.ts'
+import { knownError } from '../errors.ts'
+import type { StoredKeys } from '../wire/backend-keys.ts'
+import type { StoredItems } from '../wire/item-encoding.ts'
+import { sentEarly } from './set-batch.ts'
 
 /** A script's own arguments come after its hash and the number of keys. */
 const beforeKeys = 2

@@ -2,8 +2,8 @@ import { startRedis, startRedisCluster, tcpProxy, waitUntil } from '@cache/testi
 import type {} from '@cache/testing/redis-setup'
 import { Cluster, Redis } from 'ioredis'
 import { afterEach, expect, inject, it } from 'vitest'
-import { RedisBackend, RedisTrackingBus, type RedisTrackingBusOptions } from '../src/index.ts'
-import { RecordingListener } from './listener.ts'
+import { RedisBackend, RedisTrackingBus, type RedisTrackingBusOptions } from '../../src/index.ts'
+import { RecordingListener } from './recording-listener.ts'
 
 const url = inject('redisUrl')
 const ends: (() => unknown)[] = []

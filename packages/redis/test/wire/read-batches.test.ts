@@ -2,8 +2,8 @@ import { EventEmitter, once } from 'node:events'
 import { createRequire } from 'node:module'
 import { type AddressInfo, createServer } from 'node:net'
 import { describe, expect, it } from 'vitest'
-import { readBatches, wholeReply } from '../src/batch-replies.ts'
-import { endLater, openBackend } from './ends.ts'
+import { readBatches, wholeReply } from '../../src/wire/read-batches.ts'
+import { endLater, openBackend } from '../ends.ts'
 
 interface Reader {
   write(piece: Buffer): void

@@ -1,5 +1,5 @@
 import { Cluster, type ClusterNode, type ClusterOptions, Redis, type RedisOptions } from 'ioredis'
-import type { ResolvedConnectionOptions } from './options.ts'
+import type { ResolvedConnectionOptions } from '../options.ts'
 
 export type RedisClient = Redis | Cluster
 

@@ -6,10 +6,10 @@ import {
   CacheError,
   encodeBusMessage,
 } from '@cache/core/backend'
-import { openChannel } from './channel-source.ts'
-import { Connection } from './connection.ts'
-import { redisError } from './errors.ts'
-import { type RedisBusOptions, resolveBusOptions } from './options.ts'
+import { Connection } from '../connection.ts'
+import { redisError } from '../errors.ts'
+import { type RedisBusOptions, resolveBusOptions } from '../options.ts'
+import { openChannel } from './open-channel.ts'
 
 /**
  * Announcements of changes over Redis' publish and subscribe; on a Cluster over its sharded form, where a message stays on

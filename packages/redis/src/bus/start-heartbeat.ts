@@ -1,4 +1,4 @@
-import type { Connection } from './connection.ts'
+import type { Connection } from '../connection.ts'
 
 /**
  * Asks the server from time to time whether it is still there. A subscriber only listens, so that without this a connection

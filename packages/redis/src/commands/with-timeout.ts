@@ -1,4 +1,4 @@
-import { knownError } from './errors.ts'
+import { knownError } from '../errors.ts'
 
 /** The outcome of `work`, or `TIMEOUT` when there is none after `timeout` ms; a busy event loop of our own is allowed for. */
 export async function within<Value>(timeout: number, work: Promise<Value>): Promise<Value> {

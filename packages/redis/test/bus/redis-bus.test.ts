@@ -3,8 +3,8 @@ import { startRedisCluster, tcpProxy, waitUntil } from '@cache/testing'
 import type {} from '@cache/testing/redis-setup'
 import { Command, Redis } from 'ioredis'
 import { afterEach, describe, expect, inject, it } from 'vitest'
-import { RedisBus, type RedisBusOptions } from '../src/index.ts'
-import { RecordingListener } from './listener.ts'
+import { RedisBus, type RedisBusOptions } from '../../src/index.ts'
+import { RecordingListener } from './recording-listener.ts'
 
 const url = inject('redisUrl')
 const ends: (() => unknown)[] = []

@@ -1,6 +1,6 @@
-import type { Connection } from './connection.ts'
-import { keySlot } from './key-slot.ts'
-import { allOrFailure } from './settle.ts'
+import { keySlot } from '../cluster/key-slot.ts'
+import type { Connection } from '../connection.ts'
+import { allOrFailure } from '../settle-all.ts'
 
 /** Keys in one command or script at most: the server does nothing else meanwhile. */
 const mostKeys = 512

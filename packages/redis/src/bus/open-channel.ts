@@ -1,10 +1,10 @@
 import { CacheError, decodeBusMessage, type SourceEvents } from '@cache/core/backend'
 import { type Cluster, Command, type Redis, type RedisOptions } from 'ioredis'
-import { nodeName } from './cluster-nodes.ts'
-import { Connection } from './connection.ts'
-import { startHeartbeat } from './heartbeat.ts'
-import { openClient } from './open-client.ts'
-import type { ResolvedConnectionOptions } from './options.ts'
+import { nodeName } from '../cluster/cluster-nodes.ts'
+import { Connection } from '../connection.ts'
+import type { ResolvedConnectionOptions } from '../options.ts'
+import { openClient } from '../wire/open-client.ts'
+import { startHeartbeat } from './start-heartbeat.ts'
 
 export interface ChannelSourceOptions {
   readonly connection: ResolvedConnectionOptions
