@@ -1,14 +1,15 @@
 import type { Cluster, Redis } from 'ioredis'
-import { isSplit } from './batching/key-groups.ts'
 import { ClusterNodes, nodeName } from './cluster/cluster-nodes.ts'
+import { isSplitSlot } from './cluster/is-split-slot.ts'
 import { Deadlines } from './commands/command-timeouts.ts'
 import { type ScriptCall, ScriptCommand } from './commands/script.ts'
-import { type Argument, type SendOptions, SingleSendCommand } from './commands/single-send-command.ts'
+import { type SendOptions, SingleSendCommand } from './commands/single-send-command.ts'
 import { within } from './commands/with-timeout.ts'
 import { knownError, redisError } from './errors.ts'
 import type { ResolvedConnectionOptions } from './options.ts'
 import { openClient, type RedisClient } from './wire/open-client.ts'
 import { readBatches } from './wire/read-batches.ts'
+import type { Argument } from './wire/write-command.ts'
 
 /** What ioredis fails commands with that waited for a connection which ended. */
 const connectionClosed = 'Connection is closed.'
@@ -196,7 +197,7 @@ function sendToNode(cluster: Cluster, node: Redis, command: SingleSendCommand): 
   const fail = command.reject
   command.reject = (error) => {
     command.reject = fail
-    const isElsewhere = notCarriedOut.test(error.message) && !(command.splits && isSplit(error))
+    const isElsewhere = notCarriedOut.test(error.message) && !(command.splits && isSplitSlot(error))
     const neverLeft = !command.wasWritten && error.message === connectionClosed
     if (!isElsewhere && !neverLeft) {
       fail(error)
@@ -218,7 +219,7 @@ function sendToCluster(cluster: Cluster, command: SingleSendCommand): void {
   const retry = command.reject
   command.reject = (error) => {
     if (notCarriedOut.test(error.message)) command.allowAnother()
-    if (command.wasWritten || (command.splits && isSplit(error))) fail(error)
+    if (command.wasWritten || (command.splits && isSplitSlot(error))) fail(error)
     else retry(error)
   }
 }

@@ -1,6 +1,7 @@
 import { CacheError, type Item } from '@cache/core/backend'
 import { type GatheredReads, TickReads, type WaitingRead } from './batching/get-batch.ts'
-import { isSplit, type KeyGroups } from './batching/key-groups.ts'
+import type { KeyGroups } from './batching/key-groups.ts'
+import { isSplitSlot } from './cluster/is-split-slot.ts'
 import { ReadCommand } from './commands/get-command.ts'
 import { counterScript } from './commands/scripts.ts'
 import type { SendOptions } from './commands/single-send-command.ts'
@@ -135,7 +136,7 @@ export class ItemReader {
     this.#ask(keys, atOnce).then(
       (reply) => this.#answerAll(keys, waiting, reply as (Buffer | null)[]),
       (error: unknown) => {
-        if (isSplit(error)) each((key, read) => this.#sendOne(key, read))
+        if (isSplitSlot(error)) each((key, read) => this.#sendOne(key, read))
         else each((key, read) => this.#reject(key, read, error))
       },
     )

@@ -1,7 +1,8 @@
 import type { CacheError, Item } from '@cache/core/backend'
 import { TickCounts } from './batching/increment-batch.ts'
-import { isSplit, type KeyGroups } from './batching/key-groups.ts'
-import { largestGathered, mostGathered, TickWrites, type WaitingWrite, type Write } from './batching/set-batch.ts'
+import type { KeyGroups } from './batching/key-groups.ts'
+import { largestGathered, mostGathered, TickWrites, type WaitingWrite } from './batching/set-batch.ts'
+import { isSplitSlot } from './cluster/is-split-slot.ts'
 import { compareAndSetScript, deleteScript, setScript } from './commands/scripts.ts'
 import { SetCommand } from './commands/set-command.ts'
 import type { SendOptions } from './commands/single-send-command.ts'
@@ -9,6 +10,7 @@ import type { Connection } from './connection.ts'
 import type { ItemReader } from './item-reader.ts'
 import { allOrFailure } from './settle-all.ts'
 import type { StoredKeys } from './wire/backend-keys.ts'
+import type { EncodedItem } from './wire/encoded-item.ts'
 import type { StoredItems } from './wire/item-encoding.ts'
 
 /** A script's own arguments come after its hash and the number of keys. */
@@ -67,7 +69,7 @@ export class ItemWriter {
 
   /** Stores an item: a small one after the next `flush`, a large one now. Other methods reject with the client's own errors. */
   set(item: Item): Promise<void> {
-    let write: Write
+    let write: EncodedItem
     try {
       write = this.#write(item)
     } catch (error) {
@@ -81,7 +83,7 @@ export class ItemWriter {
 
   async setMany(items: readonly Item[]): Promise<void> {
     // Everything is encoded before anything is written, so that a value that cannot be kept costs nothing else.
-    const last = new Map<string, Write>()
+    const last = new Map<string, EncodedItem>()
     for (const item of items) last.set(item.key, this.#write(item))
     this.flush()
     const writes = [...last.values()]
@@ -89,7 +91,7 @@ export class ItemWriter {
     const commands = writes.filter((write) => !isSmall(write)).map((write) => this.#store(write))
     const stored = small.map(({ key }) => this.#keys.stored(key))
     for (const indexes of this.#groups.of(stored, mostGathered)) {
-      commands.push(this.#storeAll(indexes.map((index) => small[index] as Write)))
+      commands.push(this.#storeAll(indexes.map((index) => small[index] as EncodedItem)))
     }
     await allOrFailure(commands)
   }
@@ -130,11 +132,11 @@ export class ItemWriter {
     return this.#counts.add(key, delta, expiresAt)
   }
 
-  #write(item: Item): Write {
+  #write(item: Item): EncodedItem {
     return { key: item.key, bytes: this.#items.encode(item), expiresAt: item.expiresAt }
   }
 
-  #isGathered(write: Write): boolean {
+  #isGathered(write: EncodedItem): boolean {
     return isSmall(write) && !this.#connection.isCluster
   }
 
@@ -154,11 +156,11 @@ export class ItemWriter {
   }
 
   /** Rejects as \`set\` does. */
-  #storeOne(write: Write, atOnce: boolean): Promise<void> {
+  #storeOne(write: EncodedItem, atOnce: boolean): Promise<void> {
     return this.#store(write, { atOnce, failure: (error) => this.#failure(error, write.key) })
   }
 
-  #store(write: Write, options: SendOptions = {}): Promise<void> {
+  #store(write: EncodedItem, options: SendOptions = {}): Promise<void> {
     const { isCluster } = this.#connection
     const placed = isCluster ? { ...options, key: this.#keys.stored(write.key) } : options
     return this.#connection.dispatch(new SetCommand(write, this.#keys, this.#items, placed)) as Promise<void>
@@ -184,19 +186,19 @@ export class ItemWriter {
     )
   }
 
-  async #storeAll(batch: readonly Write[]): Promise<void> {
-    if (batch.length === 1) return await this.#store(batch[0] as Write)
+  async #storeAll(batch: readonly EncodedItem[]): Promise<void> {
+    if (batch.length === 1) return await this.#store(batch[0] as EncodedItem)
     try {
       const [failure] = (await this.#runSet(batch, false)).values()
       if (failure !== undefined) throw failure
     } catch (error) {
-      if (!isSplit(error)) throw error
+      if (!isSplitSlot(error)) throw error
       await allOrFailure(batch.map((write) => this.#store(write)))
     }
   }
 
   /** The failures by position; rejects when all failed. */
-  async #runSet(batch: readonly Write[], atOnce: boolean): Promise<Map<number, Error>> {
+  async #runSet(batch: readonly EncodedItem[], atOnce: boolean): Promise<Map<number, Error>> {
     const keys: (string | Buffer)[] = []
     const args: (string | Buffer)[] = []
     for (const { key, bytes, expiresAt } of batch) {
@@ -222,7 +224,7 @@ export class ItemWriter {
   #compareAndSet(
     key: string,
     expected: string | undefined,
-    next: Write | undefined,
+    next: EncodedItem | undefined,
     absent: Buffer | string,
   ): Promise<unknown> {
     return this.#connection.run({
@@ -234,6 +236,6 @@ export class ItemWriter {
   }
 }
 
-function isSmall({ bytes }: Write): boolean {
+function isSmall({ bytes }: EncodedItem): boolean {
   return bytes.length <= largestGathered
 }

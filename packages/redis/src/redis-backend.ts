@@ -55,7 +55,7 @@ export class RedisBackend implements CacheBackend {
       if (this.#events.active) this.#events.emit({ type: 'error', error })
     }
     this.#connection = new Connection(connection, (error) => tell(redisError(error, 'connect')))
-    this.#groups = new KeyGroups(this.#connection)
+    this.#groups = new KeyGroups(this.#connection.isCluster)
     this.#reader = new ItemReader({
       connection: this.#connection,
       keys,

@@ -1,6 +1,6 @@
 import { createVersion } from '@cache/core/backend'
+import type { ScriptCall } from '../commands/script.ts'
 import { incrementScript } from '../commands/scripts.ts'
-import type { Connection } from '../connection.ts'
 import { knownError } from '../errors.ts'
 import type { StoredKeys } from '../wire/backend-keys.ts'
 import type { StoredItems } from '../wire/item-encoding.ts'
@@ -9,6 +9,12 @@ import { sentEarly } from './set-batch.ts'
 /** A script's own arguments come after its hash and the number of keys. */
 const beforeKeys = 2
 const argsPerCount = 3
+
+/** What a batch of increments needs of a connection. */
+interface ScriptConnection {
+  readonly isCluster: boolean
+  run(call: ScriptCall): Promise<unknown>
+}
 
 interface WaitingCount {
   readonly key: string
@@ -20,12 +26,12 @@ interface WaitingCount {
 
 /** Gathers what is to be counted in one tick, in order, for one script; on a Cluster each count has a script of its own. */
 export class TickCounts {
-  readonly #connection: Connection
+  readonly #connection: ScriptConnection
   readonly #keys: StoredKeys
   readonly #items: StoredItems
   #waiting: WaitingCount[] = []
 
-  constructor(connection: Connection, keys: StoredKeys, items: StoredItems) {
+  constructor(connection: ScriptConnection, keys: StoredKeys, items: StoredItems) {
     this.#connection = connection
     this.#keys = keys
     this.#items = items

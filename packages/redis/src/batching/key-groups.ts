@@ -1,5 +1,5 @@
+import { isSplitSlot } from '../cluster/is-split-slot.ts'
 import { keySlot } from '../cluster/key-slot.ts'
-import type { Connection } from '../connection.ts'
 import { allOrFailure } from '../settle-all.ts'
 
 /** Keys in one command or script at most: the server does nothing else meanwhile. */
@@ -16,15 +16,15 @@ export interface GroupReply<Reply> {
 
 /** Which keys may share a command: on a Cluster those of one slot, and all of a single server. */
 export class KeyGroups {
-  readonly #connection: Connection
+  readonly #isCluster: boolean
 
-  constructor(connection: Connection) {
-    this.#connection = connection
+  constructor(isCluster: boolean) {
+    this.#isCluster = isCluster
   }
 
   /** The positions of the keys of each group. */
   of(keys: readonly Key[], most: number = mostKeys): number[][] {
-    if (!this.#connection.isCluster) return slices(keys, most)
+    if (!this.#isCluster) return slices(keys, most)
     const groups = new Map<number, number[]>()
     for (const [index, key] of keys.entries()) {
       const slot = keySlot(key)
@@ -55,16 +55,11 @@ export class KeyGroups {
     try {
       return [{ indexes, reply: await command(indexes.map((index) => keys[index] as Key)) }]
     } catch (error) {
-      if (indexes.length === 1 || !isSplit(error)) throw error
+      if (indexes.length === 1 || !isSplitSlot(error)) throw error
       const each = indexes.map(async (index) => ({ indexes: [index], reply: await command([keys[index] as Key]) }))
       return await allOrFailure(each)
     }
   }
-}
-
-/** Whether nothing was carried out because the keys of a slot lie on two nodes. */
-export function isSplit(error: unknown): boolean {
-  return error instanceof Error && error.message.startsWith('TRYAGAIN')
 }
 
 function slices(values: readonly unknown[], size: number): number[][] {

@@ -1,3 +1,5 @@
+import type { EncodedItem } from '../wire/encoded-item.ts'
+
 /** Items in one script at most: the server does nothing else meanwhile. */
 export const mostGathered: number = 256
 /** Larger values gain nothing from being gathered, and would be copied twice in the server. */
@@ -9,15 +11,8 @@ export const largestGathered: number = 4096
  */
 export const sentEarly: number = 40
 
-/** One item that is to be stored. */
-export interface Write {
-  readonly key: string
-  readonly bytes: Buffer
-  readonly expiresAt: number | undefined
-}
-
 /** The same with its caller. */
-export interface WaitingWrite extends Write {
+export interface WaitingWrite extends EncodedItem {
   readonly resolve: () => void
   readonly reject: (error: unknown) => void
 }
@@ -31,7 +26,7 @@ export class TickWrites {
     this.#send = send
   }
 
-  add({ key, bytes, expiresAt }: Write): Promise<void> {
+  add({ key, bytes, expiresAt }: EncodedItem): Promise<void> {
     return new Promise((resolve, reject) => {
       this.#waiting.push({ key, bytes, expiresAt, resolve, reject })
       if (this.#waiting.length >= sentEarly) this.#flush(true)

@@ -1,11 +1,18 @@
 import type { Redis } from 'ioredis'
-import type { Connection } from '../connection.ts'
 import type { StoredKeys } from '../wire/backend-keys.ts'
+import type { Argument } from '../wire/write-command.ts'
 
 /** Keys that the server looks at in one step: about a tenth of a millisecond. */
 const stepSize = 1000
 /** Passes over a Cluster whose slots move meanwhile. */
 const mostPasses = 3
+
+/** What a scan needs of a connection. */
+export interface MasterConnection {
+  readonly isCluster: boolean
+  masters(): Promise<readonly (Redis | undefined)[]>
+  sendTo(master: Redis | undefined, name: string, args: readonly Argument[]): Promise<unknown>
+}
 
 /** One step of a scan. */
 export interface KeyPage {
@@ -17,10 +24,10 @@ export interface KeyPage {
 
 /** Walks the keys of one backend on every master, in steps that do not hold the server up (SCAN, never KEYS). */
 export class KeyScan {
-  readonly #connection: Connection
+  readonly #connection: MasterConnection
   readonly #keys: StoredKeys
 
-  constructor(connection: Connection, keys: StoredKeys) {
+  constructor(connection: MasterConnection, keys: StoredKeys) {
     this.#connection = connection
     this.#keys = keys
   }

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { Socket } from 'node:net'
-import { type Argument, type SendOptions, SingleSendCommand } from './single-send-command.ts'
+import type { Argument } from '../wire/write-command.ts'
+import { type SendOptions, SingleSendCommand } from './single-send-command.ts'
 
 /** A Lua script, carried out by Redis as one step that nothing else comes between. */
 export class Script {

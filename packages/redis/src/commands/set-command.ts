@@ -1,15 +1,15 @@
-import type { Write } from '../batching/set-batch.ts'
 import type { StoredKeys } from '../wire/backend-keys.ts'
+import type { EncodedItem } from '../wire/encoded-item.ts'
 import type { StoredItems } from '../wire/item-encoding.ts'
 import { type SendOptions, SingleSendCommand } from './single-send-command.ts'
 
 /** `SET` of one item, or `UNLINK` when its life is over by then, whose bytes are made straight from key, item and what is left. */
 export class SetCommand extends SingleSendCommand {
-  readonly #write: Write
+  readonly #write: EncodedItem
   readonly #keys: StoredKeys
   readonly #items: StoredItems
 
-  constructor(write: Write, keys: StoredKeys, items: StoredItems, options?: SendOptions) {
+  constructor(write: EncodedItem, keys: StoredKeys, items: StoredItems, options?: SendOptions) {
     super('set', [write.key], options)
     this.#write = write
     this.#keys = keys

@@ -2,9 +2,7 @@ import type { Socket } from 'node:net'
 import { Command } from 'ioredis'
 import { keySlot } from '../cluster/key-slot.ts'
 import { wholeReply } from '../wire/read-batches.ts'
-import { writeCommand } from '../wire/write-command.ts'
-
-export type Argument = string | Buffer | number
+import { type Argument, writeCommand } from '../wire/write-command.ts'
 
 export interface SendOptions {
   /** Brings arguments up to date that depend on when they are written, such as what is left of a lifetime. */

@@ -1,3 +1,5 @@
+export type Argument = string | Buffer | number
+
 /**
  * A command as Redis reads it. ioredis' own way makes two pieces per argument and joins them in the end; with hundreds of
  * values in one command that costs more than anything else.

@@ -1,6 +1,27 @@
 import type { PackageArchitecture } from '../package-architecture.ts'
 
 export const redis: PackageArchitecture = {
-  rooms: {},
-  known: { circles: 1, crowded: ['.'] },
+  rooms: {
+    'errors.ts': [],
+    'is-well-formed.ts': [],
+    'settle-all.ts': [],
+    'options.ts': ['is-well-formed.ts'],
+    wire: ['is-well-formed.ts', 'options.ts'],
+    cluster: ['wire'],
+    commands: ['errors.ts', 'wire', 'cluster'],
+    batching: ['errors.ts', 'settle-all.ts', 'wire', 'cluster', 'commands'],
+    'connection.ts': ['errors.ts', 'options.ts', 'wire', 'cluster', 'commands'],
+    bus: ['errors.ts', 'options.ts', 'wire', 'cluster', 'connection.ts'],
+    '.': [
+      'errors.ts',
+      'settle-all.ts',
+      'options.ts',
+      'wire',
+      'cluster',
+      'commands',
+      'batching',
+      'connection.ts',
+      'bus',
+    ],
+  },
 }
