@@ -55,7 +55,10 @@ describe('the changed files', () => {
 
 describe('the chosen tests', () => {
   const folders = ['packages/core', 'packages/core-extra', 'packages/testing', 'docs']
-  const architecture = { folder: 'packages/testing', related: ['test/architecture.test.ts'] }
+  const architecture = {
+    folder: 'packages/testing',
+    related: ['test/architecture.test.ts', 'test/backend-places.test.ts'],
+  }
   const pages = { folder: 'docs', related: ['test/pages.test.ts'] }
 
   it('always include the checks of the architecture and of the pages', () => {

@@ -5,6 +5,7 @@ export const testing: PackageArchitecture = {
     '.': [],
     verify: ['.'],
     check: ['verify'],
+    'backend-places': [],
     'architecture/package-architecture.ts': [],
     'architecture/packages': ['architecture/package-architecture.ts'],
     architecture: ['architecture/package-architecture.ts', 'architecture/packages'],
