@@ -1,5 +1,5 @@
 import { Cache } from '@cache/core'
-import { GatedBackend } from '@cache/core/conformance'
+import { BreakpointBackend } from '@cache/core/conformance'
 import { describe, expect, it } from 'vitest'
 import { LayeredBackend } from '../src/index.ts'
 import { Rig, settled } from './rig.ts'
@@ -168,7 +168,7 @@ describe('announcements', () => {
 
   it('R13: a late message that agrees with the copy does not take back a doubt that a later change raised', async () => {
     const rig = new Rig()
-    const near = new GatedBackend(rig.memory(), 'near')
+    const near = new BreakpointBackend(rig.memory(), 'near')
     const cache = new LayeredBackend({ layers: [near, rig.far()], bus: rig.bus, clock: rig.clock })
     await settled()
     const item = rig.item('k', 1)
@@ -215,7 +215,7 @@ describe('announcements', () => {
 
   it('a near layer that takes its time is not served from while an announced change is on its way there', async () => {
     const rig = new Rig()
-    const near = new GatedBackend(rig.memory(), 'near')
+    const near = new BreakpointBackend(rig.memory(), 'near')
     const cache = new LayeredBackend({ layers: [near, rig.far()], bus: rig.bus, clock: rig.clock })
     await settled()
     const other = (await rig.node(rig.far())).cache
@@ -268,7 +268,7 @@ describe('announcements', () => {
   it('R14: a near layer that takes its time to be cleared is trusted only when it is', async () => {
     const rig = new Rig()
     const far = rig.far()
-    const near = new GatedBackend(rig.memory(), 'near')
+    const near = new BreakpointBackend(rig.memory(), 'near')
     const cache = new LayeredBackend({ layers: [near, far], bus: rig.bus, clock: rig.clock })
     await settled()
     await cache.set(rig.item('k', 'old'))
@@ -287,7 +287,7 @@ describe('announcements', () => {
 
   it('R14: a near layer that cannot be cleared stays bypassed until it can', async () => {
     const rig = new Rig()
-    const near = new GatedBackend(rig.memory(), 'near')
+    const near = new BreakpointBackend(rig.memory(), 'near')
     const cache = new LayeredBackend({ layers: [near, rig.far()], bus: rig.bus, clock: rig.clock })
     await settled()
     await cache.set(rig.item('k', 'old'))
@@ -308,7 +308,7 @@ describe('announcements', () => {
 
   it('R14: a near write that was under way when the connection was lost does not outlast the clearing', async () => {
     const rig = new Rig()
-    const near = new GatedBackend(rig.memory(), 'near')
+    const near = new BreakpointBackend(rig.memory(), 'near')
     const cache = new LayeredBackend({ layers: [near, rig.far()], bus: rig.bus, clock: rig.clock })
     await settled()
     const held = near.holdBefore('set')
@@ -326,7 +326,7 @@ describe('announcements', () => {
 
   it('R14: a connection that is lost again while the near layer is cleared leaves it bypassed', async () => {
     const rig = new Rig()
-    const near = new GatedBackend(rig.memory(), 'near')
+    const near = new BreakpointBackend(rig.memory(), 'near')
     const far = rig.far()
     const cache = new LayeredBackend({ layers: [near, far], bus: rig.bus, clock: rig.clock })
     await settled()

@@ -1,21 +1,21 @@
 import type { CacheBackend } from '@cache/core/backend'
-import { createMovableClock, GatedBackend, type Harness, type MovableClock } from '@cache/core/conformance'
+import { BreakpointBackend, createMovableClock, type Harness, type MovableClock } from '@cache/core/conformance'
 import { MemoryBackend } from '@cache/memory'
 import { InProcessBus, LayeredBackend } from '../src/index.ts'
 
 /** What one store is made of: the data that all handles share, and what was opened on it. */
 export interface Store {
   readonly clock: MovableClock
-  readonly far: GatedBackend
+  readonly far: BreakpointBackend
   readonly bus: InProcessBus
   readonly innerBus: InProcessBus
-  readonly nears: GatedBackend[]
+  readonly nears: BreakpointBackend[]
   readonly opened: CacheBackend[]
 }
 
 /** A near layer that answers with promises only. */
-export function asyncNear(store: Store): GatedBackend {
-  const near = new GatedBackend(memory(store.clock), 'near')
+export function asyncNear(store: Store): BreakpointBackend {
+  const near = new BreakpointBackend(memory(store.clock), 'near')
   store.nears.push(near)
   return near
 }
@@ -38,7 +38,7 @@ export function syncNear(store: Store): CacheBackend {
   return { name: near.name, sync: breakable, ...bound(near) }
 }
 
-function bound(near: GatedBackend): Omit<CacheBackend, 'name' | 'sync'> {
+function bound(near: BreakpointBackend): Omit<CacheBackend, 'name' | 'sync'> {
   return {
     get: (key) => near.get(key),
     set: (item) => near.set(item),
@@ -66,7 +66,7 @@ export function layeredHarness(name: string, build: (store: Store) => CacheBacke
     open: () => {
       store = {
         clock,
-        far: new GatedBackend(memory(clock), 'far'),
+        far: new BreakpointBackend(memory(clock), 'far'),
         bus: new InProcessBus(),
         innerBus: new InProcessBus(),
         nears: [],

@@ -1,5 +1,5 @@
 import type { CacheBackend } from '@cache/core/backend'
-import { GatedBackend } from '@cache/core/conformance'
+import { BreakpointBackend } from '@cache/core/conformance'
 import { describe, expect, it } from 'vitest'
 import { InProcessBus, LayeredBackend } from '../src/index.ts'
 import { Rig, settled } from './rig.ts'
@@ -72,7 +72,7 @@ describe('LayeredBackend', () => {
   it('R41: a near layer that fails costs a far read, is told, and is never believed about what it may have missed', async () => {
     const rig = new Rig()
     const far = rig.far()
-    const near = new GatedBackend(rig.memory(), 'near')
+    const near = new BreakpointBackend(rig.memory(), 'near')
     const cache = new LayeredBackend({ layers: [near, far], clock: rig.clock })
     const errors: unknown[] = []
     cache.listen((event) => errors.push(event))

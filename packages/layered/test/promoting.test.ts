@@ -1,4 +1,4 @@
-import { GatedBackend } from '@cache/core/conformance'
+import { BreakpointBackend } from '@cache/core/conformance'
 import { describe, expect, it } from 'vitest'
 import { LayeredBackend } from '../src/index.ts'
 import { Rig, settled } from './rig.ts'
@@ -70,7 +70,7 @@ describe('promotion', () => {
   it('R6: an old item that a middle layer still held while it was deleted there is not promoted', async () => {
     const rig = new Rig()
     const far = rig.far()
-    const [near, middle] = [rig.memory(), new GatedBackend(rig.memory(), 'middle')]
+    const [near, middle] = [rig.memory(), new BreakpointBackend(rig.memory(), 'middle')]
     const cache = new LayeredBackend({ layers: [near, middle, far], clock: rig.clock })
     for (const operation of ['delete', 'clear'] as const) {
       await cache.set(rig.item('k', 'old'))
@@ -93,7 +93,7 @@ describe('promotion', () => {
   it('R6: a near layer that takes its time never ends with an item that was deleted while it was written', async () => {
     const rig = new Rig()
     const far = rig.far()
-    const near = new GatedBackend(rig.memory(), 'near')
+    const near = new BreakpointBackend(rig.memory(), 'near')
     const cache = new LayeredBackend({ layers: [near, far], clock: rig.clock })
     await rig.store.set(rig.item('k', 'old'))
     const promote = near.holdBefore('compareAndSet')
@@ -203,7 +203,7 @@ describe('promotion', () => {
     it(`R9: an item that expires on the way is not written near${title}`, async () => {
       const rig = new Rig()
       const far = rig.far()
-      const near = new GatedBackend(rig.memory(), 'near')
+      const near = new BreakpointBackend(rig.memory(), 'near')
       const cache = new LayeredBackend({ layers: [near, far], clock: rig.clock, ...options })
       await rig.store.set(rig.item('k', 1, { expiresAt: rig.clock.now() + 1000 }))
       const read = far.holdAfter('get')

@@ -1,5 +1,5 @@
 import { type BackendEvent, createVersion, type Item } from '@cache/core/backend'
-import { createMovableClock, GatedBackend, type MovableClock } from '@cache/core/conformance'
+import { BreakpointBackend, createMovableClock, type MovableClock } from '@cache/core/conformance'
 import { MemoryBackend } from '@cache/memory'
 import { LayeredBackend, type LayeredOptions } from '../src/index.ts'
 import { GatedBus } from './gated-bus.ts'
@@ -21,12 +21,12 @@ export class Rig {
     return new MemoryBackend({ maxEntries: 100_000, clock: this.clock })
   }
 
-  far(): GatedBackend {
-    return new GatedBackend(this.store, 'far')
+  far(): BreakpointBackend {
+    return new BreakpointBackend(this.store, 'far')
   }
 
   /** A process with one near layer and the bus. Resolves when it hears the bus. */
-  async node(far: GatedBackend, options: Partial<LayeredOptions> = {}): Promise<Node> {
+  async node(far: BreakpointBackend, options: Partial<LayeredOptions> = {}): Promise<Node> {
     const near = this.memory()
     const cache = new LayeredBackend({ layers: [near, far], bus: this.bus, clock: this.clock, ...options })
     const events: BackendEvent[] = []

@@ -1,5 +1,5 @@
 import type { Bus, BusMessage, CacheBackend } from '@cache/core/backend'
-import { GatedBackend } from '@cache/core/conformance'
+import { BreakpointBackend } from '@cache/core/conformance'
 import { describe, expect, it } from 'vitest'
 import { LayeredBackend } from '../src/index.ts'
 import { GatedBus } from './gated-bus.ts'
@@ -15,7 +15,7 @@ class Transaction {
   }
 }
 
-class TransactionalBackend extends GatedBackend {
+class TransactionalBackend extends BreakpointBackend {
   inTransaction(transaction: unknown): CacheBackend {
     const { steps } = transaction as Transaction
     return {

@@ -1,8 +1,8 @@
 import type { CacheBackend } from '@cache/core/backend'
 import {
+  BreakpointBackend,
   conformance,
   createMovableClock,
-  GatedBackend,
   type Harness,
   throughPrefix,
   throughTwoHandles,
@@ -12,9 +12,9 @@ import { describe, it } from 'vitest'
 import { ShardedBackend } from '../src/index.ts'
 
 /** Over stores in memory that all handles of a rule share. */
-function harness(name: string, wrap: (store: GatedBackend) => CacheBackend = (store) => store): Harness {
+function harness(name: string, wrap: (store: BreakpointBackend) => CacheBackend = (store) => store): Harness {
   const clock = createMovableClock()
-  let stores: GatedBackend[] = []
+  let stores: BreakpointBackend[] = []
   const handle = (): CacheBackend =>
     new ShardedBackend({ shards: Object.fromEntries(stores.map((store, index) => [`s${index}`, wrap(store)])) })
   return {
@@ -22,7 +22,7 @@ function harness(name: string, wrap: (store: GatedBackend) => CacheBackend = (st
     clock,
     values: 'references',
     open: () => {
-      stores = [0, 1, 2].map(() => new GatedBackend(new MemoryBackend({ maxEntries: 1_000_000, clock })))
+      stores = [0, 1, 2].map(() => new BreakpointBackend(new MemoryBackend({ maxEntries: 1_000_000, clock })))
       return handle()
     },
     openSecond: handle,
@@ -48,7 +48,7 @@ function harness(name: string, wrap: (store: GatedBackend) => CacheBackend = (st
 }
 
 /** The four members that every backend has, and no other. */
-function four(store: GatedBackend): CacheBackend {
+function four(store: BreakpointBackend): CacheBackend {
   return {
     name: 'four',
     get: (key) => store.get(key),

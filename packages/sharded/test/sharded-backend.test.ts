@@ -1,5 +1,5 @@
 import { type CacheBackend, createVersion, type Item } from '@cache/core/backend'
-import { GatedBackend } from '@cache/core/conformance'
+import { BreakpointBackend } from '@cache/core/conformance'
 import { MemoryBackend } from '@cache/memory'
 import { describe, expect, it } from 'vitest'
 import { ShardedBackend, type ShardedOptions } from '../src/index.ts'
@@ -7,8 +7,8 @@ import { Placement } from '../src/placement.ts'
 
 const keys = Array.from({ length: 30_000 }, (_, index) => `user:${index}`)
 
-function store(): GatedBackend {
-  return new GatedBackend(new MemoryBackend({ maxEntries: 100_000 }))
+function store(): BreakpointBackend {
+  return new BreakpointBackend(new MemoryBackend({ maxEntries: 100_000 }))
 }
 
 function item(key: string, value: unknown): Item {

@@ -1,11 +1,11 @@
 import type { BusMessage } from '../protocol/bus.ts'
 
-/** Announcements as JSON, which keeps any string, lone surrogates too. The first member tells the version of this form. */
+/** The message as JSON, which keeps any string, lone surrogates included. The first member is the version of this format. */
 export function encodeBusMessage(message: BusMessage): string {
   return JSON.stringify({ v: 1, ...message })
 }
 
-/** The announcement, or `undefined` for text that is none, or one of a later version. */
+/** The message, or `undefined` for other text and for a later version of the format. */
 export function decodeBusMessage(text: string): BusMessage | undefined {
   const parsed = parse(text)
   if (parsed === undefined || parsed.v !== 1) return undefined

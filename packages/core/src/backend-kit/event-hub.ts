@@ -2,7 +2,7 @@ import type { BackendEvent } from '../protocol/backend.ts'
 
 type EventType = BackendEvent['type']
 
-/** The listeners of one backend. Ask `wants` before building an event: nothing is allocated for what nobody hears. */
+/** The listeners of one backend. `wants` before the construction of an event avoids an allocation that has no listener. */
 export class EventHub {
   readonly #listeners = new Map<(event: BackendEvent) => void, readonly EventType[] | undefined>()
 
@@ -10,7 +10,7 @@ export class EventHub {
     return this.#listeners.size > 0
   }
 
-  /** Whether anybody listens to events of this type. */
+  /** Whether there is a listener for events of this type. */
   wants(type: EventType): boolean {
     if (this.#listeners.size === 0) return false
     for (const types of this.#listeners.values()) if (types === undefined || types.includes(type)) return true
@@ -19,7 +19,7 @@ export class EventHub {
 
   /** The `listen` member of a backend. */
   readonly listen = (listener: (event: BackendEvent) => void, types?: readonly EventType[]): (() => void) => {
-    // A wrapper of its own, so that the same function may listen twice and each stop ends one of them.
+    // A wrapper of its own: the same function may be added twice, and each removal removes one of them.
     const own = (event: BackendEvent): void => listener(event)
     this.#listeners.set(own, types)
     return () => {

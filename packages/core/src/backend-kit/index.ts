@@ -1,4 +1,4 @@
-/** For those who write backends: the pieces that every backend needs and that applications do not. */
+/** For authors of backends: the protocol, and the parts that backends share. */
 export {
   checkOptions,
   invalidArgument,

@@ -6,13 +6,13 @@ import type { Rule } from './rules/rule.ts'
 import { reasonToSkip, runRule } from './rules/run-rule.ts'
 import type { Runner, RunningTest } from './runner.ts'
 
-/** Long enough for the slowest rule on a slow machine: twenty thousand items on a real server. */
+/** In milliseconds. The slowest rule stores twenty thousand items on a real server, on a slow machine. */
 const timeout = 60_000
 
 /**
- * Declares the whole suite in the runner that is lent: a `describe` per chapter of CONTRACT.md and an `it` per rule,
- * titled by the rule's number and promise. What the harness or the backend lacks shows as skipped, with the reason. Throws
- * `INVALID_ARGUMENT` for a harness with missing or unknown members.
+ * Declares the whole suite in the given test runner: one `describe` for each chapter of CONTRACT.md and one `it` for each
+ * rule, titled by its number and promise. A rule that the harness or the backend cannot run shows as skipped, with the
+ * reason. Throws `INVALID_ARGUMENT` for a harness with missing or unknown members.
  */
 export function conformance(harness: Harness, runner: Runner): void {
   checkHarness(harness)
@@ -42,7 +42,7 @@ async function report(title: string, rule: Rule, harness: Harness, running?: Run
   const outcome = await runRule(rule, harness)
   if (outcome.status === 'failed') throw outcome.error
   if (outcome.status === 'passed') return
-  // Which members a backend has is known only once it is open, too late for `it.skip`.
+  // Only an open backend shows its members, and `it.skip` would come too late then.
   if (typeof running?.skip === 'function') running.skip(outcome.reason)
   else console.warn(`${harness.name}: ${title} (skipped: ${outcome.reason})`)
 }

@@ -1,7 +1,7 @@
-/** For those who test a backend: the rules of CONTRACT.md, and what runs them. Needs no test runner of its own. */
+/** For tests of a backend: the rules of CONTRACT.md, and the functions that run them in any test runner. */
 export { type Chapter, chapters } from './chapters/index.ts'
 export { conformance } from './conformance.ts'
-export { type Gated, GatedBackend, type HeldCall } from './harness/gated-backend.ts'
+export { type Breakpoint, BreakpointBackend, type BreakpointMethod } from './harness/breakpoint-backend.ts'
 export type {
   ApplicationTransaction,
   Awaitable,

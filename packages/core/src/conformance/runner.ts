@@ -1,10 +1,10 @@
-/** What a runner hands to a running test, as far as the suite needs it: a way to say at run time that it was skipped. */
+/** The argument that a runner passes to a running test: the suite uses it to skip the test while it runs. */
 export interface RunningTest {
   skip(reason: string): unknown
 }
 
 /**
- * What the suite borrows from the test runner. `describe` and `it` of vitest, node:test, jest and mocha fit as they are.
+ * The functions of the test runner that the suite calls. `describe` and `it` of vitest, node:test, jest and mocha fit.
  */
 export interface Runner {
   describe(title: string, body: () => void): unknown

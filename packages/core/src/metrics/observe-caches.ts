@@ -1,12 +1,12 @@
 import type { Stats } from '../protocol/stats.ts'
 import { type Figure, figureOf, figures } from './figures.ts'
 
-/** What a collection of OpenTelemetry hands to those who observe. */
+/** The argument that OpenTelemetry passes to a callback at each collection. */
 export interface Observations<Instrument> {
   observe(instrument: Instrument, value: number, attributes: { readonly cache: string }): void
 }
 
-/** A `Meter` of OpenTelemetry, as far as it is used here. */
+/** The members of an OpenTelemetry `Meter` that are used here. */
 export interface Meter<Instrument> {
   createObservableCounter(name: string, options: { readonly description: string; readonly unit: string }): Instrument
   createObservableGauge(name: string, options: { readonly description: string; readonly unit: string }): Instrument
@@ -20,7 +20,7 @@ export interface Meter<Instrument> {
   ): void
 }
 
-/** A cache, as far as it is used here. */
+/** The members of a cache that are used here. */
 export interface Observed {
   stats(): Promise<Stats> | Stats
 }
@@ -28,9 +28,9 @@ export interface Observed {
 const units = { bytes: 'By', seconds: 's', ratio: '1', none: '1' } as const
 
 /**
- * Lets OpenTelemetry observe caches, by their names, with a meter of the application's; returns the function that ends it.
- * Instruments are called `cache.hits`, `cache.size`, and have the attribute `cache`. A cache that is closed, or whose backend fails,
- * is left out of that collection.
+ * Reports caches, by their names, to a meter of the application; returns the function that ends it. Instruments have names such
+ * as `cache.hits` and `cache.size`, and the attribute `cache`. A collection leaves out a cache that is closed or whose backend
+ * fails.
  *
  *     const end = observeCaches(metrics.getMeter('caches'), { users, prices })
  */
@@ -60,7 +60,7 @@ function instrumentOf<Instrument>(meter: Meter<Instrument>, { name, kind, unit, 
     : meter.createObservableGauge(called, options)
 }
 
-/** Its failure was counted and told by the cache; it must not cost the others their observation. */
+/** A failure of one cache must not affect the others. The cache itself counts and reports it. */
 async function statsOf(cache: Observed): Promise<Stats | undefined> {
   try {
     return await cache.stats()

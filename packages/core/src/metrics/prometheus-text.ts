@@ -2,8 +2,8 @@ import type { Stats } from '../protocol/stats.ts'
 import { type Figure, figureOf, figures, nameWithUnit } from './figures.ts'
 
 /**
- * The statistics of caches, by their names, in the text format of Prometheus: what an application answers at `/metrics`. Metrics
- * are called `cache_hits_total`, `cache_size_bytes`, and have the label `cache`.
+ * The statistics of caches, by their names, in the text format of Prometheus, for the application's `/metrics`. Metrics have
+ * names such as `cache_hits_total` and `cache_size_bytes`, and the label `cache`.
  *
  *     prometheusText({ users: await users.stats(), prices: await prices.stats() })
  */

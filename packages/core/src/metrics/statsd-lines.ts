@@ -2,8 +2,8 @@ import type { Stats } from '../protocol/stats.ts'
 import { figureOf, figures, nameWithUnit } from './figures.ts'
 
 /**
- * The statistics of a cache as lines of StatsD, to be sent by UDP: counters as what came since `before`, the statistics of the last
- * time, and gauges as they are. Characters of `name` that StatsD does not take become `_`.
+ * The statistics of a cache as lines of StatsD, to be sent by UDP. Counters contain the difference to `before`, the statistics of
+ * the last call; gauges contain the current value. Characters of `name` that StatsD does not allow become `_`.
  *
  *     statsdLines('shop.users', now, before) // ['shop.users.hits:3|c', …, 'shop.users.items:42|g', …]
  */

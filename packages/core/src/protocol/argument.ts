@@ -1,6 +1,6 @@
 import { CacheError } from './cache-error.ts'
 
-/** What was given, short enough for a message and without the secrets a long value may hold. */
+/** A description of the value for a message: short, because a long value may hold secrets. */
 function describe(given: unknown): string {
   if (typeof given === 'string') return given.length > 60 ? `'${given.slice(0, 57)}…'` : `'${given}'`
   if (given === null) return 'null'
@@ -10,7 +10,7 @@ function describe(given: unknown): string {
   return typeof given === 'bigint' ? `${given}n` : String(given)
 }
 
-/** The error for an argument that is refused: names it, what was given, and what is allowed. */
+/** The error for a refused argument. The message has its name, the given value and the allowed values. */
 export function invalidArgument(name: string, given: unknown, allowed: string, operation?: string): CacheError {
   const where = operation === undefined ? '' : `${operation}: `
   return new CacheError('INVALID_ARGUMENT', `${where}${name} must be ${allowed}, but was ${describe(given)}`, {
@@ -18,7 +18,7 @@ export function invalidArgument(name: string, given: unknown, allowed: string, o
   })
 }
 
-/** Throws `INVALID_ARGUMENT` unless `options` is an object that has no other members than `known`. */
+/** Throws `INVALID_ARGUMENT` unless `options` is an object whose members are all in `known`. */
 export function checkOptions(options: unknown, known: readonly string[], operation: string): void {
   if (options === null || typeof options !== 'object' || Array.isArray(options)) {
     throw invalidArgument('options', options, 'an object', operation)

@@ -1,135 +1,134 @@
 /**
- * For those who write a backend. Applications use `Cache`, which gives every backend the whole feature set.
+ * The interface for authors of backends. Applications use `Cache`, which adds all other features to every backend.
  *
- * What `Cache` guarantees, so that a backend need not check it: keys are strings of any length and content, `version` is a
- * non-empty string of printable ASCII, instants are finite whole numbers, `value` was checked by the codec where there is
- * one, and nothing is called after `close`. What a backend promises in return stands in CONTRACT.md, rule by rule; the
- * conformance suite (`@cache/core/conformance`) holds it to that.
+ * `Cache` guarantees the following, so that a backend need not check it. Keys are strings of any length and content,
+ * `version` is a non-empty string of printable ASCII, and instants are finite whole numbers. A codec, where the backend has
+ * one, checks `value`. No method is called after `close`. CONTRACT.md lists the promises of a backend in return; the
+ * conformance suite (`@cache/core/conformance`) checks them.
  */
 import type { CacheError } from './cache-error.ts'
 import type { Item } from './item.ts'
 
-/** Why an entry left without being asked to. */
+/** The limit that removed an entry. */
 export type EvictionReason = 'entries' | 'bytes'
 
-/** What a backend tells without being asked. */
+/** An event of a backend. */
 export type BackendEvent =
   | { readonly type: 'evict'; readonly key: string; readonly reason: EvictionReason }
   | { readonly type: 'expire'; readonly key: string }
-  /** Something failed that no caller was told of: a damaged item that was read as a miss, a lost connection, a failed clean-up. */
+  /** A failure that no caller received: a damaged item that was read as a miss, a lost connection, a failed clean-up. */
   | { readonly type: 'error'; readonly error: CacheError }
   | { readonly type: 'busMessage'; readonly kind: string; readonly keys: readonly string[] }
-  /** A queue of changes that could not reach the authority yet (RACES R11). */
+  /** The state of a queue of changes that have not reached the authority yet (RACES R11). */
   | { readonly type: 'recovery'; readonly state: 'started' | 'drained' | 'overflowed'; readonly pending: number }
 
-/** What only the backend knows. A member that it cannot tell cheaply is absent. */
+/** Statistics of a backend. A member that is expensive to compute is absent. */
 export interface BackendStats {
-  /** Live items, as exactly as the store can tell. */
+  /** Number of live items, as exact as the store allows. */
   readonly items?: number
-  /** Bytes that the items take. */
+  /** Bytes of all items. */
   readonly size?: number
-  /** Items removed to keep a limit, since this handle was opened. */
+  /** Items removed because of a limit, since this handle was opened. */
   readonly evictions?: number
   /** Expired items that this handle removed. */
   readonly expired?: number
 }
 
-/** What this process holds of a store that is farther away. */
+/** The copies that this process holds of a remote store. */
 export interface NearReader {
-  /** Answers at once with what may still be trusted, or with `undefined`, which says nothing. */
+  /** Returns the item if the copy may still be used. `undefined` does not mean that the key is empty. */
   get(key: string): Item | undefined
 
   /**
-   * For readers that answer for tag records: a number that stays the same only as long as every record that `get` told would
-   * be told again, and that is made by `newGeneration` whenever one may not. `Cache` then looks the tags of an item up once for each
-   * epoch rather than at each hit. `undefined` where that cannot be said.
+   * For readers that return tag records: a number from `newGeneration` that changes whenever a record that `get` returned may
+   * have changed. `Cache` then looks up the tags of an item once for each generation instead of at each hit. `undefined`:
+   * the reader does not know.
    */
   generation?(): number | undefined
 }
 
 /**
- * A store of items. Four required members; each optional member is a capability by its presence, and `Cache` falls back
- * where it is absent, or rejects with `UNSUPPORTED` where no honest fallback exists.
+ * A store of items. Four members are required. The presence of an optional member declares a capability; without it, `Cache`
+ * uses a fallback, or rejects with `UNSUPPORTED` where a fallback would break a promise.
  *
  * Every method rejects with a `CacheError` when the store fails. A placeholder (an item whose value is `undefined`) is
- * stored, returned and compared like any item, but is not counted as a value: see `delete`, `increment` and `keys`.
+ * stored, returned and compared like any item, but does not count as a value: see `delete`, `increment` and `keys`.
  */
 export interface CacheBackend {
-  /** Noun for logs and errors, such as `redis`. */
+  /** A noun for logs and errors, such as `redis`. */
   readonly name: string
 
-  /** Resolves to the item, or to `undefined` when there is none, it expired, or its stored form cannot be read. */
+  /** Resolves to the item. Resolves to `undefined` when the key has none, it expired, or its stored bytes are unreadable. */
   get(key: string): Promise<Item | undefined>
 
-  /** Stores the item, replacing what was there. An item whose `expiresAt` has passed leaves the key empty. */
+  /** Stores the item in place of an existing one. An item whose `expiresAt` has passed leaves the key empty. */
   set(item: Item): Promise<void>
 
-  /** Removes the item. Resolves to whether a live value was there; `false` for a placeholder, which is removed too. */
+  /** Removes the item. Resolves to `true` if it was a live value, and to `false` for a placeholder, which is removed too. */
   delete(key: string): Promise<boolean>
 
-  /** Removes every item whose key starts with `prefix`, compared character by character; without a prefix, every item of this backend. */
+  /** Removes every item whose key starts with `prefix`, compared character by character. Default: every item of this backend. */
   clear(prefix?: string): Promise<void>
 
-  /** The same as `get` for each key, in the order of the keys; a key that cannot be read costs only itself. */
+  /** `get` of each key, in the order of the keys. An unreadable item is `undefined` and does not affect the others. */
   getMany?(keys: readonly string[]): Promise<(Item | undefined)[]>
 
-  /** The same as `set` for each item in order. When it rejects, some may have been stored. */
+  /** `set` of each item, in order. When it rejects, some items may have been stored. */
   setMany?(items: readonly Item[]): Promise<void>
 
-  /** The same as `delete` for each key; resolves to how many live values were there. */
+  /** `delete` of each key. Resolves to the number of removed live values. */
   deleteMany?(keys: readonly string[]): Promise<number>
 
   /**
-   * Compare-and-set: the one atomic primitive. Puts `next` in place, or removes the item when `next` is `undefined`, if and
-   * only if the live item of that key has the version `expected`, where `undefined` means that no live item is there.
-   * Resolves to whether it did. Atomic against every other operation of every handle on the same data. `next.key` equals
-   * `key`.
+   * Stores `next`, or removes the item when `next` is `undefined`, if and only if the live item of the key has the version
+   * `expected`. `undefined` as `expected` means that the key has no live item. Resolves to whether the condition held. The
+   * call is atomic with respect to every other call of every handle on the same data. `next.key` equals `key`.
    */
   compareAndSet?(key: string, expected: string | undefined, next: Item | undefined): Promise<boolean>
 
   /**
-   * Adds `delta` to a whole number and resolves to the sum, atomically. A missing key (or a placeholder) counts from 0 and
-   * gets `expiresAt`; an existing one keeps its own deadline, and its tags, `staleAt` and cost. Rejects with `NOT_A_NUMBER` for any other value and with
-   * `OUT_OF_RANGE` when the sum is not a safe integer, leaving the value untouched. The version changes with the value; a
-   * store that keeps counters as plain numbers may derive it from the value.
+   * Adds `delta` to a whole number atomically, and resolves to the sum. A missing key or a placeholder counts from 0 and gets
+   * `expiresAt`. An existing counter keeps its deadline, tags, `staleAt` and cost. Rejects with `NOT_A_NUMBER` for any other
+   * value, and with `OUT_OF_RANGE` when the sum is not a safe integer; the value then stays. The version changes with the
+   * value; a store that keeps counters as plain numbers may derive the version from the value.
    */
   increment?(key: string, delta: number, expiresAt?: number): Promise<number>
 
   /**
-   * Iterates the keys of live values that start with `prefix`, placeholders left out. A key that lives through the whole
-   * iteration appears at least once; others may or may not (RACES R42).
+   * Yields the keys of live values that start with `prefix`, without placeholders. A key that lives through the whole
+   * iteration appears at least once; other keys may appear (RACES R42).
    */
   keys?(prefix?: string): AsyncIterable<string>
 
   stats?(): Promise<BackendStats>
 
   /**
-   * Hears what happens without being asked for, of the given types or all; returns the function that ends it. A listener must
-   * not throw. What nobody listens to should cost nothing.
+   * Adds a listener for events of the given types, or of all types; returns the function that removes it. A listener must not
+   * throw. An event without a listener should cost nothing.
    */
   listen?(listener: (event: BackendEvent) => void, types?: readonly BackendEvent['type'][]): () => void
 
   /**
-   * The same data through an open transaction of the application: what is changed there takes effect with its commit, and not
-   * at all when it is rolled back. A key that was removed there stays closed to `compareAndSet` of others until the transaction ends,
-   * also when nothing was there (RACES R3). For stores that live in the application's database. Throws `INVALID_ARGUMENT`.
+   * The same data through an open transaction of the application, for stores in the application's database. Changes there
+   * take effect with the commit; a rollback undoes them. A key that is removed there is closed to other `compareAndSet` calls
+   * until the transaction ends, even if the key was empty (RACES R3). Throws `INVALID_ARGUMENT`.
    */
   inTransaction?(transaction: unknown): CacheBackend
 
-  /** For layers and buffers in front of a slower store; a memory store offers `sync` instead. */
+  /** Present in layers and buffers in front of a slower store. A memory store has `sync` instead. */
   readonly near?: NearReader
 
   /**
-   * The same data without waiting. Present only where this process is the only writer (a memory store): `Cache` then
-   * orders loads, deletes and tags by what happens in this process alone.
+   * The same data through synchronous methods. Present only where this process is the only writer (a memory store): `Cache`
+   * then orders loads, deletes and tags within this process alone.
    */
   readonly sync?: SyncCacheBackend
 
-  /** Lets work in flight settle, then frees what the backend itself opened; never an injected client. Calling it again does nothing. */
+  /** Waits for calls in flight, then closes everything that the backend opened, but no injected client. A second call has no effect. */
   close?(): Promise<void>
 }
 
-/** `CacheBackend` for a store that answers without waiting. The same promises, member by member; failures throw. */
+/** A `CacheBackend` with synchronous methods. Each member keeps the same promises; failures throw. */
 export interface SyncCacheBackend {
   readonly name: string
   get(key: string): Item | undefined

@@ -1,8 +1,8 @@
 /**
- * One announcement of a change in the authority (the last layer), for the near layers of other processes.
+ * A message about a change in the authority (the last layer), for the near layers of other processes.
  *
- * `version` is what the authority holds now: a near copy of that very version may stay. Messages may be lost, doubled or
- * reordered; receivers compare versions by equality and never clocks (RACES R13, R16).
+ * `versions` are the versions that the authority holds now: a near copy of the same version may stay. Messages may be lost,
+ * duplicated or reordered. Receivers compare versions by equality, and do not compare clocks (RACES R13, R16).
  */
 export type BusMessage =
   | {
@@ -13,34 +13,34 @@ export type BusMessage =
     }
   | { readonly kind: 'delete'; readonly source: string; readonly keys: readonly string[] }
   | { readonly kind: 'clear'; readonly source: string; readonly prefix: string }
-  /** Somebody outside this library wrote: all that is known is which keys (or, without keys, that anything may have changed). */
+  /** A write from outside this library. Without `keys`, any key may have changed. */
   | { readonly kind: 'foreign'; readonly source: string; readonly keys?: readonly string[] }
 
 export interface BusListener {
   message(message: BusMessage): void
-  /** Messages may have been missed from here on. Called when the connection is lost. */
+  /** Messages may be missed from now on. Called when the connection is lost. */
   disconnected(): void
-  /** Messages arrive again. Whatever was held before must be dropped first (RACES R14). */
+  /** Messages arrive again. Copies from before must be dropped first (RACES R14). */
   connected(): void
-  /** A failure that does not end the subscription, such as a message nobody could read. */
+  /** A failure that does not end the subscription, such as an unreadable message. */
   error?(error: Error): void
 }
 
-/** Publish and subscribe for invalidations. Delivery is best effort; the listener is told when it cannot be trusted. */
+/** Publish and subscribe for invalidations. Delivery is best effort; `disconnected` marks times of unreliable delivery. */
 export interface Bus {
   readonly name: string
-  /** Resolves when the message left this process. Rejects with a `CacheError` when it did not. */
+  /** Resolves when the message has left this process. Rejects with a `CacheError` when it could not be sent. */
   publish(message: BusMessage): Promise<void>
   /**
-   * Starts listening; resolves once messages arrive, with the function that stops it. `connected` and `disconnected` are
-   * called from then on at every change. Rejects with a `CacheError` when no subscription could be made.
+   * Adds a listener. Resolves once messages arrive, with the function that removes it. From then on the bus calls
+   * `disconnected` and `connected` at every change. Rejects with a `CacheError` when it cannot subscribe.
    */
   subscribe(listener: BusListener): Promise<() => Promise<void>>
   /**
-   * Publishes with the commit of an open transaction of the application, and not at all when it is rolled back. `publish`
-   * resolves when the message is part of the transaction. Throws `INVALID_ARGUMENT`.
+   * Publishes with the commit of an open transaction of the application; a rollback drops the messages. `publish` resolves
+   * when the message is part of the transaction. Throws `INVALID_ARGUMENT`.
    */
   inTransaction?(transaction: unknown): Pick<Bus, 'publish'>
-  /** Ends every subscription and closes what the bus itself opened. */
+  /** Ends every subscription and closes everything that the bus opened. */
   close(): Promise<void>
 }

@@ -1,13 +1,13 @@
 /**
- * What went wrong. Codes are stable; messages are not.
+ * The kind of a failure. Codes are stable; messages are not.
  *
  * - `INVALID_ARGUMENT` an argument or option was refused before anything was written
  * - `CLOSED` the cache or backend was closed
- * - `UNSUPPORTED` the backend lacks the means, and no honest fallback exists
- * - `UNAVAILABLE` the backend could not be reached; nothing is known to have happened
- * - `TIMEOUT` no answer came in time; a write may or may not have happened
- * - `OUT_OF_MEMORY` the store refused to take more
- * - `READ_ONLY` the store refuses writes for now
+ * - `UNSUPPORTED` the backend lacks a member, and a fallback would break a promise
+ * - `UNAVAILABLE` the backend could not be reached; the call had no known effect
+ * - `TIMEOUT` no answer came in time; a write may have happened
+ * - `OUT_OF_MEMORY` the store is full
+ * - `READ_ONLY` the store currently refuses writes
  * - `DAMAGED` stored bytes could not be read; reported as an event, read as a miss
  * - `NOT_STORABLE` the codec cannot keep this value without changing it
  * - `NOT_A_NUMBER` `increment` met a value that is not a whole number
@@ -18,7 +18,7 @@
  * - `LOAD_TIMEOUT` a load took longer than its hard timeout
  * - `ABORTED` the caller's signal aborted
  * - `QUEUE_FULL` a bounded queue (write-behind, recovery, bulkhead) refuses more
- * - `CIRCUIT_OPEN` the circuit breaker refuses calls for now
+ * - `CIRCUIT_OPEN` the circuit breaker currently refuses calls
  * - `BACKEND_FAILURE` any other failure of the backend; see `cause`
  */
 export type CacheErrorCode =

@@ -1,10 +1,10 @@
-/** A source of the current instant. Handed in, so that tests move time instead of waiting for it. */
+/** A source of the current instant. A test injects a clock and moves it, instead of waiting. */
 export interface Clock {
   /** Milliseconds since the epoch. */
   now(): number
   /**
-   * Calls `action` once, when `ms` milliseconds have passed; returns the function that prevents it. The process may end
-   * before, unless `keepAlive`. Absent: the machine's timers.
+   * Calls `action` once after `ms` milliseconds; returns the function that cancels it. The timer keeps the process alive only
+   * with `keepAlive`. Absent: the machine's timers.
    */
   after?(ms: number, action: () => void, keepAlive?: boolean): () => void
 }

@@ -2,13 +2,13 @@ import { invalidArgument } from './argument.ts'
 
 /**
  * A length of time: milliseconds as a number, or a whole or decimal number with a unit, such as `'500ms'`, `'30s'`, `'10m'`,
- * `'2h'`, `'7d'`. Fractions of a millisecond are rounded up. `Infinity` is allowed only where it says so, and means "never".
+ * `'2h'`, `'7d'`. Fractions of a millisecond are rounded up. `Infinity` means "never", where an option allows it.
  */
 export type Duration = number | `${number}${'ms' | 's' | 'm' | 'h' | 'd'}`
 
 const units = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const
 const pattern = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)$/
-/** 285,000 years: instants stay exact, and a mistaken unit is found. */
+/** 282,000 years. Every instant stays an exact number, and a wrong unit causes an error. */
 export const longestDuration: number = 9e15 - 1e14
 const allowed =
   "milliseconds as a number of 0 or more, or a string such as '500ms', '30s', '10m', '2h', '7d', no more than 8.9e15 ms"

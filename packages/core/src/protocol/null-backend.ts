@@ -1,6 +1,6 @@
 import type { CacheBackend } from './backend.ts'
 
-/** A backend that stores nothing: every `get` is a miss. For switching caching off without changing code. */
+/** A backend that stores nothing: every `get` is a miss. It switches caching off without a change of code. */
 export const nullBackend: CacheBackend = {
   name: 'null',
   get: async () => undefined,

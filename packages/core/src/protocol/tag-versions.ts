@@ -1,9 +1,9 @@
-/** Tag record to the version that it had: what an item keeps, and what a load captures before it starts. */
+/** The version of each tag record. An item keeps them, and a load reads them before it starts. */
 export type TagVersions = Readonly<Record<string, string>>
 
 let last = 0
 
-/** A number that was never given before: a generation belongs to one store and one state of its records. */
+/** A new number. A generation stands for one store and one state of its tag records. */
 export function newGeneration(): number {
   last += 1
   return last
@@ -16,8 +16,8 @@ interface Remembering {
 }
 
 /**
- * Lets these versions remember at which generation they were last found valid: a comparison instead of a look-up for each tag of a
- * hit. Nobody else sees it: it is neither enumerable nor copied.
+ * Adds a hidden member to these versions: the generation at which they were last valid. A hit then needs one comparison instead
+ * of a look-up for each tag. The member is not enumerable and is not copied.
  */
 export function rememberValidity<Tags extends TagVersions>(tags: Tags): Tags {
   if (!Object.hasOwn(tags, validAt) && Object.isExtensible(tags))
@@ -30,6 +30,6 @@ export function wasValidAt(tags: TagVersions, generation: number): boolean {
 }
 
 export function foundValidAt(tags: TagVersions, generation: number): void {
-  // Not by assignment: what was frozen since only cannot remember.
+  // Not by assignment, which throws when the object was frozen in the meantime.
   if (Object.hasOwn(tags, validAt)) Reflect.set(tags, validAt, generation)
 }

@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest'
-import { GatedBackend } from '../../src/conformance/index.ts'
+import { BreakpointBackend } from '../../src/conformance/index.ts'
 import { createRandom } from '../../src/conformance/samples/random.ts'
 import { Cache, type Item } from '../../src/index.ts'
 import { MapBackend } from '../conformance/map-backend.ts'
 import { bothStores, codeOf, oneProcess, settled, twoProcesses } from './rig.ts'
 
 /** A store that counts lifetimes by its own clock, as Redis does, reached by a process whose clock is ahead. */
-class StoreOfItsOwnTime extends GatedBackend {
+class StoreOfItsOwnTime extends BreakpointBackend {
   readonly #ahead: number
 
   constructor(inner: MapBackend, ahead: number) {

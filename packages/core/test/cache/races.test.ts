@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { GatedBackend } from '../../src/conformance/index.ts'
+import { BreakpointBackend } from '../../src/conformance/index.ts'
 import { Cache, type LoadContext } from '../../src/index.ts'
 import { MapBackend } from '../conformance/map-backend.ts'
 import { codeOf, GatedLoad, oneProcess, settled, twoProcesses } from './rig.ts'
@@ -375,7 +375,7 @@ describe('a change while a result is on its way to a store without compare-and-s
     ['R5 a setMany', (cache: Cache) => cache.setMany({ k: 'set' }), 'set'],
   ] as const) {
     it(`${title} comes after it, in whichever order the store would take them`, async () => {
-      const far = new GatedBackend(new MapBackend())
+      const far = new BreakpointBackend(new MapBackend())
       Object.assign(far, { compareAndSet: undefined })
       const cache = new Cache({ backend: far })
       const storing = far.holdBefore('set')
@@ -400,8 +400,8 @@ describe('a change that takes its time in a store without compare-and-set', () =
     ['R5 a setMany', 'setMany', (cache: Cache) => cache.setMany({ k: 'set' }), 'set'],
     ['R5 an increment', 'increment', (cache: Cache) => cache.increment('k'), 1],
   ] as const) {
-    function opened(): { far: GatedBackend; cache: Cache } {
-      const far = new GatedBackend(new MapBackend())
+    function opened(): { far: BreakpointBackend; cache: Cache } {
+      const far = new BreakpointBackend(new MapBackend())
       Object.assign(far, { compareAndSet: undefined })
       return { far, cache: new Cache({ backend: far }) }
     }

@@ -1,9 +1,9 @@
-import { createMovableClock, GatedBackend, type MovableClock } from '../../src/conformance/index.ts'
+import { BreakpointBackend, createMovableClock, type MovableClock } from '../../src/conformance/index.ts'
 import { Cache, CacheError, type CacheOptions, type Item } from '../../src/index.ts'
 import { MapBackend } from '../conformance/map-backend.ts'
 
 /** A far store whose answers may be lost on the way back. */
-export class LossyBackend extends GatedBackend {
+export class LossyBackend extends BreakpointBackend {
   #lost = 0
 
   /** The next compare-and-set is done, and its answer never comes. */

@@ -236,8 +236,10 @@ describe('a SyncCache', () => {
 
   it('takes a synchronous backend, or one with a synchronous side, and refuses others', async () => {
     expect(new SyncCache({ backend: new SyncMapBackend() }).get('k')).toBe(undefined)
-    const { GatedBackend } = await import('../../src/conformance/index.ts')
-    expect(codeThrownBy(() => new SyncCache({ backend: new GatedBackend(new MapBackend()) }))).toBe('INVALID_ARGUMENT')
+    const { BreakpointBackend } = await import('../../src/conformance/index.ts')
+    expect(codeThrownBy(() => new SyncCache({ backend: new BreakpointBackend(new MapBackend()) }))).toBe(
+      'INVALID_ARGUMENT',
+    )
     expect(codeThrownBy(() => new SyncCache({ backend: {} as never }))).toBe('INVALID_ARGUMENT')
   })
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { GatedBackend } from '../../src/conformance/index.ts'
+import { BreakpointBackend } from '../../src/conformance/index.ts'
 import { Cache, CacheError, type Item, SyncCache } from '../../src/index.ts'
 import { MapBackend } from '../conformance/map-backend.ts'
 import { bothStores, codeOf, GatedLoad, oneProcess, settled, twoProcesses } from './rig.ts'
@@ -220,7 +220,7 @@ describe('tag records', () => {
   })
 
   it('R31 are removed when there is no memory for a new one, which invalidates as well', async () => {
-    class FullBackend extends GatedBackend {
+    class FullBackend extends BreakpointBackend {
       full = false
       override async set(item: Item): Promise<void> {
         if (this.full) throw new CacheError('OUT_OF_MEMORY', 'set: no memory', { operation: 'set', key: item.key })

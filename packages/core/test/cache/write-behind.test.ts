@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { createMovableClock, GatedBackend } from '../../src/conformance/index.ts'
+import { BreakpointBackend, createMovableClock } from '../../src/conformance/index.ts'
 import { createRandom } from '../../src/conformance/samples/random.ts'
 import { Cache, CacheError, type CacheOptions, type Item, type WriterEntry } from '../../src/index.ts'
 import { MapBackend } from '../conformance/map-backend.ts'
@@ -34,7 +34,7 @@ class Database {
 }
 
 /** A journal that is full. */
-class RefusingBackend extends GatedBackend {
+class RefusingBackend extends BreakpointBackend {
   refusals = 0
 
   override async set(item: Item): Promise<void> {
@@ -601,7 +601,7 @@ describe('writeMode behind', () => {
     await old.set('k', 'old')
     await old.namespace('inner').set('k', 'old inside')
     // Killed between journal and cache: the cache holds the values from before.
-    const gated = new GatedBackend(new MapBackend({ items: journal }))
+    const gated = new BreakpointBackend(new MapBackend({ items: journal }))
     const second = open({
       backend: new MapBackend({ items: cached }),
       namespace: 'shop',
@@ -622,7 +622,7 @@ describe('writeMode behind', () => {
     const items = new Map<string, Item>()
     const first = open({ writeMode: 'behind', writeBehind: { journal: new MapBackend({ items }) } })
     await first.cache.set('k', 'new')
-    const far = new GatedBackend(new MapBackend())
+    const far = new BreakpointBackend(new MapBackend())
     far.broken = true
     const second = open({ backend: far, writeMode: 'behind', writeBehind: { journal: new MapBackend({ items }) } })
     expect(await second.cache.getOrSet('k', () => 'database, old')).toBe('new')
@@ -632,7 +632,7 @@ describe('writeMode behind', () => {
   })
 
   it('R41 goes on once its journal answers again, and serves loads meanwhile', async () => {
-    const journal = new GatedBackend(new MapBackend())
+    const journal = new BreakpointBackend(new MapBackend())
     journal.broken = true
     const { cache, database } = open({ writeMode: 'behind', writeBehind: { journal } })
     expect(await codeOf(cache.set('k', 1))).toBe('UNAVAILABLE')
@@ -644,7 +644,7 @@ describe('writeMode behind', () => {
   })
 
   it('gives a batch up though its journal fails at that', async () => {
-    const journal = new GatedBackend(new MapBackend())
+    const journal = new BreakpointBackend(new MapBackend())
     const { cache, database, clock } = open({ writeMode: 'behind', writeBehind: { journal, maxAttempts: 1 } })
     await cache.set('lost', 1)
     database.failures = 1

@@ -33,7 +33,7 @@ describe('prometheusText', () => {
     const text = prometheusText({ users: some, prices: { ...some, hits: 0 } })
     const lines = text.split('\n')
     expect(lines.slice(0, 4)).toEqual([
-      '# HELP cache_hits_total Keys that were asked for and there',
+      '# HELP cache_hits_total Requested keys that had a value',
       '# TYPE cache_hits_total counter',
       'cache_hits_total{cache="users"} 3',
       'cache_hits_total{cache="prices"} 0',

@@ -11,7 +11,7 @@ const many = 10_000
 const rules: readonly Rule[] = [
   rule({
     id: '6.1',
-    says: '`getMany` answers in the order of the keys, `undefined` for the missing',
+    says: '`getMany` resolves to items in the order of the keys, with `undefined` for missing keys',
     members: ['getMany'],
     async check(stage) {
       const items = ['a', 'b', 'c', 'd'].map((key) => stage.item(key, `value of ${key}`, { tags: { t: key }, cost: 2 }))
@@ -29,7 +29,7 @@ const rules: readonly Rule[] = [
 
   rule({
     id: '6.2',
-    says: 'duplicate keys in `getMany` agree',
+    says: '`getMany` gives duplicate keys the same item',
     members: ['getMany'],
     async check(stage) {
       const item = stage.item('k', { n: 1 })
@@ -70,7 +70,7 @@ const rules: readonly Rule[] = [
       assert.equal(found.length, many)
       assert(
         found.every((item, n) => item?.key === keys[n] && item?.value === n),
-        'each answer belongs to its key',
+        '`getMany` gave the item of another key',
       )
       if (backend.deleteMany) {
         assert.equal(await backend.deleteMany(keys), many)
@@ -81,7 +81,7 @@ const rules: readonly Rule[] = [
 
   rule({
     id: '6.5',
-    says: '`setMany` stores every item with its own lifetime, tags and cost; of duplicates the last wins',
+    says: '`setMany` stores every item with its own lifetime, tags and cost; of duplicate keys, the last item wins',
     members: ['setMany'],
     async check(stage) {
       const now = stage.now()
@@ -98,7 +98,7 @@ const rules: readonly Rule[] = [
       await stage.backend.setMany(Object.freeze([first, ...items, expired, last]))
       for (const item of [...items, last]) await stage.holds(item)
       await stage.lacks('gone')
-      // A duplicate whose last item has expired leaves nothing of the first.
+      // A duplicate whose last item has expired leaves the key empty.
       const late = stage.item('late', 'last', { expiresAt: now - 1 })
       await stage.backend.setMany([stage.item('late', 'first'), late])
       await stage.lacks('late')
@@ -107,7 +107,7 @@ const rules: readonly Rule[] = [
 
   rule({
     id: '6.6',
-    says: '`deleteMany` removes every key and resolves to how many live values were there; duplicates count once',
+    says: '`deleteMany` removes every key and resolves to the number of live values removed; a duplicate key counts once',
     members: ['deleteMany'],
     async check(stage) {
       const { backend } = stage
@@ -122,10 +122,10 @@ const rules: readonly Rule[] = [
 
   rule({
     id: '6.7',
-    says: 'values that are falsy survive batches',
+    says: 'batches keep falsy values',
     async check(stage) {
       const { backend } = stage
-      if (!backend.getMany && !backend.setMany) stage.skip('the backend has no batches that carry values')
+      if (!backend.getMany && !backend.setMany) stage.skip('the backend has neither getMany nor setMany')
       const keeps = stage.harness.keeps ?? keptByDefault
       const samples = emptySamples.filter((sample) => sample.kind === undefined || keeps.includes(sample.kind))
       const items = samples.map((sample) => stage.item(sample.says, sample.make()))
@@ -141,11 +141,11 @@ const rules: readonly Rule[] = [
 
   rule({
     id: '6.8',
-    says: 'an item whose value cannot be kept makes `setMany` reject with `NOT_STORABLE`; nothing torn is left',
+    says: '`setMany` rejects with `NOT_STORABLE` if it cannot keep one value; no item is left half written',
     members: ['setMany'],
     async check(stage) {
       const { backend } = stage
-      if (stage.harness.values === 'references') stage.skip('the store keeps references by its own statement')
+      if (stage.harness.values === 'references') stage.skip('the harness states that the store keeps references')
       const old = ['a', 'bad', 'b'].map((key) => stage.item(key, 'old'))
       await backend.setMany(old)
       const next = [stage.item('a', 'next'), stage.item('bad', () => 1), stage.item('b', 'next')]
@@ -160,10 +160,10 @@ const rules: readonly Rule[] = [
 
   rule({
     id: '6.9',
-    says: 'a batch that rejects does so as a promise, with a `CacheError`',
+    says: 'a failing batch returns a promise that rejects with a `CacheError`',
     members: ['setMany'],
     async check(stage) {
-      if (stage.harness.values === 'references') stage.skip('the store keeps references by its own statement')
+      if (stage.harness.values === 'references') stage.skip('the harness states that the store keeps references')
       let promise: Promise<void> | undefined
       try {
         promise = stage.backend.setMany([stage.item('k', Symbol('s'))])

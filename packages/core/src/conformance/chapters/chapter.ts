@@ -1,6 +1,6 @@
 import type { Rule } from '../rules/rule.ts'
 
-/** The rules of one chapter of CONTRACT.md, in its order. */
+/** One chapter of CONTRACT.md with its rules, in order. */
 export interface Chapter {
   /** Number and name as in CONTRACT.md. */
   readonly title: string

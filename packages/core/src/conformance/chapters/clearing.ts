@@ -36,7 +36,7 @@ const rules: readonly Rule[] = [
 
   rule({
     id: '5.3',
-    says: 'of many deletes of one key at once exactly one resolves to `true`',
+    says: 'of many concurrent deletes of one key, exactly one resolves to `true`',
     async check(stage) {
       for (let round = 0; round < 5; round += 1) {
         await stage.backend.set(stage.item('k', round))
@@ -48,7 +48,7 @@ const rules: readonly Rule[] = [
 
   rule({
     id: '5.4',
-    says: '`clear()` removes every item of this backend, placeholders too, and the backend works on',
+    says: '`clear()` removes every item of this backend, placeholders included, and the backend still works',
     async check(stage) {
       const { backend } = stage
       await backend.clear()
@@ -64,7 +64,7 @@ const rules: readonly Rule[] = [
 
   rule({
     id: '5.5',
-    says: '`clear(prefix)` removes exactly the keys that start with it; no character means anything but itself',
+    says: '`clear(prefix)` removes exactly the keys that start with the prefix; no character is a wildcard or an escape',
     async check(stage) {
       const { backend } = stage
       for (const { prefix, own, others } of hardPrefixes) {
@@ -84,7 +84,7 @@ const rules: readonly Rule[] = [
 
   rule({
     id: '5.6',
-    says: '`clear` leaves alone what does not belong to this backend in a shared store',
+    says: '`clear` removes nothing that belongs to another backend on the same store',
     means: ['openOther'],
     async check(stage) {
       const other = await stage.opened(stage.harness.openOther())
@@ -106,7 +106,7 @@ const rules: readonly Rule[] = [
 
   rule({
     id: '5.7',
-    says: 'every item that was there before `clear` was called is gone after it, however many there are',
+    says: '`clear` removes every item that was stored before the call, in any number',
     async check(stage) {
       const { backend } = stage
       const count = 24_000
@@ -123,7 +123,7 @@ const rules: readonly Rule[] = [
 
   rule({
     id: '5.8',
-    says: 'after `clear` an earlier `compareAndSet` condition fails: a late result does not come in',
+    says: 'after `clear`, a `compareAndSet` that expects an earlier version fails, so a late result is not stored',
     members: ['compareAndSet'],
     async check(stage) {
       const { backend } = stage
@@ -139,7 +139,7 @@ const rules: readonly Rule[] = [
 
   rule({
     id: '5.9',
-    says: 'a set that was awaited is seen by the next `delete` and `clear`, and what is set after them stays',
+    says: '`delete` and `clear` remove an item whose `set` has resolved, and an item that is set after them stays',
     async check(stage) {
       const { backend } = stage
       const changes: ((backend: CacheBackend, key: string) => Promise<unknown>)[] = [
@@ -162,7 +162,7 @@ const rules: readonly Rule[] = [
 
   rule({
     id: '5.10',
-    says: 'a read that starts after a write has ended sees it, although an earlier read of the key is still under way',
+    says: 'a read that starts after a write has resolved sees that write, even while an earlier read is in flight',
     async check(stage) {
       const { backend } = stage
       for (let round = 0; round < 10; round += 1) {

@@ -5,7 +5,7 @@ import type { Chapter } from './chapter.ts'
 const rules: readonly Rule[] = [
   rule({
     id: '3.1',
-    says: '`compareAndSet` with the version that is there replaces the item and resolves to `true`',
+    says: '`compareAndSet` with the stored version replaces the item and resolves to `true`',
     members: ['compareAndSet'],
     async check(stage) {
       const old = stage.item('k', 'old', { tags: { t: 'v' }, cost: 3, expiresAt: stage.now() + 60_000 })
@@ -36,7 +36,7 @@ const rules: readonly Rule[] = [
 
   rule({
     id: '3.3',
-    says: '`compareAndSet` expecting `undefined` stores only where no live item is',
+    says: '`compareAndSet` that expects `undefined` stores the item only if the key has no live item',
     members: ['compareAndSet'],
     async check(stage) {
       const first = stage.item('k', null)
@@ -60,7 +60,7 @@ const rules: readonly Rule[] = [
 
   rule({
     id: '3.4',
-    says: '`compareAndSet` expecting a version where nothing is changes nothing and resolves to `false`',
+    says: '`compareAndSet` that expects a version of an empty key changes nothing and resolves to `false`',
     members: ['compareAndSet'],
     async check(stage) {
       assert.equal(await stage.backend.compareAndSet('k', 'v1', stage.item('k', 1)), false)
@@ -71,7 +71,7 @@ const rules: readonly Rule[] = [
 
   rule({
     id: '3.5',
-    says: '`compareAndSet` to `undefined` removes the item of exactly that version',
+    says: '`compareAndSet` to `undefined` removes the item if it has the expected version',
     members: ['compareAndSet'],
     async check(stage) {
       const item = stage.item('k', 1)
@@ -86,7 +86,7 @@ const rules: readonly Rule[] = [
 
   rule({
     id: '3.6',
-    says: 'the version of an item that was removed never matches an equal value that was set again',
+    says: 'the version of a removed item never matches an equal value that was set again',
     members: ['compareAndSet'],
     async check(stage) {
       const first = stage.item('k', 'equal')
@@ -101,7 +101,7 @@ const rules: readonly Rule[] = [
 
   rule({
     id: '3.7',
-    says: 'a placeholder counts for `compareAndSet`: it blocks `undefined` and matches its own version',
+    says: '`compareAndSet` treats a placeholder as an item: `undefined` does not match it, its own version does',
     members: ['compareAndSet'],
     async check(stage) {
       const held = stage.placeholder('k', { expiresAt: stage.now() + 60_000 })
@@ -139,7 +139,7 @@ const rules: readonly Rule[] = [
 
   rule({
     id: '3.9',
-    says: '`compareAndSet` to an item that has already expired removes the item it expected, and resolves to `true`',
+    says: '`compareAndSet` to an expired item removes the expected item and resolves to `true`',
     members: ['compareAndSet'],
     async check(stage) {
       const item = stage.item('k', 1)
@@ -154,7 +154,7 @@ const rules: readonly Rule[] = [
 
   rule({
     id: '3.10',
-    says: '`compareAndSet` to a value that cannot be kept rejects with `NOT_STORABLE` and leaves the old item',
+    says: '`compareAndSet` to a value that the backend cannot keep rejects with `NOT_STORABLE`, and the old item stays',
     members: ['compareAndSet'],
     async check(stage) {
       if (stage.harness.values === 'references') stage.skip('the store keeps references by its own statement')
@@ -175,7 +175,7 @@ const rules: readonly Rule[] = [
 
   rule({
     id: '3.11',
-    says: 'a delete, a set or a clear between a read and its `compareAndSet` makes it fail',
+    says: '`compareAndSet` fails if a delete, a set or a clear came after the read of its version',
     members: ['compareAndSet'],
     async check(stage) {
       const { backend } = stage

@@ -9,7 +9,7 @@ const most = Number.MAX_SAFE_INTEGER
 const rules: readonly Rule[] = [
   rule({
     id: '7.1',
-    says: '`increment` of a missing key starts from 0 and resolves to `delta`; `get` then gives that number',
+    says: '`increment` of a missing key starts from 0 and resolves to `delta`; `get` then resolves to that number',
     members: ['increment'],
     async check(stage) {
       for (const delta of [1, 0, -3, 1_000_000, most, -most]) {
@@ -26,7 +26,7 @@ const rules: readonly Rule[] = [
 
   rule({
     id: '7.2',
-    says: '`increment` of a whole number that was set continues from it; a negative `delta` subtracts',
+    says: '`increment` of a stored whole number continues from it; a negative `delta` subtracts',
     members: ['increment'],
     async check(stage) {
       await stage.backend.set(stage.item('k', 10))
@@ -45,7 +45,7 @@ const rules: readonly Rule[] = [
 
   rule({
     id: '7.3',
-    says: 'a thousand increments at once count exactly, and no two see the same sum',
+    says: 'a thousand concurrent increments count exactly, and no two resolve to the same sum',
     members: ['increment'],
     async check(stage) {
       const sums = await Promise.all(Array.from({ length: 1000 }, () => stage.backend.increment('k', 1)))
@@ -56,7 +56,7 @@ const rules: readonly Rule[] = [
 
   rule({
     id: '7.4',
-    says: '`expiresAt` counts only when the counter is created; an existing one keeps its own deadline, or none, and its tags',
+    says: '`expiresAt` applies only to a new counter; an existing counter keeps its deadline, or has none, and keeps its tags',
     members: ['increment'],
     async check(stage) {
       const { backend } = stage
@@ -75,7 +75,10 @@ const rules: readonly Rule[] = [
       const far = stage.now() + 3_600_000
       await Promise.all(Array.from({ length: 20 }, () => backend.increment('raced', 1, far)))
       const ends = (await backend.get('raced'))?.expiresAt ?? 0
-      assert(Math.abs(ends - far) < 1000, `twenty increments at once made a counter that ends at ${ends}, not ${far}`)
+      assert(
+        Math.abs(ends - far) < 1000,
+        `twenty concurrent increments created a counter that ends at ${ends}, not ${far}`,
+      )
       await stage.pass(deadline)
       await stage.lacks('created')
       await stage.lacks('set')
@@ -83,13 +86,13 @@ const rules: readonly Rule[] = [
       assert.equal((await backend.get('endless'))?.value, 2)
       assert.equal(await backend.increment('created', 1), 1)
       const found = await backend.get('created')
-      assert.equal(found?.expiresAt, undefined, 'a counter made anew has no deadline of the old one')
+      assert.equal(found?.expiresAt, undefined, 'a new counter has the deadline of the old one')
     },
   }),
 
   rule({
     id: '7.5',
-    says: 'a value that is not a whole number rejects with `NOT_A_NUMBER` and stays untouched',
+    says: '`increment` of a value that is not a whole number rejects with `NOT_A_NUMBER`, and the value stays',
     members: ['increment'],
     async check(stage) {
       for (const value of ['5', '', 'text', 1.5, null, true, false, {}, [], [1], { n: 1 }]) {
@@ -103,7 +106,7 @@ const rules: readonly Rule[] = [
 
   rule({
     id: '7.6',
-    says: 'a sum outside ±(2^53 − 1) rejects with `OUT_OF_RANGE` and leaves the counter untouched',
+    says: '`increment` to a sum outside ±(2^53 − 1) rejects with `OUT_OF_RANGE`, and the counter stays',
     members: ['increment'],
     async check(stage) {
       const { backend } = stage
@@ -139,19 +142,19 @@ const rules: readonly Rule[] = [
       assert.equal(await stage.backend.increment('k', 4), 4)
       const found = await stage.backend.get('k')
       assert.equal(found?.value, 4)
-      assert.equal(found?.expiresAt, undefined, 'the deadline of the placeholder is not that of the counter')
+      assert.equal(found?.expiresAt, undefined, 'the counter has the deadline of the placeholder')
       const deadline = stage.now() + 120_000
       await stage.backend.set(stage.placeholder('lives', { expiresAt: stage.now() + 60_000 }))
       assert.equal(await stage.backend.increment('lives', 1, deadline), 1)
       const ends = (await stage.backend.get('lives'))?.expiresAt
-      // A store may tell a counter's deadline from its own clock: a few milliseconds beside what was asked.
+      // A store may compute the deadline by its own clock, which differs by some milliseconds.
       assert(ends !== undefined && Math.abs(ends - deadline) < 1000, `expiresAt is ${ends} instead of ${deadline}`)
     },
   }),
 
   rule({
     id: '7.8',
-    says: '`compareAndSet` with the version read before an increment fails, with the version read after it succeeds',
+    says: '`compareAndSet` fails with the version from before an increment, and succeeds with the version from after it',
     members: ['increment', 'compareAndSet'],
     async check(stage) {
       const { backend } = stage

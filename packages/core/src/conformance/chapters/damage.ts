@@ -13,7 +13,7 @@ const damages: readonly Damage[] = ['garbage', 'truncated', 'empty']
 const rules: readonly Rule[] = [
   rule({
     id: '9.1',
-    says: 'stored bytes that cannot be read are a miss, with an `error` event of code `DAMAGED`',
+    says: 'unreadable stored bytes are a miss and emit an `error` event with the code `DAMAGED`',
     members: ['listen'],
     means: ['corrupt'],
     async check(stage) {
@@ -25,14 +25,14 @@ const rules: readonly Rule[] = [
         await backend.set(stage.item('k', { some: 'value' }))
         await harness.corrupt('k', damage)
         await stage.lacks('k')
-        await stage.until(() => toldOfDamage(events, 'k'), `an error event of code DAMAGED for ${damage} bytes`)
+        await stage.until(() => reportsDamage(events, 'k'), `an error event of code DAMAGED for ${damage} bytes`)
       }
     },
   }),
 
   rule({
     id: '9.2',
-    says: 'a damaged item is overwritten by `set`, removed by `delete`, and in a batch costs only itself',
+    says: '`set` overwrites a damaged item, `delete` removes it, and a batch returns the other items',
     means: ['corrupt'],
     async check(stage) {
       const { backend, harness } = stage
@@ -52,14 +52,14 @@ const rules: readonly Rule[] = [
         await backend.delete('k')
         await stage.lacks('k')
         if (backend.compareAndSet)
-          assert.equal(await backend.compareAndSet('k', undefined, undefined), true, 'nothing is left of it')
+          assert.equal(await backend.compareAndSet('k', undefined, undefined), true, 'the key is not empty')
       }
     },
   }),
 
   rule({
     id: '9.3',
-    says: 'bytes of a later format version are a miss with an `error` event, not an error to the caller',
+    says: 'bytes of a later format version are a miss and emit an `error` event; the caller gets no error',
     members: ['listen'],
     means: ['futureFormat'],
     async check(stage) {
@@ -69,7 +69,7 @@ const rules: readonly Rule[] = [
       await backend.set(stage.item('k', 'value'))
       await harness.futureFormat('k')
       await stage.lacks('k')
-      await stage.until(() => toldOfDamage(events, 'k'), 'an error event of code DAMAGED')
+      await stage.until(() => reportsDamage(events, 'k'), 'an error event of code DAMAGED')
       const again = stage.item('k', 'again')
       await backend.set(again)
       await stage.holds(again)
@@ -78,7 +78,7 @@ const rules: readonly Rule[] = [
 
   rule({
     id: '9.4',
-    says: '`compareAndSet` expecting `undefined` replaces a damaged item: it counts as absent',
+    says: '`compareAndSet` that expects `undefined` replaces a damaged item, which counts as absent',
     members: ['compareAndSet'],
     means: ['corrupt'],
     async check(stage) {
@@ -94,7 +94,7 @@ const rules: readonly Rule[] = [
 
   rule({
     id: '9.5',
-    says: '`increment` of a damaged item starts from 0 or rejects with `NOT_A_NUMBER` or `DAMAGED`: never another number',
+    says: '`increment` of a damaged item starts from 0, or rejects with `NOT_A_NUMBER` or `DAMAGED`',
     members: ['increment'],
     means: ['corrupt'],
     async check(stage) {
@@ -114,7 +114,7 @@ const rules: readonly Rule[] = [
 
   rule({
     id: '9.6',
-    says: '`keys`, `clear` and the deletes go over a damaged item without failing, and `clear` removes it',
+    says: '`keys`, `clear` and deletes do not fail because of a damaged item, and `clear` removes it',
     means: ['corrupt'],
     async check(stage) {
       const { backend, harness } = stage
@@ -129,7 +129,7 @@ const rules: readonly Rule[] = [
         await backend.clear()
         for (const key of ['a', 'k', 'z']) await stage.lacks(key)
         if (backend.compareAndSet)
-          assert.equal(await backend.compareAndSet('k', undefined, undefined), true, 'nothing is left of it')
+          assert.equal(await backend.compareAndSet('k', undefined, undefined), true, 'the key is not empty')
       }
     },
   }),
@@ -137,7 +137,7 @@ const rules: readonly Rule[] = [
 
 export const damage: Chapter = { title: '9 Damage and formats', rules }
 
-function toldOfDamage(events: readonly BackendEvent[], key: string): boolean {
+function reportsDamage(events: readonly BackendEvent[], key: string): boolean {
   return events.some((event) => {
     return event.type === 'error' && cacheErrorCode(event.error) === 'DAMAGED' && event.error.key === key
   })

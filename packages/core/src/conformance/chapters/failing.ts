@@ -7,13 +7,13 @@ import { everyOperation } from '../stage/every-operation.ts'
 import { show } from '../stage/show.ts'
 import type { Chapter } from './chapter.ts'
 
-/** What callers may see of a store that does not answer: a circuit breaker does not even ask. */
+/** The codes for a store that does not answer. A circuit breaker fails without a call of the store. */
 const outageCodes = ['UNAVAILABLE', 'TIMEOUT', 'CIRCUIT_OPEN'] as const
 
 const rules: readonly Rule[] = [
   rule({
     id: '10.1',
-    says: 'while the store cannot be reached, every operation rejects with `UNAVAILABLE`, `TIMEOUT` or `CIRCUIT_OPEN` within its bound',
+    says: 'while the store is unreachable, every call rejects with `UNAVAILABLE`, `TIMEOUT` or `CIRCUIT_OPEN` within the bound',
     means: ['break', 'heal'],
     async check(stage) {
       const { backend, harness } = stage
@@ -26,7 +26,7 @@ const rules: readonly Rule[] = [
           await stage.within(bound, rejects, `${name} while the store cannot be reached`)
         }
         const calls = everyOperation(backend, stage).map(([, call]) => stage.rejects(call, ...outageCodes))
-        await stage.within(bound, () => Promise.all(calls), 'every operation at once')
+        await stage.within(bound, () => Promise.all(calls), 'all calls at once')
       } finally {
         await harness.heal()
       }
@@ -35,7 +35,7 @@ const rules: readonly Rule[] = [
 
   rule({
     id: '10.2',
-    says: 'when the store is back, the same handle works again without a restart',
+    says: 'the same handle works again once the store is reachable again',
     means: ['break', 'heal'],
     async check(stage) {
       const { backend, harness } = stage
@@ -57,7 +57,7 @@ const rules: readonly Rule[] = [
 
   rule({
     id: '10.3',
-    says: 'after `close` every operation rejects with `CLOSED`',
+    says: 'after `close`, every call rejects with `CLOSED`',
     members: ['close'],
     async check(stage) {
       const { backend } = stage
@@ -71,7 +71,7 @@ const rules: readonly Rule[] = [
 
   rule({
     id: '10.4',
-    says: '`close` lets work in flight settle: it resolves or rejects with a `CacheError`, and never stays pending',
+    says: 'calls in flight during `close` settle: each resolves, or rejects with a `CacheError`',
     members: ['close'],
     async check(stage) {
       const { backend } = stage
@@ -88,10 +88,10 @@ const rules: readonly Rule[] = [
         else stored.push(items[n] as Item)
       }
       for (const other of others) {
-        const error = await stage.within(stage.patience, () => other, 'an operation in flight')
+        const error = await stage.within(stage.patience, () => other, 'a call in flight')
         if (error !== undefined) assertCacheError(error)
       }
-      // What was acknowledged is there, as far as another handle can tell.
+      // Another handle must find every acknowledged item.
       if (!stage.harness.openSecond) return
       const second = await stage.opened(stage.harness.openSecond())
       for (const item of stored) if (item.key !== 'k') await stage.holds(item, second)
@@ -100,7 +100,7 @@ const rules: readonly Rule[] = [
 
   rule({
     id: '10.5',
-    says: '`close` may be called twice, also at once',
+    says: '`close` may be called twice, in sequence or concurrently',
     members: ['close'],
     async check(stage) {
       const { backend } = stage
@@ -112,7 +112,7 @@ const rules: readonly Rule[] = [
 
   rule({
     id: '10.6',
-    says: '`close` of one handle leaves the other handles on the same data working',
+    says: '`close` of one handle leaves the other handles on the same data open',
     members: ['close'],
     means: ['openSecond'],
     async check(stage) {
@@ -165,7 +165,7 @@ const rules: readonly Rule[] = [
       for (const item of items) await stage.holds(item, handle)
       await stage.close(handle)
       await stage
-        .until(() => left(before).length === 0, 'what the handle opened to be closed')
+        .until(() => left(before).length === 0, 'the handle to close its timers, sockets and files')
         .catch((error: unknown) => {
           throw new assert.AssertionError({ message: `${show(error)}; left: ${left(before).join(', ')}` })
         })
@@ -174,7 +174,7 @@ const rules: readonly Rule[] = [
 
   rule({
     id: '10.9',
-    says: 'while the store hangs, every operation rejects with `TIMEOUT`, `UNAVAILABLE` or `CIRCUIT_OPEN` in time; then the handle works again',
+    says: 'while the store hangs, every call rejects with `TIMEOUT`, `UNAVAILABLE` or `CIRCUIT_OPEN` within the bound; afterwards the handle works again',
     means: ['freeze', 'thaw'],
     async check(stage) {
       const { backend, harness } = stage
@@ -197,11 +197,11 @@ const rules: readonly Rule[] = [
 
   rule({
     id: '10.10',
-    says: 'a rejection names the operation, the backend, and the key where there is one',
+    says: 'an error names the method, the backend and, for a call with one key, the key',
     members: ['close'],
     async check(stage) {
       const { backend } = stage
-      assert(typeof backend.name === 'string' && backend.name !== '', 'a backend has a name')
+      assert(typeof backend.name === 'string' && backend.name !== '', 'the backend has no name')
       if (stage.harness.values === 'copies') {
         const item = stage.item('k', () => 1)
         await names(() => backend.set(item), 'set')
@@ -223,14 +223,14 @@ const rules: readonly Rule[] = [
 
 export const failing: Chapter = { title: '10 Failure and closing', rules }
 
-/** What keeps this process alive, by kind. */
+/** The resources that keep this process alive, counted by kind. */
 function resources(): ReadonlyMap<string, number> {
   const counts = new Map<string, number>()
   for (const kind of process.getActiveResourcesInfo()) counts.set(kind, (counts.get(kind) ?? 0) + 1)
   return counts
 }
 
-/** Kinds of which there are more than before. */
+/** The kinds that have become more. */
 function left(before: ReadonlyMap<string, number>): string[] {
   return [...resources()].filter(([kind, count]) => count > (before.get(kind) ?? 0)).map(([kind]) => kind)
 }
@@ -240,8 +240,8 @@ async function names(call: () => unknown, operation: string, withKey = true): Pr
   assertCacheError(error)
   const found = error as CacheError
   assert.equal(found.operation, operation, `the operation of ${show(error)}`)
-  assert(found.backend !== undefined && found.backend !== '', `${operation}: no backend is named`)
-  // A view under a prefix may tell the key as the store knows it.
+  assert(found.backend !== undefined && found.backend !== '', `${operation}: the error names no backend`)
+  // A view under a prefix may name the key of the store.
   if (withKey)
     assert(found.key?.endsWith('k') || found.key?.endsWith('n'), `${operation}: the key is ${show(found.key)}`)
 }
@@ -255,7 +255,7 @@ async function works(call: () => Promise<unknown>): Promise<boolean> {
   }
 }
 
-/** The error, or `undefined` when it resolved. Handles the rejection at once. */
+/** Resolves to the error, or to `undefined` when the work resolved. Handles the rejection at once. */
 function outcome(work: Promise<unknown>): Promise<unknown> {
   return work.then(
     () => undefined,
@@ -264,5 +264,5 @@ function outcome(work: Promise<unknown>): Promise<unknown> {
 }
 
 function assertCacheError(error: unknown): void {
-  assert(cacheErrorCode(error) !== undefined, `rejected with ${show(error)}, no CacheError`)
+  assert(cacheErrorCode(error) !== undefined, `rejected with ${show(error)}, which is no CacheError`)
 }

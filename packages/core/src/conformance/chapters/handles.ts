@@ -10,7 +10,7 @@ import type { Chapter } from './chapter.ts'
 const rules: readonly Rule[] = [
   rule({
     id: '11.1',
-    says: 'what one handle sets, deletes, compares and sets, counts or clears, another on the same data sees',
+    says: 'a handle sees every set, delete, compare-and-set, increment and clear of another handle on the same data',
     means: ['openSecond'],
     async check(stage) {
       const { backend: one } = stage
@@ -53,7 +53,7 @@ const rules: readonly Rule[] = [
 
   rule({
     id: '11.2',
-    says: 'what was stored before a restart is there after it, with its deadline',
+    says: 'items survive a restart, with their deadlines',
     means: ['reopen'],
     async check(stage) {
       const { backend, harness } = stage
@@ -102,7 +102,10 @@ const rules: readonly Rule[] = [
       await other.clear()
       await stage.holds(item)
       if ((await other.stats?.())?.items !== undefined) {
-        await stage.until(async () => (await other.stats?.())?.items === 0, 'the other to count no items')
+        await stage.until(
+          async () => (await other.stats?.())?.items === 0,
+          '`stats().items` of the other backend to be 0',
+        )
       }
       await stage.close(other)
       await stage.holds(item)
@@ -111,7 +114,7 @@ const rules: readonly Rule[] = [
 
   rule({
     id: '11.4',
-    says: 'opening twenty handles at once on an empty store, and writing through each, succeeds for all',
+    says: 'twenty handles that are opened concurrently on an empty store all open and store items',
     means: ['openMany'],
     opens: false,
     async check(stage) {
@@ -126,12 +129,12 @@ const rules: readonly Rule[] = [
 
   rule({
     id: '11.5',
-    says: 'a reader never sees a torn item: while one handle overwrites, another sees the old or the new one whole',
+    says: 'a reader never sees parts of two items: while one handle overwrites, another reads the old or the new item',
     means: ['openSecond'],
     async check(stage) {
       const { backend: writer } = stage
       const reader = await stage.opened(stage.harness.openSecond())
-      // Sizes around what a store keeps in another place or writes in pieces.
+      // Sizes around the limits at which stores use another place or write in pieces.
       const sizes = [1, 100, 5_000, 70_000, 300_000, 1_200_000]
       const made = new Map<string, Item>()
       const make = (round: number): Item => {
@@ -150,12 +153,12 @@ const rules: readonly Rule[] = [
       const read = async (): Promise<void> => {
         while (writing) {
           const found = await reader.get('k')
-          assert(found !== undefined, 'a reader met nothing while an item was overwritten')
+          assert(found !== undefined, 'a reader found the key empty while an item was overwritten')
           const item = made.get(found.version)
-          assert(item !== undefined, 'a reader met a version that nobody wrote')
-          assert(found.value === item.value, 'a reader met the version of one item and the value of another')
+          assert(item !== undefined, 'a reader found a version that was never written')
+          assert(found.value === item.value, 'a reader found the version of one item with the value of another')
           assertItem(found, item)
-          // A store that answers in the same tick would starve the writer.
+          // The writer must run as well when the store answers within the same tick.
           await new Promise((resolve) => setImmediate(resolve))
         }
       }
@@ -168,23 +171,23 @@ const rules: readonly Rule[] = [
 
   rule({
     id: '11.6',
-    says: '`compareAndSet`, `increment` and `delete` calls at once through two handles are each atomic',
+    says: 'concurrent `compareAndSet`, `increment` and `delete` calls through two handles are each atomic',
     means: ['openSecond'],
     async check(stage) {
       const { backend: one } = stage
       const two = await stage.opened(stage.harness.openSecond())
-      const turns = Array.from({ length: 20 }, (_, n) => (n % 2 ? two : one))
+      const calls = Array.from({ length: 20 }, (_, n) => (n % 2 ? two : one))
       await one.set(stage.item('deleted', 1))
-      const deleted = await Promise.all(turns.map((handle) => handle.delete('deleted')))
-      assert.equal(deleted.filter(Boolean).length, 1, 'deletes that found the item')
+      const deleted = await Promise.all(calls.map((handle) => handle.delete('deleted')))
+      assert.equal(deleted.filter(Boolean).length, 1, 'deletes that resolved to true')
       if (one.compareAndSet) {
-        const nexts = turns.map((_, n) => stage.item('swapped', n))
-        const won = await Promise.all(turns.map((handle, n) => handle.compareAndSet?.('swapped', undefined, nexts[n])))
-        assert.equal(won.filter(Boolean).length, 1, '`compareAndSet` calls that expected nothing and succeeded')
+        const nexts = calls.map((_, n) => stage.item('swapped', n))
+        const won = await Promise.all(calls.map((handle, n) => handle.compareAndSet?.('swapped', undefined, nexts[n])))
+        assert.equal(won.filter(Boolean).length, 1, '`compareAndSet` calls that expected `undefined` and succeeded')
         await stage.holds(nexts[won.indexOf(true)] as Item)
       }
       if (one.increment) {
-        const many = Array.from({ length: 25 }, () => turns).flat()
+        const many = Array.from({ length: 25 }, () => calls).flat()
         await Promise.all(many.map((handle) => handle.increment?.('counter', 1)))
         for (const handle of [one, two]) assert.equal((await handle.get('counter'))?.value, many.length)
       }

@@ -1,3 +1,4 @@
+import { allMethods } from './all-methods.ts'
 import { batches } from './batches.ts'
 import type { Chapter } from './chapter.ts'
 import { clearing } from './clearing.ts'
@@ -10,10 +11,9 @@ import { items } from './items.ts'
 import { iterating } from './iterating.ts'
 import { keys } from './keys.ts'
 import { lifetimes } from './lifetimes.ts'
+import { statisticsAndEvents } from './statistics-and-events.ts'
 import { synchronous } from './synchronous.ts'
-import { telling } from './telling.ts'
 import { transactions } from './transactions.ts'
-import { walking } from './walking.ts'
 
 export type { Chapter } from './chapter.ts'
 
@@ -30,8 +30,8 @@ export const chapters: readonly Chapter[] = [
   damage,
   failing,
   handles,
-  telling,
+  statisticsAndEvents,
   synchronous,
-  walking,
+  allMethods,
   transactions,
 ]

@@ -26,7 +26,7 @@ const rules: readonly Rule[] = [
       const full = stage.item('full', { name: 'Ada' }, everyMember(stage.now()))
       const least = { key: 'least', value: 'v', version: 'v1', createdAt: 0 }
       const odd = stage.item('odd', 'v', { version: '~!@#$%^&*()[]{}:;,.<>/?|', cost: 0, tags: {} })
-      // Frozen: an item belongs to the caller, and a backend does not write into it.
+      // Frozen: a backend must not write into an item of its caller.
       for (const item of [full, least, odd]) await stage.backend.set(Object.freeze(item))
       for (const item of [full, least, odd]) await stage.holds(item)
       for (const item of [full, least, odd]) await stage.holds(item)
@@ -50,7 +50,7 @@ const rules: readonly Rule[] = [
 
   rule({
     id: '1.4',
-    says: '`null`, `false`, `0`, an empty text, object or array, and `NaN` where it is kept, are values and no misses',
+    says: '`null`, `false`, `0`, `NaN` where it is kept, and an empty string, object or array are values, not misses',
     async check(stage) {
       for (const sample of emptySamples) await keepsOrRefuses(stage, sample)
     },
@@ -58,7 +58,7 @@ const rules: readonly Rule[] = [
 
   rule({
     id: '1.5',
-    says: 'values come back as they were, or `set` rejects with `NOT_STORABLE` and leaves the old item',
+    says: 'a value comes back unchanged, or `set` rejects with `NOT_STORABLE` and the old item stays',
     async check(stage) {
       for (const sample of richSamples) await keepsOrRefuses(stage, sample)
     },
@@ -66,7 +66,7 @@ const rules: readonly Rule[] = [
 
   rule({
     id: '1.6',
-    says: 'a value of one megabyte comes back whole',
+    says: 'a value of one megabyte comes back unchanged',
     async check(stage) {
       const random = createRandom(16)
       const bytes = Uint8Array.from({ length: 1_048_576 }, () => random.below(256))
@@ -83,7 +83,7 @@ const rules: readonly Rule[] = [
 
   rule({
     id: '1.7',
-    says: 'a value that cannot be kept is refused with `NOT_STORABLE` before anything is written',
+    says: '`set` of a value that the backend cannot keep rejects with `NOT_STORABLE` before anything is written',
     async check(stage) {
       const named = (): number => 1
       for (const value of [named, Symbol('s'), { inside: named }, [named], new WeakMap(), Promise.resolve(1)]) {
@@ -116,9 +116,9 @@ const rules: readonly Rule[] = [
 
   rule({
     id: '1.9',
-    says: 'what the caller does to a value after `set` or after `get` never reaches the stored value of a store of copies',
+    says: 'a change to a value after `set` or `get` never reaches the stored value, where the store keeps copies',
     async check(stage) {
-      if (stage.harness.values === 'references') stage.skip('the store keeps references by its own statement')
+      if (stage.harness.values === 'references') stage.skip('the harness states that the store keeps references')
       const make = (): { list: number[]; inner: { n: number } } => ({ list: [1], inner: { n: 1 } })
       const given = stage.item('k', make())
       const expected = { ...given, value: make() }
@@ -134,7 +134,7 @@ const rules: readonly Rule[] = [
 
   rule({
     id: '1.10',
-    says: 'tags keep their names and versions, whatever characters they have',
+    says: 'tags keep their names and versions, with any characters',
     async check(stage) {
       const tags = { 'a:b': 'v1', '': 'v2', 'ü "quoted" \u0000': 'v3', constructor: 'v4', '@#app/:t': 'v5' }
       const item = stage.item('k', 1, { tags })
@@ -161,7 +161,7 @@ async function keepsOrRefuses(
   try {
     if (await refused(stage, () => stage.backend.set(item))) {
       const required = sample.kind === undefined || keeps.includes(sample.kind)
-      assert(!required, `refused with NOT_STORABLE although the backend keeps it`)
+      assert(!required, `set rejected with NOT_STORABLE a value that the backend must keep`)
       await stage.holds(old)
     } else await stage.holds({ ...item, value: sample.make() })
   } catch (error) {
@@ -169,7 +169,7 @@ async function keepsOrRefuses(
   }
 }
 
-/** Whether the write was refused with `NOT_STORABLE`. Any other rejection is an error. */
+/** Whether the write rejected with `NOT_STORABLE`. Any other rejection is an error. */
 async function refused(_stage: unknown, write: () => Promise<void>): Promise<boolean> {
   try {
     await write()
@@ -186,6 +186,6 @@ function spoil(value: unknown): void {
     spoiled.list.push(2)
     spoiled.inner.n = 2
   } catch {
-    // A store may hand out frozen values: also a way to keep the promise.
+    // Frozen values keep the promise, too.
   }
 }

@@ -8,7 +8,7 @@ import type { Chapter } from './chapter.ts'
 const rules: readonly Rule[] = [
   rule({
     id: '8.1',
-    says: '`keys` yields every live key, and each prefix its own; no character means anything but itself',
+    says: '`keys` yields every live key, or those that start with the prefix; no character is a wildcard or an escape',
     members: ['keys'],
     async check(stage) {
       const { backend } = stage
@@ -25,13 +25,13 @@ const rules: readonly Rule[] = [
         const expected = [...all].filter((key) => key.startsWith(prefix))
         assert.deepEqual(sorted(await collect(backend.keys(prefix))), sorted(expected), `prefix ${prefix}`)
       }
-      assert.deepEqual(await collect(backend.keys('nobody')), [])
+      assert.deepEqual(await collect(backend.keys('nothing')), [])
     },
   }),
 
   rule({
     id: '8.2',
-    says: 'placeholders and expired items are not yielded',
+    says: '`keys` leaves out placeholders and expired items',
     members: ['keys'],
     async check(stage) {
       const { backend } = stage
@@ -47,7 +47,7 @@ const rules: readonly Rule[] = [
 
   rule({
     id: '8.3',
-    says: 'every item that lives through the whole iteration appears, while others come and go',
+    says: '`keys` yields every key that lives through the whole iteration, while other keys come and go',
     members: ['keys'],
     async check(stage) {
       const { backend } = stage
@@ -62,9 +62,9 @@ const rules: readonly Rule[] = [
         if (step % 50 !== 0) continue
         await backend.set(stage.item(`coming ${step}`, step))
         for (let n = step - 50; n < step && n < leaving.length; n += 10) await backend.delete(`leaving ${n}`)
-        // Setting an item again does not take it out of the scan.
+        // The iteration must still yield an item that is set again.
         await backend.set(stage.item(`stable ${step % stable.length}`, step))
-        assert(step < 20_000, 'an iteration that never ends')
+        assert(step < 20_000, 'the iteration does not end')
       }
       const missed = stable.filter((item) => !seen.has(item.key))
       assert.equal(missed.length, 0, `${missed.length} keys missed, such as ${missed[0]?.key}`)
@@ -73,7 +73,7 @@ const rules: readonly Rule[] = [
 
   rule({
     id: '8.4',
-    says: 'an iteration may be left early, and the backend works on',
+    says: 'a caller may end an iteration early, and the backend still works',
     members: ['keys'],
     async check(stage) {
       const { backend } = stage

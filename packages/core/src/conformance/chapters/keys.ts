@@ -25,7 +25,7 @@ const rules: readonly Rule[] = [
 
   rule({
     id: '4.2',
-    says: 'the same holds for batches, `compareAndSet`, `increment` and `keys`',
+    says: 'batches, `compareAndSet`, `increment` and `keys` keep such keys distinct',
     async check(stage) {
       const { backend } = stage
       const items = hardKeys.map((key, n) => stage.item(key, n))
@@ -56,7 +56,7 @@ const rules: readonly Rule[] = [
 
   rule({
     id: '4.3',
-    says: 'a thousand long keys with a common start of 3,000 characters stay distinct',
+    says: 'a thousand keys that share their first 3,000 characters stay distinct',
     async check(stage) {
       const start = 'long'.repeat(750)
       const items = Array.from({ length: 1000 }, (_, n) => stage.item(`${start}${n}`, n))

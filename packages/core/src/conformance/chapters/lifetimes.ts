@@ -9,7 +9,7 @@ const year = 365 * 24 * 3_600_000
 const rules: readonly Rule[] = [
   rule({
     id: '2.1',
-    says: 'an item without `expiresAt` stays',
+    says: 'an item without `expiresAt` does not expire',
     async check(stage) {
       const item = stage.item('k', 1)
       await stage.backend.set(item)
@@ -20,13 +20,13 @@ const rules: readonly Rule[] = [
 
   rule({
     id: '2.2',
-    says: 'an item is served until its `expiresAt` and not from that instant on',
+    says: 'an item is returned before its `expiresAt`, and is a miss from that instant on',
     async check(stage) {
       const deadline = stage.soon()
       const item = stage.item('k', 1, { expiresAt: deadline })
       await stage.backend.set(item)
       const found = await stage.backend.get('k')
-      assert(found !== undefined || !stage.before(deadline), 'gone before its deadline')
+      assert(found !== undefined || !stage.before(deadline), 'a miss before the deadline')
       stage.harness.clock?.advance(999)
       if (stage.harness.clock) await stage.holds(item)
       await stage.pass(deadline)
@@ -36,7 +36,7 @@ const rules: readonly Rule[] = [
 
   rule({
     id: '2.3',
-    says: 'setting an item whose `expiresAt` has passed leaves the key empty, also where another item was',
+    says: '`set` of an item whose `expiresAt` has passed leaves the key empty, even if another item was there',
     async check(stage) {
       for (const expiresAt of [stage.now() - 1, stage.now(), stage.now() - 3_600_000, 0, -1]) {
         await stage.backend.set(stage.item('k', 'old'))
@@ -45,13 +45,13 @@ const rules: readonly Rule[] = [
         await stage.backend.set(stage.item('new', 'late', { expiresAt }))
         await stage.lacks('new')
       }
-      assert.equal(await stage.backend.delete('k'), false, 'delete of what had expired when it was set')
+      assert.equal(await stage.backend.delete('k'), false, 'delete of an item that had expired before its set')
     },
   }),
 
   rule({
     id: '2.4',
-    says: 'a deadline more than 2^31 ms ahead is kept, neither forgotten nor taken for the past',
+    says: 'a deadline more than 2^31 ms ahead is kept exactly',
     async check(stage) {
       const far = [2 ** 31 - 1, 2 ** 31, 2 ** 31 + 1, 2 ** 32, 2 ** 32 + 5, 2 ** 33, 100 * year, 8.9e15]
       const items = far.map((ms, n) => stage.item(`k${n}`, n, { expiresAt: stage.now() + ms }))
@@ -71,7 +71,7 @@ const rules: readonly Rule[] = [
 
   rule({
     id: '2.5',
-    says: 'a deadline one millisecond ahead works',
+    says: 'a deadline one millisecond ahead is kept',
     async check(stage) {
       const item = stage.item('k', 1, { expiresAt: stage.now() + 1 })
       await stage.backend.set(item)
@@ -117,7 +117,7 @@ const rules: readonly Rule[] = [
         )
         await stage.holds(next)
         await backend.delete('compareAndSet')
-        // A load that never ends does not hold its key for ever (RACES R22).
+        // A load that never ends must not block its key forever (RACES R22).
         assert.equal(
           await backend.compareAndSet('placeholder', undefined, stage.item('placeholder', 1)),
           true,
@@ -137,19 +137,19 @@ const rules: readonly Rule[] = [
 
   rule({
     id: '2.7',
-    says: 'reading an expired item never removes a fresh one that was set meanwhile',
+    says: 'a read of an expired item never removes a fresh item that was set in the meantime',
     async check(stage) {
       const { backend } = stage
-      // One key for each interleaving: the fresh item is set after `turns` turns of the readers.
-      const keys = Array.from({ length: 24 }, (_, turns) => `k${turns}`)
+      // One key for each interleaving: the fresh item is set after this number of microtasks.
+      const keys = Array.from({ length: 24 }, (_, ticks) => `k${ticks}`)
       const deadline = stage.soon()
       for (const key of keys) await backend.set(stage.item(key, 'old', { expiresAt: deadline }))
       await stage.pass(deadline)
       const fresh = keys.map((key) => stage.item(key, 'fresh'))
-      const races = fresh.map(async (item, turns) => {
+      const races = fresh.map(async (item, ticks) => {
         const readers = [backend.get(item.key), backend.get(item.key)]
         if (backend.getMany) readers.push(backend.getMany([item.key]).then(([found]) => found))
-        for (let turn = 0; turn < turns; turn += 1) await null
+        for (let tick = 0; tick < ticks; tick += 1) await null
         await backend.set(item)
         await Promise.all(readers)
       })
@@ -160,7 +160,7 @@ const rules: readonly Rule[] = [
 
   rule({
     id: '2.8',
-    says: '`staleAt` is kept and changes nothing in a backend: a stale item is served',
+    says: '`staleAt` is kept, and a backend ignores it: a stale item is returned',
     async check(stage) {
       const staleAt = stage.soon()
       const item = stage.item('k', 1, { staleAt, expiresAt: stage.now() + 3_600_000 })

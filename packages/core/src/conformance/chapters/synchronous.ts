@@ -10,20 +10,20 @@ import type { Chapter } from './chapter.ts'
 const rules: readonly Rule[] = [
   rule({
     id: '13.1',
-    says: '`sync` answers the same as the asynchronous members, on the same data, for every member it has',
+    says: 'every member of `sync` gives the same results as its asynchronous counterpart, on the same data',
     members: ['sync'],
     async check(stage) {
-      const faces = [stage.backend, syncBackend(stage.backend.sync)]
+      const interfaces = [stage.backend, syncBackend(stage.backend.sync)]
       const keys = ['a', 'b', 'a:1', '', 'é']
-      // A fixed seed: what is random is tried by 14.1; here every step goes through the other face than the one before.
+      // A fixed seed, because 14.1 covers random ones: here each step uses the other interface than the step before.
       const options = { seed: 131, steps: 600, keys, prefixes: ['', 'a', 'a:'], moves: true }
-      await new Walk(stage, faces, options).run()
+      await new Walk(stage, interfaces, options).run()
     },
   }),
 
   rule({
     id: '13.2',
-    says: '`sync` has every member that the asynchronous face has, under the same name',
+    says: '`sync` has every member of the asynchronous interface, under the same name',
     members: ['sync'],
     async check(stage) {
       const { backend } = stage
@@ -36,7 +36,7 @@ const rules: readonly Rule[] = [
 
   rule({
     id: '13.3',
-    says: '`sync` answers at once, never with a promise, and what it wrote is there before the next line',
+    says: '`sync` returns results, never promises, and a write takes effect before it returns',
     members: ['sync'],
     async check(stage) {
       const { sync } = stage.backend
@@ -50,13 +50,13 @@ const rules: readonly Rule[] = [
       assert.equal(sync.get('k'), undefined)
       if (sync.increment) assert.equal(sync.increment('n', 2), 2)
       if (sync.compareAndSet) assert.equal(sync.compareAndSet('k', undefined, item), true)
-      if (sync.keys) assert(Symbol.iterator in sync.keys(), 'keys is iterable without waiting')
+      if (sync.keys) assert(Symbol.iterator in sync.keys(), '`keys` returns an iterable that is not asynchronous')
     },
   }),
 
   rule({
     id: '13.4',
-    says: 'after `close` every call of `sync` throws `CLOSED`',
+    says: 'after `close`, every call of `sync` throws `CLOSED`',
     members: ['sync', 'close'],
     async check(stage) {
       const { sync } = stage.backend
@@ -71,7 +71,7 @@ const rules: readonly Rule[] = [
 
   rule({
     id: '13.5',
-    says: '`near` answers with what `get` would answer, or with `undefined`, which says nothing',
+    says: '`near.get` returns the item that `get` would resolve to, or `undefined`',
     members: ['near'],
     async check(stage) {
       const { backend } = stage
@@ -109,12 +109,12 @@ const rules: readonly Rule[] = [
 
   rule({
     id: '13.6',
-    says: '`near.generation`, where there, does not stay the same when a record that `near.get` told would be told otherwise',
+    says: '`near.generation`, if present, changes whenever a record that `near.get` returned changes or expires',
     members: ['near'],
     async check(stage) {
       const { backend } = stage
       const record = recordKey('#', '', 'tag')
-      const told = (): unknown => backend.near.get(record)?.value
+      const recordValue = (): unknown => backend.near.get(record)?.value
       const changes = [
         () => backend.set(stage.item(record, 'second')),
         () => backend.set(stage.item(record, 'third', { expiresAt: deadline })),
@@ -128,10 +128,10 @@ const rules: readonly Rule[] = [
       await backend.set(stage.item(record, 'first'))
       for (const change of changes) {
         await backend.get(record)
-        const [before, generation] = [told(), backend.near.generation?.()]
+        const [before, generation] = [recordValue(), backend.near.generation?.()]
         await change()
         if (before !== undefined && generation !== undefined && backend.near.generation?.() === generation)
-          assert.equal(told(), before)
+          assert.equal(recordValue(), before)
       }
     },
   }),

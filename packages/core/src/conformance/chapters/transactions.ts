@@ -2,13 +2,13 @@ import assert from 'node:assert/strict'
 import { type Rule, rule } from '../rules/rule.ts'
 import type { Chapter } from './chapter.ts'
 
-/** Reads of another key, one after the other, in which a compare-and-set that need not wait would long have been done. */
+/** The number of reads of another key, in sequence: time enough for a compare-and-set that does not wait. */
 const reads = 20
 
 const rules: readonly Rule[] = [
   rule({
     id: '15.1',
-    says: 'what is changed through `inTransaction` is seen there at once, and by others from the commit on',
+    says: 'changes through `inTransaction` are visible there at once, and elsewhere from the commit on',
     members: ['inTransaction'],
     means: ['beginTransaction'],
     async check(stage) {
@@ -34,7 +34,7 @@ const rules: readonly Rule[] = [
 
   rule({
     id: '15.2',
-    says: 'what was changed through `inTransaction` never happened once the transaction is rolled back',
+    says: 'a rollback undoes every change through `inTransaction`',
     members: ['inTransaction'],
     means: ['beginTransaction'],
     async check(stage) {
@@ -54,7 +54,7 @@ const rules: readonly Rule[] = [
 
   rule({
     id: '15.3',
-    says: 'a key that was removed through `inTransaction` stays closed to `compareAndSet` of others until the transaction ends, also when nothing was there',
+    says: 'a key removed through `inTransaction`, even an empty one, is closed to other `compareAndSet` calls until the transaction ends',
     members: ['inTransaction', 'compareAndSet'],
     means: ['beginTransaction'],
     async check(stage) {
@@ -72,7 +72,7 @@ const rules: readonly Rule[] = [
           (done) => {
             early = done
           },
-          // It may give up waiting.
+          // It may reject after a time-out.
           () => {
             early = false
           },
@@ -81,7 +81,7 @@ const rules: readonly Rule[] = [
         assert.notEqual(
           early,
           true,
-          `a compareAndSet of '${key}' got in before the commit of the transaction that removed it`,
+          `compareAndSet of '${key}' succeeded before the commit of the transaction that removed the key`,
         )
         await commit()
         await replacing

@@ -28,8 +28,8 @@ const members: readonly (keyof Harness)[] = [
 ]
 
 /**
- * Throws `INVALID_ARGUMENT` for a harness that lacks what it must have, or has a member of an unknown name: a misspelled one would
- * skip its rules with nothing to show for it.
+ * Throws `INVALID_ARGUMENT` for a harness without its required members, or with a member of an unknown name: a misspelled
+ * member would skip its rules without notice.
  */
 export function checkHarness(harness: Harness): void {
   checkOptions(harness, members, 'conformance')

@@ -1,73 +1,72 @@
 import type { CacheBackend } from '../../protocol/backend.ts'
 import type { Clock } from '../../protocol/clock.ts'
 
-/** A clock that stands still until it is moved. */
+/** A clock that moves only by `advance`. */
 export interface MovableClock extends Required<Clock> {
   advance(ms: number): void
-  /** How many timers wait. */
+  /** The number of timers that have not run yet. */
   readonly timers: number
 }
 
 /**
- * Kinds of values beyond what JSON has. A backend keeps a value exactly or refuses it with `NOT_STORABLE`; of the kinds
- * that its harness lists under `keeps`, it must keep every one.
+ * Kinds of values that JSON lacks. A backend keeps a value exactly or rejects it with `NOT_STORABLE`. It must keep every kind
+ * that its harness lists under `keeps`.
  */
 export type ValueKind = 'NaN' | 'date' | 'map' | 'set' | 'bytes' | 'bigint' | 'undefined member' | 'lone surrogate'
 
-/** How stored bytes are damaged: other bytes in their place, the second half cut off, or none left. */
+/** The damage of stored bytes: other bytes in their place, without their second half, or without any byte. */
 export type Damage = 'garbage' | 'truncated' | 'empty'
 
 export type Awaitable<Value> = Value | Promise<Value>
 
 /**
- * What the suite needs to know of a backend, and what it may do to it.
+ * The suite's access to a backend under test.
  *
- * The rules run one after the other, never two at once. Each begins with one `open` (or `openMany`, `openLimited`,
- * `openInjected`); from then on the other members mean the store of that `open`. Afterwards the suite closes every handle
- * that it opened, then calls `dispose`.
+ * The rules run one after the other. Each rule begins with one `open` (or `openMany`, `openLimited`, `openInjected`); the
+ * other members then refer to the store of that call. After the rule the suite closes every handle and calls `dispose`.
  *
- * It is a plain object whose members do not use `this`, so that the wrappers (`throughPrefix` and others) may copy it. A
- * member that is absent makes the rules that need it show as skipped, with the reason that `without` states for it.
+ * The harness is a plain object whose members do not use `this`, because wrappers such as `throughPrefix` copy it. Without an
+ * optional member, the rules that need it show as skipped, with the reason that `without` gives.
  */
 export interface Harness {
-  /** Noun for the titles, such as `redis` or `memory, cloned values`. */
+  /** A noun for the titles of tests, such as `redis` or `memory, cloned values`. */
   readonly name: string
 
   /**
-   * Opens a handle on an empty store that nothing else uses: a new folder, table, prefix. `means` are the optional members of
-   * this harness that the rule needs: where it breaks or freezes the store, a backend's limits of time may be short, so that the
-   * run is; elsewhere generous ones keep a slow machine from looking like a broken backend.
+   * Opens a handle on an empty store that is used for nothing else: a new folder, table or prefix. `means` lists the optional
+   * members of this harness that the rule needs. For a rule that breaks or freezes the store, short time limits of the backend
+   * keep the run short; for other rules, long ones prevent false failures on a slow machine.
    */
   open(means?: readonly Means[]): Awaitable<CacheBackend>
 
   /** Opens another handle on the same data: another connection, another object on the same folder. */
   openSecond?(): Awaitable<CacheBackend>
 
-  /** Opens a handle on the same store under another prefix: neither may see the other's items. */
+  /** Opens a handle on the same store under another prefix. */
   openOther?(): Awaitable<CacheBackend>
 
-  /** Opens that many handles at once, on a store where nothing was ever made: no table, no folder. */
+  /** Opens `count` handles concurrently on a store without any table or folder. */
   openMany?(count: number): Promise<readonly CacheBackend[]>
 
-  /** Opens a handle on an empty store that may hold that many entries. */
+  /** Opens a handle on an empty store with this limit of entries. */
   openLimited?(entries: number): Awaitable<CacheBackend>
 
-  /** Opens a handle, on an empty store, that was given a client of the application. */
+  /** Opens a handle on an empty store, with a client of the application. */
   openInjected?(): Awaitable<InjectedClient>
 
-  /** Begins a transaction of the application, for `inTransaction`: what it is handed, and how it ends. */
+  /** Begins a transaction of the application, for `inTransaction`. */
   beginTransaction?(): Awaitable<ApplicationTransaction>
 
-  /** Restarts what the data outlive (every handle is closed before), and opens a handle on the same data. */
+  /** Restarts the store, after every handle was closed, and opens a handle on the same data. */
   reopen?(): Awaitable<CacheBackend>
 
-  /** The clock that every handle was opened with. Without it, lifetimes are tried with short deadlines in real time. */
+  /** The clock of every handle. Without it, the suite tests lifetimes with short deadlines in real time. */
   readonly clock?: MovableClock
 
-  /** Damages the stored bytes of the key, which is there, behind the back of every handle. */
+  /** Damages the stored bytes of an existing key, without a call of any handle. */
   corrupt?(key: string, damage: Damage): Awaitable<void>
 
-  /** Rewrites the stored bytes of the key, which is there, to a format version that does not exist yet. */
+  /** Rewrites the stored bytes of an existing key to a format version that does not exist yet. */
   futureFormat?(key: string): Awaitable<void>
 
   /** Makes the store unreachable: stops the server, cuts the connection, takes the folder away. */
@@ -76,16 +75,16 @@ export interface Harness {
   /** Undoes `break`. Resolves when the store itself answers; handles may take longer. */
   heal?(): Awaitable<void>
 
-  /** Stops the store from answering while connections stay open: SIGSTOP, a swallowed reply. */
+  /** Makes the store hang while connections stay open: by SIGSTOP, or by dropped replies. */
   freeze?(): Awaitable<void>
 
   /** Undoes `freeze`. */
   thaw?(): Awaitable<void>
 
-  /** Milliseconds within which every operation must settle while the store is unreachable or frozen. Default 2,000. */
+  /** Milliseconds within which every call must settle while the store is unreachable or hangs. Default 2,000. */
   readonly failureBound?: number
 
-  /** Milliseconds that something which must come may take before it counts as broken. Default 10,000. */
+  /** Milliseconds that the suite waits for an expected effect before the rule fails. Default 10,000. */
   readonly patience?: number
 
   /** Whether the store keeps the caller's own objects (`references`) or copies of them. */
@@ -94,33 +93,33 @@ export interface Harness {
   /** Kinds of values that must be kept. Default: NaN, date, map, set, bytes. */
   readonly keeps?: readonly ValueKind[]
 
-  /** Why a member is absent, for the rules that are skipped for the lack of it. */
+  /** The reasons for absent members, which skipped rules show. */
   readonly without?: Readonly<Partial<Record<Means, string>>>
 
-  /** Seed of the random walks. Default: a new one for every run. The environment variable CONFORMANCE_SEED goes before it. */
+  /** Seed of the random sequences. Default: a new one for every run. The environment variable CONFORMANCE_SEED takes precedence. */
   readonly seed?: number
 
-  /** Removes what `open` made. Called after every rule, when every handle is closed. */
+  /** Removes the store of `open`. The suite calls it after every rule, when every handle is closed. */
   dispose?(): Awaitable<void>
 }
 
-/** A backend on a client that the application made. */
+/** A backend on a client of the application. */
 export interface InjectedClient {
   readonly backend: CacheBackend
-  /** Rejects unless the client still works. */
+  /** Rejects if the client no longer works. */
   works(): Promise<void>
-  /** Ends the client. Called when the backend is closed. */
+  /** Closes the client, after the backend was closed. */
   end(): Awaitable<void>
 }
 
-/** A transaction of the application. The rule ends it by one of the two. */
+/** A transaction of the application. The rule commits it or rolls it back. */
 export interface ApplicationTransaction {
   readonly transaction: unknown
   readonly commit: () => Promise<void>
   readonly rollBack: () => Promise<void>
 }
 
-/** The members of a harness that a rule may need. */
+/** The optional members of a harness that a rule may need. */
 export type Means =
   | 'openSecond'
   | 'openOther'

@@ -6,8 +6,8 @@ interface Timer {
 }
 
 /**
- * A clock for tests: stands at `start` (default 2030-01-01) and moves only when it is told to. Timers run while it moves, each at
- * its instant.
+ * A clock for tests: starts at `start` (default 2030-01-01) and moves only by `advance`. Timers run during `advance`, each at its
+ * instant.
  */
 export function createMovableClock(start: number = Date.UTC(2030, 0, 1)): MovableClock {
   let instant = start

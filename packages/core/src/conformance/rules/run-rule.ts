@@ -8,7 +8,7 @@ export type Outcome =
   | { readonly status: 'skipped'; readonly reason: string }
   | { readonly status: 'failed'; readonly error: unknown }
 
-/** Why the harness cannot show this rule, or `undefined` when it can. Known before anything is opened. */
+/** The reason why the harness cannot run this rule, or `undefined` when it can. Nothing is opened for it. */
 export function reasonToSkip(rule: Rule, harness: Harness): string | undefined {
   for (const means of rule.means) {
     if (harness[means] === undefined) return harness.without?.[means] ?? `the harness has no '${means}'`
@@ -16,7 +16,7 @@ export function reasonToSkip(rule: Rule, harness: Harness): string | undefined {
   return undefined
 }
 
-/** Runs one rule on a store of its own and tells how it went. Never rejects. */
+/** Runs one rule on a store of its own. Resolves to the outcome and never rejects. */
 export async function runRule(rule: Rule, harness: Harness): Promise<Outcome> {
   const reason = reasonToSkip(rule, harness)
   if (reason !== undefined) return { status: 'skipped', reason }

@@ -1,4 +1,4 @@
-/** Keys that somebody's store confused or lost (RACES R29). No two are equal. */
+/** Keys that real stores confused or lost (RACES R29). No two are equal. */
 export const hardKeys: readonly string[] = [
   '',
   ' ',
@@ -79,7 +79,7 @@ export const hardKeys: readonly string[] = [
   `${'k'.repeat(9_999)}2`,
 ]
 
-/** Prefixes whose characters mean something to some pattern language, and keys that a careless pattern would take too. */
+/** Prefixes with special characters of pattern languages, and keys that an unescaped pattern would match as well. */
 export const hardPrefixes: readonly {
   readonly prefix: string
   readonly own: string

@@ -1,12 +1,12 @@
-/** A seeded source of numbers, so that a run can be repeated exactly. */
+/** A seeded generator of numbers: the same seed repeats a run exactly. */
 export interface Random {
   /** A whole number from 0 to below `n`. */
   below(n: number): number
-  /** One of the list, which is not empty. */
+  /** One element of a list that is not empty. */
   pick<Value>(list: readonly Value[]): Value
 }
 
-/** Mulberry32 by Tommy Ettinger: 32 bits of state, good enough to choose operations by. */
+/** Mulberry32 by Tommy Ettinger: 32 bits of state, enough to choose calls. */
 export function createRandom(seed: number): Random {
   let state = seed >>> 0
   const next = (): number => {

@@ -2,16 +2,16 @@ import type { ValueKind } from '../harness/harness.ts'
 
 export interface Sample {
   readonly says: string
-  /** What a backend must declare that it keeps; absent for what every backend keeps. */
+  /** The kind that only some backends keep. Absent: every backend keeps the value. */
   readonly kind?: ValueKind
-  /** A new value each time, so that a store of references is not compared with itself. */
+  /** A new value for each call: a store of references must not be compared with itself. */
   make(): unknown
 }
 
-/** Kinds that a backend keeps unless its harness says otherwise. */
+/** Kinds that a backend keeps by default. */
 export const keptByDefault: readonly ValueKind[] = ['NaN', 'date', 'map', 'set', 'bytes']
 
-/** Values that look like nothing and are hits (RACES R25). */
+/** Falsy and empty values, which are hits (RACES R25). */
 export const emptySamples: readonly Sample[] = [
   { says: 'null', make: () => null },
   { says: 'false', make: () => false },
@@ -22,7 +22,7 @@ export const emptySamples: readonly Sample[] = [
   { says: 'NaN', kind: 'NaN', make: () => Number.NaN },
 ]
 
-/** One of everything an application may store. */
+/** Examples of all kinds of values that an application may store. */
 export const richSamples: readonly Sample[] = [
   { says: 'text', make: () => 'text' },
   { says: 'text of any Unicode', make: () => 'nul \u0000, é e\u0301, 漢字, 👩‍👩‍👧, \u2028, \uffff' },

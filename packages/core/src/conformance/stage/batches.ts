@@ -1,7 +1,7 @@
 import type { CacheBackend } from '../../protocol/backend.ts'
 import type { Item } from '../../protocol/item.ts'
 
-/** `getMany` where there is one, else one by one. */
+/** `getMany`, or one `get` after the other where the backend has no `getMany`. */
 export async function getAll(backend: CacheBackend, keys: readonly string[]): Promise<(Item | undefined)[]> {
   if (backend.getMany) return backend.getMany(keys)
   const found: (Item | undefined)[] = []
@@ -9,7 +9,7 @@ export async function getAll(backend: CacheBackend, keys: readonly string[]): Pr
   return found
 }
 
-/** `setMany` where there is one, else in slices at once. */
+/** Batches of 1,000 items by `setMany`, or concurrent `set` calls where the backend has no `setMany`. */
 export async function setAll(backend: CacheBackend, items: readonly Item[]): Promise<void> {
   for (let start = 0; start < items.length; start += 1000) {
     const slice = items.slice(start, start + 1000)

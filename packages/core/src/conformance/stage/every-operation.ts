@@ -2,7 +2,7 @@ import type { CacheBackend } from '../../protocol/backend.ts'
 import { collect } from './collect.ts'
 import type { Stage } from './stage.ts'
 
-/** One call of every operation that the backend has, by name. Each call is an ordinary one that would succeed. */
+/** One call of every method of the backend, by name. Each call is an ordinary one that succeeds on a working store. */
 export function everyOperation(
   backend: CacheBackend,
   stage: Pick<Stage, 'item'>,
@@ -28,7 +28,7 @@ export function everyOperation(
 
 async function* empty(): AsyncIterable<string> {}
 
-/** Keeps a throw before the promise a throw: the rules tell it from a rejection. */
+/** A synchronous throw stays a throw: the rules distinguish it from a rejection. */
 function call<Value>(promise: Promise<Value> | undefined): Promise<Value | undefined> {
   return promise ?? Promise.resolve(undefined)
 }

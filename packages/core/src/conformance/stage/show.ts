@@ -1,6 +1,6 @@
 import { cacheErrorCode } from '../../protocol/cache-error.ts'
 
-/** Short enough for a message. */
+/** The value as text, short enough for a message. */
 export function show(given: unknown): string {
   if (given instanceof Error) {
     const code = cacheErrorCode(given)

@@ -1,4 +1,4 @@
-/** Thrown to say that a rule does not apply here; the runner shows it as skipped, with the reason. */
+/** A rule throws it where it does not apply. The runner shows the rule as skipped, with the reason. */
 export class SkipRule {
   readonly reason: string
   constructor(reason: string) {

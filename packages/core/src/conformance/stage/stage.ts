@@ -9,13 +9,14 @@ import { getAll } from './batches.ts'
 import { show } from './show.ts'
 import { SkipRule } from './skip-rule.ts'
 
-const canary = 'the canary of the suite'
+/** The key of an extra item whose expiry shows that an instant has passed by the clock of the store. */
+export const canary = 'the canary of the suite'
 
-/** What a rule works with: the handles it opens, its time, and the items it makes. Handles are closed when it ends. */
+/** The environment of one rule: its handles, its time and its items. The suite closes the handles when the rule ends. */
 export class Stage {
   readonly harness: Harness
   #backend: CacheBackend | undefined
-  /** When the first deadline was chosen that has not been let pass yet. */
+  /** The instant at which the first deadline that has not passed yet was chosen. */
   #chosenAt: number | undefined
   readonly #open = new Set<CacheBackend>()
 
@@ -23,7 +24,7 @@ export class Stage {
     this.harness = harness
   }
 
-  /** Milliseconds that something which must come may take. */
+  /** Milliseconds that the suite waits for an expected effect. */
   get patience(): number {
     return this.harness.patience ?? 10_000
   }
@@ -39,7 +40,7 @@ export class Stage {
     return this.#backend
   }
 
-  /** Takes charge of a handle: closes it when the rule ends. */
+  /** Registers a handle, which is closed when the rule ends. */
   async opened(opening: Awaitable<CacheBackend>): Promise<CacheBackend> {
     const handle = await opening
     this.#open.add(handle)
@@ -52,7 +53,7 @@ export class Stage {
     await this.within(this.patience, async () => handle.close?.(), 'close')
   }
 
-  /** Closes what is open still and lets the harness clean up. */
+  /** Closes the open handles and calls `dispose` of the harness. */
   async end(): Promise<void> {
     try {
       for (const handle of [...this.#open]) await this.close(handle)
@@ -65,23 +66,23 @@ export class Stage {
     throw new SkipRule(reason)
   }
 
-  /** The instant by the clock that the backend goes by. */
+  /** The current instant by the clock of the backend. */
   now(): number {
     return this.harness.clock?.now() ?? Date.now()
   }
 
-  /** A deadline that comes soon: far enough to be met before it, near enough to be waited for. */
+  /** A deadline that is near enough to wait for, and far enough for a few calls before it. */
   soon(after: number = this.harness.clock ? 1000 : 200): number {
     this.#chosenAt ??= Date.now()
     return this.now() + after
   }
 
   /**
-   * Lets time pass until the instant has come. Without a clock of its own it cannot know the store's clock to the
-   * millisecond, so it stores one more item that ends a little later and polls until that one is gone.
+   * Waits until the instant has passed. Without an injected clock, the time of the store is not known to the millisecond.
+   * Therefore this method stores one more item that expires a little later, and polls until it is gone.
    *
-   * A store with a clock of its own is told the life that remains, and counts it from when it hears of it: an item whose
-   * writing was held up ends later by as much. So the last one ends later by all the time since the deadline was chosen.
+   * A store with its own clock receives a remaining lifetime and counts it from the arrival of the write: an item whose write
+   * was delayed expires later. So the extra item expires later by the whole time since the deadline was chosen.
    */
   async pass(instant: number, backend: CacheBackend = this.backend): Promise<void> {
     if (this.harness.clock) {
@@ -98,8 +99,8 @@ export class Stage {
   }
 
   /**
-   * Runs `work` with a deadline that lies ahead until it is over. On a machine that was too slow for that, what it found says
-   * nothing: then it runs again on an empty store, with a deadline farther away. Resolves to the deadline.
+   * Runs `work`, whose checks hold only before its deadline. If the deadline has passed when `work` fails, the machine was too
+   * slow: `work` runs again on an empty store with a later deadline. Resolves to the deadline.
    */
   async inTime(work: (deadline: number) => Promise<void>): Promise<number> {
     for (let after = this.harness.clock ? 1000 : 200; ; after *= 4) {
@@ -114,21 +115,21 @@ export class Stage {
     }
   }
 
-  /** Whether the deadline surely lies ahead still. Without a clock of its own the machine may have been slow. */
+  /** Whether the instant is certainly in the future. */
   before(instant: number): boolean {
     return this.now() < instant
   }
 
-  /** Polls until the condition holds; fails when it does not hold in time. */
+  /** Polls until the condition is true, and fails after `bound` milliseconds. */
   async until(condition: () => Awaitable<boolean>, what: string, bound: number = this.patience): Promise<void> {
     const end = performance.now() + bound
     while (!(await condition())) {
-      if (performance.now() > end) assert.fail(`waited ${bound} ms in vain for ${what}`)
+      if (performance.now() > end) assert.fail(`waited ${bound} ms without success for ${what}`)
       await new Promise((resolve) => setTimeout(resolve, 5))
     }
   }
 
-  /** The same outcome as `work`, or a failure when it has not settled after `bound` milliseconds. */
+  /** Settles like `work`, and fails if `work` has not settled after `bound` milliseconds. */
   async within<Value>(bound: number, work: () => Awaitable<Value>, what: string): Promise<Value> {
     let timer: NodeJS.Timeout | undefined
     const late = new Promise<never>((_, reject) => {
@@ -144,7 +145,7 @@ export class Stage {
     }
   }
 
-  /** An item with a new version, made now. */
+  /** An item with a new version, created now. */
   item(key: string, value: unknown, rest: Partial<Item> = {}): Item {
     return { key, value, version: createVersion(), createdAt: this.now(), ...rest }
   }
@@ -153,17 +154,17 @@ export class Stage {
     return this.item(key, undefined, rest)
   }
 
-  /** The store holds exactly this item. */
+  /** Fails unless the store holds exactly this item. */
   async holds(item: Item, backend: CacheBackend = this.backend): Promise<void> {
     assertItem(await backend.get(item.key), item)
   }
 
-  /** The store answers as if the key had never been set. */
+  /** Fails unless `get` of the key is a miss. */
   async lacks(key: string, backend: CacheBackend = this.backend): Promise<void> {
     assert.equal(await backend.get(key), undefined, `get(${show(key)})`)
   }
 
-  /** The call rejects with a `CacheError` of that code; throwing before there is a promise does not count. */
+  /** Fails unless the call rejects with a `CacheError` of one of these codes. A synchronous throw fails, too. */
   async rejects(call: () => unknown, ...codes: readonly CacheErrorCode[]): Promise<void> {
     let promise: unknown
     try {
@@ -185,7 +186,7 @@ export class Stage {
     assert.fail(`resolved to ${show(answer)} instead of rejecting with ${codes.join(' or ')}`)
   }
 
-  /** The number of items, counted by asking for each key; in slices, so that no limit for one answer decides. */
+  /** The number of keys that have an item, counted in batches of 1,000 keys. */
   async count(keys: Iterable<string>, backend: CacheBackend = this.backend): Promise<number> {
     const all = [...keys]
     let count = 0

@@ -1,6 +1,6 @@
 import type { Item } from '../../protocol/item.ts'
 
-/** What a store should hold: the contract in its plainest form, for the random walks to compare with. */
+/** A simple store that keeps the contract, for comparison with the backend under test. */
 export class Model {
   readonly #now: () => number
   readonly #items = new Map<string, Item>()
@@ -40,7 +40,7 @@ export class Model {
     return true
   }
 
-  /** The sum, or the code of the error. The new version is the store's to choose: see `adopt`. */
+  /** The sum, or the code of the error. The store chooses the new version: see `adopt`. */
   increment(key: string, delta: number, expiresAt: number | undefined): number | 'NOT_A_NUMBER' {
     const found = this.get(key)
     const counter = found?.value === undefined ? undefined : found
@@ -52,7 +52,7 @@ export class Model {
     return sum
   }
 
-  /** Takes over what a store may choose for a counter: its version and when it was made. */
+  /** Copies the members of a counter that the store chooses: its version, and the instant of its creation. */
   adopt(key: string, version: string, createdAt: number, expiresAt: number | undefined): void {
     const item = this.#items.get(key)
     if (item === undefined) return

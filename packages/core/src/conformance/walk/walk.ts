@@ -14,17 +14,16 @@ type WalkStage = Pick<Stage, 'now' | 'item' | 'harness'>
 interface WalkOptions {
   readonly seed: number
   readonly steps: number
-  /** The only keys it touches. */
+  /** The only keys of the sequence. */
   readonly keys: readonly string[]
-  /** The prefixes it clears and lists; none of them may take in the keys of another walk. */
+  /** The prefixes for `clear` and `keys`. No key of a concurrent sequence starts with one of them. */
   readonly prefixes: readonly string[]
-  /** Whether it may move the clock, which is everybody's. */
+  /** Whether the sequence may move the clock, which concurrent sequences share. */
   readonly moves: boolean
 }
 
 /**
- * Walks at random over the operations of a backend and compares every answer with a plain model. Handles take turns: every
- * step goes through the next of them.
+ * A random sequence of calls of a backend, each compared with a simple model. Each step uses the next handle in turn.
  */
 export class Walk {
   readonly #stage: WalkStage
@@ -43,7 +42,7 @@ export class Walk {
     this.#model = new Model(() => stage.now())
   }
 
-  /** Fails at the first answer that differs, naming the seed and the last steps. */
+  /** Fails at the first result that differs from the model, with the seed and the last steps. */
   async run(): Promise<void> {
     try {
       for (; this.#step < this.#options.steps; this.#step += 1) await this.#move()
@@ -75,7 +74,7 @@ export class Walk {
       this.#keys,
       this.#advance,
     ]
-    // A clear empties the board: rare, or nothing else is tried.
+    // Rare, because a clear leaves little to test for the next steps.
     if (this.#random.below(25) === 0) await this.#clear()
     else await this.#random.pick(moves).call(this)
   }
@@ -121,7 +120,7 @@ export class Walk {
     await this.#look(item.key)
   }
 
-  /** Reads what was just written, through the next handle; now and then not, because a read may also mend. */
+  /** Usually reads the written item through the next handle. Not always, because a read may repair a broken state. */
   async #look(key: string): Promise<void> {
     if (this.#random.below(4) === 0) return
     const next = this.#handles[(this.#step + 1) % this.#handles.length] as CacheBackend
@@ -176,9 +175,9 @@ export class Walk {
     if (expected === 'NOT_A_NUMBER') return
     const found = await handle.get(key)
     const modelled = this.#model.get(key)
-    assert(found && modelled, 'a counter is gone')
+    assert(found && modelled, `the counter ${show(key)} is gone`)
     assert.equal(found.expiresAt === undefined, modelled.expiresAt === undefined, 'whether the counter has a deadline')
-    // A store may tell a counter's deadline from its own clock.
+    // A store may compute the deadline of a counter by its own clock.
     assert(Math.abs((found.expiresAt ?? 0) - (modelled.expiresAt ?? 0)) < 1000, 'the deadline of the counter')
     this.#model.adopt(key, found.version, found.createdAt, found.expiresAt)
     this.#same(found, this.#model.get(key))
@@ -236,10 +235,10 @@ export class Walk {
       assert.equal(found, undefined)
       return
     }
-    const told = found?.expiresAt
-    // A store that does not know when a counter was made may tell its deadline from what is left of it by its own clock,
-    // and that by the millisecond of each reading.
-    const isNear = expected.createdAt === 0 && told !== undefined && Math.abs(told - (expected.expiresAt ?? 0)) < 1000
-    assertItem(found, isNear ? { ...expected, expiresAt: told } : expected)
+    const returned = found?.expiresAt
+    // A store may compute the deadline of a counter from its remaining lifetime, by its own clock at each read.
+    const isNear =
+      expected.createdAt === 0 && returned !== undefined && Math.abs(returned - (expected.expiresAt ?? 0)) < 1000
+    assertItem(found, isNear ? { ...expected, expiresAt: returned } : expected)
   }
 }

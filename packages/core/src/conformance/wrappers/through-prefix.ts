@@ -5,14 +5,14 @@ import { createVersion } from '../../protocol/version.ts'
 import type { Awaitable, Harness } from '../harness/harness.ts'
 import { assertItem } from '../stage/assert-item.ts'
 
-/** Means something to globs, LIKE, regular expressions and JSON paths. */
+/** Contains special characters of globs, LIKE, regular expressions and JSON paths. */
 const prefix = '@/a%_*?[x]\\:'
-/** Keys that a careless use of the prefix would take for its own. */
+/** Keys outside the prefix that an unescaped pattern would match. */
 const strangers = ['', '@/', '@/ab*?x:', '@/a%_*?x\\:k', '@/aXYZ?[x]\\:k', 'k', 'a', '@/A%_*?[X]\\:k']
 
 /**
- * The whole suite on a part of a store: under a prefix as a namespace of `Cache` has it, among items that do not belong to
- * it. After every rule they must all be there still.
+ * A harness for the suite under a prefix like that of a `Cache` namespace, among items outside the prefix. After every rule all
+ * of these items must still be there.
  */
 export function throughPrefix(harness: Harness): Harness {
   const view = async (opening: Awaitable<CacheBackend>): Promise<CacheBackend> => prefixed(await opening)
@@ -32,7 +32,7 @@ export function throughPrefix(harness: Harness): Harness {
     name: `${harness.name}, through a prefix`,
     open: async (means) => {
       const backend = await harness.open(means)
-      // A rule may open a second store: each view is checked against the bystanders of its own.
+      // A rule may open a second store: each view has outside items of its own.
       const own = strangers.map((key) => ({ key, value: `of ${key}`, version: createVersion(), createdAt: 1 }))
       for (const item of own) await backend.set(item)
       return guarded(prefixed(backend), backend, own)
@@ -46,7 +46,7 @@ export function throughPrefix(harness: Harness): Harness {
   }
 }
 
-const ofTheWhole = 'it is a matter of the whole store, which the plain run shows'
+const ofTheWhole = 'the rule concerns the whole store, and the run without a prefix covers it'
 const whole = {
   openLimited: ofTheWhole,
   openMany: ofTheWhole,
@@ -57,7 +57,7 @@ const whole = {
   thaw: ofTheWhole,
 }
 
-/** Before it closes the view, makes sure that nobody touched what lies outside of it. */
+/** Checks that the items outside the view are unchanged, before it closes the view. */
 function guarded(view: CacheBackend, backend: CacheBackend, bystanders: readonly Item[]): CacheBackend {
   let checked: Promise<void> | undefined
   const check = async (): Promise<void> => {
@@ -73,7 +73,7 @@ function guarded(view: CacheBackend, backend: CacheBackend, bystanders: readonly
   }
 }
 
-/** A backend whose keys all begin with the prefix in the store. */
+/** A view of the backend that adds the prefix to every key. */
 function prefixed(backend: CacheBackend): CacheBackend {
   const { getMany, setMany, deleteMany, compareAndSet, increment, keys, listen } = backend
   return {
@@ -115,7 +115,7 @@ function extend(item: Item): Item {
 
 function strip(item: Item | undefined): Item | undefined {
   if (item === undefined) return undefined
-  assert(item.key.startsWith(prefix), `the item of another key: ${item.key}`)
+  assert(item.key.startsWith(prefix), `get returned the item of another key: ${item.key}`)
   return { ...item, key: item.key.slice(prefix.length) }
 }
 
@@ -123,7 +123,7 @@ async function* stripAll(keys: AsyncIterable<string>): AsyncIterable<string> {
   for await (const key of keys) yield key.slice(prefix.length)
 }
 
-/** An error keeps its class and code; only the key in it is the one the suite knows. */
+/** The event with the key as the suite knows it. The error keeps its class and code. */
 function stripEvent(event: BackendEvent): BackendEvent {
   if (event.type !== 'error' || event.error.key === undefined) return event
   const key = event.error.key.slice(prefix.length)

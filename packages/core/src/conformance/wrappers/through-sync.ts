@@ -1,9 +1,9 @@
 import type { CacheBackend, SyncCacheBackend } from '../../protocol/backend.ts'
 import type { Harness } from '../harness/harness.ts'
 
-/** The whole suite on the synchronous face of a backend that has one. */
+/** A harness for the suite on the synchronous interface of a backend. */
 export function throughSync(harness: Harness): Harness {
-  const face = async (opening: CacheBackend | Promise<CacheBackend>): Promise<CacheBackend> => {
+  const throughInterface = async (opening: CacheBackend | Promise<CacheBackend>): Promise<CacheBackend> => {
     const backend = await opening
     if (backend.sync === undefined) throw new Error(`${harness.name} has no 'sync'`)
     return withClose(syncBackend(backend.sync), backend)
@@ -11,14 +11,16 @@ export function throughSync(harness: Harness): Harness {
   return {
     ...harness,
     name: `${harness.name}, through sync`,
-    open: (means) => face(harness.open(means)),
-    ...(harness.openSecond && { openSecond: () => face(harness.openSecond?.() as CacheBackend) }),
-    ...(harness.openOther && { openOther: () => face(harness.openOther?.() as CacheBackend) }),
-    ...(harness.openLimited && { openLimited: (n: number) => face(harness.openLimited?.(n) as CacheBackend) }),
+    open: (means) => throughInterface(harness.open(means)),
+    ...(harness.openSecond && { openSecond: () => throughInterface(harness.openSecond?.() as CacheBackend) }),
+    ...(harness.openOther && { openOther: () => throughInterface(harness.openOther?.() as CacheBackend) }),
+    ...(harness.openLimited && {
+      openLimited: (n: number) => throughInterface(harness.openLimited?.(n) as CacheBackend),
+    }),
   }
 }
 
-/** A synchronous backend as an asynchronous one: what it throws, the promise rejects with. */
+/** A synchronous backend as an asynchronous one. A throw becomes a rejection. */
 export function syncBackend(sync: SyncCacheBackend): CacheBackend {
   return {
     name: sync.name,
@@ -44,7 +46,7 @@ async function* iterate(keys: () => Iterable<string>): AsyncIterable<string> {
   yield* keys()
 }
 
-/** Closing belongs to the handle, not to its face. */
-function withClose(face: CacheBackend, backend: CacheBackend): CacheBackend {
-  return backend.close ? { ...face, close: () => backend.close?.() ?? Promise.resolve() } : face
+/** The interface, with the `close` of its handle. */
+function withClose(adapter: CacheBackend, backend: CacheBackend): CacheBackend {
+  return backend.close ? { ...adapter, close: () => backend.close?.() ?? Promise.resolve() } : adapter
 }

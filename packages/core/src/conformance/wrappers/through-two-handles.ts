@@ -2,8 +2,8 @@ import type { CacheBackend } from '../../protocol/backend.ts'
 import type { Awaitable, Harness } from '../harness/harness.ts'
 
 /**
- * The whole suite through two handles at once: every call goes through the other handle than the call before. Needs
- * `openSecond`; a store that answers from memory of its own instead of the common data is found out.
+ * A harness for the suite through two handles: each call uses the other handle than the call before. A handle that answers
+ * from memory of its own, instead of the shared data, fails. The harness needs `openSecond`.
  */
 export function throughTwoHandles(harness: Harness): Harness {
   if (harness.openSecond === undefined) throw new Error(`the harness of ${harness.name} has no 'openSecond'`)
@@ -23,17 +23,17 @@ export function throughTwoHandles(harness: Harness): Harness {
 }
 
 const oneHandle = {
-  openLimited: 'limits are kept by one handle, which the plain run shows',
-  openInjected: 'a client is given to one handle, which the plain run shows',
-  openMany: 'the plain run shows it',
+  openLimited: 'the run through one handle covers limits',
+  openInjected: 'the run through one handle covers clients of the application',
+  openMany: 'the run through one handle covers it',
 }
 
-/** A backend each of whose calls goes to the other of two. */
+/** A backend that passes its calls to two handles in turn. */
 function alternating(first: CacheBackend, second: CacheBackend): CacheBackend {
-  let turns = 0
+  let calls = 0
   const next = (): CacheBackend => {
-    turns += 1
-    return turns % 2 ? first : second
+    calls += 1
+    return calls % 2 ? first : second
   }
   return {
     name: first.name,
@@ -65,7 +65,7 @@ function listenToBoth(first: CacheBackend, second: CacheBackend, listener: Liste
   }
 }
 
-/** Both handles are of one kind: what the first has, the second has. */
+/** The handle, typed with a member that both handles must have. */
 function having<M extends keyof CacheBackend>(backend: CacheBackend, member: M): Required<Pick<CacheBackend, M>> {
   if (backend[member] === undefined) throw new Error(`only one of the handles has '${member}'`)
   return backend as unknown as Required<Pick<CacheBackend, M>>

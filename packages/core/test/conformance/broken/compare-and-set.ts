@@ -1,7 +1,7 @@
 import type { Item } from '../../../src/backend-kit/index.ts'
 import { BytesBackend } from '../bytes-backend.ts'
 import { encodeItem } from '../item-bytes.ts'
-import type { Broken } from './broken.ts'
+import type { Broken, Expected, Next } from './broken.ts'
 import { bytes } from './bytes.ts'
 
 export const brokenCompareAndSets: readonly Broken[] = [
@@ -9,11 +9,7 @@ export const brokenCompareAndSets: readonly Broken[] = [
     '3.1',
     'keeps the tags of the item that a compareAndSet replaces',
     class extends BytesBackend {
-      override async compareAndSet(
-        key: string,
-        expected: string | undefined,
-        next: Item | undefined,
-      ): Promise<boolean> {
+      override async compareAndSet(key: string, expected: Expected, next: Next): Promise<boolean> {
         const tags = (await this.get(key))?.tags
         return super.compareAndSet(key, expected, next && tags ? { ...next, tags: { ...tags, ...next.tags } } : next)
       }
@@ -23,11 +19,7 @@ export const brokenCompareAndSets: readonly Broken[] = [
     '3.2',
     'compares the start of a version only',
     class extends BytesBackend {
-      override async compareAndSet(
-        key: string,
-        expected: string | undefined,
-        next: Item | undefined,
-      ): Promise<boolean> {
+      override async compareAndSet(key: string, expected: Expected, next: Next): Promise<boolean> {
         const version = (await this.get(key))?.version
         const alike = expected !== undefined && version?.startsWith(expected.slice(0, 8))
         return super.compareAndSet(key, alike ? version : expected, next)
@@ -38,11 +30,7 @@ export const brokenCompareAndSets: readonly Broken[] = [
     '3.2',
     'stores although it says that it did not',
     class extends BytesBackend {
-      override async compareAndSet(
-        key: string,
-        expected: string | undefined,
-        next: Item | undefined,
-      ): Promise<boolean> {
+      override async compareAndSet(key: string, expected: Expected, next: Next): Promise<boolean> {
         const won = await super.compareAndSet(key, expected, next)
         if (!won && next && (await this.get(key))) await this.set(next)
         return won
@@ -53,11 +41,7 @@ export const brokenCompareAndSets: readonly Broken[] = [
     '3.3',
     'takes no expectation for any',
     class extends BytesBackend {
-      override async compareAndSet(
-        key: string,
-        expected: string | undefined,
-        next: Item | undefined,
-      ): Promise<boolean> {
+      override async compareAndSet(key: string, expected: Expected, next: Next): Promise<boolean> {
         return super.compareAndSet(key, expected ?? (await this.get(key))?.version, next)
       }
     },
@@ -66,11 +50,7 @@ export const brokenCompareAndSets: readonly Broken[] = [
     '3.4',
     'stores where nothing is, whatever was expected',
     class extends BytesBackend {
-      override async compareAndSet(
-        key: string,
-        expected: string | undefined,
-        next: Item | undefined,
-      ): Promise<boolean> {
+      override async compareAndSet(key: string, expected: Expected, next: Next): Promise<boolean> {
         return super.compareAndSet(key, (await this.get(key)) === undefined ? undefined : expected, next)
       }
     },
@@ -79,11 +59,7 @@ export const brokenCompareAndSets: readonly Broken[] = [
     '3.5',
     'stores a placeholder where a compareAndSet should remove',
     class extends BytesBackend {
-      override async compareAndSet(
-        key: string,
-        expected: string | undefined,
-        next: Item | undefined,
-      ): Promise<boolean> {
+      override async compareAndSet(key: string, expected: Expected, next: Next): Promise<boolean> {
         return super.compareAndSet(
           key,
           expected,
@@ -103,11 +79,7 @@ export const brokenCompareAndSets: readonly Broken[] = [
         await super.set(item)
       }
 
-      override async compareAndSet(
-        key: string,
-        expected: string | undefined,
-        next: Item | undefined,
-      ): Promise<boolean> {
+      override async compareAndSet(key: string, expected: Expected, next: Next): Promise<boolean> {
         const found = await this.get(key)
         const equal = expected !== undefined && found !== undefined && this.#values.get(expected) === found.value
         return super.compareAndSet(key, equal ? found.version : expected, next)
@@ -118,11 +90,7 @@ export const brokenCompareAndSets: readonly Broken[] = [
     '3.7',
     'lets a compareAndSet that expects nothing replace a placeholder',
     class extends BytesBackend {
-      override async compareAndSet(
-        key: string,
-        expected: string | undefined,
-        next: Item | undefined,
-      ): Promise<boolean> {
+      override async compareAndSet(key: string, expected: Expected, next: Next): Promise<boolean> {
         const found = await this.get(key)
         const free = expected === undefined && found?.value === undefined
         return super.compareAndSet(key, free ? found?.version : expected, next)
@@ -133,11 +101,7 @@ export const brokenCompareAndSets: readonly Broken[] = [
     '3.8',
     'compares in one request and writes in the next',
     class extends BytesBackend {
-      override async compareAndSet(
-        key: string,
-        expected: string | undefined,
-        next: Item | undefined,
-      ): Promise<boolean> {
+      override async compareAndSet(key: string, expected: Expected, next: Next): Promise<boolean> {
         if ((await this.get(key))?.version !== expected) return false
         if (next) await this.set(next)
         else await this.delete(key)
@@ -149,11 +113,7 @@ export const brokenCompareAndSets: readonly Broken[] = [
     '3.9',
     'does nothing when compareAndSet stores an item that has expired',
     class extends BytesBackend {
-      override async compareAndSet(
-        key: string,
-        expected: string | undefined,
-        next: Item | undefined,
-      ): Promise<boolean> {
+      override async compareAndSet(key: string, expected: Expected, next: Next): Promise<boolean> {
         return next && !this.lives(next) ? false : super.compareAndSet(key, expected, next)
       }
     },
@@ -162,11 +122,7 @@ export const brokenCompareAndSets: readonly Broken[] = [
     '3.10',
     'removes the old item when the next cannot be kept',
     class extends BytesBackend {
-      override async compareAndSet(
-        key: string,
-        expected: string | undefined,
-        next: Item | undefined,
-      ): Promise<boolean> {
+      override async compareAndSet(key: string, expected: Expected, next: Next): Promise<boolean> {
         try {
           if (next) encodeItem(next, 'compareAndSet')
         } catch (error) {
@@ -188,11 +144,7 @@ export const brokenCompareAndSets: readonly Broken[] = [
         await super.set(item)
       }
 
-      override async compareAndSet(
-        key: string,
-        expected: string | undefined,
-        next: Item | undefined,
-      ): Promise<boolean> {
+      override async compareAndSet(key: string, expected: Expected, next: Next): Promise<boolean> {
         if (expected === undefined || this.#seen.get(key) !== expected) return super.compareAndSet(key, expected, next)
         if (next) await this.set(next)
         else await this.delete(key)

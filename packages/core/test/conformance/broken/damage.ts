@@ -1,6 +1,6 @@
 import type { BackendEvent, Item } from '../../../src/backend-kit/index.ts'
 import { BytesBackend, type Entries } from '../bytes-backend.ts'
-import type { Broken } from './broken.ts'
+import type { Broken, Expected, Next } from './broken.ts'
 import { bytes } from './bytes.ts'
 
 export const brokenByDamage: readonly Broken[] = [
@@ -51,11 +51,7 @@ export const brokenByDamage: readonly Broken[] = [
         return super.remove(entries, key) || (damaged && entries.set(this.at(key), stored) && false)
       }
 
-      override async compareAndSet(
-        key: string,
-        expected: string | undefined,
-        next: Item | undefined,
-      ): Promise<boolean> {
+      override async compareAndSet(key: string, expected: Expected, next: Next): Promise<boolean> {
         const damaged = await this.request('compareAndSet', (entries) => (entries.get(this.at(key)) ?? [1])[0] !== 1)
         return damaged && next === undefined ? false : super.compareAndSet(key, expected, next)
       }
@@ -76,11 +72,7 @@ export const brokenByDamage: readonly Broken[] = [
     '9.4',
     'lets a damaged item block a compareAndSet for ever',
     class extends BytesBackend {
-      override async compareAndSet(
-        key: string,
-        expected: string | undefined,
-        next: Item | undefined,
-      ): Promise<boolean> {
+      override async compareAndSet(key: string, expected: Expected, next: Next): Promise<boolean> {
         const free = await this.request(
           'compareAndSet',
           (entries) => this.read(entries, key) !== undefined || !entries.has(this.at(key)),

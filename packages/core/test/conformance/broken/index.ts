@@ -1,3 +1,4 @@
+import { brokenSequences } from './all-methods.ts'
 import { brokenBatches } from './batches.ts'
 import type { Broken } from './broken.ts'
 import { brokenClearing } from './clearing.ts'
@@ -10,10 +11,9 @@ import { brokenItems } from './items.ts'
 import { brokenIterations } from './iterating.ts'
 import { brokenKeys } from './keys.ts'
 import { brokenLifetimes } from './lifetimes.ts'
+import { brokenStatistics } from './statistics-and-events.ts'
 import { brokenNear, brokenSync } from './synchronous.ts'
-import { brokenTelling } from './telling.ts'
 import { brokenTransactions } from './transactions.ts'
-import { brokenWalks } from './walking.ts'
 
 /** Every broken backend, in the order of the rules that catch them. */
 export const collection: readonly Broken[] = [
@@ -28,9 +28,9 @@ export const collection: readonly Broken[] = [
   ...brokenByDamage,
   ...brokenByFailure,
   ...brokenHandles,
-  ...brokenTelling,
+  ...brokenStatistics,
   ...brokenSync,
   ...brokenNear,
-  ...brokenWalks,
+  ...brokenSequences,
   ...brokenTransactions,
 ]

@@ -1,6 +1,6 @@
 import type { Item } from '../../../src/backend-kit/index.ts'
 import { BytesBackend, type Entries } from '../bytes-backend.ts'
-import type { Broken } from './broken.ts'
+import type { Broken, Expected, Next } from './broken.ts'
 import { bytes } from './bytes.ts'
 
 export const brokenLifetimes: readonly Broken[] = [
@@ -96,11 +96,7 @@ export const brokenLifetimes: readonly Broken[] = [
     '2.6',
     'lets an expired item block a compareAndSet that expects nothing',
     class extends BytesBackend {
-      override async compareAndSet(
-        key: string,
-        expected: string | undefined,
-        next: Item | undefined,
-      ): Promise<boolean> {
+      override async compareAndSet(key: string, expected: Expected, next: Next): Promise<boolean> {
         const there = await this.request('compareAndSet', (entries) => entries.has(this.at(key)))
         return expected === undefined && there ? false : super.compareAndSet(key, expected, next)
       }

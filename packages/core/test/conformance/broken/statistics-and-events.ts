@@ -3,7 +3,7 @@ import { BytesBackend, type Entries } from '../bytes-backend.ts'
 import type { Broken } from './broken.ts'
 import { bytes } from './bytes.ts'
 
-export const brokenTelling: readonly Broken[] = [
+export const brokenStatistics: readonly Broken[] = [
   bytes(
     '12.1',
     'counts writes as items',

@@ -3,7 +3,7 @@ import type { BackendEvent, CacheBackend } from '../../protocol/backend.ts'
 import { type Rule, rule } from '../rules/rule.ts'
 import { createRandom } from '../samples/random.ts'
 import { getAll } from '../stage/batches.ts'
-import type { Stage } from '../stage/stage.ts'
+import { canary, type Stage } from '../stage/stage.ts'
 import type { Chapter } from './chapter.ts'
 
 const limit = 100
@@ -11,44 +11,44 @@ const limit = 100
 const rules: readonly Rule[] = [
   rule({
     id: '12.1',
-    says: '`stats().items`, where told, moves with what is set and deleted',
+    says: '`stats().items`, if present, follows sets and deletes',
     members: ['stats'],
     async check(stage) {
       const { backend } = stage
-      if ((await backend.stats()).items === undefined) stage.skip('the backend does not tell how many items it holds')
-      const tells = async (count: number): Promise<void> => {
+      if ((await backend.stats()).items === undefined) stage.skip('`stats()` of the backend has no `items`')
+      const shows = async (count: number): Promise<void> => {
         await stage.until(async () => (await backend.stats()).items === count, `stats().items to become ${count}`)
       }
-      await tells(0)
+      await shows(0)
       for (let n = 0; n < 20; n += 1) await backend.set(stage.item(`k${n}`, n))
-      await tells(20)
+      await shows(20)
       await backend.set(stage.item('k0', 'again'))
-      await tells(20)
+      await shows(20)
       for (let n = 0; n < 5; n += 1) await backend.delete(`k${n}`)
       await backend.delete('never set')
-      await tells(15)
+      await shows(15)
       if (backend.compareAndSet) {
         await backend.compareAndSet('k0', undefined, stage.item('k0', 'swapped'))
-        await tells(16)
+        await shows(16)
         await backend.delete('k0')
       }
       if (backend.increment) {
         await backend.increment('counter', 1)
         await backend.increment('counter', 1)
-        await tells(16)
+        await shows(16)
       }
       await backend.clear()
-      await tells(0)
+      await shows(0)
     },
   }),
 
   rule({
     id: '12.2',
-    says: 'evictions are counted in `stats().evictions` and told by an `evict` event each, and nothing else is',
+    says: '`stats().evictions` counts evictions only, and each eviction emits one `evict` event',
     means: ['openLimited'],
     opens: false,
     async check(stage) {
-      const backend = await limited(stage)
+      const backend = await openLimited(stage)
       const { listen, stats } = backend
       if (!listen || !stats) return stage.skip("the backend has no 'listen' or no 'stats'")
       const evicted: string[] = []
@@ -62,24 +62,24 @@ const rules: readonly Rule[] = [
       const keys = await fill(stage, backend)
       await stage.until(async () => {
         const gone = keys.length - (await stage.count(keys, backend))
-        const told = evicted.filter((key) => key.startsWith('full')).length
-        return gone === told && (await stats.call(backend)).evictions === evicted.length
-      }, '`stats().evictions` and `evict` events to agree with what is gone')
+        const reported = evicted.filter((key) => key.startsWith('full')).length
+        return gone === reported && (await stats.call(backend)).evictions === evicted.length
+      }, '`stats().evictions` and the `evict` events to match the removed items')
       const found = await getAll(backend, evicted)
       assert(
         found.every((item) => item === undefined),
-        'an item that was told to be evicted is there',
+        'an `evict` event names an item that is still there',
       )
     },
   }),
 
   rule({
     id: '12.3',
-    says: 'a backend with a limit of entries holds it, and makes use of it',
+    says: 'a backend with a limit of entries keeps the limit, and uses at least half of it',
     means: ['openLimited'],
     opens: false,
     async check(stage) {
-      const backend = await limited(stage)
+      const backend = await openLimited(stage)
       const few = Array.from({ length: limit / 2 }, (_, n) => stage.item(`few ${n}`, n))
       for (const item of few) await backend.set(item)
       for (const item of few) await stage.holds(item, backend)
@@ -92,23 +92,23 @@ const rules: readonly Rule[] = [
 
   rule({
     id: '12.4',
-    says: 'the function that `listen` returns ends the telling; other listeners hear on',
+    says: 'the function that `listen` returns removes its listener; other listeners still receive events',
     async check(stage) {
       const { harness } = stage
       const { corrupt } = harness
       if (harness.openLimited === undefined && corrupt === undefined) {
-        stage.skip("the harness has neither 'openLimited' nor 'corrupt', so there is nothing to hear")
+        stage.skip("the harness has neither 'openLimited' nor 'corrupt', so no event can be caused")
       }
-      const backend = corrupt ? stage.backend : await limited(stage)
+      const backend = corrupt ? stage.backend : await openLimited(stage)
       const { listen } = backend
       if (!listen) return stage.skip("the backend has no 'listen'")
-      const heard = [0, 0]
+      const received = [0, 0]
       const listener = (): void => {
-        heard[0] = (heard[0] ?? 0) + 1
+        received[0] = (received[0] ?? 0) + 1
       }
       const stop = listen.call(backend, listener)
       const other = listen.call(backend, () => {
-        heard[1] = (heard[1] ?? 0) + 1
+        received[1] = (received[1] ?? 0) + 1
       })
       const happen = async (): Promise<void> => {
         if (!corrupt) {
@@ -120,24 +120,24 @@ const rules: readonly Rule[] = [
         await stage.lacks('k', backend)
       }
       await happen()
-      await stage.until(() => (heard[0] ?? 0) > 0 && (heard[1] ?? 0) > 0, 'both listeners to hear something')
+      await stage.until(() => (received[0] ?? 0) > 0 && (received[1] ?? 0) > 0, 'an event at both listeners')
       stop()
       stop()
-      const [before, others] = heard
+      const [before, others] = received
       await happen()
-      await stage.until(() => (heard[1] ?? 0) > (others ?? 0), 'the other listener to hear more')
-      assert.equal(heard[0], before, 'a listener that was stopped heard more')
+      await stage.until(() => (received[1] ?? 0) > (others ?? 0), 'another event at the other listener')
+      assert.equal(received[0], before, 'a removed listener received another event')
       other()
     },
   }),
 
   rule({
     id: '12.5',
-    says: '`stats().expired`, where told, agrees with the `expire` events, and counts only what expired, each item once',
+    says: '`stats().expired`, if present, counts each expired item once, in agreement with the `expire` events',
     members: ['stats', 'listen'],
     async check(stage) {
       const { backend } = stage
-      if ((await backend.stats()).expired === undefined) stage.skip('the backend does not tell how many items expired')
+      if ((await backend.stats()).expired === undefined) stage.skip('`stats()` of the backend has no `expired`')
       const events: BackendEvent[] = []
       backend.listen((event) => {
         if (event.type === 'expire') events.push(event)
@@ -163,7 +163,7 @@ const rules: readonly Rule[] = [
       const own = events.map((event) => (event.type === 'expire' ? event.key : '')).filter((key) => !isCanary(key))
       assert(
         own.every((key) => expiring.includes(key)),
-        `told to be expired: ${own.join(', ')}`,
+        `expire events of items that did not expire: ${own.join(', ')}`,
       )
       assert.equal(new Set(own).size, own.length, 'an item that expired twice')
     },
@@ -171,14 +171,14 @@ const rules: readonly Rule[] = [
 
   rule({
     id: '12.6',
-    says: '`stats().size`, where told, grows with what is set and falls when it is gone',
+    says: '`stats().size`, if present, grows when an item is set and shrinks when it is removed',
     members: ['stats'],
     async check(stage) {
       const { backend } = stage
       const size = async (): Promise<number> => (await backend.stats()).size ?? Number.NaN
       await backend.set(stage.item('small', 1))
       const before = await size()
-      if (Number.isNaN(before)) stage.skip('the backend does not tell how many bytes its items take')
+      if (Number.isNaN(before)) stage.skip('`stats()` of the backend has no `size`')
       const random = createRandom(126)
       const text = Array.from({ length: 500_000 }, () => String.fromCharCode(33 + random.below(90))).join('')
       await backend.set(stage.item('large', text))
@@ -189,15 +189,14 @@ const rules: readonly Rule[] = [
   }),
 ]
 
-export const telling: Chapter = { title: '12 Telling', rules }
+export const statisticsAndEvents: Chapter = { title: '12 Statistics and events', rules }
 
-async function limited(stage: Pick<Stage, 'opened' | 'harness' | 'skip'>): Promise<CacheBackend> {
-  const { openLimited } = stage.harness
-  if (!openLimited) return stage.skip("the harness has no 'openLimited'")
+async function openLimited(stage: Pick<Stage, 'opened' | 'harness' | 'skip'>): Promise<CacheBackend> {
+  if (!stage.harness.openLimited) return stage.skip("the harness has no 'openLimited'")
   return stage.opened(stage.harness.openLimited?.(limit) as CacheBackend)
 }
 
-/** Writes ten times as many items as are allowed, and answers with their keys. */
+/** Stores ten times the allowed number of items, and resolves to their keys. */
 async function fill(stage: Pick<Stage, 'item'>, backend: CacheBackend): Promise<string[]> {
   const items = Array.from({ length: limit * 10 }, (_, n) => stage.item(`full ${n}`, n))
   for (const item of items) await backend.set(item)
@@ -205,5 +204,5 @@ async function fill(stage: Pick<Stage, 'item'>, backend: CacheBackend): Promise<
 }
 
 function isCanary(key: string): boolean {
-  return key.includes('canary')
+  return key.includes(canary)
 }

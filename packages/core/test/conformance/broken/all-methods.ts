@@ -1,9 +1,9 @@
 import type { Item } from '../../../src/backend-kit/index.ts'
 import { BytesBackend } from '../bytes-backend.ts'
-import type { Broken } from './broken.ts'
+import type { Broken, Expected, Next } from './broken.ts'
 import { bytes } from './bytes.ts'
 
-export const brokenWalks: readonly Broken[] = [
+export const brokenSequences: readonly Broken[] = [
   bytes(
     '14.1',
     'loses one write in fifty',
@@ -45,11 +45,7 @@ export const brokenWalks: readonly Broken[] = [
     '14.3',
     'compares in one request and writes in the next when something is there',
     class extends BytesBackend {
-      override async compareAndSet(
-        key: string,
-        expected: string | undefined,
-        next: Item | undefined,
-      ): Promise<boolean> {
+      override async compareAndSet(key: string, expected: Expected, next: Next): Promise<boolean> {
         if (expected === undefined) return super.compareAndSet(key, expected, next)
         if ((await this.get(key))?.version !== expected) return false
         if (next) await this.set(next)

@@ -7,19 +7,19 @@ import type { Stage } from '../stage/stage.ts'
 import { Walk } from '../walk/walk.ts'
 import type { Chapter } from './chapter.ts'
 
-const boardKeys = ['a', 'b', 'a:1', 'a:2', 'A', '', 'é', '@#t', 'a%', '__proto__']
-const boardPrefixes = ['', 'a', 'a:', 'a%', 'b', 'nobody', '@']
+const sequenceKeys = ['a', 'b', 'a:1', 'a:2', 'A', '', 'é', '@#t', 'a%', '__proto__']
+const sequencePrefixes = ['', 'a', 'a:', 'a%', 'b', 'nothing', '@']
 
 const rules: readonly Rule[] = [
   rule({
     id: '14.1',
-    says: 'a seeded random walk of operations agrees with a plain model at every step',
+    says: 'a seeded random sequence of calls agrees with a simple model at every step',
     async check(stage) {
       const options = {
         seed: seedOf(stage.harness),
         steps: 1000,
-        keys: boardKeys,
-        prefixes: boardPrefixes,
+        keys: sequenceKeys,
+        prefixes: sequencePrefixes,
         moves: true,
       }
       await new Walk(stage, await openHandles(stage), options).run()
@@ -28,12 +28,12 @@ const rules: readonly Rule[] = [
 
   rule({
     id: '14.2',
-    says: 'walks at once on keys of their own each agree with their model',
+    says: 'concurrent random sequences on separate keys each agree with their model',
     async check(stage) {
       const seed = seedOf(stage.harness)
       const handles = await openHandles(stage)
       const walks = Array.from({ length: 8 }, (_, n) => {
-        const keys = boardKeys.map((key) => `walk ${n} ${key}`)
+        const keys = sequenceKeys.map((key) => `walk ${n} ${key}`)
         const prefixes = ['', 'a', 'a:'].map((prefix) => `walk ${n} ${prefix}`)
         return new Walk(stage, handles, { seed: seed + n, steps: 150, keys, prefixes, moves: false }).run()
       })
@@ -44,7 +44,7 @@ const rules: readonly Rule[] = [
 
   rule({
     id: '14.3',
-    says: 'of concurrent `compareAndSet` calls on the same keys none replaces a version twice and none is lost',
+    says: 'concurrent `compareAndSet` calls on the same keys replace no version twice and lose no item',
     members: ['compareAndSet'],
     async check(stage) {
       const seed = seedOf(stage.harness)
@@ -66,20 +66,25 @@ const rules: readonly Rule[] = [
       await Promise.all(walkers)
       const again = `repeat with CONFORMANCE_SEED=${seed}`
       assert.equal(new Set(consumed).size, consumed.length, `a version was replaced twice; ${again}`)
-      for (const version of consumed) assert(written.has(version), `a version that nobody wrote was replaced; ${again}`)
-      // What was written and not replaced is what is there: one version for each key at most.
+      for (const version of consumed)
+        assert(written.has(version), `a version that was never written was replaced; ${again}`)
+      // The items that were written and not replaced are the stored ones: one version for each key at most.
       const left = [...written].filter((version) => !consumed.includes(version))
       const there = (await Promise.all(['a', 'b'].map((key) => stage.backend.get(key)))).flatMap(
         (item) => item?.version ?? [],
       )
-      assert.deepEqual(left.sort(), there.sort(), `what was written and never replaced is what is there; ${again}`)
+      assert.deepEqual(
+        left.sort(),
+        there.sort(),
+        `the stored versions are those that were written and not replaced; ${again}`,
+      )
     },
   }),
 ]
 
-export const walking: Chapter = { title: '14 Everything at once', rules }
+export const allMethods: Chapter = { title: '14 All methods together', rules }
 
-/** The first handle, and a second where there may be one. */
+/** The first handle, and a second where the harness can open one. */
 async function openHandles(stage: Pick<Stage, 'backend' | 'harness' | 'opened'>): Promise<CacheBackend[]> {
   const { openSecond } = stage.harness
   return openSecond

@@ -2,7 +2,7 @@ import type { BackendEvent, BackendStats, CacheBackend } from '../../protocol/ba
 import { CacheError } from '../../protocol/cache-error.ts'
 import type { Item } from '../../protocol/item.ts'
 
-export type Gated =
+export type BreakpointMethod =
   | 'get'
   | 'set'
   | 'delete'
@@ -13,47 +13,48 @@ export type Gated =
   | 'compareAndSet'
   | 'increment'
 
-interface Gate {
-  readonly operation: Gated
+interface Pending {
+  readonly method: BreakpointMethod
   readonly before: boolean
   readonly reached: () => void
   readonly opened: Promise<void>
 }
 
-/** A gate that one call stands at. */
-export interface HeldCall {
-  /** Resolves when a call stands there. */
+/** A breakpoint that stops one call. */
+export interface Breakpoint {
+  /** Resolves when a call is stopped there. */
   readonly reached: Promise<void>
-  /** Lets it go on. */
+  /** Lets the call continue. */
   open(): void
 }
 
 /**
- * A backend that answers only with promises, whose calls a test may stop before the store is touched or before the answer
- * comes back, and which can be broken. Forwards to a store that answers at once, so that each step is the test's to order.
+ * A backend with breakpoints: a test can stop a call before it reaches the inner backend or before it returns, and can make
+ * calls fail. It has no `sync`, so that every result is a promise and the test decides the order of the steps.
  */
-export class GatedBackend implements CacheBackend {
+export class BreakpointBackend implements CacheBackend {
   readonly name: string
   readonly inner: CacheBackend
   readonly calls: string[] = []
+  /** Whether every method fails with `UNAVAILABLE`. */
   broken: boolean = false
-  /** Operations that fail though the store stands. */
-  readonly failing: Set<Gated> = new Set()
-  readonly #gates: Gate[] = []
+  /** Methods that fail with `UNAVAILABLE`. */
+  readonly failing: Set<BreakpointMethod> = new Set()
+  readonly #pending: Pending[] = []
 
-  constructor(inner: CacheBackend, name = 'gated') {
+  constructor(inner: CacheBackend, name = 'breakpoints') {
     this.inner = inner
     this.name = name
   }
 
-  /** The next call of this operation stops before it touches the store. */
-  holdBefore(operation: Gated): HeldCall {
-    return this.#hold(operation, true)
+  /** Stops the next call of this method before it reaches the inner backend. */
+  holdBefore(method: BreakpointMethod): Breakpoint {
+    return this.#hold(method, true)
   }
 
-  /** The next call of this operation does its work, and its answer is kept back. */
-  holdAfter(operation: Gated): HeldCall {
-    return this.#hold(operation, false)
+  /** Stops the next call of this method after its work, before it returns. */
+  holdAfter(method: BreakpointMethod): Breakpoint {
+    return this.#hold(method, false)
   }
 
   get(key: string): Promise<Item | undefined> {
@@ -115,17 +116,17 @@ export class GatedBackend implements CacheBackend {
     await this.inner.close?.()
   }
 
-  async #call<Answer>(operation: Gated, argument: string, work: () => Promise<Answer>): Promise<Answer> {
-    this.calls.push(`${operation} ${argument}`)
-    this.#check(operation, operation, argument)
-    await this.#pass(operation, true)
+  async #call<Answer>(method: BreakpointMethod, argument: string, work: () => Promise<Answer>): Promise<Answer> {
+    this.calls.push(`${method} ${argument}`)
+    this.#check(method, method, argument)
+    await this.#stop(method, true)
     const answer = await work()
-    await this.#pass(operation, false)
+    await this.#stop(method, false)
     return answer
   }
 
-  #check(operation: Gated, shown: string, key?: string): void {
-    if (!this.broken && !this.failing.has(operation)) return
+  #check(method: BreakpointMethod, shown: string, key?: string): void {
+    if (!this.broken && !this.failing.has(method)) return
     throw new CacheError('UNAVAILABLE', `${shown}: the test broke ${this.name}`, {
       operation: shown,
       backend: this.name,
@@ -133,7 +134,7 @@ export class GatedBackend implements CacheBackend {
     })
   }
 
-  #hold(operation: Gated, before: boolean): HeldCall {
+  #hold(method: BreakpointMethod, before: boolean): Breakpoint {
     let reach = (): void => {}
     let open = (): void => {}
     const reached = new Promise<void>((resolve) => {
@@ -142,15 +143,15 @@ export class GatedBackend implements CacheBackend {
     const opened = new Promise<void>((resolve) => {
       open = resolve
     })
-    this.#gates.push({ operation, before, reached: reach, opened })
+    this.#pending.push({ method, before, reached: reach, opened })
     return { reached, open }
   }
 
-  async #pass(operation: Gated, before: boolean): Promise<void> {
-    const index = this.#gates.findIndex((gate) => gate.operation === operation && gate.before === before)
+  async #stop(method: BreakpointMethod, before: boolean): Promise<void> {
+    const index = this.#pending.findIndex((one) => one.method === method && one.before === before)
     if (index < 0) return
-    const [gate] = this.#gates.splice(index, 1)
-    gate?.reached()
-    await gate?.opened
+    const [breakpoint] = this.#pending.splice(index, 1)
+    breakpoint?.reached()
+    await breakpoint?.opened
   }
 }
