@@ -10,7 +10,10 @@ export interface ItemFormatOptions {
   readonly compression?: CompressionOptions
   /** Default: no encryption. With it, whatever is not sealed is refused as damaged. */
   readonly encryption?: EncryptionOptions
-  /** Values of more encoded bytes are refused, in `encode` as `NOT_STORABLE` and in `decode` as `DAMAGED`. Default 64 MiB. */
+  /**
+   * Values of more encoded bytes, before compression, are refused: in `encode` as `NOT_STORABLE` and in `decode` as `DAMAGED`. The
+   * same goes for values that take more than eight times as many bytes of memory, and more than 64 MiB. Default 64 MiB.
+   */
   readonly maxDecodedBytes?: number
 }
 

@@ -1,6 +1,7 @@
 import { CacheError, type Codec, checkOptions, type Item, invalidArgument, wholeNumber } from '@cache/core/backend'
 import { asBuffer } from './as-buffer.ts'
 import { Compression, decompress } from './compression.ts'
+import { DecodedMemory } from './decoded-memory.ts'
 import { Encryption } from './encryption.ts'
 import { frame } from './frame.ts'
 import { headerBytes, openEnd, payloadStart, readHeader, writeHeader } from './header.ts'
@@ -33,6 +34,7 @@ export class ItemFormat {
   readonly #compression: Compression | undefined
   readonly #encryption: Encryption | undefined
   readonly #inClear: boolean
+  readonly #memory: DecodedMemory
 
   /**
    * `context` names the place of the items, such as a store and its prefix. Encryption authenticates it: an item that was
@@ -48,6 +50,7 @@ export class ItemFormat {
     if (typeof context !== 'string') throw invalidArgument('context', context, 'a string', 'ItemFormat')
     this.#encryption = encryption === undefined ? undefined : new Encryption(encryption, context)
     this.sealed = encryption !== undefined
+    this.#memory = new DecodedMemory(this.codec, this.maxDecodedBytes)
     this.#inClear = compression === undefined && encryption === undefined
   }
 
@@ -80,7 +83,9 @@ export class ItemFormat {
     if (value === undefined) return this.#finish(item, kinds.placeholder, nothing)
     if (typeof value === 'string') return this.#encodeString(item, value)
     if (this.#inClear && this.codec === msgpackCodec) return this.#encodeMessagePack(item, value)
-    return this.#finish(item, this.codec.id, this.codec.encode(value))
+    const payload = this.codec.encode(value)
+    this.#memory.check(payload, 0, payload.length)
+    return this.#finish(item, this.codec.id, payload)
   }
 
   /** In clear unless sealed: compressing seventeen bytes would only hide them from the store. */
@@ -93,6 +98,7 @@ export class ItemFormat {
     const packed = packInPlace(value)
     const length = packed.end - packed.start
     this.#checkLength(length)
+    this.#memory.check(packed, packed.start, packed.end)
     const headerLength = writeHeader(item, length)
     const out = begin(headerLength, length, this.codec.id, 0)
     packed.copy(out, headerLength, packed.start, packed.end)
@@ -166,6 +172,7 @@ export class ItemFormat {
   }
 
   #decodeValue(bytes: Buffer, start: number): unknown {
+    this.#memory.check(bytes, start, bytes.length)
     const value = this.codec === msgpackCodec ? unpackFrom(bytes, start) : this.codec.decode(bytes.subarray(start))
     // It would pass for a placeholder.
     if (value === undefined) throw new RangeError('its value is undefined')

@@ -6,7 +6,7 @@ import { longestPlain, readPlainValue } from './read-plain-value.ts'
 import { plainBytes, writePlainValue } from './write-plain-value.ts'
 
 /** Written in front of the form with record definitions; MessagePack never uses this byte itself. */
-const recordsMark = 0xc1
+export const recordsMark = 0xc1
 
 const settings = { moreTypes: true, structuredClone: false, useToJSON: false, copyBuffers: true }
 
@@ -14,7 +14,8 @@ const settings = { moreTypes: true, structuredClone: false, useToJSON: false, co
 const plain = new Packr({ ...settings, useRecords: false, mapsAsObjects: true, variableMapSize: true })
 
 /** Names the members of alike objects once, and tells a `Map` from an object. */
-const records = new Packr({ ...settings, useRecords: true })
+const recordSettings = { ...settings, useRecords: true }
+const records = new Packr(recordSettings)
 
 // msgpackr looks the name of an error up in a plain object, so that the name 'valueOf' hands out its live table of
 // constructors. This library never writes errors; whatever bytes claim to be one become an `Error` without a look-up.
@@ -57,6 +58,9 @@ export function packInPlace(value: unknown): PackedBytes {
   return bytes
 }
 
+/** From so many bytes on msgpackr reads a view of the payload. */
+const largePayload = 64 * 1024
+
 const range = { start: 0, end: 0 }
 
 /** The same as `msgpackCodec.decode`, from `start` on. */
@@ -69,7 +73,26 @@ export function unpackFrom(bytes: Buffer, start: number): unknown {
   const hasRecords = bytes[start] === recordsMark
   range.start = hasRecords ? start + 1 : start
   if (range.start >= range.end) throw new RangeError('MessagePack ends before it begins')
+  if (range.end - range.start >= largePayload) return unpackLarge(bytes.subarray(range.start), hasRecords)
   return (hasRecords ? records : plain).unpack(bytes, range)
+}
+
+/**
+ * The same for a large payload. Where bytes follow the value, `unpack` puts the beginning of its JSON into the message of its
+ * error: the whole JSON is made for it, which takes seconds and gigabytes for a large value. `unpackMultiple` does not.
+ */
+function unpackLarge(bytes: Buffer, hasRecords: boolean): unknown {
+  let value: unknown
+  let end = 0
+  // `unpackMultiple` keeps the record definitions of earlier calls, so each call gets a reader of its own.
+  const reader = hasRecords ? new Packr(recordSettings) : plain
+  reader.unpackMultiple(bytes, (read: unknown, _start?: number, readTo?: number) => {
+    value = read
+    end = readTo ?? 0
+    return false
+  })
+  if (end !== bytes.length) throw new RangeError('bytes follow the value')
+  return value
 }
 
 /**

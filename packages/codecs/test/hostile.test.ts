@@ -109,3 +109,50 @@ test('a text of the header in UTF-16 with an odd number of bytes is damaged, at 
   const { stdout } = await promisify(execFile)(process.execPath, [odd])
   expect(JSON.parse(stdout)).toEqual({ DAMAGED: 2 * 2 * 8 * 8 * 20 })
 })
+
+test('few bytes that decode to more than the heap, or to a value with bytes behind it, are damaged', async () => {
+  const bombs = fileURLToPath(new URL('./bombs.ts', import.meta.url))
+  const { stdout } = await promisify(execFile)(process.execPath, ['--max-old-space-size=200', bombs])
+  const { outcomes, maxRSS } = JSON.parse(stdout) as { outcomes: Record<string, string>; maxRSS: number }
+  for (const [name, outcome] of Object.entries(outcomes)) {
+    const reason = name.includes('behind') ? 'bytes follow the value' : 'bytes of memory'
+    expect(outcome, name).toMatch(new RegExp(`^DAMAGED: .*${reason}`))
+  }
+  expect(Object.keys(outcomes).length).toBe(14)
+  expect(maxRSS, stdout).toBeLessThan(700 * 1024)
+})
+
+test('a value that would take too much memory when it is decoded is refused when it is encoded', () => {
+  const value = Array.from({ length: 1_500_000 }, () => [])
+  for (const codec of [msgpackCodec, jsonCodec, v8Codec]) {
+    const item = { key: 'k', value, version: 'v', createdAt: 1 }
+    expect(() => new ItemFormat({ codec, maxDecodedBytes: 8 * 1024 * 1024 }).encode(item)).toThrow(
+      expect.objectContaining({ code: 'NOT_STORABLE' }),
+    )
+    const format = new ItemFormat({ codec })
+    expect(format.decode('k', format.encode(item)).value).toHaveLength(value.length)
+  }
+})
+
+test('a view in the bytes of V8 that ends within an element, or is of an unknown kind, is damaged', () => {
+  for (const [kind, length] of [
+    [3, 3],
+    [8, 7],
+    [11, 4],
+    [14, 8],
+    [2 ** 31, 8],
+  ] as const) {
+    const bytes = Buffer.from([255, 15, 92, ...varint(kind), ...varint(length), ...Buffer.alloc(length)])
+    expect(() => v8Codec.decode(bytes)).toThrow('a view that is not whole')
+  }
+})
+
+test('tags that are not UTF-8 are damaged, and a replacement character is kept', () => {
+  const format = new ItemFormat()
+  const item = { key: 'k', value: 7, version: 'v', createdAt: 1, tags: { '\ufffd': 't' } }
+  const bytes = format.encode(item)
+  expect(format.decode('k', bytes)).toEqual(item)
+  const at = bytes.indexOf('\ufffd')
+  bytes[at] = 0xff
+  expect(() => format.decode('k', bytes)).toThrow(expect.objectContaining({ code: 'DAMAGED' }))
+})

@@ -1,0 +1,74 @@
+import type { Codec } from '@cache/core/backend'
+import { asBuffer } from './as-buffer.ts'
+import { jsonCodec } from './json-codec.ts'
+import { messagePackMemory, mostMessagePackMemory } from './messagepack-memory.ts'
+import { msgpackCodec } from './msgpack-codec.ts'
+import { v8Codec } from './v8-codec.ts'
+import { mostV8Memory, scanV8 } from './v8-scan.ts'
+
+/** A value may take this many times `maxDecodedBytes`, and at least `leastLimit`. */
+const memoryPerByte = 8
+const leastLimit = 64 * 1024 * 1024
+
+interface Estimate {
+  /** The most memory that a byte can stand for. Payloads that are too short to reach the limit are not read. */
+  readonly perByte: number
+  /** An estimate of the whole, on the high side. May stop where the rest cannot reach `most` any more. */
+  readonly memory: (bytes: Buffer, most: number) => number
+}
+
+/** What a byte of JSON may stand for. Brackets within texts count too. */
+const weights: Uint8Array = new Uint8Array(256).fill(1)
+const mostJsonMemory = 64
+weights['['.charCodeAt(0)] = mostJsonMemory
+weights['{'.charCodeAt(0)] = mostJsonMemory
+weights[','.charCodeAt(0)] = 24
+weights[':'.charCodeAt(0)] = 24
+weights['"'.charCodeAt(0)] = 12
+
+/** Bytes between two looks at whether the limit can still be reached. */
+const stretch = 64 * 1024
+
+function jsonMemory(bytes: Buffer, most: number): number {
+  const end = bytes.length
+  let memory = 0
+  for (let at = 0; at < end && memory + (end - at) * mostJsonMemory > most; ) {
+    for (const stop = Math.min(end, at + stretch); at < stop; at++) memory += weights[bytes[at] as number] as number
+  }
+  return memory
+}
+
+const estimates: ReadonlyMap<Codec, Estimate> = new Map<Codec, Estimate>([
+  [msgpackCodec, { perByte: mostMessagePackMemory, memory: messagePackMemory }],
+  [jsonCodec, { perByte: mostJsonMemory, memory: jsonMemory }],
+  [v8Codec, { perByte: mostV8Memory, memory: scanV8 }],
+])
+
+/**
+ * Bounds the memory of decoded values. One byte can become an object of 60 bytes or a Map of 200, and a full heap ends the
+ * process instead of throwing.
+ */
+export class DecodedMemory {
+  /** Payloads of so many bytes cannot reach the limit. */
+  readonly #harmless: number
+  readonly #most: number
+  readonly #estimate: Estimate | undefined
+
+  /** A codec of the application is not measured. */
+  constructor(codec: Codec, maxDecodedBytes: number) {
+    this.#estimate = estimates.get(codec)
+    this.#most = Math.max(leastLimit, maxDecodedBytes * memoryPerByte)
+    this.#harmless =
+      this.#estimate === undefined ? Number.POSITIVE_INFINITY : Math.floor(this.#most / this.#estimate.perByte)
+  }
+
+  /** Throws a `RangeError` for a payload, from `start` to `end`, whose value takes too much. */
+  check(bytes: Uint8Array, start: number, end: number): void {
+    if (end - start <= this.#harmless || this.#estimate === undefined) return
+    if (this.#estimate.memory(asBuffer(bytes).subarray(start, end), this.#most) > this.#most) {
+      throw new RangeError(
+        `its value takes more than ${this.#most} bytes of memory, the limit that maxDecodedBytes sets`,
+      )
+    }
+  }
+}
