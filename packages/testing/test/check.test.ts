@@ -59,7 +59,7 @@ describe('the chosen tests', () => {
     folder: 'packages/testing',
     related: ['test/architecture.test.ts', 'test/backend-places.test.ts'],
   }
-  const pages = { folder: 'docs', related: ['test/pages.test.ts'] }
+  const pages = { folder: 'docs', related: ['test/decisions.test.ts', 'test/pages.test.ts'] }
 
   it('always include the checks of the architecture and of the pages', () => {
     expect(chooseTests(folders, [])).toEqual([architecture, pages])
@@ -70,7 +70,7 @@ describe('the chosen tests', () => {
     expect(chooseTests(folders, changed)).toEqual([
       { folder: 'packages/core', related: ['src/a.ts', 'test/b.test.ts'] },
       architecture,
-      { folder: 'docs', related: ['test/c.test.ts', 'test/pages.test.ts'] },
+      { folder: 'docs', related: ['test/c.test.ts', 'test/decisions.test.ts', 'test/pages.test.ts'] },
     ])
   })
 
