@@ -1,5 +1,5 @@
 import type { TestProject } from 'vitest/node'
-import { postgresServer } from './postgres-server.ts'
+import { postgresServer } from './servers/postgres-server.ts'
 
 declare module 'vitest' {
   interface ProvidedContext {

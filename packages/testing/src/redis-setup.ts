@@ -1,5 +1,5 @@
 import type { TestProject } from 'vitest/node'
-import { redisServer } from './redis-server.ts'
+import { redisServer } from './servers/redis-server.ts'
 
 declare module 'vitest' {
   interface ProvidedContext {

@@ -5,8 +5,8 @@ import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { afterEach, expect, it, onTestFinished, vi } from 'vitest'
 import { findBinary, freePort, makeCertificate, requireBinary, waitUntil } from '../src/index.ts'
-import { installPackage } from '../src/install-package.ts'
-import { unprivilegedUser } from '../src/os-user.ts'
+import { installPackage } from '../src/machine/install-package.ts'
+import { unprivilegedUser } from '../src/machine/os-user.ts'
 
 afterEach(() => {
   vi.unstubAllEnvs()

@@ -5,7 +5,7 @@ import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { expect, it } from 'vitest'
 import { waitUntil } from '../src/index.ts'
-import { processTree } from '../src/process-tree.ts'
+import { processTree } from '../src/machine/process-tree.ts'
 
 const index = fileURLToPath(new URL('../src/index.ts', import.meta.url))
 

@@ -1,4 +1,4 @@
-import { requireBinary } from '../require-binary.ts'
+import { requireBinary } from '../machine/require-binary.ts'
 import type { Tally } from './tally.ts'
 
 const programs = ['openssl', 'redis-server', 'initdb', 'pgbouncer']

@@ -2,13 +2,15 @@ import type { PackageArchitecture } from '../package-architecture.ts'
 
 export const testing: PackageArchitecture = {
   rooms: {
-    '.': [],
-    verify: ['.'],
+    machine: [],
+    servers: ['machine'],
+    // The public names and the set-ups of vitest.
+    '.': ['machine', 'servers'],
+    verify: ['machine', 'servers'],
     check: ['verify'],
     'backend-places': [],
     'architecture/package-architecture.ts': [],
     'architecture/packages': ['architecture/package-architecture.ts'],
     architecture: ['architecture/package-architecture.ts', 'architecture/packages'],
   },
-  known: { crowded: ['.'] },
 }

@@ -1,7 +1,7 @@
 import { Redis } from 'ioredis'
-import { freePort } from './free-port.ts'
+import { freePort } from '../machine/free-port.ts'
+import { waitUntil } from '../machine/wait-until.ts'
 import { type RedisServer, startRedis } from './start-redis.ts'
-import { waitUntil } from './wait-until.ts'
 
 const slots = 16_384
 const nodeTimeout = 1_000

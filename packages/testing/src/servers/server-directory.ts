@@ -1,7 +1,7 @@
 import { chown, mkdtemp } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { OsUser } from './os-user.ts'
+import type { OsUser } from '../machine/os-user.ts'
 
 /** Resolves to a new empty folder below the system's temporary folder, owned by `user` when one is given. */
 export async function serverDirectory(name: string, user?: OsUser): Promise<string> {

@@ -6,7 +6,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { openSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { createInterface } from 'node:readline'
-import { processTree } from './process-tree.ts'
+import { processTree } from '../machine/process-tree.ts'
 import type { ServerCommand } from './server-process.ts'
 
 const given = process.argv[2]

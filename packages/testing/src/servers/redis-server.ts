@@ -1,4 +1,4 @@
-import { findBinary } from './find-binary.ts'
+import { findBinary } from '../machine/find-binary.ts'
 import { startRedis } from './start-redis.ts'
 
 export interface FoundServer {

@@ -1,6 +1,6 @@
 import { Redis } from 'ioredis'
+import { waitUntil } from '../machine/wait-until.ts'
 import { type RedisServer, startRedis } from './start-redis.ts'
-import { waitUntil } from './wait-until.ts'
 
 export interface RedisSentinelOptions {
   /** Replicas of the master. Default 1. */

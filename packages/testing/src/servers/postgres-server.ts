@@ -1,4 +1,4 @@
-import { findBinary } from './find-binary.ts'
+import { findBinary } from '../machine/find-binary.ts'
 import type { FindOptions, FoundServer } from './redis-server.ts'
 import { startPostgres } from './start-postgres.ts'
 

@@ -3,10 +3,10 @@ import { once } from 'node:events'
 import { readFile } from 'node:fs/promises'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
-import type { OsUser } from './os-user.ts'
-import { processTree } from './process-tree.ts'
+import type { OsUser } from '../machine/os-user.ts'
+import { processTree } from '../machine/process-tree.ts'
+import { waitUntil } from '../machine/wait-until.ts'
 import type { Server } from './server.ts'
-import { waitUntil } from './wait-until.ts'
 
 /** What the supervisor needs to start one server. */
 export interface ServerCommand {
