@@ -15,6 +15,8 @@ export type {
 export { createMovableClock } from './harness/movable-clock.ts'
 export type { Member, Rule } from './rules/rule.ts'
 export { type Outcome, runRule } from './rules/run-rule.ts'
+export { type RuleResult, type Summary, summaryText } from './rules/summary.ts'
+export { runSuite } from './run-suite.ts'
 export type { It, Runner, RunningTest } from './runner.ts'
 export { throughPrefix } from './wrappers/through-prefix.ts'
 export { throughSync } from './wrappers/through-sync.ts'

@@ -8,8 +8,11 @@ import {
   type It,
   type Runner,
   type RunningTest,
+  runSuite,
+  type Summary,
+  summaryText,
 } from '../../src/conformance/index.ts'
-import { nullBackend } from '../../src/index.ts'
+import { type CacheBackend, nullBackend } from '../../src/index.ts'
 import { BytesBackend } from './bytes-backend.ts'
 import { bytesHarness } from './bytes-harness.ts'
 import { mapHarness } from './map-harness.ts'
@@ -81,10 +84,27 @@ describe('the suite in a runner', () => {
     }
   })
 
-  it('rejects with what broke the promise', async () => {
-    class Forgetful extends BytesBackend {
-      override async set(): Promise<void> {}
+  it('declares checks without a parameter, which mocha and jest would take for a callback', () => {
+    let checks = 0
+    const note = (_title: string, check: (...given: never[]) => unknown): void => {
+      checks += 1
+      assert.equal(check.length, 0)
     }
+    conformance(bytesHarness(), {
+      describe: (_, body) => body(),
+      it: Object.assign(note, { skip: () => {} }),
+    })
+    assert(checks > 50)
+  })
+
+  it("skips and sets the time limit through mocha's `this`", async () => {
+    const calls: unknown[] = []
+    const context = { skip: () => calls.push('skip'), timeout: (ms: number) => calls.push(ms) }
+    await one(declare(bytesHarness()), '13.1').run.call(context)
+    assert.deepEqual(calls, [60_000, 'skip'])
+  })
+
+  it('rejects with the failure of the rule', async () => {
     const run = one(declare(bytesHarness(Forgetful)), '1.2').run()
     await assert.rejects(run, { name: 'AssertionError', message: 'get("full") found nothing' })
   })
@@ -163,6 +183,108 @@ describe('the suite in a runner', () => {
     const { throughTwoHandles } = await import('../../src/conformance/index.ts')
     const { openSecond: _, ...single } = mapHarness()
     assert.throws(() => throughTwoHandles(single), /has no 'openSecond'/)
+  })
+})
+
+class Forgetful extends BytesBackend {
+  override async set(): Promise<void> {}
+}
+
+describe('the summary of a run', () => {
+  it('counts the rules, and has a reason for each broken or skipped rule', async () => {
+    const forgetful = (backend: CacheBackend): CacheBackend => ({
+      name: 'forgetful',
+      get: async (key) => (key === 'full' ? undefined : backend.get(key)),
+      set: (item) => backend.set(item),
+      delete: (key) => backend.delete(key),
+      clear: (prefix) => backend.clear(prefix),
+    })
+    const summary = await runSuite({ ...mapHarness(forgetful), name: 'forgetful' })
+    assert.equal(summary.harness, 'forgetful')
+    assert.equal(summary.kept + summary.broken + summary.skipped, rules.length)
+    assert.deepEqual(
+      summary.rules.map(({ id }) => id),
+      rules.map(({ id }) => id),
+    )
+    const [kept, broken, lacking, without] = ['1.1', '1.2', '13.1', '5.6'].map((id) =>
+      summary.rules.find((one) => one.id === id),
+    )
+    assert.deepEqual(kept, { id: '1.1', says: kept?.says, status: 'kept' })
+    assert.deepEqual(broken, {
+      id: '1.2',
+      says: broken?.says,
+      status: 'broken',
+      reason: 'AssertionError: get("full") found nothing',
+    })
+    assert.deepEqual(lacking, {
+      id: '13.1',
+      says: lacking?.says,
+      status: 'skipped',
+      reason: "the backend has no 'sync'",
+      cost: 'every hit waits for a promise, and SyncCache does not accept the backend',
+    })
+    assert.deepEqual(without, {
+      id: '5.6',
+      says: without?.says,
+      status: 'skipped',
+      reason: "the harness has no 'openOther'",
+      cost: 'untested: the separation of two prefixes on one store',
+    })
+    assert.deepEqual(JSON.parse(JSON.stringify(summary)), summary)
+  })
+
+  it('is text with the counts, the failures, and one line for each reason of skips', () => {
+    const text = summaryText({
+      harness: 'map',
+      kept: 1,
+      broken: 1,
+      skipped: 2,
+      rules: [
+        { id: '1.1', says: 'first', status: 'kept' },
+        { id: '1.2', says: 'second', status: 'broken', reason: 'one\ntwo' },
+        { id: '9.1', says: 'third', status: 'skipped', reason: 'no corrupt', cost: 'untested: damage' },
+        { id: '9.2', says: 'fourth', status: 'skipped', reason: 'no corrupt', cost: 'untested: damage' },
+      ],
+    })
+    assert.equal(
+      text,
+      [
+        'map: 1 rules kept, 1 broken, 2 skipped',
+        'broken 1.2 second',
+        '  one',
+        '  two',
+        'skipped 9.1, 9.2: no corrupt (untested: damage)',
+      ].join('\n'),
+    )
+  })
+
+  it('reaches the runner after the last rule', async () => {
+    const checks: (() => Promise<void>)[] = []
+    const ends: (() => void)[] = []
+    const summaries: Summary[] = []
+    const note = (_: string, check: () => Promise<void>): number => checks.push(check)
+    conformance(mapHarness(), {
+      describe: (_, body) => body(),
+      it: Object.assign(note, { skip: () => {} }),
+      after: (action) => ends.push(action),
+      summary: (summary) => summaries.push(summary),
+    })
+    const warn = vi.spyOn(console, 'warn').mockImplementation(() => {})
+    for (const check of checks) await check()
+    warn.mockRestore()
+    for (const end of ends) end()
+    assert.equal(summaries.length, 1)
+    const [summary] = summaries
+    assert.equal(summary?.broken, 0)
+    assert.deepEqual(
+      summary?.rules.map(({ id }) => id),
+      rules.map(({ id }) => id),
+    )
+  })
+
+  it('needs the `after` of the runner', () => {
+    const runner = { describe: () => {}, it: Object.assign(() => {}, { skip: () => {} }), summary: () => {} }
+    expect(() => conformance(mapHarness(), runner)).toThrow(expect.objectContaining({ code: 'INVALID_ARGUMENT' }))
   })
 })
 

@@ -52,7 +52,7 @@ const rules: readonly Rule[] = [
     id: '1.4',
     says: '`null`, `false`, `0`, `NaN` where it is kept, and an empty string, object or array are values, not misses',
     async check(stage) {
-      for (const sample of emptySamples) await keepsOrRefuses(stage, sample)
+      await keepsOrRefuses(stage, emptySamples)
     },
   }),
 
@@ -60,7 +60,7 @@ const rules: readonly Rule[] = [
     id: '1.5',
     says: 'a value comes back unchanged, or `set` rejects with `NOT_STORABLE` and the old item stays',
     async check(stage) {
-      for (const sample of richSamples) await keepsOrRefuses(stage, sample)
+      await keepsOrRefuses(stage, richSamples)
     },
   }),
 
@@ -77,7 +77,9 @@ const rules: readonly Rule[] = [
       const found = await stage.backend.get('text')
       assert(found !== undefined, 'one megabyte of text is gone')
       assert(found.value === text, 'one megabyte of text came back changed')
-      await keepsOrRefuses(stage, { says: 'one megabyte of bytes', kind: 'bytes', make: () => Uint8Array.from(bytes) })
+      await keepsOrRefuses(stage, [
+        { says: 'one megabyte of bytes', kind: 'bytes', make: () => Uint8Array.from(bytes) },
+      ])
     },
   }),
 
@@ -93,7 +95,7 @@ const rules: readonly Rule[] = [
         if (stage.harness.values === 'copies') {
           await stage.rejects(() => stage.backend.set(item), 'NOT_STORABLE')
           await stage.holds(old)
-        } else if (await refused(stage, () => stage.backend.set(item))) await stage.holds(old)
+        } else if (await refused(() => stage.backend.set(item))) await stage.holds(old)
         else await stage.holds(item)
       }
     },
@@ -150,27 +152,34 @@ function everyMember(now: number): { staleAt: number; expiresAt: number; tags: R
   return { staleAt: now + 30_000, expiresAt: now + 60_000, tags: { red: 'r1', blue: 'b1' }, cost: 12 }
 }
 
-async function keepsOrRefuses(
-  stage: Pick<Stage, 'backend' | 'harness' | 'item' | 'holds'>,
-  sample: Sample,
-): Promise<void> {
+type SampleStage = Pick<Stage, 'backend' | 'harness' | 'item' | 'holds'>
+
+/** Tries every sample before it fails, and then lists all that were neither kept nor refused. */
+async function keepsOrRefuses(stage: SampleStage, samples: readonly Sample[]): Promise<void> {
+  const faults: string[] = []
+  for (const sample of samples) {
+    try {
+      await keepsOrRefusesOne(stage, sample)
+    } catch (error) {
+      faults.push(`${sample.says}: ${show(error)}`)
+    }
+  }
+  if (faults.length > 0) throw new assert.AssertionError({ message: faults.join('\n') })
+}
+
+async function keepsOrRefusesOne(stage: SampleStage, sample: Sample): Promise<void> {
   const keeps = stage.harness.keeps ?? keptByDefault
   const old = stage.item('k', 'old')
   await stage.backend.set(old)
   const item = stage.item('k', sample.make())
-  try {
-    if (await refused(stage, () => stage.backend.set(item))) {
-      const required = sample.kind === undefined || keeps.includes(sample.kind)
-      assert(!required, `set rejected with NOT_STORABLE a value that the backend must keep`)
-      await stage.holds(old)
-    } else await stage.holds({ ...item, value: sample.make() })
-  } catch (error) {
-    throw new assert.AssertionError({ message: `${sample.says}: ${show(error)}` })
-  }
+  if (!(await refused(() => stage.backend.set(item)))) return await stage.holds({ ...item, value: sample.make() })
+  const required = sample.kind === undefined || keeps.includes(sample.kind)
+  assert(!required, 'set rejected with NOT_STORABLE a value that the backend must keep')
+  await stage.holds(old)
 }
 
 /** Whether the write rejected with `NOT_STORABLE`. Any other rejection is an error. */
-async function refused(_stage: unknown, write: () => Promise<void>): Promise<boolean> {
+async function refused(write: () => Promise<void>): Promise<boolean> {
   try {
     await write()
     return false

@@ -62,8 +62,9 @@ export class Stage {
     }
   }
 
-  skip(reason: string): never {
-    throw new SkipRule(reason)
+  /** Ends the rule as skipped. `lacking` is the absent member of the backend or the harness, where one is the reason. */
+  skip(reason: string, lacking?: string): never {
+    throw new SkipRule(reason, lacking)
   }
 
   /** The current instant by the clock of the backend. */
