@@ -1,4 +1,4 @@
-import { invalidArgument } from '../protocol/argument.ts'
+import { invalidArgument, strayArgument } from '../protocol/argument.ts'
 import type { CacheBackend } from '../protocol/backend.ts'
 import type { Duration } from '../protocol/duration.ts'
 import type { Item } from '../protocol/item.ts'
@@ -107,11 +107,15 @@ export class Cache<Value = unknown> {
 
   /** Resolves to the whole item, fresh or stale, or to `undefined`. Counts neither as hit nor as miss; rejects when the backend fails. */
   item<T extends Value = Value>(key: string): Promise<Item<T> | undefined> {
+    const stray = this.#stray(arguments, 1, 'item')
+    if (stray !== undefined) return stray
     return this.#state.runCall(() => this.#reads.item(key)) as Promise<Item<T> | undefined>
   }
 
   /** Resolves to the milliseconds for which the value is still fresh, `Infinity` when it does not expire, `undefined` when there is none. */
   ttl(key: string): Promise<number | undefined> {
+    const stray = this.#stray(arguments, 1, 'ttl')
+    if (stray !== undefined) return stray
     return this.#state.runCall(() => this.#reads.ttl(key))
   }
 
@@ -208,16 +212,22 @@ export class Cache<Value = unknown> {
 
   /** Removes the value and resolves to it: of many who take at once, one gets it. */
   take<T extends Value = Value>(key: string): Promise<T | undefined> {
+    const stray = this.#stray(arguments, 1, 'take')
+    if (stray !== undefined) return stray
     return this.#write(key, 'take', this.#conditional.take(key)) as Promise<T | undefined>
   }
 
   /** Removes the value. Resolves to whether there was one; never resolves when the backend did not do it. */
   delete(key: string): Promise<boolean> {
+    const stray = this.#stray(arguments, 1, 'delete')
+    if (stray !== undefined) return stray
     return this.#write(key, 'delete', this.#writes.delete(key))
   }
 
   /** Removes many values. Resolves to how many there were. */
   deleteMany(keys: readonly string[]): Promise<number> {
+    const stray = this.#stray(arguments, 1, 'deleteMany')
+    if (stray !== undefined) return stray
     return this.#write(undefined, 'deleteMany', this.#writes.deleteMany(keys))
   }
 
@@ -228,11 +238,15 @@ export class Cache<Value = unknown> {
 
   /** Removes every value of this namespace whose key starts with `prefix`, character by character. */
   deleteByPrefix(prefix: string): Promise<void> {
+    const stray = this.#stray(arguments, 1, 'deleteByPrefix')
+    if (stray !== undefined) return stray
     return this.#write(undefined, 'deleteByPrefix', this.#writes.deleteByPrefix(prefix))
   }
 
   /** Removes every value of this namespace and of those within it; without a namespace, everything that the backend holds. */
   clear(): Promise<void> {
+    const stray = this.#stray(arguments, 0, 'clear')
+    if (stray !== undefined) return stray
     return this.#write(undefined, 'clear', this.#writes.clear())
   }
 
@@ -412,6 +426,12 @@ export class Cache<Value = unknown> {
 
   #readOptions(options: ReadOptions, operation: string): ReturnType<typeof resolveReadOptions> {
     return resolveReadOptions(options, this.#state.settings.load.readFailure, operation)
+  }
+
+  /** The rejection of a call with more arguments than the method takes: `clear('users:')` must not clear everything. */
+  #stray(given: ArrayLike<unknown>, most: number, method: string): Promise<never> | undefined {
+    if (given.length <= most) return undefined
+    return Promise.reject(this.#state.addName(strayArgument(given.length, most, method)))
   }
 
   /** The call's errors carry the name of the cache. */

@@ -1,5 +1,6 @@
 import { checkOptions, invalidArgument } from '../protocol/argument.ts'
 import type { CacheBackend, SyncCacheBackend } from '../protocol/backend.ts'
+import { checkBackend } from '../protocol/check-backend.ts'
 import { parseItemKey } from '../protocol/keyspace.ts'
 import { openWriter } from './database/open-writer.ts'
 import { Namespace } from './items/namespace.ts'
@@ -7,7 +8,6 @@ import { tagRecordsOf } from './items/tag-records.ts'
 import {
   type CacheOptions,
   cacheOptionNames,
-  checkBackend,
   namespaceSegments,
   resolveSettings,
   type SyncCacheOptions,
@@ -20,13 +20,13 @@ import { CacheState } from './state/cache-state.ts'
 export function openNamespace(options: CacheOptions<never>): Namespace {
   const operation = 'new Cache'
   checkOptions(options, cacheOptionNames, operation)
-  checkBackend(options.backend, operation)
+  checkBackend(options.backend, 'backend', operation)
   const settings = resolveSettings(options, operation)
   const segments = namespaceSegments(options.namespace, operation)
   const { backend } = options
   const adapter = backend.sync ?? backend
   const local = backend.sync !== undefined
-  const state = new CacheState({ backend, adapter, local, settings, segments, synchronous: false })
+  const state = new CacheState({ backend, adapter, local, settings, segments })
   const tags = tagRecordsOf(state)
   const recovered = new Namespace(state, segments, tags)
   const writer = openWriter(options, state, (keys) => dropRecovered(recovered, keys))
@@ -38,12 +38,12 @@ export function openNamespace(options: CacheOptions<never>): Namespace {
 export function openSyncNamespace(options: SyncCacheOptions): Namespace {
   const operation = 'new SyncCache'
   checkOptions(options, syncCacheOptionNames, operation)
-  checkBackend(options.backend, operation)
+  checkBackend(options.backend, 'backend', operation)
   const adapter = syncStore(options.backend, operation)
   const settings = resolveSettings(options, operation)
   const segments = namespaceSegments(options.namespace, operation)
   const { backend } = options
-  const state = new CacheState({ backend, adapter, local: true, settings, segments, synchronous: true })
+  const state = new CacheState({ backend, adapter, local: true, settings, segments })
   state.shared.caches += 1
   return new Namespace(state, segments, tagRecordsOf(state))
 }

@@ -1,4 +1,4 @@
-import { invalidArgument } from '../protocol/argument.ts'
+import { invalidArgument, strayArgument } from '../protocol/argument.ts'
 import type { SyncCacheBackend } from '../protocol/backend.ts'
 import type { Duration } from '../protocol/duration.ts'
 import type { Item } from '../protocol/item.ts'
@@ -86,10 +86,12 @@ export class SyncCache<Value = unknown> {
   }
 
   item<T extends Value = Value>(key: string): Item<T> | undefined {
+    this.#refuseStray(arguments, 1, 'item')
     return this.#state.named(() => this.#reads.item(key)) as Item<T> | undefined
   }
 
   ttl(key: string): number | undefined {
+    this.#refuseStray(arguments, 1, 'ttl')
     return this.#state.named(() => this.#reads.ttl(key)) as number | undefined
   }
 
@@ -161,14 +163,17 @@ export class SyncCache<Value = unknown> {
   }
 
   take<T extends Value = Value>(key: string): T | undefined {
+    this.#refuseStray(arguments, 1, 'take')
     return this.#write(key, 'take', this.#conditional.take(key)) as T | undefined
   }
 
   delete(key: string): boolean {
+    this.#refuseStray(arguments, 1, 'delete')
     return this.#write(key, 'delete', this.#writes.delete(key))
   }
 
   deleteMany(keys: readonly string[]): number {
+    this.#refuseStray(arguments, 1, 'deleteMany')
     return this.#write(undefined, 'deleteMany', this.#writes.deleteMany(keys))
   }
 
@@ -177,10 +182,12 @@ export class SyncCache<Value = unknown> {
   }
 
   deleteByPrefix(prefix: string): void {
+    this.#refuseStray(arguments, 1, 'deleteByPrefix')
     this.#write(undefined, 'deleteByPrefix', this.#writes.deleteByPrefix(prefix))
   }
 
   clear(): void {
+    this.#refuseStray(arguments, 0, 'clear')
     this.#write(undefined, 'clear', this.#writes.clear())
   }
 
@@ -209,7 +216,7 @@ export class SyncCache<Value = unknown> {
   }
 
   rateLimit(key: string, options: RateLimitOptions): RateLimitResult {
-    return this.#rateLimits.takeNow(key, options)
+    return this.#rateLimits.takeSync(key, options)
   }
 
   stats(): Stats {
@@ -271,6 +278,11 @@ export class SyncCache<Value = unknown> {
         ? this.#writes.setPlain(key, value, options)
         : runSync(this.#writes.set(key, value, options)),
     )
+  }
+
+  /** Refuses more arguments than the method takes: `clear('users:')` must not clear everything. */
+  #refuseStray(given: ArrayLike<unknown>, most: number, method: string): void {
+    if (given.length > most) throw this.#state.addName(strayArgument(given.length, most, method))
   }
 
   #run<T>(steps: Steps<T>): T {

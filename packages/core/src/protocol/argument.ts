@@ -18,11 +18,22 @@ export function invalidArgument(name: string, given: unknown, allowed: string, o
   })
 }
 
+/**
+ * Whether a value is an object whose members are its content. A `Map`, a promise, an array or a date has content of another kind: as
+ * options they would count as empty. The brand is checked rather than the prototype: objects of another realm are welcome.
+ */
+export function isRecord(given: unknown): given is object {
+  return (
+    given !== null &&
+    typeof given === 'object' &&
+    Object.prototype.toString.call(given) === '[object Object]' &&
+    typeof (given as { readonly then?: unknown }).then !== 'function'
+  )
+}
+
 /** Throws `INVALID_ARGUMENT` unless `options` is an object whose members are all in `known`. */
 export function checkOptions(options: unknown, known: readonly string[], operation: string): void {
-  if (options === null || typeof options !== 'object' || Array.isArray(options)) {
-    throw invalidArgument('options', options, 'an object', operation)
-  }
+  if (!isRecord(options)) throw invalidArgument('options', options, 'an object', operation)
   for (const name of Object.keys(options)) {
     if (!known.includes(name)) {
       throw new CacheError(
@@ -32,6 +43,12 @@ export function checkOptions(options: unknown, known: readonly string[], operati
       )
     }
   }
+}
+
+/** The error for a call with more arguments than the method takes, which means something else by them. */
+export function strayArgument(given: number, most: number, operation: string): CacheError {
+  const allowed = most === 0 ? 'no argument' : most === 1 ? 'one argument' : `${most} arguments`
+  return new CacheError('INVALID_ARGUMENT', `${operation} takes ${allowed}, but got ${given}`, { operation })
 }
 
 /** Returns the number when it is whole and between `least` and `most`, else throws `INVALID_ARGUMENT`. */

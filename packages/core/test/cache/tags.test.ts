@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { BreakpointBackend } from '../../src/conformance/index.ts'
-import { Cache, CacheError, type Item, SyncCache } from '../../src/index.ts'
+import { Cache, type CacheBackend, CacheError, type Item, SyncCache } from '../../src/index.ts'
 import { MapBackend } from '../conformance/map-backend.ts'
 import { bothStores, codeOf, GatedLoad, oneProcess, settled, twoProcesses } from './rig.ts'
 
@@ -348,5 +348,26 @@ describe('tags that only the load can name', () => {
     storing.open()
     await first
     expect(await other.get('k')).toBe(undefined)
+  })
+})
+
+describe('a new tag, on a store without compare-and-set', () => {
+  it('keeps the items of concurrent writes: one mint of a record runs at a time', async () => {
+    const { far, clock } = twoProcesses()
+    const { name } = far
+    const four: CacheBackend = {
+      name,
+      get: (key) => far.get(key),
+      set: (item) => far.set(item),
+      delete: (key) => far.delete(key),
+      clear: (prefix) => far.clear(prefix),
+    }
+    const cache = new Cache({ backend: four, clock })
+    const second = new Cache({ backend: four, clock })
+    const keys = ['f', 'g', 'h']
+    await Promise.all(keys.map((key, index) => (index === 1 ? second : cache).set(key, key, { tags: ['new', 't'] })))
+    expect(await cache.getMany(keys)).toEqual(keys)
+    await cache.deleteByTag('new')
+    expect(await cache.getMany(keys)).toEqual([undefined, undefined, undefined])
   })
 })

@@ -717,3 +717,40 @@ describe('the options of a writer', () => {
     }
   })
 })
+
+describe('close with a writer that never answers', () => {
+  it('rejects after closeTimeout, names the keys that were not written, and emits them', async () => {
+    const { far, clock } = twoProcesses()
+    const database = new Database()
+    database.hold = new Promise(() => {})
+    const cache = new Cache({
+      backend: far,
+      clock,
+      writer: database,
+      writeMode: 'behind',
+      writeBehind: { batchSize: 2, maxQueued: 3, closeTimeout: '5s' },
+    })
+    const failed: (readonly string[])[] = []
+    cache.on('writeFailed', ({ keys, willRetry }) => {
+      if (!willRetry) failed.push(keys)
+    })
+    for (const key of ['a', 'b', 'c', 'd', 'e']) await cache.set(key, 1)
+    const waiting = codeOf(cache.set('f', 1))
+    await settled()
+    const closing = cache.close().then(
+      () => undefined,
+      (error) => error,
+    )
+    await settled()
+    clock.advance(4999)
+    await settled()
+    expect(failed).toEqual([])
+    clock.advance(1)
+    const error = await closing
+    expect(error).toMatchObject({ code: 'BACKEND_FAILURE', operation: 'close', cache: 'cache' })
+    for (const key of ['a', 'b', 'c', 'd', 'e']) expect(error.message).toContain(`'${key}'`)
+    expect(failed.flat().sort()).toEqual(['a', 'b', 'c', 'd', 'e'])
+    expect(await waiting).toBe('QUEUE_FULL')
+    expect(clock.timers).toBe(0)
+  })
+})

@@ -111,9 +111,23 @@ export class Locks {
       })
       // The token was drawn under the lease only if it is still ours: a later holder may have drawn a smaller one meanwhile.
       if (!held) throw this.#lost(key)
-      return await work({ token, signal: controller.signal })
+      const result = await work({ token, signal: controller.signal })
+      // A lock that was lost while the work ran protected nothing: the caller must not take the result for an exclusive one.
+      if (controller.signal.aborted || !(await this.#release(key, lease))) throw this.#lost(key)
+      return result
     } finally {
-      await lease.release().catch((error) => this.#state.degraded(error, 'withLock', key))
+      await this.#release(key, lease)
+    }
+  }
+
+  /** Resolves to `false` if another process holds the lock by now. A failure of the backend leaves the lease to its end. */
+  async #release(key: string, lease: Lease): Promise<boolean> {
+    if (!lease.held) return false
+    try {
+      return await lease.release()
+    } catch (error) {
+      this.#state.degraded(error, 'withLock', key)
+      return true
     }
   }
 

@@ -9,6 +9,8 @@ import { WriteJournal } from './write-journal.ts'
 
 const longestPause = 30_000
 const attemptsAtClose = 5
+/** The error of `close` names so many keys; the event has all of them. */
+const namedKeys = 10
 
 /**
  * Writes to the application's database in batches, after the call has resolved. Changes of one key coalesce, and batches go one
@@ -23,6 +25,7 @@ export class WriteBehind implements WriterPort {
   readonly #maxQueued: number
   readonly #whenFull: 'wait' | 'reject'
   readonly #retryDelay: number
+  readonly #closeTimeout: number
   readonly #maxAttempts: number
   readonly #journal: WriteJournal | undefined
   /** In the order of each key's first change since it was last taken into a batch. */
@@ -42,6 +45,11 @@ export class WriteBehind implements WriterPort {
   #stopTimer: (() => void) | undefined
   #endPause: () => void = () => {}
   #closing = false
+  #stopCloseTimer: () => void = () => {}
+  #onGaveUp: () => void = () => {}
+  readonly #gaveUpAtClose = new Promise<void>((resolve) => {
+    this.#onGaveUp = resolve
+  })
   #closed = false
   /** At close: the database does not take anything, and no room will come. */
   #gaveUp = false
@@ -57,7 +65,7 @@ export class WriteBehind implements WriterPort {
     const operation = 'new Cache'
     checkOptions(
       options,
-      ['batchSize', 'delay', 'maxQueued', 'whenFull', 'retryDelay', 'maxAttempts', 'journal'],
+      ['batchSize', 'delay', 'maxQueued', 'whenFull', 'retryDelay', 'maxAttempts', 'journal', 'closeTimeout'],
       operation,
     )
     this.#writer = writer
@@ -68,6 +76,7 @@ export class WriteBehind implements WriterPort {
     this.#atOnce = this.#batchSize
     this.#delay = milliseconds(delay, 'writeBehind.delay', operation)
     this.#maxQueued = wholeNumber(maxQueued, 'writeBehind.maxQueued', operation, 1)
+    this.#closeTimeout = milliseconds(options.closeTimeout ?? 30_000, 'writeBehind.closeTimeout', operation)
     this.#retryDelay = Math.max(1, milliseconds(retryDelay, 'writeBehind.retryDelay', operation))
     this.#maxAttempts =
       options.maxAttempts === undefined
@@ -104,26 +113,54 @@ export class WriteBehind implements WriterPort {
   }
 
   end(): void {
+    if (!this.#closing && this.#closeTimeout !== Infinity)
+      this.#stopCloseTimer = this.#state.settings.clock.after(this.#closeTimeout, () => this.#giveUp(), true)
     this.#closing = true
     this.#endPause()
     // Those who wait for room are let in, as long as the database takes what is before them.
     void this.#flush()
   }
 
-  /** Writes what waits. Rejects when the database does not take it; with a journal it stays there for the next process. */
+  /**
+   * Writes what waits. Rejects when the database does not take it, or does not answer within `closeTimeout`; with a journal it stays
+   * there for the next process.
+   */
   async close(): Promise<void> {
     this.end()
+    await Promise.race([this.#drain(), this.#gaveUpAtClose])
+    this.#stopCloseTimer()
+    this.#closed = true
+    const left = [...new Set([...this.#writing.keys(), ...this.#queue.keys()])]
+    if (left.length === 0 || this.#journal !== undefined) return
+    const some = left.slice(0, namedKeys).map((key) => `'${key}'`)
+    const more = left.length > namedKeys ? ` and ${left.length - namedKeys} more` : ''
+    throw new CacheError(
+      'BACKEND_FAILURE',
+      `close: ${left.length} written values did not reach the database (${some.join(', ')}${more}); see the writeFailed events`,
+      { operation: 'close', cache: this.#state.settings.name },
+    )
+  }
+
+  async #drain(): Promise<void> {
     await this.#ready()?.catch(() => {})
     do await this.#flush()
     while (this.#queue.size > 0 && !this.#gaveUp)
-    this.#closed = true
-    const left = this.#queue.size
-    if (left === 0 || this.#journal !== undefined) return
-    throw new CacheError(
-      'BACKEND_FAILURE',
-      `close: ${left} written values did not reach the database; see the writeFailed events`,
-      { operation: 'close' },
-    )
+  }
+
+  /** The writer did not answer in time: the callers that wait for room, and `close`, wait no longer. */
+  #giveUp(): void {
+    this.#gaveUp = true
+    const keys = [...new Set([...this.#writing.keys(), ...this.#queue.keys()])]
+    if (keys.length > 0) {
+      const message = `close: the writer did not answer within ${this.#closeTimeout} ms (closeTimeout)`
+      this.#tell(
+        keys,
+        new CacheError('TIMEOUT', message, { operation: 'close', cache: this.#state.settings.name }),
+        false,
+      )
+    }
+    this.#wake()
+    this.#onGaveUp()
   }
 
   async #take(changes: readonly QueuedChange[]): Promise<void> {

@@ -104,10 +104,10 @@ export class Namespace {
     return itemKey(this.path, changed)
   }
 
-  /** A promise cannot come back from a cache whose answers are promises. */
+  /** A promise is never stored: a caller would wait for it, and a rejected one would be an unhandled rejection of the process. */
   checkValue(value: unknown, operation: string): void {
     checkValue(value, operation)
-    if (!this.state.synchronous && isPromise(value))
+    if (isPromise(value))
       throw invalidArgument('value', value, 'a value that is there already: await a promise first', operation)
   }
 

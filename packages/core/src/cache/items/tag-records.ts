@@ -13,6 +13,7 @@ import { isAlive } from './item-life.ts'
 
 /** How often minting a record is tried when others mint and remove it meanwhile. */
 const mintTries = 5
+const nothingToUnlock = (): void => {}
 /** Combinations of tags and versions that items share; with more, those that come later begin a new collection. */
 const mostShared = 1000
 /** Tag records whose versions this process remembers, where nobody else writes. */
@@ -152,12 +153,7 @@ export class TagRecords {
 
   *#mint(key: string): Steps<string> {
     const record = this.#record(key)
-    if (this.#adapter.compareAndSet === undefined) {
-      // Without compare-and-set two processes may mint at once; the loser's items are invalid, which is safe.
-      yield* answer(this.#adapter.set(record))
-      if (this.#local) this.#know(record)
-      return record.value
-    }
+    if (this.#adapter.compareAndSet === undefined) return yield* this.#mintAlone(key, record)
     for (let tried = 0; tried < mintTries; tried += 1) {
       if (yield* answer(this.#adapter.compareAndSet(key, undefined, record))) {
         if (this.#local) this.#know(record)
@@ -168,6 +164,23 @@ export class TagRecords {
     }
     // A version that no record holds: the item that gets it is never valid.
     return record.value
+  }
+
+  /**
+   * Without compare-and-set, two mints at once would replace each other's version, and the items of the first would be invalid. Within
+   * a process one mint of a record runs at a time; between processes the items of one of them are invalid, which is safe.
+   */
+  *#mintAlone(key: string, record: Item<string>): Steps<string> {
+    const unlock = this.#local ? nothingToUnlock : yield* answer(this.#shared.mutex.take(key))
+    try {
+      const other = this.#local ? undefined : yield* answer(this.#adapter.get(key))
+      if (other !== undefined) return other.value as string
+      yield* answer(this.#adapter.set(record))
+      if (this.#local) this.#know(record)
+      return record.value
+    } finally {
+      unlock()
+    }
   }
 
   /** A record that is used keeps living: its life is renewed, with the same version, when half of it is over. */

@@ -2,10 +2,9 @@ import type { Namespace } from '../items/namespace.ts'
 import { checkGetOrSetOptions, type GetOrSetOptions } from '../options/get-or-set-options.ts'
 import { checkFunction, checkKeys } from '../options/write-options.ts'
 import { Finder, type LookUp } from '../reading/finder.ts'
-import type { Entries } from '../writing/entries.ts'
+import { type Entries, pairsOf } from '../writing/entries.ts'
 import type { LoadContext } from './load-context.ts'
 import type { Loading } from './loading.ts'
-import { loadedPairs } from './sync-loading.ts'
 
 /** Makes the values of several keys at once. A key that is missing from the result is "not there" and not stored. */
 export type BatchLoader<Value> = (
@@ -84,7 +83,7 @@ class Batch {
     const { signal } = commonAbort([...wanted.values()].map((context) => context.signal))
     // In the order in which they were asked for, whichever fence was raised first.
     const keys = this.#keys.filter((key) => wanted.has(key))
-    return new Map(loadedPairs(await this.#loader(keys, { signal })))
+    return new Map(pairsOf(await this.#loader(keys, { signal }), 'the result of the loader', 'getOrSetMany'))
   }
 }
 

@@ -79,7 +79,7 @@ export class SyncLoading {
       const loaded = traceLoadNow(
         this.#state.settings.name,
         undefined,
-        () => new Map(loadedPairs(loader(runs.map((run) => run.key)))),
+        () => new Map(pairsOf(loader(runs.map((run) => run.key)), 'the result of the loader', 'getOrSetMany')),
       )
       return runs.map((run) => loaded.get(run.key))
     })
@@ -204,11 +204,4 @@ export class SyncLoading {
     if (run.found.usable !== undefined) pauses.pause(run.flight.key, this.#state.now(), settings.retryAfter)
     if (listeners.has('loadFailed')) this.#namespace.emit('loadFailed', { key: run.key, error })
   }
-}
-
-/** Pairs of what the loader of a batch gave. Throws `INVALID_ARGUMENT` for what has none. */
-export function loadedPairs<Value>(loaded: Entries<Value>): (readonly [string, Value])[] {
-  if (loaded === null || typeof loaded !== 'object')
-    throw invalidArgument('what the loader returns', loaded, 'a Map, an array of pairs, or an object', 'getOrSetMany')
-  return pairsOf(loaded)
 }

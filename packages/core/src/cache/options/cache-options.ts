@@ -248,19 +248,11 @@ export function readFailure(given: unknown, fallback: 'miss' | 'reject', operati
   return given
 }
 
-/** Throws `INVALID_ARGUMENT` unless `backend` has the four required members. */
-export function checkBackend(backend: unknown, operation: string): asserts backend is CacheBackend | SyncCacheBackend {
-  const required = ['get', 'set', 'delete', 'clear'] as const
-  const given = backend as Record<string, unknown> | null | undefined
-  if (given === null || typeof given !== 'object' || required.some((member) => typeof given[member] !== 'function')) {
-    throw invalidArgument('backend', backend, 'a CacheBackend, an object with get, set, delete and clear', operation)
-  }
-}
-
 /** The segments of the `namespace` option or argument. */
 export function namespaceSegments(given: unknown, operation: string): readonly string[] {
   const segments = given === undefined ? [] : typeof given === 'string' ? [given] : given
-  if (!Array.isArray(segments) || segments.some((name) => typeof name !== 'string' || name === '')) {
+  // `Array.from` makes a hole `undefined`, which `some` would skip.
+  if (!Array.isArray(segments) || Array.from(segments).some((name) => typeof name !== 'string' || name === '')) {
     throw invalidArgument('namespace', given, 'a string that is not empty, or an array of such strings', operation)
   }
   return segments

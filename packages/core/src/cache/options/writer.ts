@@ -38,6 +38,11 @@ export interface WriteBehindOptions {
    */
   readonly maxAttempts?: number
   /**
+   * How long `close` waits for a writer that does not answer. Then it rejects, and an event `writeFailed` names the keys that were not
+   * written; with a journal they stay there for the next process. Default `'30s'`.
+   */
+  readonly closeTimeout?: Duration
+  /**
    * A backend that outlives the process (such as `FileBackend`) and that no other process uses at the same time. A write is
    * acknowledged once it stands there, and leaves it when the database has it; what a killed process left is written by the next
    * one. Not where the items of the cache are: `clear` would empty it. It must not evict: with `FileBackend`, `policy: 'none'`. The

@@ -1,7 +1,7 @@
 import type { CacheBackend, SyncCacheBackend } from '../../protocol/backend.ts'
 import type { Item } from '../../protocol/item.ts'
 import { newGeneration } from '../../protocol/tag-versions.ts'
-import type { RateLimitResult } from '../options/rate-limit-options.ts'
+import type { RateLimitAlgorithm, RateLimitResult } from '../options/rate-limit-options.ts'
 import { Flights } from './flights.ts'
 import { KeyMutex } from './key-mutex.ts'
 
@@ -9,6 +9,7 @@ import { KeyMutex } from './key-mutex.ts'
 export interface Limit {
   readonly limit: number
   readonly window: number
+  readonly algorithm: RateLimitAlgorithm
 }
 
 /** A call of a rate limit that waits for its result. */

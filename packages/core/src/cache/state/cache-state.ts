@@ -30,8 +30,6 @@ interface CacheStateParts {
   readonly settings: Settings
   /** The namespace that the cache was made with. */
   readonly segments: readonly string[]
-  /** Whether its callers get values and no promises. */
-  readonly synchronous: boolean
 }
 
 /** What a cache and its namespaces share. */
@@ -39,7 +37,6 @@ export class CacheState implements CacheStateParts {
   readonly backend: CacheBackend | SyncCacheBackend
   readonly adapter: BackendAdapter
   readonly local: boolean
-  readonly synchronous: boolean
   /** What answers without waiting, until the cache is closed. */
   reader: NearReader | undefined
   readonly shared: BackendState
@@ -63,8 +60,7 @@ export class CacheState implements CacheStateParts {
   onListener: (name: CacheEventName) => void = () => {}
 
   constructor(parts: CacheStateParts, origin?: CacheState) {
-    const { backend, adapter, local, settings, segments, synchronous } = parts
-    this.synchronous = synchronous
+    const { backend, adapter, local, settings, segments } = parts
     this.segments = segments
     this.backend = backend
     this.adapter = adapter
@@ -84,10 +80,7 @@ export class CacheState implements CacheStateParts {
   /** The same cache on its backend's view of a transaction. What it does counts and is told as of this one. */
   inTransaction(view: CacheBackend): CacheState {
     const { settings, segments } = this
-    const inside = new CacheState(
-      { backend: view, adapter: view, local: false, settings, segments, synchronous: false },
-      this,
-    )
+    const inside = new CacheState({ backend: view, adapter: view, local: false, settings, segments }, this)
     inside.onListener = this.onListener
     return inside
   }

@@ -6,7 +6,18 @@ import { invalidArgument } from '../../protocol/argument.ts'
  * compare (functions, symbols, members named by symbols, class instances, arrays with holes or named members): give a `key` function then.
  */
 export function argumentKey(values: readonly unknown[], operation: string): string {
-  return values.map((value) => encode(value, operation, [])).join(',')
+  try {
+    return values.map((value) => encode(value, operation, [])).join(',')
+  } catch (error) {
+    // The stack ends somewhere above ten thousand levels.
+    if (!(error instanceof RangeError)) throw error
+    throw invalidArgument(
+      'an argument of the wrapped function',
+      values,
+      'data that is not nested that deeply',
+      operation,
+    )
+  }
 }
 
 function encode(value: unknown, operation: string, above: readonly object[]): string {

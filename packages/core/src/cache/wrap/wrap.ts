@@ -43,7 +43,10 @@ export function wrapFunction<Arguments extends readonly unknown[], Result>(
   const keyOf = keyMaker(key)
   lifetime(rest, noLife, 'wrap')
   checkGetOrSetOptions(rest, loadDefaults, 'wrap')
-  return async (...args) => await cache.getOrSet(keyOf(args), () => fn(...args), rest)
+  // A function, not an arrow: the wrapped function keeps its `this`.
+  return async function (this: unknown, ...args: Arguments): Promise<Result> {
+    return await cache.getOrSet(keyOf(args), () => fn.call(this, ...args), rest)
+  }
 }
 
 export function wrapSync<Arguments extends readonly unknown[], Result>(
@@ -57,7 +60,9 @@ export function wrapSync<Arguments extends readonly unknown[], Result>(
   const keyOf = keyMaker(key)
   lifetime(rest, noLife, 'wrap')
   resolveSyncGetOrSetOptions(rest, loadDefaults, 'wrap')
-  return (...args) => cache.getOrSet(keyOf(args), () => fn(...args), rest)
+  return function (this: unknown, ...args: Arguments): Result {
+    return cache.getOrSet(keyOf(args), () => fn.call(this, ...args), rest)
+  }
 }
 
 /** Lifetimes are only looked at here; what is absent the cache says at each call. */

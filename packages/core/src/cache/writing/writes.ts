@@ -305,15 +305,10 @@ export class Writes {
   }
 
   #checkedEntries(entries: Entries<unknown>, operation: string): (readonly [string, unknown])[] {
-    if (entries === null || typeof entries !== 'object') {
-      throw invalidArgument('entries', entries, 'a Map, an array of [key, value] pairs, or an object', operation)
-    }
-    const pairs = pairsOf(entries)
-    for (const pair of pairs) {
-      if (!Array.isArray(pair) || pair.length !== 2)
-        throw invalidArgument('an entry', pair, 'a pair [key, value]', operation)
-      checkKey(pair[0], operation)
-      this.#namespace.checkValue(pair[1], operation)
+    const pairs = pairsOf(entries, 'entries', operation)
+    for (const [key, value] of pairs) {
+      checkKey(key, operation)
+      this.#namespace.checkValue(value, operation)
     }
     return pairs
   }
