@@ -587,6 +587,25 @@ describe('writeMode behind', () => {
     expect(items.size).toBe(0)
   })
 
+  it('reports items of the journal that are not changes, and writes the others', async () => {
+    const items = new Map<string, Item>()
+    const journal = new MapBackend({ items })
+    const first = open({ writeMode: 'behind', writeBehind: { journal: new MapBackend({ items }) } })
+    await first.cache.set('k', 'new')
+    const values = [null, 7, 'text', {}, { value: undefined }, { deleted: false }]
+    for (const [n, value] of values.entries()) {
+      await journal.set({ key: `@journal:odd ${n}`, value, version: 'v', createdAt: 0 })
+    }
+    const second = open({ writeMode: 'behind', writeBehind: { journal: new MapBackend({ items }) } })
+    const errors: unknown[] = []
+    second.cache.on('error', ({ error }) => errors.push((error as CacheError).code))
+    await settled()
+    second.clock.advance(100)
+    await settled()
+    expect([...second.database.rows]).toEqual([['k', 'new']])
+    expect(errors).toEqual(values.map(() => 'DAMAGED'))
+  })
+
   it('does not let a load read behind what an earlier process left, nor serve what that had in the cache', async () => {
     const journal = new Map<string, Item>()
     const cached = new Map<string, Item>()

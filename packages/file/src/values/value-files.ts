@@ -8,6 +8,13 @@ import type { Settings } from '../options.ts'
 const namePattern = /^[0-9a-f]{32}$/
 const temporarySuffix = '.tmp'
 
+/** The longest frame: a value that is not compressed, and room for its header, in which tags take the most. */
+function longestFile(maxDecodedBytes: number): number {
+  return Math.min(maxDecodedBytes + headerRoom, 2 ** 31 - 1)
+}
+
+const headerRoom = 64 * 1024 * 1024
+
 /** A file that the sweep of a value directory met. */
 export interface FoundFile {
   readonly path: string
@@ -75,6 +82,10 @@ export class ValueFiles {
     if (file === undefined) return undefined
     try {
       const { size } = await file.stat()
+      // A file that grew must not be allocated, and Node aborts the process for a read of 2 GiB or more.
+      if (size > longestFile(this.#settings.format.maxDecodedBytes)) {
+        throw new CacheError('DAMAGED', 'its value file is longer than any value', { backend: 'file' })
+      }
       const bytes = Buffer.allocUnsafeSlow(size)
       let offset = 0
       while (offset < size) {

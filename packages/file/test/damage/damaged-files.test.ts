@@ -371,3 +371,24 @@ it('a key that is no text any more costs its own item, and is never told to anyb
   expect((await backend.getMany(['a', 'b', 'c'])).map((one) => one?.value)).toEqual(['a', undefined, 'c'])
   await backend.close()
 })
+
+it('a value file that grew beyond every value is a miss with an event, and is found by check', async () => {
+  const dir = await temporaryDirectory()
+  const backend = new FileBackend({ dir, maxDecodedBytes: 1_000_000 })
+  const events = told(backend)
+  const bytes = 64 * 1024 * 1024 + 1_000_001
+  for (const [key, size] of [
+    ['grown', bytes],
+    ['grown by gigabytes', 3 * 2 ** 30],
+  ] as const) {
+    await backend.set(item(key, large))
+    const [file] = await valueFiles(dir)
+    // Without contents: such a file takes no room.
+    await truncate(file as string, size)
+    expect(await backend.get(key)).toBe(undefined)
+    expect(codes(events.splice(0))).toEqual(['DAMAGED'])
+    expect((await backend.check({ fix: true })).problems.map((problem) => problem.key)).toContain(key)
+    for (const left of await valueFiles(dir)) await unlink(left)
+  }
+  await backend.close()
+})

@@ -37,16 +37,21 @@ export type Received = BusMessage | 'incomplete' | 'unreadable'
 interface Assembly {
   readonly pieces: string[]
   readonly of: number
+  characters: number
 }
 
 /** Senders whose messages may be incomplete at the same time; more of them cannot be honest. */
 const mostAssemblies = 100
 const mostParts = 2000
+/** Characters of all messages that are incomplete at the same time: four of the longest. */
+const mostCharacters = 4 * mostParts * mostBytes
 
 /** Puts the parts of messages together. One per connection: after a loss nothing is left of what was begun. */
 export class NotificationReader {
   readonly #assemblies = new Map<string, Assembly>()
+  #characters = 0
 
+  /** `'unreadable'` as well where an older message is given up: its changes are lost. */
   read(payload: string): Received {
     if (payload[0] === 'm') return decodeBusMessage(payload.slice(1)) ?? 'unreadable'
     const match = /^p([^/]{1,64})\/(\d{1,4})\/(\d{1,4}):/.exec(payload)
@@ -55,16 +60,25 @@ export class NotificationReader {
   }
 
   #piece(id: string, index: number, of: number, text: string): Received {
-    const assembly = this.#assemblies.get(id) ?? { pieces: [], of }
-    this.#assemblies.delete(id)
-    if (index !== assembly.pieces.length || of !== assembly.of || of > mostParts) return 'unreadable'
+    const assembly = this.#assemblies.get(id) ?? { pieces: [], of, characters: 0 }
+    this.#forget(id)
+    if (index !== assembly.pieces.length || of !== assembly.of || index >= of || of > mostParts) return 'unreadable'
     assembly.pieces.push(text)
     if (assembly.pieces.length === of) return decodeBusMessage(assembly.pieces.join('')) ?? 'unreadable'
+    assembly.characters += text.length
+    this.#characters += assembly.characters
     this.#assemblies.set(id, assembly)
+    let received: Received = 'incomplete'
     for (const oldest of this.#assemblies.keys()) {
-      if (this.#assemblies.size <= mostAssemblies) break
-      this.#assemblies.delete(oldest)
+      if (this.#assemblies.size <= mostAssemblies && this.#characters <= mostCharacters) break
+      this.#forget(oldest)
+      received = 'unreadable'
     }
-    return 'incomplete'
+    return received
+  }
+
+  #forget(id: string): void {
+    this.#characters -= this.#assemblies.get(id)?.characters ?? 0
+    this.#assemblies.delete(id)
   }
 }

@@ -151,9 +151,27 @@ it('parts are put together only in their order, and what is begun is bounded', (
   const reader = new NotificationReader()
   expect([first, second, third].map((part) => reader.read(part))).toEqual(['incomplete', 'incomplete', message])
   expect([first, third, second].map((part) => reader.read(part))).toEqual(['incomplete', 'unreadable', 'unreadable'])
-  for (let n = 0; n < 101; n++) expect(reader.read(`p${n}/0/2:x`)).toBe('incomplete')
+  for (let n = 0; n < 100; n++) expect(reader.read(`p${n}/0/2:x`)).toBe('incomplete')
+  // The oldest is given up, and its changes are lost.
+  expect(reader.read('p100/0/2:x')).toBe('unreadable')
+  expect(reader.read('p100/1/2:x')).toBe('unreadable')
   expect(reader.read('p0/1/2:x')).toBe('unreadable')
   expect(reader.read('px/0/9999:x')).toBe('unreadable')
+})
+
+it('parts of no message, and more characters than four messages have, are not kept', () => {
+  const reader = new NotificationReader()
+  for (const payload of ['pa/0/0:x', 'pa/1/0:x', 'pb/1/1:x', 'pc/5/2:x'])
+    expect(reader.read(payload)).toBe('unreadable')
+  const text = 'x'.repeat(7000)
+  const begin = (id: string): unknown[] => {
+    const received = new Set<unknown>()
+    for (let part = 0; part < 1999; part++) received.add(reader.read(`p${id}/${part}/2000:${text}`))
+    return [...received]
+  }
+  for (const id of ['a', 'b', 'c', 'd']) expect(begin(id)).toEqual(['incomplete'])
+  expect(begin('e')).toContain('unreadable')
+  expect(reader.read(`pa/1999/2000:${text}`)).toBe('unreadable')
 })
 
 it('a pooler that swallows notifications is found out by `subscribe`, and publishing through it works', async () => {

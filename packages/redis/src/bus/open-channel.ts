@@ -42,9 +42,13 @@ export async function openChannel(options: ChannelSourceOptions, events: SourceE
   }
 }
 
+/** No message of a cache is as long. */
+const mostBytes = 64 * 1024 * 1024
+
 /** A message that cannot be read was meant for us all the same: anything may have changed. */
 export function deliver(payload: Buffer, events: SourceEvents): void {
-  const message = decodeBusMessage(payload.toString('utf8'))
+  // A longer payload may not fit into a string, and reading it would take many times as much memory.
+  const message = payload.length > mostBytes ? undefined : decodeBusMessage(payload.toString('utf8'))
   if (message !== undefined) {
     events.message(message)
     return

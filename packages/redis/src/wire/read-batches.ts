@@ -3,12 +3,13 @@ import { ReplyBounds } from './reply-bounds.ts'
 
 type Listener = (piece: Buffer) => void
 /** What is asked of a socket. */
-type Receiver = Pick<Duplex, 'listeners' | 'off' | 'prependListener'>
+type Receiver = Pick<Duplex, 'listeners' | 'off' | 'prependListener' | 'destroy'>
 type Texts = (Buffer | null)[]
 
 const array = 0x2a
 const text = 0x24
 const none = 0x5f
+const cr = 13
 const dash = 45
 const zero = 48
 const nine = 57
@@ -42,7 +43,7 @@ export function readBatches(socket: Receiver, isOurs: () => boolean): void {
   const bounds = new ReplyBounds()
   let isWithin = false
   socket.off('data', read)
-  socket.prependListener('data', (piece: Buffer) => {
+  const take = (piece: Buffer): void => {
     const isOwn = isOurs()
     /** Everything before it has been read. */
     let start = 0
@@ -62,6 +63,15 @@ export function readBatches(socket: Receiver, isOurs: () => boolean): void {
       start = at
     }
     if (start < piece.length) read.call(socket, start === 0 ? piece : piece.subarray(start))
+  }
+  socket.prependListener('data', (piece: Buffer) => {
+    try {
+      take(piece)
+    } catch (error) {
+      taken = undefined
+      // Thrown out of a socket's event it would end the process. What follows on this connection means nothing any more.
+      socket.destroy(error instanceof Error ? error : new Error(String(error)))
+    }
   })
 }
 
@@ -111,7 +121,7 @@ function readSize(piece: Buffer, at: number): number {
   let byte = piece[at]
   if (byte === dash) {
     position = at + 4
-    return position <= piece.length ? -1 : -2
+    return position <= piece.length && piece[at + 1] === zero + 1 && piece[at + 2] === cr ? -1 : -2
   }
   let size = 0
   let next = at
@@ -120,5 +130,5 @@ function readSize(piece: Buffer, at: number): number {
     byte = piece[++next]
   }
   position = next + 2
-  return next > at && position <= piece.length ? size : -2
+  return next > at && piece[next] === cr && position <= piece.length ? size : -2
 }

@@ -8,6 +8,11 @@ const bulks: ReadonlySet<number> = bytesOf('$=!')
 const lists: ReadonlySet<number> = bytesOf('*~>')
 const map = 0x25
 
+/** ioredis makes room for a list by its length. A reply of more values than this, at all its levels together, is none of Redis'. */
+const mostValues = 2 ** 24
+/** No text is longer (`proto-max-bulk-len` of Redis, at its highest). */
+const mostBytes = 2 ** 40
+
 function bytesOf(text: string): ReadonlySet<number> {
   return new Set(Buffer.from(text, 'latin1'))
 }
@@ -23,7 +28,10 @@ export class ReplyBounds {
   #number = 0
   #isNegative = false
 
-  /** Where the reply that is under way, or begins at `start`, ends in this piece; -1 when it goes on in the next. */
+  /**
+   * Where the reply that is under way, or begins at `start`, ends in this piece; -1 when it goes on in the next. Throws a
+   * `RangeError` for a length that Redis does not send.
+   */
   end(piece: Buffer, start: number): number {
     let at = start
     if (this.#values === 0) this.#values = 1
@@ -60,5 +68,7 @@ export class ReplyBounds {
     else if (lists.has(this.#type)) this.#values += size - 1
     else if (this.#type === map) this.#values += 2 * size - 1
     else this.#values -= 1
+    if (this.#values > mostValues || this.#bytes > mostBytes)
+      throw new RangeError('a reply is longer than replies of Redis are')
   }
 }

@@ -3,6 +3,7 @@ import { startRedisCluster, tcpProxy, waitUntil } from '@cache/testing'
 import type {} from '@cache/testing/redis-setup'
 import { Command, Redis } from 'ioredis'
 import { afterEach, describe, expect, inject, it } from 'vitest'
+import { deliver } from '../../src/bus/open-channel.ts'
 import { RedisBus, type RedisBusOptions } from '../../src/index.ts'
 import { RecordingListener } from './recording-listener.ts'
 
@@ -225,4 +226,23 @@ describe('RedisBus on a Cluster', () => {
     expect(listener.states).toEqual(['disconnected', 'connected', 'disconnected', 'connected'])
     expect(listener.messages.slice(0, 3).map((message) => message.source)).toEqual(['before', 'moved', 'failed over'])
   })
+})
+
+it('a message longer than 64 MiB is not read, and stands for any change', () => {
+  const heard: unknown[] = []
+  const errors: unknown[] = []
+  const events = {
+    message: (message: BusMessage) => heard.push(message),
+    error: (error: Error) => errors.push(error),
+    lost: () => {},
+  }
+  const payload = Buffer.alloc(64 * 1024 * 1024 + 1, ' ')
+  payload.write(JSON.stringify({ v: 1, kind: 'foreign', source: 's' }))
+  deliver(payload.subarray(0, -1), events)
+  deliver(payload, events)
+  expect(heard).toEqual([
+    { kind: 'foreign', source: 's' },
+    { kind: 'foreign', source: 'unreadable' },
+  ])
+  expect(errors.map(cacheErrorCode)).toEqual(['DAMAGED'])
 })

@@ -33,16 +33,22 @@ function openReader(): { reader: Reader; replies: unknown[] } {
 }
 
 /** A socket whose bytes go to a reader, and how many of them came there. */
-function openSocket(isOurs = true): { receive: (piece: Buffer) => void; replies: unknown[]; passedOn: () => number } {
+function openSocket(isOurs = true): {
+  receive: (piece: Buffer) => void
+  replies: unknown[]
+  passedOn: () => number
+  failures: unknown[]
+} {
   const { reader, replies } = openReader()
-  const socket = new EventEmitter()
+  const failures: unknown[] = []
+  const socket = Object.assign(new EventEmitter(), { destroy: (error: unknown) => failures.push(error) })
   let bytes = 0
   socket.on('data', (piece: Buffer) => {
     bytes += piece.length
     reader.write(piece)
   })
   readBatches(socket as never, () => isOurs)
-  return { receive: (piece) => socket.emit('data', piece), replies, passedOn: () => bytes }
+  return { receive: (piece) => socket.emit('data', piece), replies, passedOn: () => bytes, failures }
 }
 
 /** Mulberry32. */
@@ -165,6 +171,30 @@ describe('Replies', () => {
     socket.receive(Buffer.from(inner))
     socket.receive(Buffer.from(`${inner}\r\n${inner}`))
     expect(socket.replies).toEqual([Buffer.from(inner + inner), [Buffer.from('a')]])
+  })
+
+  it('with lengths that Redis does not send end the connection before ioredis makes room for them', () => {
+    const nested = (length: number, levels: number): string => `*${length}\r\n`.repeat(levels)
+    const lengths = ['*30000000\r\n', '*99999999999999999999\r\n', '%16000000\r\n', nested(8_000_000, 3)]
+    for (const text of [...lengths, '$99999999999999999\r\n', '~4294967296\r\n', '>33000000\r\n']) {
+      for (const cut of [0, 3, text.length]) {
+        const socket = openSocket()
+        socket.receive(Buffer.from(`+OK\r\n${text.slice(0, cut)}`))
+        const before = socket.passedOn()
+        socket.receive(Buffer.from(text.slice(cut)))
+        expect(socket.failures, text).toEqual([expect.any(RangeError)])
+        expect(socket.passedOn() - before, text).toBe(0)
+      }
+    }
+  })
+
+  it('that list more values than one piece holds are read', () => {
+    const socket = openSocket()
+    const count = 100_000
+    const stream = Buffer.from(`*${count}\r\n${'$1\r\na\r\n'.repeat(count)}`)
+    for (let at = 0; at < stream.length; at += 65_536) socket.receive(stream.subarray(at, at + 65_536))
+    expect(socket.failures).toEqual([])
+    expect(socket.replies[0]).toHaveLength(count)
   })
 
   it('to what ioredis asks by itself are its own', () => {

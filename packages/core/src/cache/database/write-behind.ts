@@ -339,7 +339,7 @@ export class WriteBehind implements WriterPort {
   }
 
   async #recover(): Promise<void> {
-    const left = (await this.#journal?.read()) ?? []
+    const left = (await this.#journal?.read((error) => this.#state.degraded(error, 'writeBehind'))) ?? []
     // First, so that no load reads behind them although the next step fails.
     for (const change of left) this.#queue.set(change.key, change)
     // Killed between journal and cache, it left an older value there.

@@ -1,5 +1,6 @@
 import { invalidArgument } from '../../protocol/argument.ts'
 import type { CacheBackend } from '../../protocol/backend.ts'
+import { CacheError } from '../../protocol/cache-error.ts'
 import { createVersion } from '../../protocol/version.ts'
 import type { QueuedChange } from '../items/writer-port.ts'
 
@@ -36,17 +37,36 @@ export class WriteJournal {
     )
   }
 
-  /** What a process before this one left. */
-  async read(): Promise<QueuedChange[]> {
+  /** What a process before this one left. An item that is not a change is not used; `onDamaged` gets its error. */
+  async read(onDamaged: (error: CacheError) => void): Promise<QueuedChange[]> {
     const changes: QueuedChange[] = []
     for await (const stored of this.#backend.keys(prefix)) {
       const item = await this.#backend.get(stored)
       if (item === undefined) continue
-      const kept = item.value as { value?: unknown; deleted?: boolean }
-      const change = { key: stored.slice(prefix.length), value: kept.value, deleted: kept.deleted === true }
+      const key = stored.slice(prefix.length)
+      if (!isKept(item.value)) {
+        onDamaged(
+          new CacheError('DAMAGED', 'An item of the journal is not a change', { key, operation: 'writeBehind' }),
+        )
+        continue
+      }
+      const change = { key, value: item.value.value, deleted: item.value.deleted === true }
       this.#versions.set(change, item.version)
       changes.push(change)
     }
     return changes
   }
+}
+
+/** What the journal holds of a change. */
+interface KeptChange {
+  readonly value?: unknown
+  readonly deleted?: unknown
+}
+
+/** Other code may have stored anything under the prefix, and a change without a value would write `undefined` to the database. */
+function isKept(value: unknown): value is KeptChange {
+  if (typeof value !== 'object' || value === null) return false
+  const { value: kept, deleted } = value as KeptChange
+  return kept !== undefined || deleted === true
 }
