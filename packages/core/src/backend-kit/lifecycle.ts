@@ -1,4 +1,5 @@
 import { CacheError } from '../protocol/cache-error.ts'
+import { CallsInFlight } from './calls-in-flight.ts'
 import { promiseOf } from './maybe-promise.ts'
 
 /**
@@ -7,11 +8,10 @@ import { promiseOf } from './maybe-promise.ts'
 export class Lifecycle {
   readonly #name: string
   readonly #kind: 'backend' | 'bus'
-  #inFlight = 0
-  #onIdle: (() => void)[] = []
+  readonly #calls = new CallsInFlight()
   #isClosed = false
   #closing: Promise<void> | undefined
-  readonly #end = (): void => this.end()
+  readonly #end = (): void => this.#calls.end()
 
   /** `name` and `kind` are for the messages of errors, such as `redis` and `bus`. */
   constructor(name: string, kind: 'backend' | 'bus' = 'backend') {
@@ -46,18 +46,16 @@ export class Lifecycle {
 
   /** Begins work that `close` waits for. Each `begin` needs one `end`. */
   begin(): void {
-    this.#inFlight += 1
+    this.#calls.begin()
   }
 
   end(): void {
-    this.#inFlight -= 1
-    if (this.#inFlight > 0 || this.#onIdle.length === 0) return
-    for (const resolve of this.#onIdle.splice(0)) resolve()
+    this.#calls.end()
   }
 
   /** Resolves when no work is in flight. */
-  async idle(): Promise<void> {
-    while (this.#inFlight > 0) await new Promise<void>((resolve) => this.#onIdle.push(resolve))
+  idle(): Promise<void> {
+    return this.#calls.idle()
   }
 
   /**

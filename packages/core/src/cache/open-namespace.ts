@@ -1,3 +1,4 @@
+import { deleteMany } from '../backend-kit/batch-fallbacks.ts'
 import { checkOptions, invalidArgument } from '../protocol/argument.ts'
 import type { CacheBackend, SyncCacheBackend } from '../protocol/backend.ts'
 import { checkBackend } from '../protocol/check-backend.ts'
@@ -13,7 +14,6 @@ import {
   type SyncCacheOptions,
   syncCacheOptionNames,
 } from './options/cache-options.ts'
-import { deleteAll } from './state/backend-adapter.ts'
 import { CacheState } from './state/cache-state.ts'
 
 /** The root of a new `Cache`. Throws `INVALID_ARGUMENT`. */
@@ -56,7 +56,7 @@ async function dropRecovered(namespace: Namespace, keys: readonly string[]): Pro
     const item = parseItemKey(key)
     return namespace.child(...(item?.segments ?? [])).backendKey(item?.key ?? key, 'writeBehind')
   })
-  await deleteAll(state.adapter, stored)
+  await deleteMany(state.adapter, stored)
   // After it: a load that is under way may have read the database before the earlier process' write.
   for (const key of stored) state.shared.flights.invalidate(key)
 }

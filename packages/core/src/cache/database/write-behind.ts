@@ -1,10 +1,10 @@
+import type { MaybePromise } from '../../backend-kit/maybe-promise.ts'
 import { checkOptions, invalidArgument, wholeNumber } from '../../protocol/argument.ts'
 import { CacheError } from '../../protocol/cache-error.ts'
 import { milliseconds } from '../../protocol/duration.ts'
 import type { QueuedChange, WriterPort } from '../items/writer-port.ts'
 import type { WriteBehindOptions, Writer, WriterEntry } from '../options/writer.ts'
 import type { CacheState } from '../state/cache-state.ts'
-import type { MaybePromise } from '../state/steps.ts'
 import { WriteJournal } from './write-journal.ts'
 
 const longestPause = 30_000

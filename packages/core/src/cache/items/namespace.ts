@@ -1,3 +1,5 @@
+import { deleteMany } from '../../backend-kit/batch-fallbacks.ts'
+import { isPromise } from '../../backend-kit/maybe-promise.ts'
 import { invalidArgument } from '../../protocol/argument.ts'
 import type { CacheBackend } from '../../protocol/backend.ts'
 import { CacheError } from '../../protocol/cache-error.ts'
@@ -8,11 +10,10 @@ import { createVersion } from '../../protocol/version.ts'
 import { type Lifetime, lifetime } from '../options/lifetime.ts'
 import { checkKey, checkValue, checkWriteOptions, type WriteOptions } from '../options/write-options.ts'
 import type { WriterEntry } from '../options/writer.ts'
-import { deleteAll } from '../state/backend-adapter.ts'
 import type { CacheState } from '../state/cache-state.ts'
 import type { CacheEventName, EventPayload } from '../state/events.ts'
 import type { Flight } from '../state/flight.ts'
-import { answer, isPromise, type Steps } from '../state/steps.ts'
+import { answer, type Steps } from '../state/steps.ts'
 import { hasLife, type Instants, instants, isFresh, jittered } from './item-life.ts'
 import { type TagRecords, tagRecord, tagRecordsOf } from './tag-records.ts'
 import type { WriterPort } from './writer-port.ts'
@@ -235,7 +236,7 @@ export class Namespace {
       yield* answer(this.writer?.put(entries.map(({ key, value }) => ({ key: this.writerKey(key), value }))))
     } catch (error) {
       this.invalidate(stored)
-      yield* this.state.call(operation, undefined, (adapter) => deleteAll(adapter, stored))
+      yield* this.state.call(operation, undefined, (adapter) => deleteMany(adapter, stored))
       throw error
     }
   }

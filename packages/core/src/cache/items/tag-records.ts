@@ -1,3 +1,5 @@
+import { getMany } from '../../backend-kit/batch-fallbacks.ts'
+import { chain, type MaybePromise } from '../../backend-kit/maybe-promise.ts'
 import type { NearReader } from '../../protocol/backend.ts'
 import { cacheErrorCode } from '../../protocol/cache-error.ts'
 import type { Clock } from '../../protocol/clock.ts'
@@ -8,7 +10,7 @@ import { createVersion } from '../../protocol/version.ts'
 import type { BackendAdapter } from '../state/backend-adapter.ts'
 import type { BackendState } from '../state/backend-state.ts'
 import type { CacheState } from '../state/cache-state.ts'
-import { answer, chain, isPromise, type MaybePromise, type Steps } from '../state/steps.ts'
+import { answer, type Steps } from '../state/steps.ts'
 import { isAlive } from './item-life.ts'
 
 /** How often minting a record is tried when others mint and remove it meanwhile. */
@@ -146,9 +148,7 @@ export class TagRecords {
   #read(records: readonly string[]): MaybePromise<readonly (Item | undefined)[]> {
     if (records.length === 0) return []
     if (records.length === 1) return chain(this.#adapter.get(records[0] as string), (item) => [item])
-    if (this.#adapter.getMany !== undefined) return this.#adapter.getMany(records)
-    const found = records.map((record) => this.#adapter.get(record))
-    return found.some(isPromise) ? Promise.all(found) : (found as (Item | undefined)[])
+    return getMany(this.#adapter, records)
   }
 
   *#mint(key: string): Steps<string> {

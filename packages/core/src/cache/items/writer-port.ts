@@ -1,5 +1,5 @@
+import type { MaybePromise } from '../../backend-kit/maybe-promise.ts'
 import type { WriterEntry } from '../options/writer.ts'
-import type { MaybePromise } from '../state/steps.ts'
 
 /** A change that is on its way to the application's database. */
 export interface QueuedChange {

@@ -1,8 +1,8 @@
+import type { MaybePromise } from '../../backend-kit/maybe-promise.ts'
 import type { LoadSettings } from '../options/cache-options.ts'
 import type { GetOrSetOptions } from '../options/get-or-set-options.ts'
 import type { Lifetime } from '../options/lifetime.ts'
 import type { LookUp } from '../reading/finder.ts'
-import type { MaybePromise } from '../state/steps.ts'
 import type { Loader } from './load-context.ts'
 
 /** One call of `getOrSet`, with all its options resolved. */

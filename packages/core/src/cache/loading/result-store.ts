@@ -1,3 +1,4 @@
+import { isPromise, type MaybePromise } from '../../backend-kit/maybe-promise.ts'
 import { milliseconds } from '../../protocol/duration.ts'
 import type { Item } from '../../protocol/item.ts'
 import type { TagVersions } from '../../protocol/tag-versions.ts'
@@ -9,7 +10,7 @@ import type { LoadSettings } from '../options/cache-options.ts'
 import type { Lifetime } from '../options/lifetime.ts'
 import type { WriteOptions } from '../options/write-options.ts'
 import type { Flight } from '../state/flight.ts'
-import { answer, isPromise, type MaybePromise, runAsync, type Steps } from '../state/steps.ts'
+import { answer, runAsync, type Steps } from '../state/steps.ts'
 import { type LoadContext, notModified } from './load-context.ts'
 
 /** What was captured before a load began; without all of it no result is stored. */

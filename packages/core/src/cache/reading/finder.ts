@@ -1,9 +1,10 @@
+import { isPromise, type MaybePromise } from '../../backend-kit/maybe-promise.ts'
 import type { Item } from '../../protocol/item.ts'
 import type { Namespace } from '../items/namespace.ts'
 import type { ReadFailure } from '../options/cache-options.ts'
 import { checkKeys } from '../options/write-options.ts'
 import type { CacheState } from '../state/cache-state.ts'
-import { answer, isPromise, type MaybePromise, type Steps } from '../state/steps.ts'
+import { answer, type Steps } from '../state/steps.ts'
 
 /** The result of a look-up. One plain shape: a union of classes would cost each hit 3 to 8 ns. */
 export interface LookUp {

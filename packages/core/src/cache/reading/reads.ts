@@ -1,9 +1,10 @@
+import { chain, isPromise, type MaybePromise } from '../../backend-kit/maybe-promise.ts'
 import type { Item } from '../../protocol/item.ts'
 import { freshUntil, isFresh } from '../items/item-life.ts'
 import type { Namespace } from '../items/namespace.ts'
 import type { ReadFailure } from '../options/cache-options.ts'
 import type { CacheState } from '../state/cache-state.ts'
-import { chain, isPromise, type MaybePromise, type Steps } from '../state/steps.ts'
+import type { Steps } from '../state/steps.ts'
 import { Finder, type LookUp } from './finder.ts'
 
 /** The operations that read items and change none. Each waits only where the store does. */

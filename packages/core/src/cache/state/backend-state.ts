@@ -1,9 +1,9 @@
+import { KeyMutex } from '../../backend-kit/key-mutex.ts'
 import type { CacheBackend, SyncCacheBackend } from '../../protocol/backend.ts'
 import type { Item } from '../../protocol/item.ts'
 import { newGeneration } from '../../protocol/tag-versions.ts'
 import type { RateLimitAlgorithm, RateLimitResult } from '../options/rate-limit-options.ts'
 import { Flights } from './flights.ts'
-import { KeyMutex } from './key-mutex.ts'
 
 /** A limit of calls in a window of milliseconds. */
 export interface Limit {

@@ -1,14 +1,15 @@
+import { CallsInFlight } from '../../backend-kit/calls-in-flight.ts'
+import { isPromise, type MaybePromise } from '../../backend-kit/maybe-promise.ts'
 import type { CacheBackend, NearReader, SyncCacheBackend } from '../../protocol/backend.ts'
 import { CacheError, type CacheErrorCode, cacheErrorCode } from '../../protocol/cache-error.ts'
 import type { Settings } from '../options/cache-options.ts'
 import { type BackendAdapter, readerOf } from './backend-adapter.ts'
 import { BackendState, backendStateOf } from './backend-state.ts'
-import { CallsInFlight } from './calls-in-flight.ts'
 import { type CacheEventName, Listeners } from './events.ts'
 import { FailurePauses } from './failure-pauses.ts'
 import type { Flight } from './flight.ts'
 import { Recorder } from './recorder.ts'
-import { answer, isPromise, type MaybePromise, runAsync, type Steps } from './steps.ts'
+import { answer, runAsync, type Steps } from './steps.ts'
 
 /** The caller's mistakes and answers, not failures of the backend. */
 const callersCodes: ReadonlySet<CacheErrorCode> = new Set([

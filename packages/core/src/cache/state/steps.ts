@@ -1,12 +1,11 @@
-import type { CallsInFlight } from './calls-in-flight.ts'
+import type { CallsInFlight } from '../../backend-kit/calls-in-flight.ts'
+import { isPromise, type MaybePromise } from '../../backend-kit/maybe-promise.ts'
 
 /**
  * What a cache does, written once for stores that answer at once and for stores that answer later: a generator that yields
  * every answer of the store, a value or a promise, and gets the value back. `SyncCache` and `Cache` differ only in who runs it.
  */
 export type Steps<T> = Generator<unknown, T, unknown>
-
-export type MaybePromise<T> = T | Promise<T>
 
 /** The value of a store's answer, at once or later: `const item = yield* answer(adapter.get(key))`. */
 export function* answer<T>(value: MaybePromise<T>): Steps<T> {
@@ -79,22 +78,4 @@ function waited<T>(
       }
     }
   })
-}
-
-/** `next` of the value, at once where the value is there: no promise is made for a store that answers at once. */
-export function chain<T, Next>(value: MaybePromise<T>, next: (value: T) => MaybePromise<Next>): MaybePromise<Next> {
-  return isPromise(value) ? value.then(next) : next(value)
-}
-
-/** The answer of a store as a promise, also where the call throws. */
-export function later<T>(call: () => MaybePromise<T>): Promise<T> {
-  try {
-    return Promise.resolve(call())
-  } catch (error) {
-    return Promise.reject(error)
-  }
-}
-
-export function isPromise(value: unknown): value is Promise<unknown> {
-  return value !== null && typeof value === 'object' && typeof (value as { then?: unknown }).then === 'function'
 }

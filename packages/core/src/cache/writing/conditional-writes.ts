@@ -1,3 +1,4 @@
+import { isPromise } from '../../backend-kit/maybe-promise.ts'
 import { checkOptions, invalidArgument } from '../../protocol/argument.ts'
 import { CacheError } from '../../protocol/cache-error.ts'
 import { type Duration, milliseconds } from '../../protocol/duration.ts'
@@ -8,7 +9,7 @@ import { compareAndSetTries, type Namespace } from '../items/namespace.ts'
 import { type Lifetime, lifetime } from '../options/lifetime.ts'
 import { checkFunction, checkWriteOptions, type WriteOptions } from '../options/write-options.ts'
 import { Finder, type LookUp } from '../reading/finder.ts'
-import { answer, isPromise, type Steps } from '../state/steps.ts'
+import { answer, type Steps } from '../state/steps.ts'
 
 /** Options of `increment` and `decrement`. */
 export interface CountOptions {

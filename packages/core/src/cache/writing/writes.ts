@@ -1,3 +1,5 @@
+import { deleteMany, setMany } from '../../backend-kit/batch-fallbacks.ts'
+import { isPromise, type MaybePromise } from '../../backend-kit/maybe-promise.ts'
 import { invalidArgument } from '../../protocol/argument.ts'
 import { CacheError } from '../../protocol/cache-error.ts'
 import type { Item } from '../../protocol/item.ts'
@@ -7,8 +9,8 @@ import { placeholder } from '../items/placeholder.ts'
 import { namespaceTagRecord, tagRecord } from '../items/tag-records.ts'
 import type { Lifetime } from '../options/lifetime.ts'
 import { checkKey, checkKeys, checkTags, type WriteOptions } from '../options/write-options.ts'
-import { type BackendAdapter, deleteAll, setAll } from '../state/backend-adapter.ts'
-import { answer, answers, isPromise, type MaybePromise, runAsync, type Steps } from '../state/steps.ts'
+import type { BackendAdapter } from '../state/backend-adapter.ts'
+import { answer, answers, runAsync, type Steps } from '../state/steps.ts'
 import type { Entries } from './entries.ts'
 import { pairsOf } from './entries.ts'
 
@@ -95,7 +97,7 @@ export class Writes {
     const namespace = this.#namespace
     const entries = pairs.map(([key, value]) => ({ key, value }))
     const placeholders = new Map(stored.map((key) => [key, placeholder(key, namespace.state.now(), placeholderLife)]))
-    yield* this.#betweenInvalidations(stored, operation, (adapter) => setAll(adapter, [...placeholders.values()]))
+    yield* this.#betweenInvalidations(stored, operation, (adapter) => setMany(adapter, [...placeholders.values()]))
     yield* namespace.write(entries, stored, operation)
     const tags = yield* namespace.capture(options?.tags, operation)
     // Of duplicates the last.
@@ -174,7 +176,7 @@ export class Writes {
     )
     const own = new Set(stored)
     yield* namespace.waitForPendingWrites((flight) => own.has(flight.key))
-    yield* this.#betweenInvalidations(stored, 'setMany', (adapter) => setAll(adapter, items))
+    yield* this.#betweenInvalidations(stored, 'setMany', (adapter) => setMany(adapter, items))
     for (const [index, [key]] of pairs.entries()) namespace.countSet(key, items[index])
   }
 
@@ -221,7 +223,7 @@ export class Writes {
     const namespace = this.#namespace
     const own = new Set(stored)
     yield* namespace.waitForPendingWrites((flight) => own.has(flight.key))
-    const deleted = yield* this.#betweenInvalidations(stored, 'deleteMany', (adapter) => deleteAll(adapter, stored))
+    const deleted = yield* this.#betweenInvalidations(stored, 'deleteMany', (adapter) => deleteMany(adapter, stored))
     namespace.state.recorder.deletes += deleted
     if (namespace.state.listeners.has('delete')) for (const key of keys) namespace.emit('delete', { key })
     return deleted

@@ -1,4 +1,4 @@
-/** Operations that have begun and not ended: `close` lets them settle before the backend is closed under them (RACES R33). */
+/** The number of calls that have begun and not ended. `close` waits for them (RACES R33). */
 export class CallsInFlight {
   #count = 0
   readonly #waiting: (() => void)[] = []
@@ -13,7 +13,7 @@ export class CallsInFlight {
     for (const resolve of this.#waiting.splice(0)) resolve()
   }
 
-  /** Resolves when nothing is in flight. */
+  /** Resolves when no call is in flight. */
   async idle(): Promise<void> {
     while (this.#count > 0) await new Promise<void>((resolve) => this.#waiting.push(resolve))
   }
