@@ -30,7 +30,6 @@ function open(busUrl: string): { layered: LayeredBackend; other: RedisBackend; p
   const layered = new LayeredBackend({
     layers: [new MemoryBackend({ maxEntries: 1000 }), new RedisBackend({ url: server.url, prefix })],
     bus,
-    closeLayers: true,
   })
   const other = new RedisBackend({ url: server.url, prefix })
   ends.push(

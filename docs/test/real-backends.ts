@@ -68,10 +68,7 @@ function near(): MemoryBackend {
 /** A memory of its own in front of each handle, joined by a bus. */
 function layered({ one, other }: Handles): Handles {
   const bus = new InProcessBus()
-  return twiceOf(
-    [one, other as CacheBackend],
-    (far) => new LayeredBackend({ layers: [near(), far], bus, closeLayers: true }),
-  )
+  return twiceOf([one, other as CacheBackend], (far) => new LayeredBackend({ layers: [near(), far], bus }))
 }
 
 function twiceOf(
@@ -104,17 +101,17 @@ export const realBackends: Readonly<Record<string, () => Handles>> = {
   'layered (memory, file)': () => layered(openFile()),
   'resilient (redis)': () => {
     const { one, other } = openRedis()
-    const wrap = (backend: CacheBackend): CacheBackend => new ResilientBackend({ backend, closeBackend: true })
+    const wrap = (backend: CacheBackend): CacheBackend => new ResilientBackend({ backend })
     return twiceOf([one, other as CacheBackend], wrap)
   },
   'sharded (redis, redis)': () => {
     const [a, b] = [openRedis(), openRedis()]
     const over = (one: CacheBackend, two: CacheBackend): CacheBackend =>
-      new ShardedBackend({ shards: { a: one, b: two }, closeShards: true })
+      new ShardedBackend({ shards: { a: one, b: two } })
     return { one: over(a.one, b.one), other: over(a.other as CacheBackend, b.other as CacheBackend) }
   },
   'failover (redis, memory)': () => {
     const { one, other } = openRedis()
-    return twiceOf([one, other as CacheBackend], (far) => failover([far, near()], { closeBackends: true }))
+    return twiceOf([one, other as CacheBackend], (far) => failover([far, near()]))
   },
 }

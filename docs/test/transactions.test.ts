@@ -27,7 +27,7 @@ function opened(prefix: string): { readonly plain: Cache; readonly layered: Cach
   const url = postgresUrl()
   const bus = new PostgresBus({ url, channel: prefix })
   const near = new MemoryBackend({ maxEntries: 100 })
-  const backend = new LayeredBackend({ layers: [near, new PostgresBackend({ url, prefix })], bus, closeLayers: true })
+  const backend = new LayeredBackend({ layers: [near, new PostgresBackend({ url, prefix })], bus })
   const layered = new Cache({ backend, ttl: '1h' })
   const plain = new Cache({ backend: new PostgresBackend({ url, prefix }), ttl: '1h' })
   closing.push(

@@ -24,7 +24,7 @@ export async function openBackends(): Promise<{ backends: OpenBackend[]; missing
   const backends: OpenBackend[] = [
     { name: 'memory', backend: memory, stop: nothing },
     { name: 'file', backend: new FileBackend({ dir: join(cacheFolder, 'file') }), stop: nothing },
-    { name: 'layered (memory, file)', backend: new LayeredBackend({ layers, closeLayers: true }), stop: nothing },
+    { name: 'layered (memory, file)', backend: new LayeredBackend({ layers }), stop: nothing },
   ]
   const missing: string[] = []
 

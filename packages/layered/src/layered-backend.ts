@@ -3,6 +3,7 @@ import {
   type Bus,
   type BusMessage,
   type CacheBackend,
+  CompositeParts,
   EventHub,
   type Item,
   type NearReader,
@@ -46,6 +47,7 @@ export class LayeredBackend implements CacheBackend {
   readonly #reader: LayeredReader
   readonly #writer: LayeredWriter
   readonly #inFlight = new Set<Promise<unknown>>()
+  readonly #parts: CompositeParts
   #closing: Promise<void> | undefined
 
   /** Throws `INVALID_ARGUMENT` for unknown options and values that are not allowed. Subscribes to the bus in the background. */
@@ -79,6 +81,8 @@ export class LayeredBackend implements CacheBackend {
     if (authority.inTransaction !== undefined && bus?.inTransaction !== undefined) {
       this.inTransaction = (transaction) => this.#inTransaction(transaction)
     }
+    const layers = [...nears, authority]
+    this.#parts = new CompositeParts(bus === undefined ? layers : [bus, ...layers], resolved.closeParts)
   }
 
   get(key: string): Promise<Item | undefined> {
@@ -137,22 +141,30 @@ export class LayeredBackend implements CacheBackend {
     await this.#recovery?.drain()
   }
 
-  /** Waits for work in flight and stops listening to the bus. The layers and the bus stay open, unless `closeLayers` is set. */
+  /**
+   * Waits for work in flight, stops listening to the bus, then closes the layers and the bus. A layer or a bus with another
+   * open user stays open; with `closeParts: false` all of them do. Rejects with the first failure, after all have closed.
+   */
   close(): Promise<void> {
     this.#closing ??= this.#close()
     return this.#closing
   }
 
   async #close(): Promise<void> {
+    try {
+      await this.#end()
+    } finally {
+      await this.#parts.close()
+    }
+  }
+
+  async #end(): Promise<void> {
     this.#near.close()
     await Promise.allSettled([...this.#inFlight])
     const lost = (await this.#recovery?.close()) ?? 0
     if (lost > 0) this.#report(new Error(`${lost} acknowledged deletes were not done before close`), 'close')
     await this.#link?.close()
     this.#tags.close()
-    if (!this.#options.closeLayers) return
-    await this.#options.bus?.close()
-    for (const layer of [...this.#options.nears, this.#options.authority]) await layer.close?.()
   }
 
   #run<Answer>(operation: string, key: string | undefined, work: () => Promise<Answer>): Promise<Answer> {

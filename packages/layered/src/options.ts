@@ -38,8 +38,11 @@ export interface LayeredOptions {
    * ends with it. Default: such a delete rejects.
    */
   readonly recovery?: RecoveryOptions
-  /** `close` also closes the layers and the bus. Default `false`: they belong to whoever made them. */
-  readonly closeLayers?: boolean
+  /**
+   * `close` also closes the layers and the bus, except those that another open cache or composite backend uses: the last user
+   * closes them. Default `true`. `false` is for layers that the application closes itself.
+   */
+  readonly closeParts?: boolean
   /** Default: the machine's clock. */
   readonly clock?: Clock
 }
@@ -58,14 +61,14 @@ export interface ResolvedOptions {
   readonly nearTtl: number
   readonly tagWindow: number
   readonly recovery: ResolvedRecovery | undefined
-  readonly closeLayers: boolean
+  readonly closeParts: boolean
   readonly clock: Clock
   /** The clock was handed in: exact, and moved by whoever handed it in. */
   readonly exactClock: boolean
 }
 
 const operation = 'new LayeredBackend'
-const known = ['layers', 'bus', 'nearTtl', 'tagWindow', 'recovery', 'closeLayers', 'clock']
+const known = ['layers', 'bus', 'nearTtl', 'tagWindow', 'recovery', 'closeParts', 'clock']
 
 export function resolveOptions(options: LayeredOptions): ResolvedOptions {
   checkOptions(options, known, operation)
@@ -77,7 +80,7 @@ export function resolveOptions(options: LayeredOptions): ResolvedOptions {
     nearTtl: checkNearTtl(options.nearTtl),
     tagWindow: finite(options.tagWindow ?? '1s', 'tagWindow'),
     recovery: options.recovery === undefined ? undefined : resolveRecovery(options.recovery),
-    closeLayers: checkBoolean(options.closeLayers ?? false, 'closeLayers'),
+    closeParts: checkBoolean(options.closeParts ?? true, 'closeParts'),
     clock: options.clock === undefined ? systemClock : checkMembers(options.clock, ['now'], 'clock', 'a clock'),
     exactClock: options.clock !== undefined,
   }

@@ -13,6 +13,9 @@ export interface Store {
   readonly opened: CacheBackend[]
 }
 
+/** The stores outlive the handles: a rule opens a second handle after the first was closed, and `dispose` closes them. */
+const closeParts = false
+
 /** A near layer that answers with promises only. */
 export function asyncNear(store: Store): BreakpointBackend {
   const near = new BreakpointBackend(memory(store.clock), 'near')
@@ -100,29 +103,31 @@ export function layeredHarness(name: string, build: (store: Store) => CacheBacke
 
 export const syncLayers: Harness = layeredHarness(
   'layered, a near layer that answers at once',
-  (store) => new LayeredBackend({ layers: [syncNear(store), store.far], bus: store.bus, clock: store.clock }),
+  (store) =>
+    new LayeredBackend({ layers: [syncNear(store), store.far], bus: store.bus, clock: store.clock, closeParts }),
 )
 
 export const asyncLayers: Harness = layeredHarness(
   'layered, a near layer that takes its time',
-  (store) => new LayeredBackend({ layers: [asyncNear(store), store.far], bus: store.bus, clock: store.clock }),
+  (store) =>
+    new LayeredBackend({ layers: [asyncNear(store), store.far], bus: store.bus, clock: store.clock, closeParts }),
 )
 
 export const threeLayers: Harness = layeredHarness('layered, three layers and nearTtl', (store) => {
   const layers = [syncNear(store), asyncNear(store), store.far]
-  return new LayeredBackend({ layers, bus: store.bus, clock: store.clock, nearTtl: '1m' })
+  return new LayeredBackend({ layers, bus: store.bus, clock: store.clock, closeParts, nearTtl: '1m' })
 })
 
 export const nestedLayers: Harness = layeredHarness('layered, nested', (store) => {
   const { bus, innerBus, clock } = store
-  const inner = new LayeredBackend({ layers: [asyncNear(store), store.far], bus: innerBus, clock })
+  const inner = new LayeredBackend({ layers: [asyncNear(store), store.far], bus: innerBus, clock, closeParts })
   store.opened.push(inner)
-  return new LayeredBackend({ layers: [syncNear(store), inner], bus, clock })
+  return new LayeredBackend({ layers: [syncNear(store), inner], bus, clock, closeParts })
 })
 
 export const nestedNear: Harness = layeredHarness('layered, a near layer made of layers', (store) => {
   const { bus, clock } = store
-  const near = new LayeredBackend({ layers: [syncNear(store), asyncNear(store)], clock })
+  const near = new LayeredBackend({ layers: [syncNear(store), asyncNear(store)], clock, closeParts })
   store.opened.push(near)
-  return new LayeredBackend({ layers: [near, store.far], bus, clock })
+  return new LayeredBackend({ layers: [near, store.far], bus, clock, closeParts })
 })

@@ -128,10 +128,10 @@ describe('LayeredBackend', () => {
     expect(told).toHaveLength(4)
   })
 
-  it('R36: close leaves the layers, the bus and other layered backends on them working', async () => {
+  it('R36: close with closeParts false leaves the layers, the bus and other layered backends on them working', async () => {
     const rig = new Rig()
     const far = rig.far()
-    const { cache, near } = await rig.node(far)
+    const { cache, near } = await rig.node(far, { closeParts: false })
     const other = (await rig.node(far)).cache
     await cache.close()
     expect(far.calls).toEqual([])
@@ -144,10 +144,26 @@ describe('LayeredBackend', () => {
     await expect(cache.get('k')).rejects.toMatchObject({ code: 'CLOSED', operation: 'get', key: 'k' })
   })
 
-  it('closeLayers closes the layers and the bus too', async () => {
+  it('R36: close closes the near layer and leaves the last layer and the bus to the other layered backend on them', async () => {
     const rig = new Rig()
     const far = rig.far()
-    const { cache } = await rig.node(far, { closeLayers: true })
+    const { cache, near } = await rig.node(far)
+    const other = (await rig.node(far)).cache
+    await cache.close()
+    expect(far.calls).toEqual([])
+    expect(rig.bus.closed).toBe(false)
+    await expect(near.get('k')).rejects.toMatchObject({ code: 'CLOSED' })
+    await other.set(rig.item('k', 1))
+    expect((await other.get('k'))?.value).toBe(1)
+    await other.close()
+    expect(far.calls).toEqual(['set k', 'close'])
+    expect(rig.bus.closed).toBe(true)
+  })
+
+  it('close closes the layers and the bus too', async () => {
+    const rig = new Rig()
+    const far = rig.far()
+    const { cache } = await rig.node(far)
     await cache.close()
     await cache.close()
     expect(far.calls).toEqual(['close'])
@@ -238,7 +254,7 @@ describe('new LayeredBackend', () => {
     ['recovery', { layers: [near, far], recovery: { maxPending: 0 } }, /recovery.maxPending must be a whole number/],
     ['recovery', { layers: [near, far], recovery: { retryDelay: 0 } }, /recovery.retryDelay must be more than 0/],
     ['recovery', { layers: [near, far], recovery: { retryDelay: '1m' } }, /recovery.maxRetryDelay must be recovery/],
-    ['closeLayers', { layers: [near, far], closeLayers: 'yes' }, /closeLayers must be true or false, but was 'yes'/],
+    ['closeParts', { layers: [near, far], closeParts: 'yes' }, /closeParts must be true or false, but was 'yes'/],
     ['nearTTL', { layers: [near, far], nearTTL: 1 }, /unknown option 'nearTTL'; allowed are layers, bus/],
   ])('refuses a bad value of %s', (_, options, message) => {
     const make = (): LayeredBackend => new LayeredBackend(options as never)

@@ -12,7 +12,6 @@ const backend = new LayeredBackend({
   bus: new RedisBus({ url, channel: prefix }),
   // What is seen before it is over came by the bus.
   tagWindow: '1h',
-  closeLayers: true,
 })
 const cache = new Cache({ backend })
 

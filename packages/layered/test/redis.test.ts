@@ -70,7 +70,6 @@ function layered(prefix: string): LayeredBackend {
   const backend = new LayeredBackend({
     layers: [new MemoryBackend({ maxEntries: 1000 }), new RedisBackend({ url: server.url, prefix, timeout: 300 })],
     bus: new RedisBus({ url: server.url, channel: prefix, heartbeat: 200 }),
-    closeLayers: true,
   })
   ends.push(() => backend.close())
   return backend
@@ -160,7 +159,6 @@ describe('a layered backend on Redis', () => {
     const backend = new LayeredBackend({
       layers: [new MemoryBackend({ maxEntries: 1000 }), new RedisBackend({ url: server.url, prefix })],
       bus: new RedisTrackingBus({ url: server.url, prefix }),
-      closeLayers: true,
     })
     ends.push(() => backend.close())
     const other = new RedisBackend({ url: server.url, prefix })
@@ -186,7 +184,6 @@ describe('a layered backend on Redis', () => {
       layers: [new MemoryBackend({ maxEntries: 1000 }), new RedisBackend({ url: server.url, prefix })],
       // Redis itself can be reached all the time.
       bus: new RedisTrackingBus({ url: proxy.url, prefix }),
-      closeLayers: true,
     })
     ends.push(() => backend.close())
     const other = new RedisBackend({ url: server.url, prefix })
@@ -219,7 +216,6 @@ describe('a layered backend on Redis', () => {
     const backend = new LayeredBackend({
       layers: [new MemoryBackend({ maxEntries: 1000 }), new RedisBackend({ url: server.url, prefix, timeout: 200 })],
       recovery: { retryDelay: 20, maxRetryDelay: 100 },
-      closeLayers: true,
     })
     ends.push(() => backend.close())
     const plain = new RedisBackend({ url: server.url, prefix })

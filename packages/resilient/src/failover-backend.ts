@@ -3,6 +3,7 @@ import {
   type BackendStats,
   type CacheBackend,
   CacheError,
+  CompositeParts,
   cacheErrorCode,
   EventHub,
   type Item,
@@ -38,6 +39,7 @@ export class FailoverBackend implements CacheBackend {
   readonly #hub = new EventHub()
   readonly #changed: ChangedKeys
   readonly #inFlight = new Set<Promise<unknown>>()
+  readonly #parts: CompositeParts
   /** Calls that the secondary is answering. */
   readonly #atSecondary = new Set<Promise<unknown>>()
   #active: 'primary' | 'secondary' = 'primary'
@@ -80,6 +82,7 @@ export class FailoverBackend implements CacheBackend {
         generation: () => (serves() ? near.generation?.() : undefined),
       }
     }
+    this.#parts = new CompositeParts([primary, secondary], this.#options.closeParts)
   }
 
   /** Which of the two serves now. */
@@ -143,7 +146,10 @@ export class FailoverBackend implements CacheBackend {
     }
   }
 
-  /** Waits for calls under way. The backends stay open, unless `closeBackends` is set. */
+  /**
+   * Waits for calls in flight, then closes both backends. A backend with another open user stays open; with
+   * `closeParts: false` both do. Rejects with the first failure, after both have closed.
+   */
   close(): Promise<void> {
     this.#closing ??= this.#close()
     return this.#closing
@@ -151,9 +157,7 @@ export class FailoverBackend implements CacheBackend {
 
   async #close(): Promise<void> {
     await Promise.allSettled([...this.#inFlight, this.#returning])
-    if (!this.#options.closeBackends) return
-    await this.#options.primary.close?.()
-    await this.#options.secondary.close?.()
+    await this.#parts.close()
   }
 
   #run<Answer>(

@@ -17,8 +17,11 @@ export interface FailoverOptions {
   readonly probeEvery?: Duration
   /** Changed keys that are remembered for the primary's return; with more, the primary is cleared. Default 10,000. */
   readonly maxChanged?: number
-  /** `close` also closes both backends. Default `false`: they belong to whoever made them. */
-  readonly closeBackends?: boolean
+  /**
+   * `close` also closes both backends, except one that another open cache or composite backend uses: the last user closes it.
+   * Default `true`. `false` is for backends that the application closes itself.
+   */
+  readonly closeParts?: boolean
   /** Default: the machine's clock. */
   readonly clock?: Clock
 }
@@ -29,12 +32,12 @@ export interface ResolvedFailoverOptions {
   readonly failures: number
   readonly probeEvery: number
   readonly maxChanged: number
-  readonly closeBackends: boolean
+  readonly closeParts: boolean
   readonly clock: Clock
 }
 
 const operation = 'failover'
-const known = ['failures', 'probeEvery', 'maxChanged', 'closeBackends', 'clock']
+const known = ['failures', 'probeEvery', 'maxChanged', 'closeParts', 'clock']
 
 export function resolveFailover(backends: readonly unknown[], options: FailoverOptions): ResolvedFailoverOptions {
   if (!Array.isArray(backends) || backends.length !== 2 || backends[0] === backends[1]) {
@@ -49,7 +52,7 @@ export function resolveFailover(backends: readonly unknown[], options: FailoverO
     failures: wholeNumber(options.failures ?? 1, 'failures', operation, 1),
     probeEvery: milliseconds(options.probeEvery ?? '1s', 'probeEvery', operation),
     maxChanged: wholeNumber(options.maxChanged ?? 10_000, 'maxChanged', operation),
-    closeBackends: checkBoolean(options.closeBackends ?? false, 'closeBackends', operation),
+    closeParts: checkBoolean(options.closeParts ?? true, 'closeParts', operation),
     clock,
   }
 }

@@ -42,8 +42,11 @@ export interface ResilientOptions {
   readonly breaker?: BreakerOptions | false
   /** How many calls may be under way. Default: any number. */
   readonly bulkhead?: BulkheadOptions
-  /** `close` also closes the backend. Default `false`: it belongs to whoever made it. */
-  readonly closeBackend?: boolean
+  /**
+   * `close` also closes the backend, unless another open cache or composite backend uses it: the last user closes it. Default
+   * `true`. `false` is for a backend that the application closes itself.
+   */
+  readonly closeParts?: boolean
 }
 
 export interface ResolvedOptions {
@@ -52,20 +55,20 @@ export interface ResolvedOptions {
   readonly retry: { readonly retries: number; readonly delay: number; readonly maxDelay: number } | undefined
   readonly breaker: { readonly failures: number; readonly probeAfter: number } | undefined
   readonly bulkhead: { readonly concurrent: number; readonly queue: number } | undefined
-  readonly closeBackend: boolean
+  readonly closeParts: boolean
 }
 
 const operation = 'new ResilientBackend'
 
 export function resolveOptions(options: ResilientOptions): ResolvedOptions {
-  checkOptions(options, ['backend', 'timeout', 'retry', 'breaker', 'bulkhead', 'closeBackend'], operation)
+  checkOptions(options, ['backend', 'timeout', 'retry', 'breaker', 'bulkhead', 'closeParts'], operation)
   return {
     backend: checkBackend(options.backend, 'backend', operation),
     timeout: positive(options.timeout ?? '1s', 'timeout'),
     retry: options.retry === false ? undefined : resolveRetry(options.retry ?? {}),
     breaker: options.breaker === false ? undefined : resolveBreaker(options.breaker ?? {}),
     bulkhead: options.bulkhead === undefined ? undefined : resolveBulkhead(options.bulkhead),
-    closeBackend: checkBoolean(options.closeBackend ?? false, 'closeBackend', operation),
+    closeParts: checkBoolean(options.closeParts ?? true, 'closeParts', operation),
   }
 }
 

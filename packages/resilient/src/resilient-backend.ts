@@ -3,13 +3,14 @@ import {
   type BackendStats,
   type CacheBackend,
   CacheError,
+  CompositeParts,
   EventHub,
   type Item,
   type NearReader,
 } from '@cache/core/backend'
 import { type Call, closedError } from './errors.ts'
 import { type CircuitStateName, Guard, type Kind } from './guard.ts'
-import { type ResilientOptions, type ResolvedOptions, resolveOptions } from './options.ts'
+import { type ResilientOptions, resolveOptions } from './options.ts'
 
 /**
  * A backend around a backend, for stores that hang, blink or drown: each call has a time limit, calls that may be repeated are
@@ -29,18 +30,17 @@ export class ResilientBackend implements CacheBackend {
   readonly getMany?: (keys: readonly string[]) => Promise<(Item | undefined)[]>
   readonly setMany?: (items: readonly Item[]) => Promise<void>
   readonly deleteMany?: (keys: readonly string[]) => Promise<number>
-  readonly #options: ResolvedOptions
   readonly #backend: CacheBackend
   readonly #guard: Guard
   readonly #hub = new EventHub()
   readonly #inFlight = new Set<Promise<unknown>>()
+  readonly #parts: CompositeParts
   #closing: Promise<void> | undefined
 
   /** Throws `INVALID_ARGUMENT` for unknown options and values that are not allowed. */
   constructor(options: ResilientOptions) {
     const resolved = resolveOptions(options)
     const { backend } = resolved
-    this.#options = resolved
     this.#backend = backend
     this.name = backend.name
     this.#guard = new Guard(resolved, (failure) => this.#opened(failure))
@@ -69,6 +69,7 @@ export class ResilientBackend implements CacheBackend {
       }
     }
     if (keys) this.keys = (prefix) => this.#keys(keys.call(backend, prefix))
+    this.#parts = new CompositeParts([backend], resolved.closeParts)
   }
 
   /** `open`: calls are refused. `halfOpen`: one call probes the store, others wait for its outcome. */
@@ -104,7 +105,10 @@ export class ResilientBackend implements CacheBackend {
     }
   }
 
-  /** Waits for calls under way, which their time limit bounds. The backend stays open, unless `closeBackend` is set. */
+  /**
+   * Waits for calls in flight, at most as long as their time limit, then closes the backend. A backend with another open user
+   * stays open; with `closeParts: false` it always does.
+   */
   close(): Promise<void> {
     this.#closing ??= this.#close()
     return this.#closing
@@ -112,7 +116,7 @@ export class ResilientBackend implements CacheBackend {
 
   async #close(): Promise<void> {
     await Promise.allSettled([...this.#inFlight])
-    if (this.#options.closeBackend) await this.#backend.close?.()
+    await this.#parts.close()
   }
 
   #run<Answer>(kind: Kind, operation: string, key: string | undefined, work: () => Promise<Answer>): Promise<Answer> {

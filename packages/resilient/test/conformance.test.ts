@@ -54,16 +54,21 @@ function harness(name: string, build: (one: BreakableBackend, two: BreakableBack
   }
 }
 
+/** The stores outlive the handles: a rule opens a second handle after the first was closed, and `dispose` closes them. */
+const closeParts = false
 const bulkhead = { concurrent: 20, queue: 100_000 }
 
-const resilient = harness('resilient', (one) => new ResilientBackend({ backend: one, retry: { delay: 1 }, bulkhead }))
+const resilient = harness(
+  'resilient',
+  (one) => new ResilientBackend({ backend: one, retry: { delay: 1 }, bulkhead, closeParts }),
+)
 
-const healthy = harness('failover, served by the primary', (one, two) => failover([one, two]))
+const healthy = harness('failover, served by the primary', (one, two) => failover([one, two], { closeParts }))
 
 const { openSecond, reopen, ...alone } = harness('failover, served by the secondary', (one, two) => {
   const dead = new BreakableBackend(one, 'dead')
   dead.failure = 'UNAVAILABLE'
-  return failover([dead, two])
+  return failover([dead, two], { closeParts })
 })
 const atSecondary: Harness = {
   ...alone,

@@ -381,8 +381,8 @@ describe('failover', () => {
     expect([guarded.circuit, backend.active]).toEqual(['closed', 'primary'])
   })
 
-  it('R33, R36: close waits for calls under way and leaves both backends open, unless it is told to close them', async () => {
-    const { primary, secondary, backend, item } = rig({ closeBackends: true })
+  it('R33, R36: close waits for calls in flight and closes both backends, unless closeParts is false', async () => {
+    const { primary, secondary, backend, item } = rig()
     const held = primary.hold('set')
     const setting = backend.set(item('k', 1))
     await held.reached
@@ -395,7 +395,7 @@ describe('failover', () => {
     expect(secondary.calls).toEqual(['close'])
     await expect(backend.get('k')).rejects.toMatchObject({ code: 'CLOSED', operation: 'get', key: 'k' })
 
-    const lent = rig()
+    const lent = rig({ closeParts: false })
     await lent.backend.close()
     expect(lent.primary.calls).toEqual([])
   })
@@ -410,7 +410,7 @@ describe('failover', () => {
     [[memory, other], { failures: 0 }, /failures must be a whole number of 1 or more/],
     [[memory, other], { probeEvery: -1 }, /probeEvery must be milliseconds/],
     [[memory, other], { maxChanged: 0.5 }, /maxChanged must be a whole number/],
-    [[memory, other], { closeBackends: 'no' }, /closeBackends must be true or false/],
+    [[memory, other], { closeParts: 'no' }, /closeParts must be true or false/],
     [[memory, other], { clock: {} }, /clock must be a clock, with now/],
     [[memory, other], { probe: 1 }, /unknown option 'probe'; allowed are failures, probeEvery/],
   ])('refuses %o with %o', (backends, options, message) => {

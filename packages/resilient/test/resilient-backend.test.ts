@@ -407,13 +407,13 @@ describe('ResilientBackend', () => {
     await backend.close()
   })
 
-  it('R36: close leaves the backend open, unless it is told to close it too', async () => {
-    const { store, backend } = rig()
+  it('R36: close closes the backend, unless closeParts is false', async () => {
+    const { store, backend } = rig({ closeParts: false })
     await backend.close()
     await backend.close()
     expect(store.calls).toEqual([])
     await expect(backend.get('k')).rejects.toMatchObject({ code: 'CLOSED', operation: 'get', key: 'k' })
-    const owning = new ResilientBackend({ backend: store, closeBackend: true })
+    const owning = new ResilientBackend({ backend: store })
     await owning.close()
     expect(store.calls).toEqual(['close'])
   })
@@ -444,7 +444,7 @@ describe('ResilientBackend', () => {
     [{ backend, breaker: { failures: 0.5 } }, /breaker.failures must be a whole number/],
     [{ backend, bulkhead: {} }, /bulkhead.concurrent must be a whole number of 1 or more, but was undefined/],
     [{ backend, bulkhead: { concurrent: 1, queue: -1 } }, /bulkhead.queue must be a whole number of 0 or more/],
-    [{ backend, closeBackend: 1 }, /closeBackend must be true or false/],
+    [{ backend, closeParts: 1 }, /closeParts must be true or false/],
     [{ backend, clock: 1 }, /unknown option 'clock'; allowed are backend, timeout/],
   ])('refuses %o', (options, message) => {
     const make = (): ResilientBackend => new ResilientBackend(options as never)

@@ -6,8 +6,11 @@ export interface ShardedOptions {
    * another name its keys are sought elsewhere. All processes give the same names.
    */
   readonly shards: Readonly<Record<string, CacheBackend>>
-  /** `close` also closes the shards. Default `false`: they belong to whoever made them. */
-  readonly closeShards?: boolean
+  /**
+   * `close` also closes the shards, except those that another open cache or composite backend uses: the last user closes them.
+   * Default `true`. `false` is for shards that the application closes itself.
+   */
+  readonly closeParts?: boolean
 }
 
 const operation = 'new ShardedBackend'
@@ -17,18 +20,18 @@ const required = ['get', 'set', 'delete', 'clear'] as const
 export function resolveOptions(options: ShardedOptions): {
   readonly names: readonly string[]
   readonly shards: readonly CacheBackend[]
-  readonly closeShards: boolean
+  readonly closeParts: boolean
 } {
-  checkOptions(options, ['shards', 'closeShards'], operation)
-  const { shards: given, closeShards = false } = options
+  checkOptions(options, ['shards', 'closeParts'], operation)
+  const { shards: given, closeParts = true } = options
   if (given === null || typeof given !== 'object' || Array.isArray(given) || Object.keys(given).length < 2)
     throw invalidArgument('shards', given, 'an object of two backends or more, by their names', operation)
   const names = Object.keys(given).sort()
   const shards = names.map((name) => checkedShard(given[name], name))
   if (new Set(shards).size < shards.length)
     throw invalidArgument('shards', given, 'different backends, each under one name', operation)
-  if (typeof closeShards !== 'boolean') throw invalidArgument('closeShards', closeShards, 'true or false', operation)
-  return { names, shards, closeShards }
+  if (typeof closeParts !== 'boolean') throw invalidArgument('closeParts', closeParts, 'true or false', operation)
+  return { names, shards, closeParts }
 }
 
 function checkedShard(given: unknown, name: string): CacheBackend {

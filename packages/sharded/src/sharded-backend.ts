@@ -3,6 +3,7 @@ import {
   type BackendStats,
   type CacheBackend,
   CacheError,
+  CompositeParts,
   type Item,
   type NearReader,
 } from '@cache/core/backend'
@@ -23,16 +24,15 @@ export class ShardedBackend implements CacheBackend {
   readonly near?: NearReader
   readonly #shards: readonly CacheBackend[]
   readonly #placement: Placement
-  readonly #closeShards: boolean
+  readonly #parts: CompositeParts
   readonly #inFlight = new Set<Promise<unknown>>()
   #closing: Promise<void> | undefined
 
   /** Throws `INVALID_ARGUMENT` for unknown options and values that are not allowed. */
   constructor(options: ShardedOptions) {
-    const { names, shards, closeShards } = resolveOptions(options)
+    const { names, shards, closeParts } = resolveOptions(options)
     this.#shards = shards
     this.#placement = new Placement(names)
-    this.#closeShards = closeShards
     if (shards.every((shard) => shard.compareAndSet !== undefined)) {
       this.compareAndSet = (key, expected, next) =>
         this.#run('compareAndSet', key, async () => (await this.#of(key).compareAndSet?.(key, expected, next)) ?? false)
@@ -45,6 +45,7 @@ export class ShardedBackend implements CacheBackend {
     if (shards.every((shard) => shard.near !== undefined)) {
       this.near = { get: (key) => (this.#closing === undefined ? this.#of(key).near?.get(key) : undefined) }
     }
+    this.#parts = new CompositeParts(shards, closeParts)
   }
 
   get(key: string): Promise<Item | undefined> {
@@ -111,7 +112,10 @@ export class ShardedBackend implements CacheBackend {
     }
   }
 
-  /** Waits for calls under way. The shards stay open, unless `closeShards` is set. */
+  /**
+   * Waits for calls in flight, then closes the shards. A shard with another open user stays open; with `closeParts: false` all
+   * of them do. Rejects with the first failure, after all have closed.
+   */
   close(): Promise<void> {
     this.#closing ??= this.#close()
     return this.#closing
@@ -119,7 +123,7 @@ export class ShardedBackend implements CacheBackend {
 
   async #close(): Promise<void> {
     await Promise.allSettled([...this.#inFlight])
-    if (this.#closeShards) await all(this.#shards.map(async (shard) => await shard.close?.()))
+    await this.#parts.close()
   }
 
   #of(key: string): CacheBackend {

@@ -16,7 +16,11 @@ function harness(name: string, wrap: (store: BreakpointBackend) => CacheBackend 
   const clock = createMovableClock()
   let stores: BreakpointBackend[] = []
   const handle = (): CacheBackend =>
-    new ShardedBackend({ shards: Object.fromEntries(stores.map((store, index) => [`s${index}`, wrap(store)])) })
+    new ShardedBackend({
+      shards: Object.fromEntries(stores.map((store, index) => [`s${index}`, wrap(store)])),
+      // The stores outlive the handles: a rule opens a second handle after the first was closed, and `dispose` closes them.
+      closeParts: false,
+    })
   return {
     name,
     clock,

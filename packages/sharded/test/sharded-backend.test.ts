@@ -94,10 +94,10 @@ describe('ShardedBackend', () => {
     ])
   })
 
-  it('R33 R36 waits at close for calls under way, and closes the shards only when it is told to', async () => {
-    for (const closeShards of [false, true]) {
+  it('R33 R36 waits at close for calls in flight, and closes the shards unless closeParts is false', async () => {
+    for (const closeParts of [false, true]) {
       const [a, b] = [store(), store()]
-      const backend = new ShardedBackend({ shards: { a, b }, closeShards })
+      const backend = new ShardedBackend({ shards: { a, b }, closeParts })
       const held = [a.holdBefore('set'), b.holdBefore('set')]
       let done = false
       const setting = backend.set(item('k', 1)).then(() => {
@@ -107,7 +107,7 @@ describe('ShardedBackend', () => {
       for (const one of held) one.open()
       await Promise.all([setting, closing])
       const shards = await Promise.allSettled([a.get('k'), b.get('k')])
-      expect(shards.every(({ status }) => status === (closeShards ? 'rejected' : 'fulfilled'))).toBe(true)
+      expect(shards.every(({ status }) => status === (closeParts ? 'rejected' : 'fulfilled'))).toBe(true)
       await expect(backend.get('k')).rejects.toMatchObject({ code: 'CLOSED', operation: 'get', key: 'k' })
     }
   })
@@ -120,7 +120,7 @@ describe('ShardedBackend', () => {
     [{ shards: { a: one } }, /shards must be an object of two backends or more/],
     [{ shards: { a: one, b: one } }, /shards must be different backends/],
     [{ shards: { a: one, b: {} } }, /shards.b must be a backend/],
-    [{ shards: { a: one, b: store() }, closeShards: 1 }, /closeShards must be true or false/],
+    [{ shards: { a: one, b: store() }, closeParts: 1 }, /closeParts must be true or false/],
     [{ shards: { a: one, b: store() }, replicas: 2 }, /unknown option 'replicas'/],
   ])('refuses %o', (options, message) => {
     const make = (): ShardedBackend => new ShardedBackend(options as unknown as ShardedOptions)

@@ -32,6 +32,7 @@ export { BusSubscription, type OpenSource, type SourceEvents } from './bus-subsc
 export { CallsInFlight } from './calls-in-flight.ts'
 export { checkBackend } from './check-backend.ts'
 export { checkClock } from './check-clock.ts'
+export { CompositeParts } from './composite-parts.ts'
 export { EventHub } from './event-hub.ts'
 export { isWellFormed } from './is-well-formed.ts'
 export { KeyMutex } from './key-mutex.ts'

@@ -1,4 +1,5 @@
 import type { MaybePromise } from '../backend-kit/maybe-promise.ts'
+import { removeUser } from '../backend-kit/shared-ownership.ts'
 import { invalidArgument, strayArgument } from '../protocol/argument.ts'
 import type { CacheBackend } from '../protocol/backend.ts'
 import type { Duration } from '../protocol/duration.ts'
@@ -334,7 +335,7 @@ export class Cache<Value = unknown> {
   }
 
   /**
-   * Lets work in flight settle; later calls reject with `CLOSED`. The backend is closed when the last cache on it is. Results of
+   * Lets work in flight settle; later calls reject with `CLOSED`. The backend is closed with its last user, a cache or a composite. Results of
    * loads that are still running reach their callers and are not stored. A namespace closes only itself.
    */
   close(): Promise<void> {
@@ -367,11 +368,10 @@ export class Cache<Value = unknown> {
     }
   }
 
-  /** The last cache on a backend closes it (RACES R36). */
+  /** The last user of a backend, a cache or a composite, closes it (RACES R36). */
   async #leave(): Promise<void> {
-    const { shared, backend } = this.#state
-    shared.caches -= 1
-    if (shared.caches > 0) return
+    const { backend } = this.#state
+    if (!removeUser(backend)) return
     try {
       await (backend as CacheBackend).close?.()
     } catch (error) {

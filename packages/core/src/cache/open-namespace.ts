@@ -1,4 +1,5 @@
 import { deleteMany } from '../backend-kit/batch-fallbacks.ts'
+import { addUser } from '../backend-kit/shared-ownership.ts'
 import { checkOptions, invalidArgument } from '../protocol/argument.ts'
 import type { CacheBackend, SyncCacheBackend } from '../protocol/backend.ts'
 import { checkBackend } from '../protocol/check-backend.ts'
@@ -30,7 +31,7 @@ export function openNamespace(options: CacheOptions<never>): Namespace {
   const tags = tagRecordsOf(state)
   const recovered = new Namespace(state, segments, tags)
   const writer = openWriter(options, state, (keys) => dropRecovered(recovered, keys))
-  state.shared.caches += 1
+  addUser(backend)
   return new Namespace(state, segments, tags, writer)
 }
 
@@ -44,7 +45,7 @@ export function openSyncNamespace(options: SyncCacheOptions): Namespace {
   const segments = namespaceSegments(options.namespace, operation)
   const { backend } = options
   const state = new CacheState({ backend, adapter, local: true, settings, segments })
-  state.shared.caches += 1
+  addUser(backend)
   return new Namespace(state, segments, tagRecordsOf(state))
 }
 

@@ -1,3 +1,4 @@
+import { removeUser } from '../backend-kit/shared-ownership.ts'
 import { invalidArgument, strayArgument } from '../protocol/argument.ts'
 import type { SyncCacheBackend } from '../protocol/backend.ts'
 import type { Duration } from '../protocol/duration.ts'
@@ -235,7 +236,7 @@ export class SyncCache<Value = unknown> {
     return this.#state.listeners.add(name, listener)
   }
 
-  /** Ends the cache; its backend is closed when the last cache on it is. A namespace closes only itself. */
+  /** Ends the cache. The backend is closed with its last user, a cache or a composite. A namespace closes only itself. */
   close(): void {
     if (this.#namespace.closed) return
     this.#namespace.closed = true
@@ -245,8 +246,7 @@ export class SyncCache<Value = unknown> {
     state.close()
     for (const flight of state.running) state.shared.flights.drop(flight)
     this.#events.close()
-    state.shared.caches -= 1
-    if (state.shared.caches === 0) (state.adapter as SyncCacheBackend).close?.()
+    if (removeUser(state.backend)) (state.adapter as SyncCacheBackend).close?.()
   }
 
   [Symbol.dispose](): void {

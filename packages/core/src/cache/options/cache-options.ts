@@ -71,7 +71,7 @@ export interface SyncCacheOptions extends CommonCacheOptions {
 }
 
 export interface CacheOptions<Value = unknown> extends CommonCacheOptions, LoadingOptions {
-  /** Where items are kept. Several caches may share one; the last one that closes closes it. */
+  /** Where items are kept. Several caches and composite backends may share one; the last of them to close closes it. */
   readonly backend: CacheBackend
   /** The application's own database, written whenever the cache is. Default: none. */
   readonly writer?: Writer<Value>

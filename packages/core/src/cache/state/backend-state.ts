@@ -18,14 +18,12 @@ export interface WaitingCall extends Limit {
   readonly reject: (error: unknown) => void
 }
 
-/** What all caches over one backend object have in common, so that two caches on it neither race nor close it under each other. */
+/** What all caches over one backend object have in common, so that two caches on it do not race. */
 export class BackendState {
   readonly flights: Flights
   readonly mutex: KeyMutex = new KeyMutex()
   /** Calls of rate limits by record, while one of them is on its way. */
   readonly limited: Map<string, WaitingCall[]> = new Map()
-  /** Caches that are open; the last one closes the backend (RACES R36). */
-  caches = 0
   /** Moves with every change of a tag record by this process: what was valid at this generation still is, where nobody else writes. */
   tagGeneration = 0
   /** Tag records as they are stored, as far as they are remembered, where nobody else writes. */

@@ -1,0 +1,30 @@
+import type { CacheBackend } from '../protocol/backend.ts'
+import type { Bus } from '../protocol/bus.ts'
+import { addUser, removeUser } from './shared-ownership.ts'
+
+/**
+ * The backends and the bus that one composite backend is made of. The composite counts as a user of each part until it
+ * closes, so no other composite or cache closes a part under it (RACES R36).
+ */
+export class CompositeParts {
+  readonly #parts: readonly (CacheBackend | Bus)[]
+  readonly #closeParts: boolean
+
+  /** Without `closeParts` the parts stay open, also when this composite is their last user. */
+  constructor(parts: readonly (CacheBackend | Bus)[], closeParts: boolean) {
+    this.#parts = parts
+    this.#closeParts = closeParts
+    for (const part of parts) addUser(part)
+  }
+
+  /**
+   * Ends the use of all parts and closes those without another user. Call it once. A part that fails to close does not keep
+   * the others open: the promise settles after all of them, and rejects with the first failure in their order.
+   */
+  async close(): Promise<void> {
+    const unused = this.#parts.filter((part) => removeUser(part))
+    if (!this.#closeParts) return
+    const outcomes = await Promise.allSettled(unused.map(async (part) => await part.close?.()))
+    for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason
+  }
+}
