@@ -1,9 +1,8 @@
-import type { Item } from '@cache/core/backend'
+import { type Item, isWellFormed } from '@cache/core/backend'
 import { asciiText } from './ascii-text.ts'
 import { frame } from './frame.ts'
 import { utf8Text } from './utf8-text.ts'
 import { utf16Text } from './utf16-text.ts'
-import { isWellFormed } from './well-formed.ts'
 
 const { sealed, staleAt: staleFlag, expiresAt: expiresFlag, tags: tagsFlag, cost: costFlag, clearNumber } = frame.flags
 

@@ -1,4 +1,12 @@
-import { CacheError, type Codec, checkOptions, type Item, invalidArgument, wholeNumber } from '@cache/core/backend'
+import {
+  CacheError,
+  type Codec,
+  checkOptions,
+  type Item,
+  invalidArgument,
+  isWellFormed,
+  wholeNumber,
+} from '@cache/core/backend'
 import { asBuffer } from './as-buffer.ts'
 import { Compression, decompress } from './compression.ts'
 import { DecodedMemory } from './decoded-memory.ts'
@@ -9,7 +17,6 @@ import { type ItemFormatOptions, itemFormatOptionNames } from './item-format-opt
 import { msgpackCodec, packInPlace, unpackFrom } from './msgpack-codec.ts'
 import { utf8Text } from './utf8-text.ts'
 import { utf16Text } from './utf16-text.ts'
-import { isWellFormed } from './well-formed.ts'
 
 const { formatVersion, codecOffset, flagsOffset, kinds } = frame
 const { sealed: sealedFlag, compressed: compressedFlag, clearNumber: clearNumberFlag } = frame.flags

@@ -1,4 +1,4 @@
-import { isWellFormed } from './well-formed.ts'
+import { isWellFormed } from '@cache/core/backend'
 
 /**
  * Says whether MessagePack, as msgpackr writes it, gives a value back as it was. msgpackr does not: it drops the sign of -0,

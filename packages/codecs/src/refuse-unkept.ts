@@ -1,5 +1,5 @@
+import { isWellFormed } from '@cache/core/backend'
 import type { ValueKind } from './value-kind.ts'
-import { isWellFormed } from './well-formed.ts'
 
 /** Deeper values are refused where cycles are; a cycle is one of them. */
 const deepest = 500
