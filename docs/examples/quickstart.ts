@@ -1,8 +1,8 @@
 /**
- * The main job of a cache on real data: a slow source behind it, through every backend that this machine has.
+ * A cache with a slow source, on every backend that this machine can run.
  *
- * The source is the packages that the install put on this machine. Asking about one means reading all of its files, and
- * following its dependencies: tens of milliseconds, every time. The cache is to give the very same answers in a fraction of that.
+ * The source is the installed packages of this machine. An answer about one package reads all of its files and follows
+ * its dependencies, which takes tens of milliseconds. The cache must give the same answers in a fraction of that time.
  */
 import { isDeepStrictEqual } from 'node:util'
 import { Cache } from '@cache/core'
@@ -55,6 +55,6 @@ const found = rows.find((row) => row.name === 'file')?.cold.hits ?? 0
 console.log(
   found > 0
     ? `The file cache still held ${found} of ${packages.length} answers from an earlier run.`
-    : 'Run it again: the file cache keeps what it has learnt, and will be warm from the start.',
+    : 'Run it again: the file cache keeps its answers, and is warm from the start.',
 )
 for (const line of missing) console.log(line)

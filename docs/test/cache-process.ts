@@ -1,6 +1,6 @@
 /**
- * A cache in a process of its own, for `two-processes.test.ts`: does what its parent says, one message for each step, so that the
- * parent orders the steps of several processes.
+ * A cache in a process of its own, for `two-processes.test.ts`: does what its parent says, one message for each step,
+ * so that the parent orders the steps of several processes.
  */
 import { appendFileSync } from 'node:fs'
 import { Cache, type CacheBackend, type CacheOptions, type LoadContext, type WriterEntry } from '@cache/core'

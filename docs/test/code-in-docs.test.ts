@@ -12,7 +12,7 @@ const folder = join(import.meta.dirname, '../.code')
 /** `writing-a-backend.md` grows one example over many blocks, and has a test of its own. */
 const pages = globSync(['README.md', 'packages/*/README.md'], { cwd: root }).sort()
 
-/** What the programs take from their environment. */
+/** The environment of the programs. */
 const env = { ...process.env, CACHE_KEY: Buffer.alloc(32, 7).toString('base64') }
 
 let redis: FoundServer
@@ -38,15 +38,15 @@ function programs(page: string): { readonly line: number; readonly code: string 
     .filter(({ code }) => /^import /m.test(code))
 }
 
-/** What the comments `prints: …` of a program say that it prints, in their order. */
+/** The texts of the comments `prints: …` of a program, in their order. */
 function promised(code: string): string[] {
   return [...code.matchAll(/\/\/ prints: (.*)$/gm)].map((match) => match[1] ?? '')
 }
 
-describe('the programs in the documentation', () => {
+describe('programs in the documentation', () => {
   for (const page of pages) {
     for (const { line, code } of programs(page)) {
-      it(`${page}:${line} runs, and prints what it says`, async () => {
+      it(`${page}:${line} runs, and prints the texts of its comments`, async () => {
         const file = join(folder, `${page.replaceAll(/[/.]/g, '-')}-${line}.ts`)
         const cwd = mkdtempSync(join(tmpdir(), 'cache-docs-'))
         const served = code

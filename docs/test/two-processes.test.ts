@@ -225,7 +225,8 @@ describe('write-behind with a journal in files', () => {
     const left = rows(database)
     expect(acknowledged.size, `SEED=${seed}`).toBe(keys)
     for (const [key, known] of acknowledged) {
-      // A write that was begun and not acknowledged may be there or not; one that was acknowledged, or a later one, must be.
+      // A write that was begun and not acknowledged may be there or not; one that was acknowledged, or a later one,
+      // must be.
       const allowed: unknown[] = []
       for (let at = known; at <= (begun.get(key) ?? known); at += keys) allowed.push(at % 7 === 0 ? undefined : at)
       expect(allowed, `SEED=${seed}, ${key}, ${sequence} writes`).toContainEqual(left.get(key))

@@ -1,7 +1,7 @@
 // #region class
 import { type CacheBackend, CacheError, type Clock, createVersion, type Item, systemClock } from '@cache/core/backend'
 
-/** What several handles share: the place of a server, a folder, a table. */
+/** The store that several handles share, in the role of a server, a folder or a table. */
 export type MapStore = Map<string, Item>
 
 export interface MapBackendOptions {
@@ -54,7 +54,7 @@ export class MapBackend implements CacheBackend {
   // #region compareAndSet
   async compareAndSet(key: string, expected: string | undefined, next: Item | undefined): Promise<boolean> {
     this.#mustBeOpen('compareAndSet', key)
-    // No `await` between the comparison and the write: that is what makes it atomic here.
+    // No `await` between the comparison and the write, so that no other call runs in between.
     if (this.#read(key)?.version !== expected) return false
     if (next === undefined) this.#remove(key)
     else this.#write(next)

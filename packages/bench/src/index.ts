@@ -1,4 +1,4 @@
-/** The one door to the benchmarks: `pnpm bench <suite>`. See README.md. */
+/** The program behind `pnpm bench <suite>`, see README.md. */
 import { writeFile } from 'node:fs/promises'
 import { readCommandLine } from './harness/command-line.ts'
 import { machine } from './harness/machine.ts'

@@ -21,7 +21,7 @@ test.for(pairs)('%s hits with every call in the row "%s"', { timeout: 60_000 }, 
   expect(value).toBeGreaterThan(0)
 })
 
-test('the door writes the rows of a suite as data', { timeout: 60_000 }, async () => {
+test('the command writes the rows of a suite as JSON', { timeout: 60_000 }, async () => {
   const folder = await mkdtemp(join(tmpdir(), 'bench-'))
   try {
     const door = fileURLToPath(new URL('../src/index.ts', import.meta.url))

@@ -75,12 +75,12 @@ test('a row whose baseline failed has no figures, and names the baseline', async
   expect(failures.map(({ candidate }) => candidate)).toEqual(['dying'])
 })
 
-test('a baseline runs also when it was not asked for', async () => {
+test('a baseline always runs, also when other candidates are selected', async () => {
   const { rows } = await runSuite(suite, { ...options, candidates: ['async'], rows: ['count'] })
   expect(rows.map(({ candidate }) => candidate)).toEqual(['sync', 'async'])
 })
 
-test('an unknown candidate or row is refused with the list of those there are', async () => {
+test('an unknown candidate or row is refused with the list of known ones', async () => {
   const all = 'sync, async, idle, uneven, throwing, dying, hanging, not a number'
   await expect(runSuite(suite, { ...options, candidates: ['x'] })).rejects.toThrow(
     `unknown candidate 'x'; there are: ${all}`,
@@ -90,7 +90,7 @@ test('an unknown candidate or row is refused with the list of those there are', 
   )
 })
 
-test('what a suite opened is closed, also when its candidates fail', async () => {
+test('the resource of a suite is closed, also when its candidates fail', async () => {
   let closed = 0
   const opening: Suite = {
     ...only('sync', 'idle'),
@@ -102,7 +102,7 @@ test('what a suite opened is closed, also when its candidates fail', async () =>
 
 test('all rows of a candidate share a process where the suite says so', async () => {
   const seen: string[] = []
-  const progress = (_done: number, total: number, what: string): void => void seen.push(`${total} ${what}`)
+  const progress = (_done: number, total: number, job: string): void => void seen.push(`${total} ${job}`)
   await runSuite({ ...only('sync'), processPer: 'candidate' }, { ...options, candidates: [], progress })
   expect(seen).toEqual(['1 sync: 2 rows'])
 })

@@ -16,7 +16,7 @@ async function read(name: string, content: string | Uint8Array): ReturnType<type
   return readKeyLog(join(folder, name))
 }
 
-it('a log has one key a line, and empty lines count for nothing', async () => {
+it('a log has one key on each line, and empty lines are ignored', async () => {
   expect(await read('plain', 'a key\nb\r\n\na key\nb\tx')).toEqual({ keys: [0, 1, 0, 2], distinct: 3, total: 3 })
 })
 
@@ -30,6 +30,6 @@ it('a line without bytes in a log with bytes is refused with its number', async 
   await expect(read('torn', 'a\t3\nb\n')).rejects.toThrow('request 2')
 })
 
-it('a file that is not there is an error', async () => {
+it('a missing file is an error', async () => {
   await expect(readKeyLog(join(folder, 'absent'))).rejects.toThrow('ENOENT')
 })

@@ -1,11 +1,11 @@
-// Run by `verify` under plain `node --test`, in a project that has nothing but the packed packages: the conformance suite
-// needs no test runner but the one it is lent. The means to damage and to break a store belong to each package's own tests.
+// Run by `verify` under plain `node --test`, in a project that has only the packed packages. The conformance suite uses
+// this test runner. Each package's own tests damage and break its store.
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { conformance, createMovableClock } from '@cache/core/conformance'
-// Whole packages, so that a name that one of them lacks fails its own rules and not the others'.
+// Whole packages, so that a missing name in one of them fails only its own rules.
 import * as filePackage from '@cache/file'
 import * as layeredPackage from '@cache/layered'
 import * as memoryPackage from '@cache/memory'
@@ -19,7 +19,7 @@ const clock = createMovableClock()
 const memory = (maxEntries = 1_000_000) => new memoryPackage.MemoryBackend({ maxEntries, clock })
 let stores = 0
 
-/** A harness for stores that many share: every rule gets a prefix of its own. */
+/** A harness for shared stores: every rule gets its own prefix. */
 function prefixed(name, make) {
   let prefix = ''
   return {

@@ -1,6 +1,6 @@
 // Run by `verify` in an empty project that has only `@cache/core` and the package named by the first argument installed
-// from their tarballs (and what that package is used with). Plain JavaScript, because the oldest Node that it runs on does
-// not take types.
+// from their tarballs, with the packages that it works with. Plain JavaScript, because the oldest supported Node does
+// not strip types.
 import assert from 'node:assert/strict'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -16,7 +16,7 @@ async function memory() {
   return new MemoryBackend({ maxEntries: 100 })
 }
 
-/** Each backend as an application makes it, and each other package by what it is for. */
+/** One use of each backend, and of each other package, as in an application. */
 const smokes = {
   '@cache/core': async () => {
     const cache = new Cache({ backend: nullBackend })

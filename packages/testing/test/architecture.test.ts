@@ -7,7 +7,7 @@ import { readSources } from '../src/architecture/read-sources.ts'
 import { tables } from '../src/architecture/tables.ts'
 import { root } from '../src/verify/workspace.ts'
 
-/** The faults of made-up files, each given as its path and what it imports. */
+/** The faults of made-up files, each with its path and its imports. */
 function faultsOf(files: Readonly<Record<string, readonly string[]>>, table: PackageArchitecture): string[] {
   const texts = Object.entries(files).map(([path, targets]): [string, string] => [
     path,
@@ -107,7 +107,7 @@ describe('a room', () => {
   const table: PackageArchitecture = { rooms: { low: [], middle: ['low'], high: ['middle'] } }
   const files = { 'low/a.ts': [], 'middle/b.ts': ['../low/a.ts'], 'high/c.ts': ['../middle/b.ts'] }
 
-  it('may import itself and what its table allows', () => {
+  it('may import itself and the rooms of its table', () => {
     expect(faultsOf({ ...files, 'high/d.ts': ['./c.ts'] }, table)).toEqual([])
   })
 

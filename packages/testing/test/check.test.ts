@@ -38,7 +38,7 @@ describe('the changed files', () => {
     expect(await changedFiles(directory, 'main')).toEqual(['changed.ts', 'committed.ts', 'new/grüße.ts'])
   })
 
-  it('leave out what only the other branch has changed', async () => {
+  it('exclude changes of the other branch', async () => {
     const { directory, git } = await repository()
     await git('branch', 'work')
     await writeFile(join(directory, 'kept.ts'), 'changed on main')
@@ -47,7 +47,7 @@ describe('the changed files', () => {
     expect(await changedFiles(directory, 'main')).toEqual([])
   })
 
-  it('cannot be told from a branch that does not exist', async () => {
+  it('cannot be found without a common commit', async () => {
     const { directory } = await repository()
     await expect(changedFiles(directory, 'nowhere')).rejects.toThrow("git finds no common commit with 'nowhere'")
   })

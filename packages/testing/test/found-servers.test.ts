@@ -5,7 +5,7 @@ import { postgresServer, redisServer } from '../src/index.ts'
 
 afterEach(() => vi.unstubAllEnvs())
 
-it('the Redis server named in the environment is used as it is', async () => {
+it('the Redis server of the environment is used unchanged', async () => {
   vi.stubEnv('REDIS_URL', 'redis://named:1')
   expect((await redisServer()).url).toBe('redis://named:1')
 })
@@ -19,7 +19,7 @@ it('a Redis server is started when the environment names none', async () => {
   await server.stop()
 })
 
-it('the PostgreSQL server named in the environment is used as it is', async () => {
+it('the PostgreSQL server of the environment is used unchanged', async () => {
   vi.stubEnv('POSTGRES_URL', 'postgres://named:1')
   expect((await postgresServer()).url).toBe('postgres://named:1')
 })

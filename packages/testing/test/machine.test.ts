@@ -19,7 +19,7 @@ async function folder(): Promise<string> {
   return path
 }
 
-it('a binary is found on the PATH when it can be executed, and not before', async () => {
+it('a binary is found on the PATH only when it can be executed', async () => {
   const path = await folder()
   const file = join(path, 'some-server')
   await writeFile(file, '')
@@ -29,14 +29,14 @@ it('a binary is found on the PATH when it can be executed, and not before', asyn
   expect(await findBinary('some-server')).toBe(file)
 })
 
-it('initdb is found although it lies off the PATH', async () => {
+it('initdb is found outside the PATH', async () => {
   await requireBinary('initdb')
   vi.stubEnv('PATH', '')
   const file = await findBinary('initdb')
   await expect(access(file ?? '')).resolves.toBe(undefined)
 })
 
-it('a missing package is answered with the one command that helps when this account may not install', async () => {
+it('a missing package gives an error with the command to type when this account may not install', async () => {
   vi.spyOn(process, 'getuid').mockReturnValue(1000)
   const platform = vi.spyOn(process, 'platform', 'get')
   platform.mockReturnValue('linux')
@@ -47,12 +47,12 @@ it('a missing package is answered with the one command that helps when this acco
   await expect(installPackage('redis-server')).rejects.toThrow('brew install redis')
 })
 
-it('an account other than root starts servers as itself', async () => {
+it('an account other than root starts servers under its own name', async () => {
   vi.spyOn(process, 'getuid').mockReturnValue(1000)
   expect(await unprivilegedUser()).toBe(undefined)
 })
 
-it('root starts PostgreSQL as an account that is not root', async () => {
+it('root starts PostgreSQL under another account', async () => {
   vi.spyOn(process, 'getuid').mockReturnValue(0)
   const user = await unprivilegedUser()
   expect(['postgres', 'nobody']).toContain(user?.name)
@@ -67,12 +67,12 @@ it('a free port can be listened on and lies below the ports of outgoing connecti
   await new Promise((resolve) => server.close(resolve))
 })
 
-it('a hundred free ports asked for at once are a hundred different ones', async () => {
+it('a hundred simultaneous requests for a free port get different ports', async () => {
   const ports = await Promise.all(Array.from({ length: 100 }, freePort))
   expect(new Set(ports).size).toBe(100)
 })
 
-it('a certificate names the loopback address and is signed by itself', async () => {
+it('a certificate names the loopback address and is self-signed', async () => {
   const { pem } = await makeCertificate(await folder())
   const certificate = new X509Certificate(pem)
   expect(certificate.checkIP('127.0.0.1')).toBe('127.0.0.1')
@@ -80,7 +80,7 @@ it('a certificate names the loopback address and is signed by itself', async () 
   expect(certificate.verify(certificate.publicKey)).toBe(true)
 })
 
-it('a wait resolves to the first result and rejects naming what did not come', async () => {
+it('a wait resolves to the first result, and rejects with the name of a missing one', async () => {
   let looks = 0
   expect(await waitUntil('three looks', () => ++looks === 3 && 'done', { every: 1 })).toBe('done')
   const failure = waitUntil('the moon', () => Promise.reject(new Error('cloudy')), { timeout: 5, every: 1 })

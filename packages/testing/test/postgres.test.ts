@@ -22,7 +22,7 @@ async function value(client: pg.Client, sql: string): Promise<unknown> {
   return result.rows[0]?.[0]
 }
 
-it('a started server answers, keeps its configuration and is gone with its folder when it is stopped', async () => {
+it('a started server answers and uses its configuration; a stop ends the process and removes the folder', async () => {
   const server = await open({ config: { max_connections: 12, application_name: "it's" } })
   const client = await connect({ connectionString: server.url })
   expect(await value(client, 'show max_connections')).toBe('12')
@@ -39,7 +39,7 @@ it('a durable server syncs its commits to the disk', async () => {
   expect(await value(client, 'show full_page_writes')).toBe('on')
 })
 
-it('a killed server comes back with every commit that it acknowledged', async () => {
+it('a restarted server has every commit that it acknowledged before it was killed', async () => {
   const server = await open()
   const before = await connect({ connectionString: server.url })
   await before.query('create table t (n int)')
@@ -51,7 +51,7 @@ it('a killed server comes back with every commit that it acknowledged', async ()
   expect(await value(after, 'select n from t')).toBe(42)
 })
 
-it('a frozen server keeps silent on open connections too, until it is thawed', async () => {
+it('a frozen server does not answer on open connections either, until it is thawed', async () => {
   const server = await open()
   const client = await connect({ connectionString: server.url, query_timeout: 1_000 })
   expect(await value(client, 'select 1')).toBe(1)

@@ -20,7 +20,7 @@ function limited(url: string): Redis {
   return connect(url, { maxRetriesPerRequest: 0, enableReadyCheck: false, retryStrategy: null, commandTimeout: 1_000 })
 }
 
-it('a started server answers, keeps its configuration and is gone with its folder when it is stopped', async () => {
+it('a started server answers and uses its configuration; a stop ends the process and removes the folder', async () => {
   const server = await open({ config: { maxmemory: '5mb', 'maxmemory-policy': 'noeviction' } })
   expect(await connect(server.url).config('GET', 'maxmemory')).toEqual(['maxmemory', '5242880'])
   expect(() => process.kill(server.pid, 0)).not.toThrow()
@@ -30,14 +30,14 @@ it('a started server answers, keeps its configuration and is gone with its folde
   expect(existsSync(server.directory)).toBe(false)
 })
 
-it('two servers at once have ports and data of their own', async () => {
+it('two simultaneous servers have separate ports and data', async () => {
   const [one, two] = await Promise.all([open(), open()])
   expect(one.port).not.toBe(two.port)
   await connect(one.url).set('key', 'one')
   expect(await connect(two.url).get('key')).toBe(null)
 })
 
-it('a frozen server keeps silent until it is thawed', async () => {
+it('a frozen server does not answer until it is thawed', async () => {
   const server = await open()
   const client = limited(server.url)
   expect(await client.ping()).toBe('PONG')
@@ -54,7 +54,7 @@ it('a frozen server can be stopped', async () => {
   expect(() => process.kill(server.pid, 0)).toThrow('ESRCH')
 })
 
-it('a killed server refuses connections, and a restart brings it back on its port with another process', async () => {
+it('a killed server refuses connections, and a restart starts a new process on the same port', async () => {
   const server = await open()
   const { pid } = server
   await server.kill()
@@ -71,7 +71,7 @@ it('a server with an append-only file keeps its data over a restart', async () =
   expect(await connect(server.url).get('key')).toBe('kept')
 })
 
-it('a server with a password and users lets in those alone', async () => {
+it('a server with a password and users refuses all other clients', async () => {
   const server = await open({ password: 'a b/c', users: ['reader on >secret ~app:* +@read +@connection'] })
   expect(await connect(server.url).ping()).toBe('PONG')
   await expect(limited(`redis://127.0.0.1:${server.port}`).get('app:1')).rejects.toThrow('NOAUTH')
@@ -89,11 +89,11 @@ it('a TLS server is trusted by its certificate and by no other', async () => {
   await expect(refused.ping()).rejects.toThrow()
 })
 
-it('a server listens on a Unix socket when one is asked for', async () => {
+it('a server listens on a Unix socket with `unixSocket`', async () => {
   const server = await open({ unixSocket: true })
   expect(await connect(server.unixSocket ?? '').ping()).toBe('PONG')
 })
 
-it('a server that does not come up rejects with the end of its log', async () => {
+it('a failed start rejects with the end of the log', async () => {
   await expect(startRedis({ config: { 'no-such-directive': 1 } })).rejects.toThrow('no-such-directive')
 })

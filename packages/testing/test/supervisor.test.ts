@@ -18,7 +18,7 @@ function isAlive(pid: number): boolean {
   }
 }
 
-/** A test run that starts a server and is then killed, with no chance to clean up. */
+/** Starts a server in a test run and kills the run before it can clean up. */
 async function killedRun(start: 'startRedis' | 'startPostgres'): Promise<{ pids: number[]; directory: string }> {
   const program = `
     import { ${start} } from ${JSON.stringify(index)}
@@ -40,7 +40,7 @@ async function killedRun(start: 'startRedis' | 'startPostgres'): Promise<{ pids:
 }
 
 it.each(['startRedis', 'startPostgres'] as const)(
-  'a server of %s and its folder are gone soon after the test run was killed',
+  'a killed test run leaves neither a server of %s nor its folder',
   async (start) => {
     const { pids, directory } = await killedRun(start)
     await waitUntil('the server and its children have ended', () => !pids.some(isAlive))

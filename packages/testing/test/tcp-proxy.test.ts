@@ -3,7 +3,7 @@ import { type AddressInfo, createConnection, createServer, type Server, type Soc
 import { expect, it, onTestFinished } from 'vitest'
 import { type TcpProxy, tcpProxy, waitUntil } from '../src/index.ts'
 
-/** Answers every chunk with itself in capitals, and keeps what it has received. */
+/** Answers every chunk with the same text in capitals, and keeps the received text. */
 async function echo(): Promise<{ url: string; received: () => string }> {
   let received = ''
   const server: Server = createServer((socket) => {
@@ -85,7 +85,7 @@ it('a cut proxy ends its connections and refuses new ones until it is healed', a
   expect(await reply(again, 1)).toBe('X')
 })
 
-it('a swallowed reply is lost although the request has arrived, and healing ends the connection that lost it', async () => {
+it('a dropped reply is lost after its request arrived, and healing ends the connection that lost it', async () => {
   const server = await echo()
   const proxy = await through(server.url)
   const socket = await connect(proxy)

@@ -22,7 +22,7 @@ function reportOf(...files: { status: string; message?: string; assertionResults
   }
 }
 
-/** Counts a package whose run left `report`, and ended well or not. */
+/** Counts a package whose run wrote `report`, and succeeded or failed. */
 async function counted(report: object | undefined, ok: boolean): Promise<{ tally: Tally; shown: string }> {
   const directory = await mkdtemp(join(tmpdir(), 'cache-verify-test-'))
   onTestFinished(() => rm(directory, { recursive: true }))
@@ -46,7 +46,7 @@ it('every test of a report counts, the failed ones by name', async () => {
   expect(shown).toContain('some-package: 2 passed, 1 failed, 0 skipped')
 })
 
-it('skipped tests are told and count neither as passed nor as failed', async () => {
+it('skipped tests are printed and count neither as passed nor as failed', async () => {
   const report = reportOf({ status: 'passed', assertionResults: [passed, { status: 'skipped' }] })
   const { tally, shown } = await counted(report, true)
   expect([tally.passed, tally.failed]).toEqual([1, 0])
@@ -61,7 +61,7 @@ it('a test file that cannot be loaded counts as a failure', async () => {
   expect(tally.failures[0]?.reason).toBe('no such module')
 })
 
-it('a run that failed although no test did counts as a failure', async () => {
+it('a failed run without a failed test counts as a failure', async () => {
   const { tally } = await counted(reportOf({ status: 'passed', assertionResults: [passed] }), false)
   expect([tally.passed, tally.failed]).toEqual([1, 1])
 })
@@ -79,7 +79,7 @@ it('a check passes when it resolves and fails with its message', async () => {
   expect(tally.failures).toEqual([{ name: 'bad', reason: 'broken' }])
 })
 
-it('a command that fails rejects with all that it has written', async () => {
+it('a failed command rejects with its whole output', async () => {
   const program = 'console.log("out"); console.error("err"); process.exit(3)'
   expect((await tryCommand(process.execPath, ['-e', program])).code).toBe(3)
   const failure = runCommand(process.execPath, ['-e', program])
@@ -88,7 +88,7 @@ it('a command that fails rejects with all that it has written', async () => {
   await expect(failure).rejects.toThrow('err')
 })
 
-it('the packages to publish leave out the private ones', async () => {
+it('the packages to publish exclude the private ones', async () => {
   const names = (await publicPackages()).map(({ name }) => name)
   expect(names).toContain('@cache/core')
   expect(names).not.toContain('@cache/testing')

@@ -10,7 +10,7 @@ async function open(): Promise<LRUCache<string, User>> {
   return cache
 }
 
-/** lru-cache as it is, without waiting and without lifetimes: what everything else is compared with. */
+/** Plain lru-cache, synchronous and without lifetimes: the baseline of all candidates. */
 export function rawLru(rows: readonly string[]): Candidate {
   const contest = async (): Promise<SyncHit> => {
     const cache = await open()

@@ -52,7 +52,7 @@ export const ours: Candidate = contender(
       const options = { tags }
       const cache = await fill(await openMemory(), options)
       return (index) => {
-        // Once for every pass over the keys: what is remembered of their tags is no longer of use then.
+        // Once for every pass over the keys, so that remembered tags are out of date.
         if (index % keys.length === 0) void cache.deleteByTag('others')
         return cache.getOrSet(keyOf(index), neverLoad, options)
       }

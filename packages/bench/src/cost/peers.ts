@@ -140,7 +140,7 @@ const keyv = contender('keyv', ['keyv'], {
   },
 })
 
-/** What a loader returns while a cache that has no `set` is being filled; afterwards a call is a miss. */
+/** The result of the loader while a cache without `set` is filled. Later calls of the loader are misses. */
 function fillingLoader(): { load(key: string): Promise<User>; done(): void } {
   let filled = false
   return {

@@ -52,7 +52,7 @@ function conclude(results: readonly ResultRow[]): string[] {
 
 export const suite: Suite = {
   name: 'cost',
-  says: 'what a hit costs: 1,024 small objects in turn, each call awaited before the next; every call checked to be a hit.',
+  says: 'the cost of a hit: 1,024 small objects in turn, each call awaited before the next; every call checked to be a hit.',
   baseline: 'lru-cache',
   rows,
   candidates: [rawLru([...awaited, ...synchronous]), floor, ours, ...peers],

@@ -1,7 +1,10 @@
 import { measureAsync, measureSync } from '../harness/measure.ts'
 import type { Measurement, SuiteContext } from '../harness/suite.ts'
 
-/** What is cached. Each `id` is one more than the number of its key, so that a miss, which counts as 0, shows in the sum. */
+/**
+ * The cached values. Each `id` is one more than the number of its key, so that a miss, which counts as 0, shows in the
+ * sum.
+ */
 export interface User {
   readonly id: number
   readonly name: string
@@ -16,14 +19,14 @@ export const ttl = 600_000
 export const capacity = 10_000
 export const tags: readonly string[] = ['users', 'team:7', 'premium']
 
-/** Ready strings: what a key costs to build is not measured here. */
+/** Ready strings: building a key is not measured here. */
 export const keys: readonly string[] = Array.from({ length: entries }, (_, index) => `user:${index}`)
 export const users: readonly User[] = keys.map((_, index) => ({ id: index + 1, name: `name ${index}` }))
 
 /** The sum of the ids when every operation is a hit. */
 export const workOfHits: number = passes * users.reduce((sum, { id }) => sum + id, 0)
 
-/** Throws: whoever calls a loader while hits are measured has missed. */
+/** Throws: a call of the loader while hits are measured is a miss. */
 export function neverLoad(): never {
   throw new Error('a loader was called although its value is cached')
 }
@@ -32,7 +35,7 @@ export function keyOf(index: number): string {
   return keys[index & (entries - 1)] as string
 }
 
-/** What a candidate does for one hit, once its cache is filled. */
+/** One hit of a candidate with a filled cache. */
 export type Hit = (index: number) => PromiseLike<User | undefined | null> | User | undefined | null
 export type SyncHit = (index: number) => User | undefined
 

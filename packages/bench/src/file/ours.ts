@@ -14,7 +14,7 @@ export async function openCache(dir: string): Promise<Contestant> {
   }
 }
 
-/** The backend alone: what is left is the price of the cache. */
+/** The backend alone. The difference is the cost of the cache. */
 export async function openBackend(dir: string): Promise<Contestant> {
   const { createVersion } = await import('@cache/core/backend')
   const backend = new FileBackend({ dir })

@@ -7,7 +7,7 @@ export async function openLmdb(dir: string): Promise<Contestant> {
   const database = open<string, string>({ path: dir })
   return {
     get: (key) => database.get(key),
-    // Without `flushed` it acknowledges what the operating system has, as the others do.
+    // Without `flushed` it acknowledges a write that the operating system has, like the other stores.
     set: (key, value) => database.put(key, value),
     getMany: (keys) => database.getMany([...keys]),
     close: () => database.close(),

@@ -13,7 +13,10 @@ interface RawDatabase {
   close(): unknown
 }
 
-/** A table of keys and values and nothing else: no lifetimes, versions, limits, checksums. Sets of one tick share a transaction. */
+/**
+ * A table of keys and values and nothing else: no lifetimes, versions, limits, checksums. Sets of one tick share a
+ * transaction.
+ */
 async function rawStore(open: (path: string) => RawDatabase, dir: string): Promise<Contestant> {
   await mkdir(dir, { recursive: true })
   const database = open(join(dir, 'raw.sqlite'))

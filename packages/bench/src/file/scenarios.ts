@@ -24,7 +24,7 @@ function named(row: Omit<Row, 'work'>, scenario: Scenario): NamedScenario {
 
 const perSecond = (name: string): Omit<Row, 'work'> => ({ name, unit: 'op/s', better: 'higher' })
 
-/** Every row, with what it does. Sizes are multiples of 100 that 7,919 does not divide. */
+/** Every row and its scenario. Sizes are multiples of 100 that 7,919 does not divide. */
 export function scenarios(quick: boolean): readonly NamedScenario[] {
   const many = quick ? 3000 : 12_000
   const reads = quick ? 6000 : 40_000

@@ -38,7 +38,7 @@ function candidates({ quick }: SuiteContext): Candidate[] {
     contender(quick, 'BentoCache, file driver', ['bentocache'], peers.openBento, modest),
     contender(quick, 'keyv-file, a file per key', ['keyv-file'], peers.openKeyvFileSeparated, modest),
     contender(quick, 'cacache', ['cacache'], peers.openCacache, modest),
-    // It writes the whole store anew for each set, so only what needs few sets one by one.
+    // It writes the whole store anew for each set, so it takes part only in rows with few single sets.
     contender(quick, 'keyv-file, one file', ['keyv-file'], peers.openKeyvFile, [
       'get',
       'getMany, 100 keys',

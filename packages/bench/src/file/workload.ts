@@ -5,10 +5,10 @@ import { monitorEventLoopDelay } from 'node:perf_hooks'
 import type { Measurement } from '../harness/suite.ts'
 import type { Contestant, OpenStore } from './contestant.ts'
 
-/** A row: what is done, to how large a store, for how long. */
+/** A row: the operation, the size of the store, and the number of operations. */
 export interface Scenario {
   readonly kind: 'get' | 'set' | 'sets at once' | 'getMany' | 'large' | 'mixed' | 'open' | 'bytes' | 'delay' | 'hold'
-  /** Entries that the store holds before the measurement. */
+  /** Entries in the store before the measurement. */
   readonly entries: number
   readonly valueBytes: number
   readonly operations: number
@@ -19,8 +19,8 @@ const atOnce = 100
 const alphabet = 'abcdefghijklmnopqrstuvwxyz'
 
 /**
- * A text that tells its key and the write it belongs to, and that differs from that of another write in every character:
- * SQLite writes no page that stays the same.
+ * A text that contains its key and the number of its write. It differs from the text of another write in every
+ * character, because SQLite writes no unchanged page.
  */
 function textOf(key: string, stamp: number, bytes: number): string {
   const head = `${key}#${stamp}#`
@@ -28,7 +28,7 @@ function textOf(key: string, stamp: number, bytes: number): string {
   return head + turned.repeat(Math.ceil(bytes / 26)).slice(0, Math.max(0, bytes - head.length))
 }
 
-/** Number of a write, so that no two of a measurement write the same. */
+/** Number of a write, so that every write of a measurement has another text. */
 function stampOf(round: number, index: number): number {
   return round * 1_000_003 + index
 }
@@ -101,12 +101,12 @@ async function measureOpening(
   return { value, work: found === textOf(key, 0, valueBytes) ? 1 : 0 }
 }
 
-/** The longest that the event loop was held, in milliseconds, while large values were set and read one after the other. */
+/** The longest block of the event loop, in milliseconds, while large values were set and read one after the other. */
 async function measureDelay(
   { kind, entries, valueBytes, operations }: Scenario,
   store: Contestant,
 ): Promise<Measurement> {
-  // Made before, and made flat, so that only what the store does is measured.
+  // Created and flattened before the measurement, so that only the store is measured.
   const values = Array.from({ length: entries }, (_, n) => Buffer.alloc(valueBytes, 97 + n).toString('latin1'))
   const meter = kind === 'delay' ? byTheClock() : byTheProcessor()
   let right = 0
@@ -140,7 +140,7 @@ function byTheClock(): DelayMeter {
   }
 }
 
-/** Processor time of this thread between two turns: what other processes take does not count. */
+/** Processor time of this thread between two turns. Other processes do not count. */
 function byTheProcessor(): DelayMeter {
   let longest = 0
   let last: NodeJS.CpuUsage | undefined
@@ -167,11 +167,11 @@ function breathe(): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, 2))
 }
 
-/** Operations per second by the wall clock: what threads and other processes do for a candidate counts. */
+/** Operations per second by the wall clock. Threads and processes of a candidate count. */
 async function measureOperations(scenario: Scenario, store: Contestant): Promise<Measurement> {
   const run = operationsOf(scenario)
   const half = Math.ceil(scenario.operations / 2)
-  // While the code is still being compiled.
+  // The first runs are for the compiler.
   await run(store, half, 1)
   const start = performance.now()
   const right = await run(store, scenario.operations, 2)
@@ -246,7 +246,7 @@ async function bytesUnder(folder: string): Promise<number> {
   let bytes = 0
   for (const entry of await readdir(folder, { recursive: true, withFileTypes: true })) {
     if (!entry.isFile()) continue
-    // What the files take, not how long they are: a small file takes a block.
+    // The allocated blocks instead of the lengths: a small file takes a block.
     bytes += (await stat(join(entry.parentPath, entry.name))).blocks * 512
   }
   return bytes

@@ -10,7 +10,7 @@ export interface CommandLine {
   readonly repetitions: number | undefined
 }
 
-/** Reads the command line. Throws an `Error` whose message says what is wrong with it. */
+/** Reads the command line. Throws an `Error` with the fault in its message. */
 export function readCommandLine(argv: readonly string[]): CommandLine {
   const { values, positionals } = parseArgs({
     args: [...argv],

@@ -3,7 +3,7 @@ import { findPackageJSON } from 'node:module'
 import { availableParallelism, cpus } from 'node:os'
 import type { Candidate } from './suite.ts'
 
-/** What the figures depend on: processor, Node, and the versions of what is compared. */
+/** The environment of the figures: processor, Node, and the versions of the compared packages. */
 export function machine(candidates: readonly Candidate[]): string {
   const processor = cpus()[0]?.model.trim() ?? 'unknown processor'
   const packages = [...new Set(candidates.flatMap((candidate) => candidate.packages ?? []))].toSorted()

@@ -2,15 +2,26 @@ import { median } from './statistics.ts'
 import type { Measurement } from './suite.ts'
 
 export interface LoopOptions {
-  /** Calls in a round. The row's `work` is the sum over one round. Take a thousand or more: the clock is read after each. */
+  /**
+   * Calls in a round. The row's `work` is the sum over one round. Take a thousand or more: the clock is read after
+   * each.
+   */
   readonly operations: number
-  /** How long a batch of rounds takes at least. The processor clock of some systems moves in steps of 4 ms. Default 200. */
+  /**
+   * How long a batch of rounds takes at least. The processor clock of some systems moves in steps of 4 ms. Default 200.
+   */
   readonly milliseconds?: number
-  /** Batches that are measured; the figure is the median of them. One more runs before them, while the code is still being compiled. Default 5. */
+  /**
+   * Batches that are measured; the figure is the median of them. One more runs before them, while the code is still
+   * being compiled. Default 5.
+   */
   readonly batches?: number
 }
 
-/** Nanoseconds of this thread's processor time: other processes on the machine do not count, nor do threads that collect garbage. */
+/**
+ * Nanoseconds of this thread's processor time: other processes on the machine do not count, nor do threads that collect
+ * garbage.
+ */
 function threadTime(): number {
   const { user, system } = process.threadCpuUsage()
   return (user + system) * 1000
@@ -52,8 +63,8 @@ class Rounds {
 }
 
 /**
- * Nanoseconds per call of a synchronous operation. `operation` gets the number of the call within its round and returns a
- * whole number; their sum over a round has to be the same in every round and is the measurement's `work`.
+ * Nanoseconds per call of a synchronous operation. `operation` gets the number of the call within its round and returns
+ * a whole number; their sum over a round has to be the same in every round and is the measurement's `work`.
  */
 export function measureSync(operation: (index: number) => number, options: LoopOptions): Measurement {
   const { operations } = options
@@ -67,8 +78,8 @@ export function measureSync(operation: (index: number) => number, options: LoopO
 }
 
 /**
- * The same for an operation that returns a promise, which is awaited before the next call. `count` makes the whole number
- * from what it resolves to; it is not part of the operation, so that no candidate pays for a promise of the harness.
+ * The same for an operation that returns a promise, which is awaited before the next call. `count` makes the whole
+ * number from the result; it is not part of the operation, so that no candidate pays for a promise of the harness.
  */
 export async function measureAsync<Value>(
   operation: (index: number) => PromiseLike<Value> | Value,

@@ -1,7 +1,7 @@
 import type { WriteStream } from 'node:tty'
 
 export interface Progress {
-  show(done: number, total: number, what: string): void
+  show(done: number, total: number, job: string): void
   end(): void
 }
 
@@ -10,10 +10,10 @@ export function createProgress(stream: Pick<WriteStream, 'write' | 'isTTY'>, now
   const started = now()
   let tenth = -1
   return {
-    show(done, total, what) {
+    show(done, total, job) {
       const seconds = (now() - started) / 1000
       const left = done === 0 ? '' : `, about ${Math.ceil((seconds / done) * (total - done))} s left`
-      const text = `[${done}/${total}] ${Math.round(seconds)} s${left}  ${what}`
+      const text = `[${done}/${total}] ${Math.round(seconds)} s${left}  ${job}`
       if (stream.isTTY) {
         stream.write(`\r\x1b[K${text}`)
         return

@@ -8,7 +8,10 @@ export interface CandidateRun {
   readonly timeLimit: number
 }
 
-/** One report for each row of the order, in whatever order they came. A process that dies or takes too long fails the rows it owes. */
+/**
+ * Resolves to one report for each row of the order, in any sequence. A process that dies or takes too long fails its
+ * missing rows.
+ */
 export async function runCandidate({ order, execArgv, timeLimit }: CandidateRun): Promise<Report[]> {
   const child = fork(new URL('./candidate-process.ts', import.meta.url), {
     execArgv: [...execArgv],
@@ -25,7 +28,7 @@ export async function runCandidate({ order, execArgv, timeLimit }: CandidateRun)
   return reports
 }
 
-/** Hands over the order and resolves to how the process ended. */
+/** Sends the order, and resolves to a description of the end of the process. */
 function lifeOf(child: ChildProcess, order: Order, timeLimit: number): Promise<string> {
   return new Promise((resolve) => {
     let tooLong = false
@@ -41,7 +44,7 @@ function lifeOf(child: ChildProcess, order: Order, timeLimit: number): Promise<s
       clearTimeout(timer)
       resolve(tooLong ? `it took more than ${timeLimit} ms` : `its process ended (${signal ?? code}) without a report`)
     })
-    // A process that dies at once is told of by 'exit'; the failed sending adds nothing.
+    // The 'exit' event reports a process that dies at once; the failure of `send` adds nothing.
     child.send(order, () => {})
   })
 }

@@ -12,8 +12,8 @@ export interface RunOptions extends SuiteContext {
   readonly repetitions?: number | undefined
   /** Where the candidates' processes find the suite when it is not in `suites`. */
   readonly module?: string
-  /** Told before each process starts. */
-  progress(done: number, total: number, what: string): void
+  /** Called before each process starts. */
+  progress(done: number, total: number, job: string): void
 }
 
 export interface Failure {
@@ -33,10 +33,10 @@ interface Job {
 }
 
 /**
- * Runs every candidate in processes of its own and resolves to the medians, and to whatever failed: a process that died, a
- * candidate that threw, and one that did not do the work of its row. Failed rows have no result.
+ * Runs every candidate in separate processes. Resolves to the medians and the failures: a process that died, a
+ * candidate that threw, or work that differs from that of the row. Failed rows have no result.
  *
- * Repetitions are the outer loop, so that a slow minute of the machine touches all candidates and not one.
+ * Repetitions are the outer loop, so that a slow minute of the machine affects all candidates equally.
  */
 export async function runSuite(suite: Suite, options: RunOptions): Promise<Outcome> {
   const context: SuiteContext = { quick: options.quick, args: options.args }
@@ -50,8 +50,8 @@ export async function runSuite(suite: Suite, options: RunOptions): Promise<Outco
     const repetitions = options.repetitions ?? suite.repetitions ?? (options.quick ? 3 : 5)
     for (let repetition = 0; repetition < repetitions; repetition++) {
       for (const [index, job] of jobs.entries()) {
-        const what = `${job.candidate.name}: ${job.rows.length === 1 ? job.rows[0]?.name : `${job.rows.length} rows`}`
-        options.progress(repetition * jobs.length + index, repetitions * jobs.length, what)
+        const label = `${job.candidate.name}: ${job.rows.length === 1 ? job.rows[0]?.name : `${job.rows.length} rows`}`
+        options.progress(repetition * jobs.length + index, repetitions * jobs.length, label)
         await carryOut(suite, options, job, opened?.shared, results)
       }
     }
@@ -97,13 +97,13 @@ function pick<T extends { readonly name: string }>(
 function jobsOf(suite: Suite, candidates: readonly Candidate[], rows: readonly Row[]): Job[] {
   const jobs = candidates.map((candidate) => ({ candidate, rows: rows.filter((row) => takesPart(candidate, row)) }))
   if (suite.processPer === 'candidate') return jobs.filter((job) => job.rows.length > 0)
-  // Row by row, so that what is compared runs close together in time.
+  // Row by row, so that compared candidates run close together in time.
   return rows.flatMap((row) =>
     jobs.filter((job) => job.rows.includes(row)).map(({ candidate }) => ({ candidate, rows: [row] })),
   )
 }
 
-/** What the processes reported so far. */
+/** The reports of the processes so far. */
 class Results {
   readonly #rows: readonly Row[]
   readonly #values = new Map<string, number[]>()
@@ -119,7 +119,7 @@ class Results {
 
   add(rowName: string, candidate: string, { value, work }: Measurement): void {
     const row = this.#rows.find(({ name }) => name === rowName)
-    const complaint = row === undefined ? 'nobody asked for this row' : complaintAbout(row, candidate, work)
+    const complaint = row === undefined ? 'this row was not requested' : complaintAbout(row, candidate, work)
     if (complaint !== undefined) this.fail(rowName, candidate, complaint)
     else if (!Number.isFinite(value) || value < 0) this.fail(rowName, candidate, `its figure is ${value}`)
     else {

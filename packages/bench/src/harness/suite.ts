@@ -1,10 +1,10 @@
-/** For those who add a suite: put it into `suites.ts`, and the rest of the harness needs no change. */
+/** The interface of a suite. A new suite needs a line in `suites.ts` and no change of the harness. */
 
-/** What a suite and its candidates know of the run. */
+/** The part of the command line that suites and candidates get. */
 export interface SuiteContext {
   /** Fewer operations and processes, for a first look; the figures are noisier. */
   readonly quick: boolean
-  /** What stood after the name of the suite. */
+  /** The arguments after the name of the suite. */
   readonly args: readonly string[]
 }
 
@@ -15,8 +15,8 @@ export interface Row {
   readonly unit: string
   readonly better: 'lower' | 'higher'
   /**
-   * Proves that the row did its work: the figure that every candidate has to report as `work`, or a function that returns
-   * what is wrong with it. A candidate that reports anything else fails the run.
+   * Proves that the row did its work: the figure that every candidate has to report as `work`, or a function that
+   * returns what is wrong with it. A candidate that reports anything else fails the run.
    */
   readonly work: number | ((work: number, candidate: string) => string | undefined)
   /** The candidate that this row's ratios refer to. Default: the suite's. */
@@ -25,12 +25,12 @@ export interface Row {
 
 export interface Measurement {
   readonly value: number
-  /** A counter or checksum of what was really done: hits, the sum of the values read, bytes written. */
+  /** A counter or checksum of the work done: hits, the sum of the values read, bytes written. */
   readonly work: number
 }
 
 export interface CandidateContext extends SuiteContext {
-  /** What the suite's `open` lent, after a journey through JSON. */
+  /** The `shared` value of the suite's `open`, after a round trip through JSON. */
   readonly shared: unknown
 }
 
@@ -40,11 +40,11 @@ export interface Candidate {
   readonly packages?: readonly string[]
   /** The rows that it takes part in. Default: all. */
   readonly rows?: readonly string[]
-  /** Runs in a process of its own. Imports what it measures inside, so that no other process loads it. */
+  /** Runs in its own process. Imports the measured package inside, so that no other process loads it. */
   measure(row: string, context: CandidateContext): Measurement | Promise<Measurement>
 }
 
-/** What a suite starts once for all its processes, such as a server. */
+/** A resource that a suite starts once for all its processes, such as a server. */
 export interface Opened {
   /** Handed to every candidate. Must survive JSON. */
   readonly shared?: unknown
@@ -53,7 +53,7 @@ export interface Opened {
 
 export interface Suite {
   readonly name: string
-  /** One sentence: what is measured, and how. */
+  /** One sentence: the measurement and its method. */
   readonly says: string
   /** The candidate that ratios refer to. */
   readonly baseline: string

@@ -16,8 +16,9 @@ export interface KeyLog {
 }
 
 /**
- * Reads a text file with one key a line, or with a key, a tab and a number of bytes; gzipped when its name ends in `.gz`. The first line
- * decides which of the two it is. Rejects with an `Error` that names the line which does not keep to it.
+ * Reads a text file with one key a line, or with a key, a tab and a number of bytes; gzipped when its name ends in
+ * `.gz`. The first line decides which of the two it is. Rejects with an `Error` that names the line which does not keep
+ * to it.
  */
 export async function readKeyLog(file: string): Promise<KeyLog> {
   const stream = createReadStream(file)

@@ -25,10 +25,10 @@ interface Replay {
   readonly log: Pick<KeyLog, 'weights'> & { readonly keys: Iterable<number> }
 }
 
-/** What is replayed: the log that was named, else the traces of the suite `memory`. */
+/** The traffic to replay: the named log, else the traces of the suite `memory`. */
 async function* replays({ args }: SuiteContext): AsyncGenerator<Replay> {
   const [file, ...rest] = args
-  if (rest.length > 0) throw new Error('hit-ratio takes one file')
+  if (rest.length > 0) throw new Error(`hit-ratio takes one file, but got ${rest.length + 1}`)
   if (file === undefined) {
     for (const trace of traces()) {
       for (const size of sizesOf(trace)) {
@@ -54,7 +54,7 @@ async function rows(context: SuiteContext): Promise<Row[]> {
 }
 
 function candidate(policy: SimulatedPolicy): Candidate {
-  /** What this process has replayed: the log is read once for all its rows. */
+  /** The replayed traffic of this process: the log is read once for all rows. */
   let done: Promise<Map<string, Replay>> | undefined
   return {
     name: policy,
@@ -83,16 +83,16 @@ async function collect(context: SuiteContext): Promise<Map<string, Replay>> {
 
 /** Tells each quarter of a long replay. */
 function teller(row: string): (progress: { policy: string; done: number; total: number }) => void {
-  let told = 0
+  let reported = 0
   return ({ policy, done, total }) => {
     const quarter = Math.floor((4 * done) / total)
-    if (quarter === told) return
-    told = quarter
+    if (quarter === reported) return
+    reported = quarter
     process.stderr.write(`  ${policy}, ${row}: ${quarter * 25} %\n`)
   }
 }
 
-/** For each policy, what it loses to the best of the others in each row: the mean and the worst, in percentage points. */
+/** For each policy the loss to the best other policy in each row: the mean and the worst, in percentage points. */
 export function losses(results: readonly ResultRow[]): string[] {
   const online = results.filter(({ candidate }) => candidate !== 'optimal')
   return [...new Set(online.map(({ candidate }) => candidate))].flatMap((policy) => {

@@ -1,4 +1,4 @@
-/** What a benchmark needs of a bounded cache. */
+/** The members of a bounded cache that a benchmark uses. */
 export interface Bounded {
   get(key: string | number): unknown
   set(key: string | number, value: unknown): unknown
@@ -10,7 +10,10 @@ export interface Maker {
   readonly packages: readonly string[]
   /** Whether entries can have a lifetime. */
   readonly ttl: boolean
-  /** Whether it pushes out the old to let in the new, and that in useful time; otherwise it takes no part where that is measured. */
+  /**
+   * Whether it pushes out the old to let in the new, and that in useful time; otherwise it takes no part where that is
+   * measured.
+   */
   readonly evicts: boolean
   /** Whether numbers are keys of their own. */
   readonly numbers: boolean

@@ -17,7 +17,7 @@ function ours(policy: 'adaptive' | 'lru'): Maker {
 /** The names of the policies that stand for this project. */
 export const own: readonly string[] = ['@cache/memory, adaptive', '@cache/memory, lru']
 
-/** All packages side by side. The first is what ratios refer to. */
+/** All packages. The first is the baseline of the ratios. */
 export const makers: readonly Maker[] = [
   maker('lru-cache', 'lru-cache', { ttl: true }, async (max, ttl) => {
     const { LRUCache } = await import('lru-cache')
@@ -77,7 +77,7 @@ export const makers: readonly Maker[] = [
     const builder = newCache<string | number, object>().maxSize(max)
     const cache = ttl === undefined ? builder.build() : builder.expireAfterWrite(ttl).build()
     return {
-      // It answers null for what it does not hold.
+      // Its answer to a miss is null.
       get: (key) => cache.getIfPresent(key) ?? undefined,
       set: (key, value) => cache.set(key, value as object),
     }

@@ -7,14 +7,17 @@ const ENTRIES = 1_000_000
 function bytesInUse(): number {
   const collect = (globalThis as { gc?: () => void }).gc
   if (collect === undefined) throw new Error('bytes are measured with node --expose-gc')
-  // The second collection frees what finalizers of the first let go, such as array buffers.
+  // The second collection frees memory that finalizers of the first released, such as array buffers.
   collect()
   collect()
   const { heapUsed, external } = process.memoryUsage()
   return heapUsed + external
 }
 
-/** Bytes per entry of a million, keys included, after `turnovers` times as many further keys have gone through. The work is how many of the last thousand are held. */
+/**
+ * Bytes per entry of a million, keys included, after `turnovers` times as many further keys have gone through. The work
+ * is how many of the last thousand are held.
+ */
 export async function measureBytes(maker: Maker, ttl: boolean, turnovers: number): Promise<Measurement> {
   // A first cache, so that the code of the package does not count; the second is measured from before it is made.
   await maker.make(16, ttl ? LIFETIME : undefined)

@@ -3,7 +3,10 @@ import type { Measurement } from '../harness/suite.ts'
 import type { Bounded, Maker } from './bounded.ts'
 import { DRAWS, even, keyOf, LIFETIME, OPERATIONS, readyKeys, value, zipf } from './workload.ts'
 
-/** A row whose figure is nanoseconds of processor time per call. Its work is one for every call that had the right answer. */
+/**
+ * A row whose figure is nanoseconds of processor time per call. Its work is one for every call that had the right
+ * answer.
+ */
 export interface TimeRow {
   readonly name: string
   readonly needs: { readonly ttl?: true; readonly evicts?: true; readonly numbers?: true }
@@ -68,14 +71,14 @@ function setNew(entries: number): TimeRow['measure'] {
   }
 }
 
-/** Whether the value is what the cache was given; anything else fails the row. */
+/** Checks that the value is the stored one; anything else fails the row. */
 function right(found: unknown): 1 {
   if (found !== value) throw new Error(`the cache answered ${String(found)}`)
   return 1
 }
 
-// Rounds go on where the last one ended, with more draws than a round has: if each began anew, a cache that holds the keys of one round
-// would have nothing to push out.
+// Rounds go on where the last one ended, with more draws than a round has: if each began anew, a cache that holds the
+// keys of one round would have nothing to push out.
 function drawn(entries: number): () => number {
   const order = zipf(entries, DRAWS)
   let next = 0
@@ -142,5 +145,5 @@ export const timeRows: readonly TimeRow[] = [
   { name: '90 % get, 10 % set', needs: { evicts: true }, measure: mixed(100_000) },
 ]
 
-/** What every row of times reports as its work. */
+/** The reported work of every row of times. */
 export const workOfTimes: number = OPERATIONS

@@ -10,8 +10,8 @@ export interface Trace {
 }
 
 /**
- * The traces in the folder that `CACHE_TRACES` names: files NAME.u32.gz, gzip of little-endian 32-bit key numbers. Without it, traffic
- * that is made here: popularity, drift, recency, a loop, a scan.
+ * The traces in the folder that `CACHE_TRACES` names: files NAME.u32.gz, gzip of little-endian 32-bit key numbers.
+ * Without it, traffic that is made here: popularity, drift, recency, a loop, a scan.
  */
 export function* traces(): Generator<Trace> {
   const folder = process.env.CACHE_TRACES

@@ -1,4 +1,4 @@
-/** Traffic for all candidates alike, from one fixed seed: what is compared are packages, not lots. */
+/** The same traffic for all candidates, from one fixed seed. */
 
 /** Calls in a round. */
 export const OPERATIONS = 262_144
@@ -22,7 +22,10 @@ export function keyOf(entry: number): string {
   return `user:${entry}`
 }
 
-/** Key strings that exist already, internalized like literals of a program, which flatters caches built on plain objects. */
+/**
+ * Key strings that exist already, internalized like literals of a program, which flatters caches built on plain
+ * objects.
+ */
 export function readyKeys(count: number): string[] {
   const names: Record<string, true> = {}
   for (let entry = 0; entry < count; entry++) names[keyOf(entry)] = true
@@ -35,7 +38,9 @@ export function even(entries: number): Int32Array {
   return Int32Array.from({ length: OPERATIONS }, () => Math.floor(random() * entries))
 }
 
-/** Draws of a mix that misses: so many that a cache of a hundred thousand entries does not hold all keys that they name. */
+/**
+ * Draws of a mix that misses: so many that a cache of a hundred thousand entries does not hold all keys that they name.
+ */
 export const DRAWS: number = 2 ** 21
 
 /** How finely the first step of a draw divides the sums. */

@@ -21,7 +21,7 @@ const rows: readonly Row[] = operations.flatMap((operation) =>
   })),
 )
 
-/** What the server's sessions, the ended ones included, and its helpers have spent so far, in milliseconds. */
+/** Milliseconds of processor time of the server's sessions, ended ones included, and of its background processes. */
 async function serverTime(url: string): Promise<number> {
   const { default: pg } = await import('pg')
   const client = new pg.Client({ connectionString: url })
@@ -98,7 +98,7 @@ function conclude(results: readonly ResultRow[]): string[] {
 
 export const suite: Suite = {
   name: 'postgres-cpu',
-  says: 'Processor time of client and server together for each call (Linux): what a machine that is busy with other things does not blur. Each commit reaches the disk.',
+  says: 'Processor time of client and server together for each call (Linux), which other load on the machine hardly changes. Each commit reaches the disk.',
   baseline: 'plain pg',
   rows,
   candidates,

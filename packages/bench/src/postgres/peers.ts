@@ -4,12 +4,12 @@ import { contender } from './contender.ts'
 
 const ttl = 600_000
 
-/** Texts as they are: what a codec costs is not part of the baseline. */
+/** Plain texts: the baseline has no codec. */
 function text(value: unknown): string {
   return typeof value === 'string' ? value : JSON.stringify(value)
 }
 
-/** A named statement for each call on a pool of ten: what a careful programmer writes without a library. */
+/** A named statement for each call on a pool of ten, as in careful code without a library. */
 export async function openPlain(url: string): Promise<Contestant> {
   const { default: pg } = await import('pg')
   const pool = new pg.Pool({ connectionString: url, max: 10 })
@@ -77,7 +77,8 @@ async function openBento(url: string): Promise<Contestant> {
   const [{ BentoCache, bentostore }, { kyselyDriver }, { Kysely, PostgresDialect }, { default: pg }] =
     await Promise.all([import('bentocache'), import('bentocache/drivers/kysely'), import('kysely'), import('pg')])
   const pool = new pg.Pool({ connectionString: url, max: 10 })
-  // The table that its driver makes by itself has a number for the deadline, and PostgreSQL refuses the date it is given.
+  // The table that its driver makes by itself has a number for the deadline, and PostgreSQL refuses the date it is
+  // given.
   await pool.query('create table bentocache (key varchar(255) primary key, value text, expires_at timestamptz)')
   const dialect = new PostgresDialect({ pool })
   const connection = new Kysely<never>({ dialect })

@@ -21,7 +21,9 @@ const scripts: Readonly<Record<string, string>> = {
   set: `\\set n random(0, ${keyCount - 1})\ninsert into plain values ('key:' || :n, repeat('x', 200), now()) on conflict (key) do update set value = excluded.value, expires_at = excluded.expires_at;\n`,
 }
 
-/** The limit: PostgreSQL's own benchmark, in C, one prepared statement for each key and one connection for each caller. */
+/**
+ * The limit: PostgreSQL's own benchmark, in C, one prepared statement for each key and one connection for each caller.
+ */
 export const pgbench: Candidate = {
   name: 'pgbench',
   rows: limits.map(rowName),

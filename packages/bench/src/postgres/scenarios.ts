@@ -1,4 +1,4 @@
 import { Scenarios } from '../server/scenarios.ts'
 
-/** What is under way at once stays below 50 MB: the disk is not what is measured. */
+/** Requests under way stay below 50 MB, so that the disk is not measured. */
 export const scenarios: Scenarios = new Scenarios(50_000_000, ['small object', '200 B'])

@@ -4,7 +4,10 @@ import type { Suite } from '../harness/suite.ts'
 import type { Soaked } from '../server/soak.ts'
 import { soakSuite } from '../server/soak-suite.ts'
 
-/** Few connections, so that the load itself can exhaust them. It writes through, so it keeps what it acknowledged. */
+/**
+ * Few connections, so that the load itself can exhaust them. It writes through to the disk, so it keeps acknowledged
+ * writes.
+ */
 function soaked(pipeline: boolean): Soaked {
   return {
     start: () => startPostgres({ durable: true, config: { max_connections: 25 } }),

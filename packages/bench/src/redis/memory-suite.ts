@@ -27,15 +27,15 @@ async function measure(
   const { Redis } = await import('ioredis')
   const redis = new Redis(url)
   await redis.flushall()
-  const [what, kind] = row.split(', ') as [string, string]
+  const [figure, kind] = row.split(', ') as [string, string]
   const contestant = await open(url)
   for (let index = 0; index < items; index++) await contestant.set?.(`user:${1000 + index}`, values[kind])
   await contestant.close()
   let bytes = 0
   let keys = 0
-  // What a cache writes besides its items belongs to what they cost.
+  // Additional records of a cache count as well.
   for (const key of await redis.keys('*')) {
-    bytes += what === 'bytes stored' ? await redis.strlen(key) : Number(await redis.memory('USAGE', key))
+    bytes += figure === 'bytes stored' ? await redis.strlen(key) : Number(await redis.memory('USAGE', key))
     keys += 1
   }
   redis.disconnect()
@@ -52,7 +52,7 @@ function conclude(results: readonly ResultRow[]): string[] {
 
 export const suite: Suite = {
   name: 'redis-memory',
-  says: `What an item costs in Redis, with a lifetime: the mean of ${items} items, by MEMORY USAGE and STRLEN.`,
+  says: `Bytes of an item in Redis, with a lifetime: the mean of ${items} items, by MEMORY USAGE and STRLEN.`,
   baseline: 'payload alone',
   rows: rows.map((name) => ({ name, unit: 'bytes', better: 'lower', work: items })),
   candidates: [

@@ -4,12 +4,12 @@ import { contender } from './contender.ts'
 
 const ttl = 600_000
 
-/** Texts as they are: what a codec costs is not part of the baseline. */
+/** Plain texts: the baseline has no codec. */
 function text(value: unknown): string {
   return typeof value === 'string' ? value : JSON.stringify(value)
 }
 
-/** What plain clients give back. */
+/** The results of plain clients. */
 function plainText(value: unknown): unknown {
   return text(value)
 }
@@ -97,7 +97,7 @@ async function openCacheManager(url: string): Promise<Contestant> {
   }
 }
 
-/** The clients by themselves, and the caches that others have put on them. */
+/** The plain clients, and other caches on them. */
 export const peers: readonly Candidate[] = [
   contender('ioredis', ['ioredis'], (url) => openIoredis(url, false)),
   contender('ioredis, auto-pipelining', ['ioredis'], (url) => openIoredis(url, true)),

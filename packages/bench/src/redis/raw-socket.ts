@@ -8,7 +8,7 @@ const keyCount = 1000
 const single = scenarios.all.filter(({ operation, value }) => operation === 'get' && !value.endsWith('KB'))
 
 /**
- * The limit: GET commands prepared as bytes, as many in one write as callers there are, and replies that are only counted.
+ * The upper limit: GET commands prepared as bytes, one write for all callers, and replies that are only counted.
  * No client that runs in Node can be faster with one command for each key.
  */
 export const rawSocket: Candidate = {

@@ -6,7 +6,7 @@ import { type Contestant, rowName, type Scenario, values } from './workload.ts'
 /** A plain client and the whole cache on it, which take turns. */
 export interface Pairs {
   readonly name: string
-  /** What the plain client is and does. */
+  /** A description of the plain client. */
   readonly plain: string
   readonly packages: readonly string[]
   readonly openPlain: (url: string) => Promise<Contestant>
@@ -20,7 +20,7 @@ const scenarios: readonly Scenario[] = (['get', 'set'] as const).flatMap((operat
   Object.keys(values).flatMap((value) => [1, 100].map((concurrency) => ({ operation, value, concurrency }))),
 )
 
-/** So many slices of each, in turns: what the machine does meanwhile touches both. */
+/** The number of slices of each, in turns. Other load on the machine affects both. */
 const pairs = 16
 const sliceMs = 400
 
@@ -29,7 +29,7 @@ interface Slice {
   readonly wrong: number
 }
 
-/** A timer ends it: looking at the clock at every call would be a part of what is measured. */
+/** A timer ends it, because a look at the clock in every call would be measured too. */
 async function slice(contestant: Contestant, scenario: Scenario, keys: readonly string[]): Promise<Slice> {
   const { operation, concurrency } = scenario
   const value = values[scenario.value]
@@ -66,7 +66,7 @@ async function measure(row: string, given: Pairs, { shared, quick }: CandidateCo
   const ratios: number[] = []
   let wrong = 0
   for (let pair = 0; pair < (quick ? pairs / 2 : pairs); pair++) {
-    // Whoever comes second pays for the garbage of the first: each does so every other time.
+    // The second of a pair also collects the garbage of the first, so the order alternates.
     const turns = pair % 2 === 0 ? [plain, cache] : [cache, plain]
     const slices = new Map<Contestant, Slice>()
     for (const contestant of turns) slices.set(contestant, await slice(contestant, scenario, keys))
@@ -78,12 +78,12 @@ async function measure(row: string, given: Pairs, { shared, quick }: CandidateCo
   return { value: median(ratios), work: wrong === 0 ? 1 : 0 }
 }
 
-/** Both in turns in one process: the median of the pairs, which a machine that is fast and slow by turns blurs least. */
+/** Runs both in turns in one process. The median of the pairs is robust against a machine of changing speed. */
 export function pairsSuite(given: Pairs): Suite {
   const { name, plain, packages, goals } = given
   return {
     name,
-    says: `Calls per second of the whole cache as a multiple of ${plain}, both in turns in one process: the median of the pairs, which a machine that is fast and slow by turns blurs least.`,
+    says: `Calls per second of the whole cache as a multiple of ${plain}, both in turns in one process: the median of the pairs, which is robust against a machine of changing speed.`,
     baseline: 'Cache',
     rows: scenarios.map((scenario) => ({
       name: rowName(scenario),

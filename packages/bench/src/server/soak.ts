@@ -7,12 +7,12 @@ export interface SoakReport {
   readonly errors: Readonly<Record<string, number>>
   /** Milliseconds. */
   readonly longest: number
-  /** What `longest` may be. */
+  /** The limit for `longest`. */
   readonly bound: number
   readonly wrong: readonly string[]
 }
 
-/** What is put under load: a server that keeps what it acknowledged, and a backend on it, reached by way of a proxy. */
+/** The system under load: a server that keeps acknowledged writes, and a backend that reaches it through a proxy. */
 export interface Soaked {
   start(): Promise<Server>
   open(url: string, timeout: number): SoakedBackend
@@ -21,7 +21,7 @@ export interface Soaked {
 type SoakedBackend = CacheBackend & Required<Pick<CacheBackend, 'compareAndSet' | 'close'>>
 
 const timeout = 500
-/** What the machine may add to a timeout: it starts servers and runs the load at once. */
+/** The tolerance for a timeout on a machine that starts servers and runs the load at once. */
 const grace = 1500
 const workers = 20
 const keysPerWorker = 5
@@ -37,24 +37,24 @@ function createRandom(seed: number): () => number {
   }
 }
 
-/** Runs for so many seconds. */
+/** Runs the soak for `seconds` seconds. */
 export async function soak(
   soaked: Soaked,
   seconds: number,
   seed: number,
-  tell: (line: string) => void,
+  print: (line: string) => void,
 ): Promise<SoakReport> {
   const server = await soaked.start()
   const proxy = await tcpProxy(server.url)
   const backend = soaked.open(proxy.url, timeout)
   const run = new Soak(backend)
   try {
-    // The first call may make a table, which is given more time than any other.
+    // The first call may create a table, and has a longer time limit.
     await backend.get('nothing')
-    tell(`soak: ${seconds} s, seed ${seed}`)
+    print(`soak: ${seconds} s, seed ${seed}`)
     const end = performance.now() + seconds * 1000
     const load = Array.from({ length: workers }, (_, id) => run.work(id, createRandom(seed + id), end))
-    const faults = await makeTrouble(server, proxy, createRandom(seed - 1), end, tell)
+    const faults = await makeTrouble(server, proxy, createRandom(seed - 1), end, print)
     await Promise.all(load)
     await run.checkAtEnd()
     return { ...run.report(), faults, bound: timeout + grace }
@@ -65,11 +65,11 @@ export async function soak(
   }
 }
 
-/** What a key may hold, as far as the answers tell. */
+/** The possible values of a key, as far as the answers show. */
 interface Book {
   /** The numbers that a reader may find; `undefined` is none. */
   readonly possible: Set<number | undefined>
-  /** Those of calls without an answer: they may take effect late, after others. */
+  /** The values of calls without an answer: they may take effect late, after other calls. */
   readonly unanswered: Set<number | undefined>
   certain: number
   perhaps: number
@@ -97,7 +97,7 @@ class Soak {
     }
   }
 
-  /** Each worker has keys of its own, so that it knows what may be in them. */
+  /** Each worker has its own keys, so that it knows their possible values. */
   async work(id: number, random: () => number, end: number): Promise<void> {
     for (let round = 1; performance.now() < end; round++) {
       const key = `${id}:${Math.floor(random() * keysPerWorker)}`
@@ -108,12 +108,12 @@ class Soak {
       else if (choice < 0.75) await this.#change(key, undefined, () => this.#backend.delete(key))
       else if (choice < 0.85) await this.#compareAndSet(key, round)
       else await this.#count(`count ${key}`)
-      // They come at once while the server is away: the figures should not be made of them.
+      // Failures come at once while the server is down, and must not dominate the figures.
       if (this.#failures > failures) await pause(5)
     }
   }
 
-  /** Every key once more, when all is quiet again. */
+  /** Reads every key once more after the last fault. */
   async checkAtEnd(): Promise<void> {
     await waitUntil('the backend to work again', async () => (await this.#backend.get('nothing')) === undefined)
     for (const [key, { certain, perhaps }] of this.#books) {
@@ -190,7 +190,7 @@ class Soak {
   }
 }
 
-/** One value is possible now, besides those of calls whose outcome nobody knows. */
+/** One value is possible now, besides those of calls with an unknown outcome. */
 function acknowledge(book: Book, value: number | undefined): void {
   book.possible.clear()
   for (const open of book.unanswered) book.possible.add(open)
@@ -206,13 +206,13 @@ function item(key: string, value: number): Item {
   return { key, value: { key, value }, version: createVersion(), createdAt: Date.now() }
 }
 
-/** One fault after the other, each of random length, with quiet between. Resolves to how many there were. */
+/** Causes one fault after the other, each of random length, with pauses. Resolves to their number. */
 async function makeTrouble(
   server: Server,
   proxy: TcpProxy,
   random: () => number,
   end: number,
-  tell: (line: string) => void,
+  print: (line: string) => void,
 ): Promise<number> {
   const heal = (): void => proxy.heal()
   const faults: Readonly<Record<string, readonly [begin: () => unknown, end: () => unknown]>> = {
@@ -232,7 +232,7 @@ async function makeTrouble(
     const name = names[Math.floor(random() * names.length)] as string
     const [begin, finish] = faults[name] as (typeof faults)[string]
     const length = 50 + random() * 1500
-    tell(`${name} for ${Math.round(length)} ms`)
+    print(`${name} for ${Math.round(length)} ms`)
     await begin()
     await pause(length)
     await finish()

@@ -1,10 +1,12 @@
-/** What is measured of a cache whose store is a server. */
+/** The measurements of a cache whose store is a server. */
 import type { CandidateContext, Measurement } from '../harness/suite.ts'
 
 export const operations = ['get', 'set', 'increment', 'getMany', 'setMany'] as const
 export type OperationName = (typeof operations)[number]
 
-/** The values by their names in the rows. Texts are what every candidate stores alike; the others go through its codec. */
+/**
+ * The values by their names in the rows. Every candidate stores texts in the same way; its codec encodes the others.
+ */
 export const values: Readonly<Record<string, unknown>> = {
   integer: 1_234_567,
   'small object': {
@@ -19,7 +21,7 @@ export const values: Readonly<Record<string, unknown>> = {
   '200 KB': 'x'.repeat(200_000),
 }
 
-/** One row: what is done, with which value, how many at once. */
+/** One row: the operation, the value, and the number of concurrent callers. */
 export interface Scenario {
   readonly operation: OperationName
   readonly value: string
@@ -32,7 +34,10 @@ export function rowName({ operation, value, concurrency }: Scenario): string {
   return `${operation}, ${operation === 'increment' ? '' : `${value}, `}${concurrency} at once`
 }
 
-/** What is measured. Every operation resolves to whether it did what it should; values are compared as far as that costs nothing. */
+/**
+ * The measured store. Every operation resolves to whether its result was right; values are compared as far as that
+ * costs nothing.
+ */
 export interface Contestant {
   get?(key: string): Promise<unknown>
   set?(key: string, value: unknown): Promise<unknown>
@@ -40,11 +45,11 @@ export interface Contestant {
   getMany?(keys: readonly string[]): Promise<readonly unknown[]>
   setMany?(entries: readonly (readonly [key: string, value: unknown])[]): Promise<unknown>
   close(): unknown
-  /** What `get` resolves to for this value, where it is not the value. */
+  /** The result of `get` for this value, where it differs from the value. */
   stored?(value: unknown): unknown
 }
 
-/** Few large values, so that the server's memory is not what is measured. */
+/** Few large values, so that the server's memory is not measured. */
 function keyCount(value: string): number {
   return value === '200 KB' ? 100 : 1000
 }
@@ -66,7 +71,7 @@ export async function measureScenario(
   const expected = contestant.stored === undefined ? value : contestant.stored(value)
   if (scenario.operation === 'get' || scenario.operation === 'getMany') await fill(contestant, keys, value)
   const work = operationOf(scenario.operation, contestant, keys, value, expected)
-  // Code that has just been compiled is not what anybody runs.
+  // Warm up: freshly compiled code is not measured.
   const warm = await runFor(context.quick ? 500 : 1000, scenario.concurrency, work)
   const measured = await runFor(context.quick ? 300 : 1000, scenario.concurrency, work)
   const isWhole = await check(scenario, contestant, keys, expected, warm.calls + measured.calls)
@@ -79,7 +84,7 @@ async function fill(contestant: Contestant, keys: readonly string[], value: unkn
   for (const key of keys) await contestant.set?.(key, value)
 }
 
-/** One call, and whether its answer is right. Two functions, so that no promise of the benchmark's own comes between. */
+/** One call, and whether its answer is right. Two functions, so that the benchmark adds no promise. */
 interface Work {
   call(index: number): Promise<unknown>
   isRight(answer: unknown): boolean
@@ -133,8 +138,8 @@ interface Run {
 }
 
 /**
- * So many callers, each of which calls again as soon as it has its answer. A timer ends it: looking at the clock at every
- * call would be a part of what is measured.
+ * Runs concurrent callers, each of which calls again after its answer. A timer ends the run, because a look at the
+ * clock in every call would be measured too.
  */
 async function runFor(ms: number, callers: number, { call, isRight }: Work): Promise<Run> {
   let isOver = false
@@ -155,7 +160,7 @@ async function runFor(ms: number, callers: number, { call, isRight }: Work): Pro
   return { calls, wrong, ms: performance.now() - start }
 }
 
-/** What was written is there; what was counted adds up. */
+/** Checks that written values are stored and that counters have the right sum. */
 async function check(
   { operation, concurrency }: Scenario,
   contestant: Contestant,
@@ -165,12 +170,12 @@ async function check(
 ): Promise<boolean> {
   if (operation === 'increment') {
     let sum = 0
-    // One more each tells where the counter stood.
+    // One more increment each returns the last count.
     for (const key of keys) sum += ((await contestant.increment?.(key)) ?? 0) - 1
     return sum === calls
   }
   if (operation.startsWith('get')) return true
-  // Only where a caller began is certain to have been written: one that is slow does not come far.
+  // Only the first key of each caller is certain to be written: a slow caller writes few keys.
   const perCall = operation === 'setMany' ? batchSize : 1
   for (let caller = 0; caller < Math.min(concurrency, 10); caller++) {
     const key = keys[(firstIndex(caller) * perCall) % keys.length] as string

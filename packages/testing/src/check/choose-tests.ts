@@ -15,7 +15,7 @@ const always: Readonly<Record<string, readonly string[]>> = {
 /** Files that decide how the tests of a package run. */
 const decisive = ['package.json', 'vitest.config.ts']
 
-/** What to run in the packages of the given folders after a change of `changed`, in the order of the folders. */
+/** The tests of the packages in `folders` to run after a change of the files `changed`, in the order of the folders. */
 export function chooseTests(folders: readonly string[], changed: readonly string[]): ChosenTests[] {
   const chosen: ChosenTests[] = []
   for (const folder of folders) {

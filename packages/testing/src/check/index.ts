@@ -14,7 +14,7 @@ await runSteps([
   { name: 'lint', run: checkLint },
   { name: 'types', run: (tally) => checkTask(tally, 'typecheck') },
   {
-    name: 'tests of what has changed',
+    name: 'tests of changed code',
     run: async (tally) => {
       const folders = (await workspacePackages()).map(({ directory }) => relative(root, directory))
       for (const chosen of chooseTests(folders, await changedFiles(root, branch))) {

@@ -9,7 +9,7 @@ import { requireBinary } from './require-binary.ts'
 export interface Certificate {
   readonly certificateFile: string
   readonly keyFile: string
-  /** The certificate as PEM: what a client lists as its `ca` to trust this server and no other. */
+  /** The certificate as PEM. A client with it as its only `ca` trusts this server alone. */
   readonly pem: string
 }
 
@@ -22,7 +22,7 @@ export async function makeCertificate(directory: string, user?: OsUser): Promise
   const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-keyout', keyFile]
   const certificate = ['-x509', '-days', '1', '-subj', '/CN=localhost', '-addext', names, '-out', certificateFile]
   await promisify(execFile)(openssl, ['req', ...key, ...certificate])
-  // PostgreSQL refuses a key that others may read.
+  // PostgreSQL refuses a key that other accounts can read.
   await chmod(keyFile, 0o600)
   if (user) for (const file of [certificateFile, keyFile]) await chown(file, user.uid, user.gid)
   return { certificateFile, keyFile, pem: await readFile(certificateFile, 'utf8') }

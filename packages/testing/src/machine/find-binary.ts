@@ -1,7 +1,7 @@
 import { access, constants, readdir } from 'node:fs/promises'
 import { delimiter, join } from 'node:path'
 
-// Debian and Ubuntu keep each PostgreSQL in a folder of its version, off the PATH; Homebrew does the same.
+// Debian, Ubuntu and Homebrew install each PostgreSQL version in a folder outside the PATH.
 const versioned = ['/usr/lib/postgresql', '/opt/homebrew/opt', '/usr/local/opt']
 
 async function versionedFolders(): Promise<string[]> {

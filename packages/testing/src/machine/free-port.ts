@@ -2,12 +2,12 @@ import { randomInt } from 'node:crypto'
 import { once } from 'node:events'
 import { createServer } from 'node:net'
 
-// Below the range from which Linux takes the ports of outgoing connections (32768 up): a server that is restarted must
-// find its port free although a load test has opened thousands of connections in the meantime.
+// Linux takes the ports of outgoing connections from 32768 up. Below that range, the port of a server that restarts is
+// free although a load test has opened thousands of connections meanwhile.
 const lowest = 20_000
 const highest = 32_000
 const attempts = 100
-// A port stays with the server it was found for, also while that server is down between a kill and a restart.
+// Prevents a second server from taking the port of a server that is down between a kill and a restart.
 const taken = new Set<number>()
 
 async function canListen(port: number): Promise<boolean> {
@@ -24,7 +24,7 @@ async function canListen(port: number): Promise<boolean> {
   }
 }
 
-/** Resolves to a loopback port on which nothing listened a moment ago. It gives no port twice. */
+/** Resolves to a loopback port that was free a moment ago. Never resolves to the same port twice. */
 export async function freePort(): Promise<number> {
   for (let attempt = 0; attempt < attempts; attempt++) {
     const port = randomInt(lowest, highest)

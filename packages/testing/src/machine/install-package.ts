@@ -23,7 +23,7 @@ async function run(file: string, args: readonly string[]): Promise<{ code: numbe
 
 const homebrewNames: Readonly<Record<string, string>> = { 'redis-server': 'redis', postgresql: 'postgresql@17' }
 
-/** The command that a person would type to install what Debian calls `name`. */
+/** The shell command that installs the Debian package `name`. */
 function commandFor(name: string): string {
   if (process.platform === 'darwin') return `brew install ${homebrewNames[name] ?? name}`
   return `sudo apt-get update && sudo apt-get install --yes ${name}`
@@ -31,7 +31,7 @@ function commandFor(name: string): string {
 
 async function aptGet(name: string): Promise<void> {
   if (!listsUpdated) {
-    // A failed update may still leave lists that are good enough; the installation says whether they are.
+    // After a failed update the old lists may suffice; the installation shows whether they do.
     await run('apt-get', ['update'])
     listsUpdated = true
   }
@@ -54,7 +54,7 @@ async function takeLock(): Promise<void> {
         (entry) => Date.now() - entry.mtimeMs,
         () => 0,
       )
-      // Left behind by a run that was killed.
+      // A killed run left it.
       if (age > lockTimeout) await rmdir(lock).catch(() => {})
       await mkdir(lock)
       return true
@@ -64,8 +64,8 @@ async function takeLock(): Promise<void> {
 }
 
 /**
- * Installs a Debian package when this process is root and the machine has apt-get; else rejects with the one command
- * that helps. Two test runs at once install one after the other.
+ * Installs a Debian package when this process is root and the machine has apt-get. Otherwise rejects with the command
+ * to type. A lock file makes simultaneous test runs install one after the other.
  */
 export async function installPackage(name: string): Promise<void> {
   const isRoot = process.getuid?.() === 0
@@ -76,7 +76,7 @@ export async function installPackage(name: string): Promise<void> {
   try {
     await aptGet(name)
   } catch (error) {
-    // The reason stands in the message itself: most reporters do not show causes.
+    // The message contains the reason, because most reporters show no causes.
     const reason = error instanceof Error ? error.message : String(error)
     throw new Error(`${name} is missing and could not be installed. Try:\n\n    ${commandFor(name)}\n\n${reason}`)
   } finally {

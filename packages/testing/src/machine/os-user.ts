@@ -10,8 +10,8 @@ export interface OsUser {
 const preferred = ['postgres', 'nobody']
 
 /**
- * Resolves to the account to run servers as that refuse to run as root: `postgres`, else `nobody`. Resolves to
- * `undefined` when this process is not root, because then it starts them as itself.
+ * Resolves to the account for servers that refuse to run as root: `postgres`, else `nobody`. Resolves to `undefined`
+ * when this process is not root; it then starts servers under its own account.
  */
 export async function unprivilegedUser(): Promise<OsUser | undefined> {
   if (process.getuid?.() !== 0) return undefined

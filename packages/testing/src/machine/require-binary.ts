@@ -11,8 +11,8 @@ export const packageOf: Readonly<Record<string, string>> = {
 }
 
 /**
- * Resolves to the path of a server's program: one that the machine has, else one that its package manager installs now.
- * Rejects with the one command that helps.
+ * Resolves to the path of a server's program, and installs the program if it is missing. Rejects with the command to
+ * type when it cannot install.
  */
 export async function requireBinary(name: string): Promise<string> {
   const found = await findBinary(name)
@@ -20,6 +20,6 @@ export async function requireBinary(name: string): Promise<string> {
   await installPackage(packageOf[name] ?? name)
   const installed = await findBinary(name)
   if (installed === undefined)
-    throw new Error(`${packageOf[name] ?? name} was installed, but there is no ${name} in it`)
+    throw new Error(`the package ${packageOf[name] ?? name} was installed, but contains no ${name}`)
   return installed
 }

@@ -1,27 +1,30 @@
 import { once } from 'node:events'
 import { createConnection, createServer, type Server as NetServer, type Socket } from 'node:net'
 
-/** A TCP proxy in front of a server, which behaves as badly as it is told. It is in this process. */
+/** A TCP proxy in front of a server, in this process. Its methods simulate network faults. */
 export interface TcpProxy {
   /** The target's URL with the proxy's host and port in it. */
   readonly url: string
   readonly host: string
   readonly port: number
-  /** How many connections are open through it. */
+  /** The number of open connections through the proxy. */
   readonly connections: number
-  /** How many pieces of replies wait for their delay. */
+  /** The number of reply chunks that wait for their delay. */
   readonly waiting: number
-  /** How many bytes of replies it has swallowed since it was started. */
+  /** The number of reply bytes that it has dropped since its start. */
   readonly swallowed: number
-  /** Delays every reply from now on by so many milliseconds. */
+  /** Delays every later reply by `ms` milliseconds. */
   delay(ms: number): void
-  /** Ends all connections, and every new one at once, until `heal()`. */
+  /** Ends all connections, and each new one immediately, until `heal()`. */
   cut(): void
-  /** Ends all connections; new ones are served. */
+  /** Ends all connections. New ones work. */
   drop(): void
-  /** From now on requests reach the server and replies do not come back; connections stay open. */
+  /** Drops every later reply. Requests still reach the server, and connections stay open. */
   swallowReplies(): void
-  /** Ends delay, cut and swallowing. Connections that have lost a reply are ended: their streams have a hole. */
+  /**
+   * Ends `delay`, `cut` and `swallowReplies`. Connections that lost a reply are ended, because their streams have a
+   * gap.
+   */
   heal(): void
   /** Ends all connections and the proxy. */
   stop(): Promise<void>
@@ -31,7 +34,7 @@ export interface TcpProxy {
 interface Pair {
   readonly client: Socket
   readonly server: Socket
-  /** Replies that wait for their delay, in their order. */
+  /** Replies that wait for their delay, in order of arrival. */
   readonly waiting: Buffer[]
   hasHole: boolean
 }
@@ -104,7 +107,8 @@ class LoopbackProxy implements TcpProxy {
       pair.client.write(chunk)
       return
     }
-    // Each timer writes the reply that waits longest, not its own: so replies stay in order when the delay changes.
+    // Each timer writes the oldest waiting reply instead of its own, so that replies stay in order when the delay
+    // changes.
     pair.waiting.push(chunk)
     setTimeout(() => {
       const next = pair.waiting.shift()

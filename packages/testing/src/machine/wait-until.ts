@@ -1,13 +1,13 @@
 export interface WaitOptions {
   /** Milliseconds after which the wait fails. Default 10,000. */
   readonly timeout?: number
-  /** Milliseconds between two looks. Default 10. */
+  /** Milliseconds between two checks. Default 10. */
   readonly every?: number
 }
 
 /**
- * Resolves to the first truthy result of `condition`. A condition that throws counts as not yet fulfilled; its last
- * error becomes the cause when the time is over, and the wait rejects naming `what`.
+ * Resolves to the first truthy result of `condition`. A condition that throws counts as not yet fulfilled. At the
+ * time limit the wait rejects with `what` in its message and the last error as its cause.
  */
 export async function waitUntil<T>(
   what: string,

@@ -3,8 +3,8 @@ import type { FindOptions, FoundServer } from './redis-server.ts'
 import { startPostgres } from './start-postgres.ts'
 
 /**
- * Resolves to a PostgreSQL server: the one that `POSTGRES_URL` names, else one started here from the machine's own
- * program, else from a program that the machine's package manager installs now. Rejects with the one command that helps.
+ * Resolves to a PostgreSQL server: the one that `POSTGRES_URL` names, else a server started here. Installs a missing
+ * program, or rejects with the command to type.
  */
 export async function postgresServer(
   options: FindOptions & { readonly install: false },

@@ -4,8 +4,8 @@ import { connect as connectTls } from 'node:tls'
 const answerTimeout = 1_000
 
 /**
- * Resolves when the Redis server on a loopback port answers a `PING`, be it to say that it wants a password; rejects
- * while it refuses connections, loads its data or stays silent.
+ * Resolves when the Redis server on a loopback port answers a `PING`, also with a demand for a password. Rejects while
+ * the server refuses connections, loads its data or does not answer.
  */
 export async function probeRedis(port: number, tls: boolean): Promise<void> {
   const target = { host: '127.0.0.1', port }

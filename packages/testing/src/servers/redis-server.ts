@@ -3,18 +3,21 @@ import { startRedis } from './start-redis.ts'
 
 export interface FoundServer {
   readonly url: string
-  /** Ends the server when it was started here; without effect on one that was named in the environment. */
+  /** Ends the server if it was started here. Leaves a server of the environment running. */
   stop(): Promise<void>
 }
 
 export interface FindOptions {
-  /** Install the server when the machine has none. Default true; with false the result is then `undefined`. */
+  /**
+   * Whether to install a missing server. Default true. With false the result is `undefined` where the program is
+   * missing.
+   */
   readonly install?: boolean
 }
 
 /**
- * Resolves to a Redis server: the one that `REDIS_URL` names, else one started here from the machine's own program, else
- * from a program that the machine's package manager installs now. Rejects with the one command that helps.
+ * Resolves to a Redis server: the one that `REDIS_URL` names, else a server started here. Installs a missing program,
+ * or rejects with the command to type.
  */
 export async function redisServer(options: FindOptions & { readonly install: false }): Promise<FoundServer | undefined>
 export async function redisServer(options?: FindOptions): Promise<FoundServer>

@@ -8,7 +8,7 @@ import { processTree } from '../machine/process-tree.ts'
 import { waitUntil } from '../machine/wait-until.ts'
 import type { Server } from './server.ts'
 
-/** What the supervisor needs to start one server. */
+/** The command that the supervisor runs. */
 export interface ServerCommand {
   readonly file: string
   readonly args: readonly string[]
@@ -59,7 +59,7 @@ export class ServerProcess implements Server {
       env: { ...process.env, NODE_OPTIONS: '' },
     })
     const output = this.#supervisor.stdout
-    if (output) createInterface({ input: output }).on('line', (line) => this.#hear(line))
+    if (output) createInterface({ input: output }).on('line', (line) => this.#onMessage(line))
     this.#supervisor.stdin?.on('error', () => {})
     this.#supervisor.on('exit', () => {
       this.#exit ??= 'its supervisor ended'
@@ -82,7 +82,7 @@ export class ServerProcess implements Server {
     return this.#pid
   }
 
-  #hear(line: string): void {
+  #onMessage(line: string): void {
     const message: { pid?: number; exit?: string } = JSON.parse(line)
     if (message.pid !== undefined) {
       this.#pid = message.pid

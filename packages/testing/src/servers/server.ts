@@ -17,7 +17,7 @@ export interface Server {
   thaw(): Promise<void>
   /** Starts the server again on the same port and folder; a server that still runs is ended in good order first. */
   restart(): Promise<void>
-  /** What the server has written to its log so far. */
+  /** The contents of the server's log. */
   log(): Promise<string>
   [Symbol.asyncDispose](): Promise<void>
 }

@@ -29,8 +29,8 @@ async function probe(url: string): Promise<void> {
 }
 
 /**
- * Starts a PgBouncer in front of the PostgreSQL server at `target`. Its `url` names the same database; the account of
- * `target` is used whoever connects. Resolves when a query through it is answered.
+ * Starts a PgBouncer in front of the PostgreSQL server at `target`. Its `url` names the same database; every
+ * client connects as the account of `target`. Resolves when it answers a query.
  */
 export async function startPgBouncer(target: string, options: PgBouncerOptions = {}): Promise<Server> {
   const file = await requireBinary('pgbouncer')
@@ -46,7 +46,7 @@ export async function startPgBouncer(target: string, options: PgBouncerOptions =
     pool_mode: options.poolMode ?? 'transaction',
     default_pool_size: options.poolSize ?? 10,
     max_client_conn: 500,
-    // pg sends it with every connection, and PgBouncer refuses what it does not know.
+    // pg sends it with every connection, and PgBouncer refuses unknown parameters.
     ignore_startup_parameters: 'extra_float_digits',
     ...options.config,
   }

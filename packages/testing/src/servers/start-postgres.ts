@@ -16,8 +16,8 @@ export interface PostgresOptions {
   /** Settings of postgresql.conf: `{ max_connections: 10 }`. */
   readonly config?: Readonly<Record<string, string | number | boolean>>
   /**
-   * Whether a commit reaches the disk before it is acknowledged. Default false, which is faster and loses nothing when the
-   * server is killed, only when the machine loses its power.
+   * Whether a commit reaches the disk before it is acknowledged. Default false, which is faster and loses nothing when
+   * the server is killed, only when the machine loses its power.
    */
   readonly durable?: boolean
   /** Offer TLS, on a certificate made for this server. Default false. */
@@ -27,7 +27,7 @@ export interface PostgresOptions {
 }
 
 export interface PostgresServer extends Server {
-  /** Where TLS was asked for. */
+  /** With `tls`. */
   readonly certificate?: Certificate
 }
 
@@ -39,8 +39,8 @@ function asUser(user: OsUser | undefined): { uid?: number; gid?: number } {
 }
 
 /**
- * Resolves to a data folder as `initdb` makes it, which takes more than a second and is the same each time: made once
- * per machine and version, then copied for every server.
+ * Resolves to a data folder made by `initdb`. `initdb` takes more than a second and always gives the same result, so it
+ * runs once for each machine and version; every server gets a copy.
  */
 async function template(initdb: string, user: OsUser | undefined): Promise<string> {
   const { stdout } = await run(initdb, ['--version'])
@@ -48,14 +48,14 @@ async function template(initdb: string, user: OsUser | undefined): Promise<strin
   const owner = user ?? userInfo()
   const folder = join(tmpdir(), `cache-testing-postgres-${version}-${owner.uid}`)
   const found = await stat(folder).catch(() => undefined)
-  // The name is known to everybody on the machine, so a folder that another account has put there is not to be trusted.
+  // Every account of the machine knows the name, so a folder of another account is not trusted.
   if (found && found.uid !== owner.uid) throw new Error(`${folder} belongs to another account (uid ${found.uid})`)
   if (found) return folder
   const fresh = await serverDirectory('initdb', user)
   const data = join(fresh, 'data')
   const args = ['-D', data, '-U', 'postgres', '-A', 'trust', '-E', 'UTF8', '--no-locale', '--no-sync']
   await run(initdb, args, { cwd: fresh, ...asUser(user) })
-  // Two runs may make it at once; the rename lets the first win, and the other's is thrown away.
+  // Two runs may make it at once: the first rename succeeds, and the folder of the other run is removed.
   await rename(data, folder).catch(() => {})
   await rm(fresh, { recursive: true, force: true })
   return folder

@@ -7,7 +7,7 @@ const slots = 16_384
 const nodeTimeout = 1_000
 
 export interface RedisClusterOptions {
-  /** Default 3, the least that Redis elects a new master with. */
+  /** Default 3, the smallest number with which Redis elects a new master. */
   readonly masters?: number
   /** Replicas per master. Default 0. */
   readonly replicas?: number
@@ -48,7 +48,7 @@ async function ask(node: RedisServer, command: string, ...args: (string | number
   return await withClient(node, async (client) => String(await client.call('cluster', command, ...args)))
 }
 
-/** The rows of `CLUSTER NODES`, as the node asked sees them. */
+/** The rows of `CLUSTER NODES` from one node. */
 async function view(node: RedisServer): Promise<{ id: string; flags: string; slots: string[] }[]> {
   const rows = (await ask(node, 'nodes')).trim().split('\n')
   return rows.map((row) => {
@@ -69,7 +69,7 @@ async function startNode(config: RedisClusterOptions['config']): Promise<Cluster
   const clustered = {
     'cluster-enabled': 'yes',
     'cluster-node-timeout': nodeTimeout,
-    // Of its own range: the default is the port plus 10,000, which another program may hold.
+    // A free port: the default is the port plus 10,000, which another program may hold.
     'cluster-port': await freePort(),
     'repl-diskless-sync-delay': 0,
     ...config,

@@ -88,7 +88,7 @@ class Sentinel implements RedisSentinel {
   }
 
   async stop(): Promise<void> {
-    // The sentinels first, so that they do not start a failover on the way.
+    // The sentinels stop first, so that they start no failover.
     await Promise.all(this.sentinels.map((sentinel) => sentinel.stop()))
     await Promise.all(this.nodes.map((node) => node.stop()))
   }

@@ -29,9 +29,9 @@ export interface RedisOptions {
 }
 
 export interface RedisServer extends Server {
-  /** Where TLS was asked for. */
+  /** With `tls`. */
   readonly certificate?: Certificate
-  /** Path of the Unix socket, where one was asked for. */
+  /** Path of the Unix socket, with `unixSocket`. */
   readonly unixSocket?: string
 }
 

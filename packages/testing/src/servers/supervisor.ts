@@ -1,7 +1,7 @@
 // Not for import: `server-process.ts` runs this file as a process between the tests and one server, so that the server
-// ends with the tests even when these are killed. It reads lines from its standard input (`start` starts the server) and
-// writes lines of JSON to its standard output (`{ pid }`, `{ exit }`). The end of its input is the end of the tests,
-// however they ended: then the server is ended and its folder removed.
+// ends with the tests even when these are killed. It reads lines from its standard input (`start` starts the server)
+// and writes lines of JSON to its standard output (`{ pid }`, `{ exit }`). The end of its input is the end of the
+// tests, however they ended: then the server is ended and its folder removed.
 import { type ChildProcess, spawn } from 'node:child_process'
 import { openSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
@@ -14,7 +14,7 @@ if (given === undefined) throw new Error('the supervisor needs the command of th
 const command: ServerCommand = JSON.parse(given)
 let server: ChildProcess | undefined
 
-function tell(message: object): void {
+function report(message: object): void {
   process.stdout.write(`${JSON.stringify(message)}\n`)
 }
 
@@ -28,19 +28,19 @@ function start(): void {
     ...owner,
   })
   server = child
-  child.on('error', (error) => tell({ exit: `could not be started: ${error.message}` }))
+  child.on('error', (error) => report({ exit: `could not be started: ${error.message}` }))
   child.on('exit', (code, signal) => {
     server = undefined
-    tell({ exit: signal ?? `code ${code}` })
+    report({ exit: signal ?? `code ${code}` })
   })
-  if (child.pid !== undefined) tell({ pid: child.pid })
+  if (child.pid !== undefined) report({ pid: child.pid })
 }
 
 function signalQuietly(pid: number, signal: NodeJS.Signals): void {
   try {
     process.kill(pid, signal)
   } catch {
-    // It has ended by itself.
+    // The process has already ended.
   }
 }
 
@@ -55,9 +55,9 @@ async function end(): Promise<void> {
   process.exit(0)
 }
 
-// The tests may be gone already when the server's end is told.
+// The tests may have ended before the report of the server's end.
 process.stdout.on('error', () => {})
-// Ctrl+C reaches the tests; the supervisor goes when they have gone.
+// Ctrl+C ends the tests, and the end of the tests ends the supervisor.
 process.on('SIGINT', () => {})
 process.on('SIGTERM', () => {})
 process.on('SIGHUP', () => {})

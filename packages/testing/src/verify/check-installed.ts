@@ -12,7 +12,7 @@ import type { Tally } from './tally.ts'
 
 const scripts = fileURLToPath(new URL('../../smoke/', import.meta.url))
 
-/** What a package is used together with, besides core; every other package is installed with core alone. */
+/** The packages installed with a package, besides core. Every other package is installed with core alone. */
 const companions: Readonly<Record<string, readonly string[]>> = {
   '@cache/layered': ['@cache/memory'],
   '@cache/resilient': ['@cache/memory'],
@@ -29,7 +29,7 @@ async function installNodes(tally: Tally): Promise<NodeVersion[]> {
   return nodes
 }
 
-/** Each package with core and nothing else that it does not ask for, in a project of its own, on every Node. */
+/** Uses each package in its own project, with core and its own dependencies, on every Node. */
 async function checkSmoke(
   tally: Tally,
   directory: string,
@@ -51,7 +51,7 @@ async function checkSmoke(
   }
 }
 
-/** The packed packages as an application meets them: installed by npm, on every Node that they are for. */
+/** Checks the packed packages as an application gets them: installed by npm, on every supported Node. */
 export async function checkInstalled(tally: Tally, directory: string, tarballs: Tarballs): Promise<void> {
   const nodes = await installNodes(tally)
   const servers: FoundServer[] = []

@@ -31,7 +31,7 @@ async function run(project: string, node: NodeVersion, env: Readonly<Record<stri
   return tests
 }
 
-/** The packed conformance suite under plain `node --test` on every Node, with no vitest within reach. */
+/** Runs the packed conformance suite under plain `node --test` on every Node, in a project without vitest. */
 export async function checkPackedConformance(
   tally: Tally,
   directory: string,

@@ -3,9 +3,9 @@ import type { Tally } from './tally.ts'
 
 const programs = ['openssl', 'redis-server', 'initdb', 'pgbouncer']
 
-/** Every server program is on the machine, or is installed now. */
+/** Finds or installs every server program. */
 export async function checkServers(tally: Tally): Promise<void> {
-  // One after the other: apt-get takes a lock.
+  // In sequence, because apt-get takes a lock.
   for (const program of programs) {
     await tally.check(`${program} is on this machine`, async () => {
       tally.note(`${program}: ${await requireBinary(program)}`)

@@ -23,7 +23,7 @@ function linesOf(output: string, name: string, task: string): string {
   return own.length > 0 ? own.join('\n') : output
 }
 
-/** The program that the README promises to newcomers ends well; it checks its own answers. */
+/** Runs the program of the README. It checks its own answers. */
 export async function checkQuickstart(tally: Tally): Promise<void> {
   await tally.check('quickstart', () => runCommand(process.execPath, ['docs/examples/quickstart.ts'], { cwd: root }))
 }

@@ -19,7 +19,7 @@ async function checkOne(tally: Tally, name: string, tarball: string): Promise<vo
   await tally.check(`attw of ${name}`, () => runCommand('attw', attw, { cwd: root }))
 }
 
-/** Packs every public package into `destination` and checks what was packed. Resolves to the files. */
+/** Packs every public package into `destination` and checks the tarballs. Resolves to the files. */
 export async function checkTarballs(tally: Tally, destination: string): Promise<Tarballs> {
   await mkdir(destination, { recursive: true })
   const tarballs = new Map<string, string>()

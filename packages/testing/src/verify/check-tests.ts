@@ -4,7 +4,7 @@ import type { Tally } from './tally.ts'
 import { turboTask } from './turbo-task.ts'
 import { type WorkspacePackage, workspacePackages } from './workspace.ts'
 
-/** What vitest's JSON reporter writes, as far as it is read here. */
+/** The members of vitest's JSON report that are read here. */
 interface Report {
   readonly numPassedTests: number
   readonly numFailedTests: number
@@ -68,7 +68,7 @@ export async function countPackage(
     return
   }
   const { passed, failed, skipped } = count(tally, one.name, report)
-  // An error outside of every test (a set-up, an unhandled rejection) fails the run and stands in no report.
+  // An error outside of all tests (a set-up, an unhandled rejection) fails the run and is in no report.
   if (!ok && failed === 0) tally.fail(`tests of ${one.name}`, 'vitest failed although no test did, see above')
   const note = cached ? ' (unchanged, from the cache)' : ''
   tally.note(`${one.name}: ${passed} passed, ${failed} failed, ${skipped} skipped${note}`)
@@ -77,7 +77,7 @@ export async function countPackage(
 /** Every test of every package. A package whose sources have not changed counts with the report of its last run. */
 export async function checkTests(tally: Tally): Promise<void> {
   const packages = (await workspacePackages()).filter(({ manifest }) => manifest.scripts?.test !== undefined)
-  // turbo brings back the report of a run from its cache; one that it does not bring back must not be read.
+  // turbo restores the report of a cached run. A report that it does not restore must not be read.
   for (const { directory } of packages) await rm(reportFile(directory), { force: true })
   const { results } = await turboTask('test', true)
   for (const one of packages) {

@@ -4,7 +4,7 @@ import type { Tarballs } from './check-tarballs.ts'
 import { runCommand } from './run-command.ts'
 import { publicPackages } from './workspace.ts'
 
-/** The tarballs of some packages and of what they depend on within the workspace. */
+/** The names of some packages and of their dependencies within the workspace. */
 async function closure(names: readonly string[]): Promise<string[]> {
   const packages = await publicPackages()
   const all = [...names]
@@ -28,7 +28,7 @@ export async function emptyProject(directory: string, names: readonly string[], 
   }
   const manifest = { name: 'empty', private: true, type: 'module', dependencies }
   await writeFile(join(directory, 'package.json'), `${JSON.stringify(manifest, null, 2)}\n`)
-  // Strict: a peer dependency that the packed manifests do not agree on must fail here, not at a user's.
+  // Strict: a conflict between the peer dependencies of the packed manifests must fail here instead of at a user.
   const args = ['install', '--no-audit', '--no-fund', '--prefer-offline', '--strict-peer-deps', '--ignore-scripts']
   await runCommand('npm', args, { cwd: directory })
   return directory

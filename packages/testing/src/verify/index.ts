@@ -1,4 +1,4 @@
-// `pnpm verify`: everything that must hold before a change is taken. The last line is `N passed, N failed`.
+// `pnpm verify`: all checks. The last line is `N passed, N failed`.
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'

@@ -36,7 +36,7 @@ async function install(version: string): Promise<NodeVersion> {
   return { version, file }
 }
 
-/** The versions of Node that the published code is run on; the ones besides this one are installed when first asked for. */
+/** The versions of Node for the published code. `install` installs each except the running one. */
 export const nodeVersions: readonly { readonly version: string; install(): Promise<NodeVersion> }[] = [
   ...others.map((version) => ({ version, install: () => install(version) })),
   {

@@ -4,7 +4,7 @@ import { once } from 'node:events'
 export interface CommandOptions {
   readonly cwd?: string
   readonly env?: Readonly<Record<string, string>>
-  /** Show the output while the command runs, besides keeping it. Default false. */
+  /** Whether to print the output while the command runs. Default false. */
   readonly show?: boolean
 }
 
@@ -13,7 +13,7 @@ export interface CommandResult {
   readonly output: string
 }
 
-/** Resolves to the exit code of a command and all that it has written, whatever the code is. */
+/** Resolves to the exit code of a command and its whole output, for every exit code. */
 export async function tryCommand(
   file: string,
   args: readonly string[],

@@ -1,4 +1,4 @@
-/** Counts what has passed and failed, and keeps the reason of every failure for the end. */
+/** Counts passed and failed checks, and keeps the reason of every failure for the end. */
 export class Tally {
   passed = 0
   failed = 0
@@ -20,7 +20,7 @@ export class Tally {
     this.#write(`  FAILED ${name}\n${indent(lastLines(reason, 60))}\n`)
   }
 
-  /** Shows a line of progress. */
+  /** Prints a line of progress. */
   note(line: string): void {
     this.#write(`  ${line}\n`)
   }

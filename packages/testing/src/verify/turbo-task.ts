@@ -23,8 +23,8 @@ interface Summary {
 const runs = join(root, '.turbo', 'runs')
 
 /**
- * Runs one task of every package through turbo. Resolves to what became of it in each package that has a script for it,
- * and to the whole output.
+ * Runs one task of every package through turbo. Resolves to the result for each package that has the script, and to the
+ * whole output.
  */
 export async function turboTask(task: string, show: boolean): Promise<{ results: TaskResult[]; output: string }> {
   await rm(runs, { recursive: true, force: true })
@@ -38,7 +38,7 @@ export async function turboTask(task: string, show: boolean): Promise<{ results:
   const tasks = summary.tasks.filter((one) => one.task === task && one.command !== '<NONEXISTENT>')
   const results = tasks.map((one) => ({
     name: one.package,
-    // A task that turbo never came to has no execution, and has not passed.
+    // A task that turbo did not start has no execution, and has not passed.
     ok: one.execution?.exitCode === 0,
     cached: one.cache.status === 'HIT',
   }))

@@ -41,7 +41,7 @@ export async function publicPackages(): Promise<WorkspacePackage[]> {
   return (await workspacePackages()).filter(({ manifest }) => manifest.private !== true)
 }
 
-/** Resolves to the command that starts the pnpm which the workspace pins, whatever the machine has. */
+/** Resolves to the command that starts the version of pnpm that the workspace pins. */
 export async function pnpmCommand(): Promise<[string, ...string[]]> {
   const { packageManager = 'pnpm' } = await readManifest(root)
   return ['npx', '--yes', packageManager]
