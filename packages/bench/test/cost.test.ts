@@ -24,10 +24,10 @@ test.for(pairs)('%s hits with every call in the row "%s"', { timeout: 60_000 }, 
 test('the command writes the rows of a suite as JSON', { timeout: 60_000 }, async () => {
   const folder = await mkdtemp(join(tmpdir(), 'bench-'))
   try {
-    const door = fileURLToPath(new URL('../src/index.ts', import.meta.url))
+    const program = fileURLToPath(new URL('../src/index.ts', import.meta.url))
     const file = join(folder, 'rows.json')
     const args = [
-      door,
+      program,
       'cost',
       '--quick',
       '--repetitions',

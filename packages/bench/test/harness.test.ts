@@ -55,14 +55,19 @@ test.for([
   ['uneven', 'different work'],
   ['throwing', 'no server'],
   ['dying', 'ended (3) without a report'],
-  ['hanging', 'more than 5000 ms'],
+  ['hanging', 'more than 10000 ms'],
   ['not a number', 'its figure is NaN'],
 ])('a candidate that is %s fails, and the others keep their figures', async ([name, reason]) => {
-  const { rows, failures } = await runSuite(only('sync', name as string), {
-    ...options,
-    candidates: [],
-    rows: ['count'],
-  })
+  // Only the hanging candidate needs a short limit: a busy machine may start the others slowly.
+  const timeLimit = name === 'hanging' ? 10_000 : 60_000
+  const { rows, failures } = await runSuite(
+    { ...only('sync', name as string), timeLimit },
+    {
+      ...options,
+      candidates: [],
+      rows: ['count'],
+    },
+  )
   expect(rows.map(({ candidate }) => candidate)).toEqual(['sync'])
   expect(failures.map(({ candidate }) => candidate)).toEqual([name])
   expect(failures[0]?.reason).toContain(reason)
@@ -171,9 +176,9 @@ test.for([
   [['nonsense'], "unknown suite 'nonsense'"],
   [[], 'no suite was named'],
   [['constructor'], "unknown suite 'constructor'"],
-])('the door refuses %j with the list of suites and a non-zero exit', async ([args, complaint]) => {
-  const door = fileURLToPath(new URL('../src/index.ts', import.meta.url))
-  const ended = promisify(execFile)(process.execPath, [door, ...(args as string[])])
+])('the command refuses %j with the list of suites and a non-zero exit code', async ([args, complaint]) => {
+  const program = fileURLToPath(new URL('../src/index.ts', import.meta.url))
+  const ended = promisify(execFile)(process.execPath, [program, ...(args as string[])])
   await expect(ended).rejects.toMatchObject({
     code: 2,
     stderr: expect.stringMatching(new RegExp(`${complaint}[^]*suites: .*cost`)),

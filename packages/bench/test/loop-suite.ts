@@ -10,7 +10,7 @@ export const suite: Suite = {
   says: 'for the tests of the harness',
   baseline: 'sync',
   rows: [row('count'), { ...row('other'), work: (work) => (work === 1000 ? undefined : `counted ${work}`) }],
-  timeLimit: 5000,
+  timeLimit: 60_000,
   open: async () => ({ shared: { step: 1 } }),
   candidates: [
     { name: 'sync', measure: (_, { shared }) => measureSync(() => (shared as { step: number }).step, loop) },
