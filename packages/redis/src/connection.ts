@@ -1,14 +1,14 @@
 import type { Cluster, Redis } from 'ioredis'
 import { ClusterNodes, nodeName } from './cluster/cluster-nodes.ts'
 import { isSplitSlot } from './cluster/is-split-slot.ts'
-import { Deadlines } from './commands/command-timeouts.ts'
+import { CommandTimeouts } from './commands/command-timeouts.ts'
 import { type ScriptCall, ScriptCommand } from './commands/script.ts'
 import { type SendOptions, SingleSendCommand } from './commands/single-send-command.ts'
-import { within } from './commands/with-timeout.ts'
-import { knownError, redisError } from './errors.ts'
+import { withTimeout } from './commands/with-timeout.ts'
+import { errorWithCode, redisError } from './errors.ts'
 import type { ResolvedConnectionOptions } from './options.ts'
 import { openClient, type RedisClient } from './wire/open-client.ts'
-import { readBatches } from './wire/read-batches.ts'
+import { readBulkReplies } from './wire/read-bulk-replies.ts'
 import type { Argument } from './wire/write-command.ts'
 
 /** What ioredis fails commands with that waited for a connection which ended. */
@@ -29,7 +29,7 @@ export class Connection {
   readonly timeout: number
   readonly #isOwn: boolean
   readonly #connectTimeout: number
-  readonly #deadlines: Deadlines
+  readonly #timeouts: CommandTimeouts
   readonly #nodes: ClusterNodes | undefined
   readonly #onError: (error: Error) => void
   #lastError: Error | undefined
@@ -47,15 +47,15 @@ export class Connection {
     this.#nodes = this.isCluster ? new ClusterNodes(this.client as Cluster) : undefined
     this.#connectTimeout = options.connectTimeout
     this.#onError = onError
-    this.#deadlines = new Deadlines(options.timeout, (command) => this.#expire(command))
+    this.#timeouts = new CommandTimeouts(options.timeout, (command) => this.#expire(command))
     if (this.#isOwn) this.#watchOwn()
     // Not those of the buses: a subscriber's messages look like replies.
-    if (client === undefined && !this.isCluster) this.#readBatches(this.client as Redis)
+    if (client === undefined && !this.isCluster) this.#readBulkReplies(this.client as Redis)
   }
 
   /** Whether no command waits for its reply. */
   get isIdle(): boolean {
-    return this.#deadlines.isIdle
+    return this.#timeouts.isIdle
   }
 
   /** Sends a command; on a Cluster to the node of its first key. */
@@ -87,11 +87,11 @@ export class Connection {
     const cluster = this.client as Cluster
     // Any command makes the client connect and wait until it has.
     if (cluster.status !== 'ready') await this.send('exists', ['']).catch(ignoreReply)
-    await within(this.timeout, refreshSlots(cluster))
+    await withTimeout(this.timeout, refreshSlots(cluster))
     const masters = cluster.nodes('master')
     const names = new Set(masters.map(nodeName))
     if (cluster.slots.some(([owner]) => owner === undefined || !names.has(owner))) {
-      throw knownError('UNAVAILABLE', 'the Cluster is changing')
+      throw errorWithCode('UNAVAILABLE', 'the Cluster is changing')
     }
     return masters
   }
@@ -99,13 +99,13 @@ export class Connection {
   /** ioredis fails what waited for a connection with a remark on its own options; the reason is why there was none. */
   reasonOf(error: unknown): unknown {
     const isRemark = error instanceof Error && error.name === 'MaxRetriesPerRequestError'
-    return isRemark && this.#lastError !== undefined ? knownError('UNAVAILABLE', this.#lastError.message) : error
+    return isRemark && this.#lastError !== undefined ? errorWithCode('UNAVAILABLE', this.#lastError.message) : error
   }
 
   /** Waits for the commands in flight, each of which has its deadline, and closes the client when it is our own. */
   async close(): Promise<void> {
-    await this.#deadlines.idle()
-    this.#deadlines.stop()
+    await this.#timeouts.idle()
+    this.#timeouts.stop()
     clearTimeout(this.#handshake)
     if (!this.#isOwn) return
     const nodes = this.isCluster ? (this.client as Cluster).nodes() : [this.client as Redis]
@@ -122,9 +122,9 @@ export class Connection {
     }
     if (!to.isCluster) to.sendCommand(command)
     else this.#sendToCluster(to as Cluster, command)
-    command.handedOver()
+    command.afterSend()
     // The server works meanwhile.
-    this.#deadlines.watch(command)
+    this.#timeouts.watch(command)
     return promise
   }
 
@@ -139,10 +139,10 @@ export class Connection {
     const { socket } = command
     if (socket === undefined) {
       // It never left, and will not leave now that it is settled.
-      command.reject(knownError('UNAVAILABLE', `no connection within ${this.timeout} ms`))
+      command.reject(errorWithCode('UNAVAILABLE', `no connection within ${this.timeout} ms`))
       return
     }
-    command.reject(knownError('TIMEOUT', `no reply to ${command.name.toUpperCase()} within ${this.timeout} ms`))
+    command.reject(errorWithCode('TIMEOUT', `no reply to ${command.name.toUpperCase()} within ${this.timeout} ms`))
     // Not a byte since it was written: the peer is gone or frozen, and new commands should not wait for it too.
     if (this.#isOwn && !socket.destroyed && socket.bytesRead === command.receivedBefore) {
       socket.destroy(new Error(`Socket timeout: no reply within ${this.timeout} ms`))
@@ -150,8 +150,8 @@ export class Connection {
   }
 
   /** Until it is ready, replies are those to the client's own questions. */
-  #readBatches(client: Redis): void {
-    client.on('connect', () => readBatches(client.stream, () => client.status === 'ready'))
+  #readBulkReplies(client: Redis): void {
+    client.on('connect', () => readBulkReplies(client.stream, () => client.status === 'ready'))
   }
 
   #watchOwn(): void {
@@ -167,9 +167,9 @@ export class Connection {
     })
     client.on('close', () => {
       clearTimeout(this.#handshake)
-      this.#lost ??= knownError('UNAVAILABLE', `no connection: ${this.#lastError?.message ?? 'it was lost'}`)
+      this.#lost ??= errorWithCode('UNAVAILABLE', `no connection: ${this.#lastError?.message ?? 'it was lost'}`)
       // A Cluster's client lets them wait for its next attempt.
-      this.#deadlines.failUnsent(this.#lost)
+      this.#timeouts.rejectUnsent(this.#lost)
     })
     if (this.isCluster) client.on('node error', (error) => this.#onError(error))
     else client.on('connect', () => this.#boundHandshake(client as Redis))
@@ -197,13 +197,13 @@ function sendToNode(cluster: Cluster, node: Redis, command: SingleSendCommand): 
   const fail = command.reject
   command.reject = (error) => {
     command.reject = fail
-    const isElsewhere = notCarriedOut.test(error.message) && !(command.splits && isSplitSlot(error))
+    const isElsewhere = notCarriedOut.test(error.message) && !(command.failsWhenSplit && isSplitSlot(error))
     const neverLeft = !command.wasWritten && error.message === connectionClosed
     if (!isElsewhere && !neverLeft) {
       fail(error)
       return
     }
-    command.allowAnother()
+    command.allowResend()
     sendToCluster(cluster, command)
   }
   node.sendCommand(command)
@@ -218,8 +218,8 @@ function sendToCluster(cluster: Cluster, command: SingleSendCommand): void {
   cluster.sendCommand(command)
   const retry = command.reject
   command.reject = (error) => {
-    if (notCarriedOut.test(error.message)) command.allowAnother()
-    if (command.wasWritten || (command.splits && isSplitSlot(error))) fail(error)
+    if (notCarriedOut.test(error.message)) command.allowResend()
+    if (command.wasWritten || (command.failsWhenSplit && isSplitSlot(error))) fail(error)
     else retry(error)
   }
 }

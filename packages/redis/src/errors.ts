@@ -4,7 +4,7 @@ import { CacheError, type CacheErrorCode, cacheErrorCode } from '@cache/core/bac
 const codes = new WeakMap<Error, CacheErrorCode>()
 
 /** An error whose code is known where it is made. */
-export function knownError(code: CacheErrorCode, message: string): Error {
+export function errorWithCode(code: CacheErrorCode, message: string): Error {
   const error = new Error(message)
   codes.set(error, code)
   return error

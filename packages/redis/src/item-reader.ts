@@ -1,50 +1,49 @@
-import { CacheError, type Item } from '@cache/core/backend'
-import { type GatheredReads, TickReads, type WaitingRead } from './batching/get-batch.ts'
+import { CacheError, type Item, settleAll } from '@cache/core/backend'
+import { GetBatch, type GroupedGets, type PendingGet } from './batching/get-batch.ts'
 import type { KeyGroups } from './batching/key-groups.ts'
 import { isSplitSlot } from './cluster/is-split-slot.ts'
-import { ReadCommand } from './commands/get-command.ts'
+import { GetCommand } from './commands/get-command.ts'
 import { counterScript } from './commands/scripts.ts'
 import type { SendOptions } from './commands/single-send-command.ts'
 import type { Connection } from './connection.ts'
 import { redisError } from './errors.ts'
-import { allOrFailure } from './settle-all.ts'
-import type { StoredKeys } from './wire/backend-keys.ts'
-import type { StoredItems } from './wire/item-encoding.ts'
+import type { BackendKeys } from './wire/backend-keys.ts'
+import type { ItemEncoding } from './wire/item-encoding.ts'
 
 export interface ItemReaderOptions {
   readonly connection: Connection
-  readonly keys: StoredKeys
+  readonly keys: BackendKeys
   readonly groups: KeyGroups
-  readonly items: StoredItems
+  readonly items: ItemEncoding
   /** What `get` rejects with. */
   readonly failure: (error: unknown, key: string) => CacheError
   /** Told of what was read as a miss and should not have been one. */
   readonly tell: (error: CacheError) => void
   /** Called before reads leave in the middle of a tick: what was set before them goes first. */
-  readonly beforeEarly: () => void
+  readonly flushWrites: () => void
 }
 
 /** Reads items: those of one tick together. */
 export class ItemReader {
   readonly #connection: Connection
-  readonly #keys: StoredKeys
+  readonly #keys: BackendKeys
   readonly #groups: KeyGroups
-  readonly #items: StoredItems
+  readonly #items: ItemEncoding
   readonly #failure: (error: unknown, key: string) => CacheError
-  readonly #tell: (error: CacheError) => void
-  readonly #tick: TickReads
+  readonly #emit: (error: CacheError) => void
+  readonly #tick: GetBatch
   /** The request of this tick that did not wait for its end, until something is written. */
   #now: { readonly key: string; readonly bytes: Promise<unknown> } | undefined
 
-  constructor({ connection, keys, groups, items, failure, tell, beforeEarly }: ItemReaderOptions) {
+  constructor({ connection, keys, groups, items, failure, tell, flushWrites }: ItemReaderOptions) {
     this.#connection = connection
     this.#keys = keys
     this.#groups = groups
     this.#items = items
     this.#failure = failure
-    this.#tell = tell
-    this.#tick = new TickReads((reads, isEarly) => {
-      if (isEarly) beforeEarly()
+    this.#emit = tell
+    this.#tick = new GetBatch((reads, isEarly) => {
+      if (isEarly) flushWrites()
       this.#send(reads, isEarly)
     })
   }
@@ -61,7 +60,7 @@ export class ItemReader {
   }
 
   /** The same as `get`, at once. Whoever asks for the same key before `forget` shares the request. */
-  getNow(key: string): Promise<Item | undefined> {
+  getUnbatched(key: string): Promise<Item | undefined> {
     const bytes = this.#ask([key], true)
     this.#now = { key, bytes }
     return this.#itemOf(key, bytes)
@@ -91,7 +90,7 @@ export class ItemReader {
       items.push(bytes === null || isCounter ? undefined : this.#decode(key, bytes))
       if (isCounter) counters.push(this.#place(key, items, index))
     }
-    if (counters.length > 0) await allOrFailure(counters)
+    if (counters.length > 0) await settleAll(counters)
     return items
   }
 
@@ -113,27 +112,27 @@ export class ItemReader {
     )
   }
 
-  #send(reads: GatheredReads, atOnce: boolean): void {
+  #send(reads: GroupedGets, immediate: boolean): void {
     if (!this.#connection.isCluster) {
-      this.#sendGroup(reads, atOnce)
+      this.#sendGroup(reads, immediate)
       return
     }
     // Keys of different slots must not share a command.
-    for (const indexes of this.#groups.of(reads.keys.map((key) => this.#keys.stored(key)))) {
+    for (const indexes of this.#groups.of(reads.keys.map((key) => this.#keys.toBackendKey(key)))) {
       const keys = indexes.map((index) => reads.keys[index] as string)
-      this.#sendGroup({ keys, waiting: indexes.map((index) => reads.waiting[index] as WaitingRead) }, false)
+      this.#sendGroup({ keys, waiting: indexes.map((index) => reads.waiting[index] as PendingGet) }, false)
     }
   }
 
-  #sendGroup({ keys, waiting }: GatheredReads, atOnce: boolean): void {
-    const each = (work: (key: string, read: WaitingRead) => void): void => {
-      for (let index = 0; index < keys.length; index++) work(keys[index] as string, waiting[index] as WaitingRead)
+  #sendGroup({ keys, waiting }: GroupedGets, immediate: boolean): void {
+    const each = (work: (key: string, read: PendingGet) => void): void => {
+      for (let index = 0; index < keys.length; index++) work(keys[index] as string, waiting[index] as PendingGet)
     }
     if (keys.length === 1) {
       each((key, read) => this.#sendOne(key, read))
       return
     }
-    this.#ask(keys, atOnce).then(
+    this.#ask(keys, immediate).then(
       (reply) => this.#answerAll(keys, waiting, reply as (Buffer | null)[]),
       (error: unknown) => {
         if (isSplitSlot(error)) each((key, read) => this.#sendOne(key, read))
@@ -142,13 +141,13 @@ export class ItemReader {
     )
   }
 
-  #sendOne(key: string, read: WaitingRead): void {
+  #sendOne(key: string, read: PendingGet): void {
     this.#ask([key], !this.#connection.isCluster).then(
       (reply) => {
         const bytes = reply as Buffer | null
         this.#answer(key, read, bytes)
         // After huge values each key has a command of its own, until replies say that values are small again.
-        this.#tick.learn(bytes?.length ?? 0, 1)
+        this.#tick.observeSizes(bytes?.length ?? 0, 1)
       },
       (error: unknown) => {
         if (this.#isForeign(error, key)) this.#answer(key, read, null)
@@ -157,32 +156,34 @@ export class ItemReader {
     )
   }
 
-  #ask(keys: readonly string[], atOnce: boolean): Promise<unknown> {
-    const options: SendOptions = { atOnce, splits: keys.length > 1 }
-    const placed = this.#connection.isCluster ? { ...options, key: this.#keys.stored(keys[0] as string) } : options
-    return this.#connection.dispatch(new ReadCommand(keys, this.#keys, placed))
+  #ask(keys: readonly string[], immediate: boolean): Promise<unknown> {
+    const options: SendOptions = { immediate, failsWhenSplit: keys.length > 1 }
+    const placed = this.#connection.isCluster
+      ? { ...options, key: this.#keys.toBackendKey(keys[0] as string) }
+      : options
+    return this.#connection.dispatch(new GetCommand(keys, this.#keys, placed))
   }
 
-  #answerAll(keys: readonly string[], waiting: readonly WaitingRead[], reply: readonly (Buffer | null)[]): void {
+  #answerAll(keys: readonly string[], waiting: readonly PendingGet[], reply: readonly (Buffer | null)[]): void {
     let bytes = 0
     for (let index = 0; index < keys.length; index++) {
       const found = reply[index] ?? null
       if (found !== null) bytes += found.length
-      this.#answer(keys[index] as string, waiting[index] as WaitingRead, found)
+      this.#answer(keys[index] as string, waiting[index] as PendingGet, found)
     }
-    this.#tick.learn(bytes, keys.length)
+    this.#tick.observeSizes(bytes, keys.length)
   }
 
   /** Each caller gets an item of its own: what it does to the value must not reach another. */
-  #answer(key: string, first: WaitingRead, bytes: Buffer | null): void {
-    for (let read: WaitingRead | undefined = first; read !== undefined; read = read.next) {
+  #answer(key: string, first: PendingGet, bytes: Buffer | null): void {
+    for (let read: PendingGet | undefined = first; read !== undefined; read = read.next) {
       if (bytes === null) read.resolve(undefined)
       else if (this.#items.isCounter(bytes)) this.#answerCounter(key, read)
       else read.resolve(this.#decode(key, bytes))
     }
   }
 
-  #answerCounter(key: string, read: WaitingRead): void {
+  #answerCounter(key: string, read: PendingGet): void {
     this.#counterOf(key).then(read.resolve, read.reject)
   }
 
@@ -194,8 +195,8 @@ export class ItemReader {
     }
   }
 
-  #reject(key: string, first: WaitingRead, error: unknown): void {
-    for (let read: WaitingRead | undefined = first; read !== undefined; read = read.next) {
+  #reject(key: string, first: PendingGet, error: unknown): void {
+    for (let read: PendingGet | undefined = first; read !== undefined; read = read.next) {
       read.reject(this.#failure(error, key))
     }
   }
@@ -207,17 +208,17 @@ export class ItemReader {
     const found = isOne ? await this.#fetchPart(keys) : await this.#fetchParts(keys, most)
     let bytes = 0
     for (const one of found) if (one !== null) bytes += one.length
-    this.#tick.learn(bytes, found.length)
+    this.#tick.observeSizes(bytes, found.length)
     return found
   }
 
   async #fetchParts(keys: readonly string[], most: number): Promise<(Buffer | null)[]> {
-    const stored = keys.map((key) => this.#keys.stored(key))
-    const names = new Map(stored.map((one, index) => [one, keys[index] as string]))
+    const backendKeys = keys.map((key) => this.#keys.toBackendKey(key))
+    const names = new Map(backendKeys.map((one, index) => [one, keys[index] as string]))
     const fetch = (part: readonly (string | Buffer)[]): Promise<(Buffer | null)[]> =>
       this.#fetchPart(part.map((one) => names.get(one) as string))
     const found: (Buffer | null)[] = new Array(keys.length).fill(null)
-    for (const { indexes, reply } of await this.#groups.run(stored, fetch, most)) {
+    for (const { indexes, reply } of await this.#groups.run(backendKeys, fetch, most)) {
       for (const [at, index] of indexes.entries()) found[index] = reply[at] ?? null
     }
     return found
@@ -239,20 +240,20 @@ export class ItemReader {
   }
 
   /** Tells that the key holds, or held, another type of Redis. */
-  tellForeign(operation: string, key: string): void {
-    this.#tell(new CacheError('DAMAGED', 'The key holds another type of Redis', { operation, backend: 'redis', key }))
+  emitForeign(operation: string, key: string): void {
+    this.#emit(new CacheError('DAMAGED', 'The key holds another type of Redis', { operation, backend: 'redis', key }))
   }
 
   /** Whether the key holds another type of Redis, which is a miss and told. */
   #isForeign(error: unknown, key: string): boolean {
     if (!(error instanceof Error) || !error.message.startsWith('WRONGTYPE')) return false
-    this.tellForeign('get', key)
+    this.emitForeign('get', key)
     return true
   }
 
   /** Reads a counter once more, together with its lifetime: what is there now counts. */
   async #counter(key: string): Promise<Item | undefined> {
-    const reply = await this.#connection.run({ script: counterScript, keys: [this.#keys.stored(key)], args: [] })
+    const reply = await this.#connection.run({ script: counterScript, keys: [this.#keys.toBackendKey(key)], args: [] })
     const [bytes, left] = reply as [Buffer | null, number]
     return bytes === null ? undefined : this.#decode(key, bytes, left)
   }
@@ -265,7 +266,7 @@ export class ItemReader {
     try {
       return this.#items.isCounter(bytes) ? this.#items.decodeCounter(key, bytes, left) : this.#items.decode(key, bytes)
     } catch (error) {
-      this.#tell(redisError(error, 'get', key))
+      this.#emit(redisError(error, 'get', key))
       return undefined
     }
   }

@@ -1,26 +1,26 @@
 import type { CacheError, Item } from '@cache/core/backend'
-import { TickCounts } from './batching/increment-batch.ts'
+import { settleAll } from '@cache/core/backend'
+import { IncrementBatch } from './batching/increment-batch.ts'
 import type { KeyGroups } from './batching/key-groups.ts'
-import { largestGathered, mostGathered, TickWrites, type WaitingWrite } from './batching/set-batch.ts'
+import { largestGathered, mostGathered, type PendingSet, SetBatch } from './batching/set-batch.ts'
 import { isSplitSlot } from './cluster/is-split-slot.ts'
 import { compareAndSetScript, deleteScript, setScript } from './commands/scripts.ts'
 import { SetCommand } from './commands/set-command.ts'
 import type { SendOptions } from './commands/single-send-command.ts'
 import type { Connection } from './connection.ts'
 import type { ItemReader } from './item-reader.ts'
-import { allOrFailure } from './settle-all.ts'
-import type { StoredKeys } from './wire/backend-keys.ts'
+import type { BackendKeys } from './wire/backend-keys.ts'
 import type { EncodedItem } from './wire/encoded-item.ts'
-import type { StoredItems } from './wire/item-encoding.ts'
+import type { ItemEncoding } from './wire/item-encoding.ts'
 
 /** A script's own arguments come after its hash and the number of keys. */
 const beforeKeys = 2
 
 export interface ItemWriterOptions {
   readonly connection: Connection
-  readonly keys: StoredKeys
+  readonly keys: BackendKeys
   readonly groups: KeyGroups
-  readonly items: StoredItems
+  readonly items: ItemEncoding
   readonly reader: ItemReader
   /** What `set` rejects with. */
   readonly failure: (error: unknown, key: string) => CacheError
@@ -29,13 +29,13 @@ export interface ItemWriterOptions {
 /** Writes items: what is set in one tick together. Each operation goes out after everything that was set before it. */
 export class ItemWriter {
   readonly #connection: Connection
-  readonly #keys: StoredKeys
+  readonly #keys: BackendKeys
   readonly #groups: KeyGroups
-  readonly #items: StoredItems
+  readonly #items: ItemEncoding
   readonly #reader: ItemReader
   readonly #failure: (error: unknown, key: string) => CacheError
-  readonly #counts: TickCounts
-  readonly #tick: TickWrites = new TickWrites((writes, atOnce) => this.#send(writes, atOnce))
+  readonly #counts: IncrementBatch
+  readonly #tick: SetBatch = new SetBatch((writes, immediate) => this.#send(writes, immediate))
 
   constructor({ connection, keys, groups, items, reader, failure }: ItemWriterOptions) {
     this.#connection = connection
@@ -44,7 +44,7 @@ export class ItemWriter {
     this.#items = items
     this.#reader = reader
     this.#failure = failure
-    this.#counts = new TickCounts(connection, keys, items)
+    this.#counts = new IncrementBatch(connection, keys, items)
   }
 
   /** Sends what was set or counted since the last time. Either waits, never both: each sends the other on. */
@@ -59,7 +59,7 @@ export class ItemWriter {
   }
 
   /** The same as `set`, at once, where nothing waits. */
-  setNow(item: Item): Promise<void> {
+  setUnbatched(item: Item): Promise<void> {
     try {
       return this.#storeOne(this.#write(item), true)
     } catch (error) {
@@ -89,26 +89,26 @@ export class ItemWriter {
     const writes = [...last.values()]
     const small = writes.filter(isSmall)
     const commands = writes.filter((write) => !isSmall(write)).map((write) => this.#store(write))
-    const stored = small.map(({ key }) => this.#keys.stored(key))
-    for (const indexes of this.#groups.of(stored, mostGathered)) {
+    const backendKeys = small.map(({ key }) => this.#keys.toBackendKey(key))
+    for (const indexes of this.#groups.of(backendKeys, mostGathered)) {
       commands.push(this.#storeAll(indexes.map((index) => small[index] as EncodedItem)))
     }
-    await allOrFailure(commands)
+    await settleAll(commands)
   }
 
   async delete(key: string): Promise<boolean> {
     this.flush()
-    const keys = [this.#keys.stored(key)]
+    const keys = [this.#keys.toBackendKey(key)]
     return (await this.#connection.run({ script: deleteScript, keys, args: [] })) === 1
   }
 
   async deleteMany(keys: readonly string[]): Promise<number> {
     this.flush()
-    const stored = [...new Set(keys)].map((key) => this.#keys.stored(key))
+    const backendKeys = [...new Set(keys)].map((key) => this.#keys.toBackendKey(key))
     const script = (part: readonly (string | Buffer)[]): Promise<unknown> =>
-      this.#connection.run({ script: deleteScript, keys: part, args: [], splits: part.length > 1 })
+      this.#connection.run({ script: deleteScript, keys: part, args: [], failsWhenSplit: part.length > 1 })
     let removed = 0
-    for (const { reply } of await this.#groups.run(stored, script)) removed += Number(reply)
+    for (const { reply } of await this.#groups.run(backendKeys, script)) removed += Number(reply)
     return removed
   }
 
@@ -117,11 +117,11 @@ export class ItemWriter {
     this.flush()
     const outcome = await this.#compareAndSet(key, expected, write, '')
     // Gathered reads cannot tell this from an absent key; the write that follows a miss can, and it costs nothing.
-    if (outcome === 3) this.#reader.tellForeign('compareAndSet', key)
+    if (outcome === 3) this.#reader.emitForeign('compareAndSet', key)
     if (outcome !== 2) return outcome !== 0
     // Something is there. When it cannot be read it counts as absent, which only this side can tell.
-    const stored = this.#keys.stored(key)
-    const found = (await this.#connection.send('get', [stored], { key: stored })) as Buffer | null
+    const backendKey = this.#keys.toBackendKey(key)
+    const found = (await this.#connection.send('get', [backendKey], { key: backendKey })) as Buffer | null
     if (found !== null && (await this.#reader.item(key, found)) !== undefined) return false
     return (await this.#compareAndSet(key, expected, write, found ?? '')) === 1
   }
@@ -142,37 +142,37 @@ export class ItemWriter {
 
   /** What is left of a lifetime in ms, as the scripts take it. */
   #life(expiresAt: number | undefined): string {
-    return expiresAt === undefined ? '' : String(this.#items.remaining(expiresAt))
+    return expiresAt === undefined ? '' : String(this.#items.lifetimeUntil(expiresAt))
   }
 
   /** A command may wait for its connection first, and its item's lifetime goes on. */
-  #refresh(expiresAt: number | undefined, index: number): { readonly onWrite?: (args: unknown[]) => void } {
+  #refresh(expiresAt: number | undefined, index: number): { readonly refreshArgs?: (args: unknown[]) => void } {
     if (expiresAt === undefined) return {}
     return {
-      onWrite: (args) => {
+      refreshArgs: (args) => {
         args[index] = this.#life(expiresAt)
       },
     }
   }
 
   /** Rejects as \`set\` does. */
-  #storeOne(write: EncodedItem, atOnce: boolean): Promise<void> {
-    return this.#store(write, { atOnce, failure: (error) => this.#failure(error, write.key) })
+  #storeOne(write: EncodedItem, immediate: boolean): Promise<void> {
+    return this.#store(write, { immediate, failure: (error) => this.#failure(error, write.key) })
   }
 
   #store(write: EncodedItem, options: SendOptions = {}): Promise<void> {
     const { isCluster } = this.#connection
-    const placed = isCluster ? { ...options, key: this.#keys.stored(write.key) } : options
+    const placed = isCluster ? { ...options, key: this.#keys.toBackendKey(write.key) } : options
     return this.#connection.dispatch(new SetCommand(write, this.#keys, this.#items, placed)) as Promise<void>
   }
 
-  #send(waiting: readonly WaitingWrite[], atOnce: boolean): void {
+  #send(waiting: readonly PendingSet[], immediate: boolean): void {
     const [only] = waiting
     if (only !== undefined && waiting.length === 1) {
       this.#storeOne(only, true).then(only.resolve, only.reject)
       return
     }
-    this.#runSet(waiting, atOnce).then(
+    this.#runSet(waiting, immediate).then(
       (failures) => {
         for (const [index, write] of waiting.entries()) {
           const failure = failures.get(index)
@@ -193,27 +193,31 @@ export class ItemWriter {
       if (failure !== undefined) throw failure
     } catch (error) {
       if (!isSplitSlot(error)) throw error
-      await allOrFailure(batch.map((write) => this.#store(write)))
+      await settleAll(batch.map((write) => this.#store(write)))
     }
   }
 
   /** The failures by position; rejects when all failed. */
-  async #runSet(batch: readonly EncodedItem[], atOnce: boolean): Promise<Map<number, Error>> {
+  async #runSet(batch: readonly EncodedItem[], immediate: boolean): Promise<Map<number, Error>> {
     const keys: (string | Buffer)[] = []
     const args: (string | Buffer)[] = []
     for (const { key, bytes, expiresAt } of batch) {
-      keys.push(this.#keys.stored(key))
+      keys.push(this.#keys.toBackendKey(key))
       args.push(bytes, this.#life(expiresAt))
     }
-    const onWrite = (written: unknown[]): void => {
+    const refreshArgs = (written: unknown[]): void => {
       for (const [index, { expiresAt }] of batch.entries()) {
         if (expiresAt !== undefined) written[beforeKeys + keys.length + 2 * index + 1] = this.#life(expiresAt)
       }
     }
-    const reply = (await this.#connection.run({ script: setScript, keys, args, onWrite, atOnce, splits: true })) as (
-      | number
-      | Buffer
-    )[]
+    const reply = (await this.#connection.run({
+      script: setScript,
+      keys,
+      args,
+      refreshArgs,
+      immediate,
+      failsWhenSplit: true,
+    })) as (number | Buffer)[]
     const failures = new Map<number, Error>()
     for (let index = 0; index < reply.length; index += 2) {
       failures.set(Number(reply[index]), new Error(String(reply[index + 1])))
@@ -229,7 +233,7 @@ export class ItemWriter {
   ): Promise<unknown> {
     return this.#connection.run({
       script: compareAndSetScript,
-      keys: [this.#keys.stored(key)],
+      keys: [this.#keys.toBackendKey(key)],
       args: [expected ?? '', next?.bytes ?? '', this.#life(next?.expiresAt), absent],
       ...this.#refresh(next?.expiresAt, beforeKeys + 3),
     })

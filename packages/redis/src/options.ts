@@ -5,12 +5,12 @@ import {
   checkOptions,
   type Duration,
   invalidArgument,
+  isWellFormed,
   milliseconds,
   nonEmptyString,
   systemClock,
 } from '@cache/core/backend'
 import type { Cluster, ClusterNode, ClusterOptions, Redis, RedisOptions } from 'ioredis'
-import { isWellFormed } from './is-well-formed.ts'
 
 /** Where Redis is: exactly one of `url`, `cluster`, `client`, or `options` alone. */
 export interface RedisConnectionOptions {

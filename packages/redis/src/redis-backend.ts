@@ -6,6 +6,7 @@ import {
   cacheErrorCode,
   EventHub,
   type Item,
+  settleAll,
 } from '@cache/core/backend'
 import { KeyGroups } from './batching/key-groups.ts'
 import { KeyScan } from './cluster/key-scan.ts'
@@ -15,9 +16,8 @@ import { redisError } from './errors.ts'
 import { ItemReader } from './item-reader.ts'
 import { ItemWriter } from './item-writer.ts'
 import { type RedisBackendOptions, resolveBackendOptions } from './options.ts'
-import { allOrFailure } from './settle-all.ts'
-import { StoredKeys } from './wire/backend-keys.ts'
-import { StoredItems } from './wire/item-encoding.ts'
+import { BackendKeys } from './wire/backend-keys.ts'
+import { ItemEncoding } from './wire/item-encoding.ts'
 
 /** `stats` counts items on servers with at most so many keys; beyond that, it would cost too much. */
 const mostCounted = 10_000
@@ -43,14 +43,14 @@ export class RedisBackend implements CacheBackend {
   readonly #endTick = (): void => this.#flush()
   #isScheduled = false
   /** Whether one caller, who awaits each answer, is all there is, as far as the last requests tell. */
-  #isLone = true
+  #isSingleCaller = true
   #closing: Promise<void> | undefined
 
   /** Connects with the first command. Throws `INVALID_ARGUMENT` for options that are unknown or out of range. */
   constructor(options: RedisBackendOptions) {
     const { connection, format, prefix, clock } = resolveBackendOptions(options)
-    const items = new StoredItems(format, clock)
-    const keys = new StoredKeys(prefix)
+    const items = new ItemEncoding(format, clock)
+    const keys = new BackendKeys(prefix)
     const tell = (error: CacheError): void => {
       if (this.#events.active) this.#events.emit({ type: 'error', error })
     }
@@ -63,7 +63,7 @@ export class RedisBackend implements CacheBackend {
       items,
       failure: (error, key) => this.#failure(error, 'get', key),
       tell,
-      beforeEarly: () => this.#writer.flush(),
+      flushWrites: () => this.#writer.flush(),
     })
     this.#writer = new ItemWriter({
       connection: this.#connection,
@@ -75,12 +75,12 @@ export class RedisBackend implements CacheBackend {
     })
     this.#scan = new KeyScan(this.#connection, keys)
     this.listen = this.#events.listen
-    if (!items.sealed) this.increment = (key, delta, expiresAt) => this.#increment(key, delta, expiresAt)
+    if (!items.isEncrypted) this.increment = (key, delta, expiresAt) => this.#increment(key, delta, expiresAt)
   }
 
   get(key: string): Promise<Item | undefined> {
-    if (this.#closing !== undefined) return Promise.reject(this.#closed('get', key))
-    const found = this.#isAlone() ? this.#reader.getNow(key) : this.#reader.get(key)
+    if (this.#closing !== undefined) return Promise.reject(this.#closedError('get', key))
+    const found = this.#canSendUnbatched() ? this.#reader.getUnbatched(key) : this.#reader.get(key)
     this.#schedule()
     return found
   }
@@ -94,9 +94,9 @@ export class RedisBackend implements CacheBackend {
   }
 
   set(item: Item): Promise<void> {
-    if (this.#closing !== undefined) return Promise.reject(this.#closed('set', item.key))
+    if (this.#closing !== undefined) return Promise.reject(this.#closedError('set', item.key))
     this.#reader.forget()
-    if (this.#isAlone()) return this.#writer.setNow(item)
+    if (this.#canSendUnbatched()) return this.#writer.setUnbatched(item)
     this.#schedule()
     return this.#writer.set(item)
   }
@@ -121,9 +121,9 @@ export class RedisBackend implements CacheBackend {
   async clear(prefix = ''): Promise<void> {
     await this.#attempt('clear', undefined, async () => {
       this.#writer.flush()
-      for await (const { stored } of this.#scan.pages(prefix)) {
-        await this.#groups.run(stored, (part) =>
-          this.#connection.send('unlink', part, { splits: part.length > 1, key: part[0] as string | Buffer }),
+      for await (const { backendKeys } of this.#scan.pages(prefix)) {
+        await this.#groups.run(backendKeys, (part) =>
+          this.#connection.send('unlink', part, { failsWhenSplit: part.length > 1, key: part[0] as string | Buffer }),
         )
         this.#refuseWhenClosed('clear')
       }
@@ -136,8 +136,8 @@ export class RedisBackend implements CacheBackend {
       this.#writer.flush()
       for await (const page of this.#scan.pages(prefix)) {
         const script = (part: readonly (string | Buffer)[]): Promise<unknown> =>
-          this.#connection.run({ script: liveScript, keys: part, args: [], splits: part.length > 1 })
-        for (const { indexes, reply } of await this.#groups.run(page.stored, script)) {
+          this.#connection.run({ script: liveScript, keys: part, args: [], failsWhenSplit: part.length > 1 })
+        for (const { indexes, reply } of await this.#groups.run(page.backendKeys, script)) {
           const live = reply as readonly number[]
           for (let at = 0; at < indexes.length; at++)
             if (live[at] === 1) yield page.keys[indexes[at] as number] as string
@@ -153,7 +153,7 @@ export class RedisBackend implements CacheBackend {
   async stats(): Promise<BackendStats> {
     return await this.#attempt('stats', undefined, async () => {
       const masters = await this.#connection.masters()
-      const sizes = await allOrFailure(masters.map((master) => this.#connection.sendTo(master, 'dbsize', [])))
+      const sizes = await settleAll(masters.map((master) => this.#connection.sendTo(master, 'dbsize', [])))
       if (sizes.reduce<number>((sum, size) => sum + Number(size), 0) > mostCounted) return {}
       const found = new Set<string>()
       for await (const key of this.keys()) found.add(key)
@@ -182,9 +182,9 @@ export class RedisBackend implements CacheBackend {
    * Whether a request may leave now, because no other of its tick is to be expected: waiting for the end of the tick would
    * be in vain. The first of many that come at once leaves alone, and no more until there is again a tick with only one.
    */
-  #isAlone(): boolean {
-    if (this.#isLone) this.#isLone = !this.#isScheduled && this.#connection.isIdle
-    return this.#isLone
+  #canSendUnbatched(): boolean {
+    if (this.#isSingleCaller) this.#isSingleCaller = !this.#isScheduled && this.#connection.isIdle
+    return this.#isSingleCaller
   }
 
   #schedule(): void {
@@ -198,7 +198,7 @@ export class RedisBackend implements CacheBackend {
     this.#isScheduled = false
     this.#reader.forget()
     const waiting = this.#reader.count + this.#writer.count
-    if (waiting > 0) this.#isLone = waiting === 1 && this.#connection.isIdle
+    if (waiting > 0) this.#isSingleCaller = waiting === 1 && this.#connection.isIdle
     this.#writer.flush()
     this.#reader.flush()
   }
@@ -217,14 +217,14 @@ export class RedisBackend implements CacheBackend {
   #failure(error: unknown, operation: string, key: string | undefined): CacheError {
     const failure = redisError(this.#connection.reasonOf(error), operation, key)
     const isEnd = this.#closing !== undefined && cacheErrorCode(failure) === 'UNAVAILABLE'
-    return isEnd ? this.#closed(operation, key) : failure
+    return isEnd ? this.#closedError(operation, key) : failure
   }
 
   #refuseWhenClosed(operation: string, key?: string): void {
-    if (this.#closing !== undefined) throw this.#closed(operation, key)
+    if (this.#closing !== undefined) throw this.#closedError(operation, key)
   }
 
-  #closed(operation: string, key?: string): CacheError {
+  #closedError(operation: string, key?: string): CacheError {
     return new CacheError('CLOSED', 'The backend was closed', { operation, backend: this.name, key })
   }
 }

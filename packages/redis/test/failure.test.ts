@@ -5,7 +5,7 @@ import { startRedis, tcpProxy, waitUntil } from '@cache/testing'
 import type {} from '@cache/testing/redis-setup'
 import { describe, expect, inject, it } from 'vitest'
 import type { RedisBackend } from '../src/index.ts'
-import { endLater, openBackend, openRedis, ownPrefix } from './ends.ts'
+import { closeAfterTest, openBackend, openRedis, ownPrefix } from './resources.ts'
 
 const url = inject('redisUrl')
 
@@ -51,7 +51,7 @@ async function works(backend: RedisBackend): Promise<void> {
 
 describe('A server that was killed', () => {
   it('is reported as UNAVAILABLE at once by every operation, and works again on the same backend when it is back', async () => {
-    const server = endLater(await startRedis())
+    const server = closeAfterTest(await startRedis())
     const backend = openBackend({ url: server.url, timeout: 500 })
     await works(backend)
     await server.kill()
@@ -66,7 +66,7 @@ describe('A server that was killed', () => {
   })
 
   it('is reported as UNAVAILABLE to whoever waits for a reply', async () => {
-    const proxy = endLater(await tcpProxy(url))
+    const proxy = closeAfterTest(await tcpProxy(url))
     const backend = openBackend({ url: proxy.url, prefix: ownPrefix() })
     await works(backend)
     proxy.swallowReplies()
@@ -79,7 +79,7 @@ describe('A server that was killed', () => {
 
 describe('A server that writes everything down', () => {
   it('has lost nothing that was acknowledged when it is killed under load', async () => {
-    const server = endLater(await startRedis({ config: { appendonly: 'yes', appendfsync: 'always' } }))
+    const server = closeAfterTest(await startRedis({ config: { appendonly: 'yes', appendfsync: 'always' } }))
     const backend = openBackend({ url: server.url, timeout: 1000 })
     await works(backend)
     const acknowledged = new Map<string, number>()
@@ -111,7 +111,7 @@ describe('A server that writes everything down', () => {
 
 describe('A server that was never there', () => {
   it('costs the first call no more than the timeout, and tells the listeners why', async () => {
-    const proxy = endLater(await tcpProxy(url))
+    const proxy = closeAfterTest(await tcpProxy(url))
     proxy.cut()
     const backend = openBackend({ url: proxy.url, timeout: 500 })
     const events: BackendEvent[] = []
@@ -128,7 +128,7 @@ describe('A server that was never there', () => {
 
 describe('A server without connections left', () => {
   it('is reported as UNAVAILABLE within the timeout, and works on the same backend when one is free again', async () => {
-    const server = endLater(await startRedis({ config: { maxclients: 5 } }))
+    const server = closeAfterTest(await startRedis({ config: { maxclients: 5 } }))
     const others = Array.from({ length: 5 }, () => openRedis(server.url))
     await Promise.all(others.map((other) => other.ping()))
     const backend = openBackend({ url: server.url, timeout: 500 })
@@ -144,7 +144,7 @@ describe('A server without connections left', () => {
 
 describe('A frozen server', () => {
   it('costs the timeout once; then every operation fails at once, until it runs again', async () => {
-    const server = endLater(await startRedis())
+    const server = closeAfterTest(await startRedis())
     const backend = openBackend({ url: server.url, timeout: 200, connectTimeout: 200 })
     await works(backend)
     await server.freeze()
@@ -163,7 +163,7 @@ describe('A frozen server', () => {
   })
 
   it('does not hold up close', async () => {
-    const server = endLater(await startRedis())
+    const server = closeAfterTest(await startRedis())
     const backend = openBackend({ url: server.url, timeout: 200 })
     await works(backend)
     await server.freeze()
@@ -177,7 +177,7 @@ describe('A frozen server', () => {
 
 describe('A slow connection', () => {
   it('is waited for within the timeout, and reported as TIMEOUT beyond it', async () => {
-    const proxy = endLater(await tcpProxy(url))
+    const proxy = closeAfterTest(await tcpProxy(url))
     const backend = openBackend({ url: proxy.url, prefix: ownPrefix(), timeout: 400, connectTimeout: 2000 })
     await works(backend)
     proxy.delay(100)
@@ -195,7 +195,7 @@ describe('A slow connection', () => {
 
 describe('A reply that was lost on the way', () => {
   it('never makes a counter count twice', async () => {
-    const proxy = endLater(await tcpProxy(url))
+    const proxy = closeAfterTest(await tcpProxy(url))
     const prefix = ownPrefix()
     const backend = openBackend({ url: proxy.url, prefix, timeout: 200 })
     const behind = openRedis(url)
@@ -210,7 +210,7 @@ describe('A reply that was lost on the way', () => {
   })
 
   it('never makes a counter count twice on a client of the application that resends by itself', async () => {
-    const proxy = endLater(await tcpProxy(url))
+    const proxy = closeAfterTest(await tcpProxy(url))
     const prefix = ownPrefix()
     // ioredis' defaults: unanswered commands are sent again, and commands wait for a connection.
     const client = openRedis(proxy.url)
@@ -229,7 +229,7 @@ describe('A reply that was lost on the way', () => {
   })
 
   it('is reported as UNAVAILABLE when the connection ends before the timeout, and not sent again', async () => {
-    const proxy = endLater(await tcpProxy(url))
+    const proxy = closeAfterTest(await tcpProxy(url))
     const prefix = ownPrefix()
     const client = openRedis(proxy.url)
     const backend = openBackend({ client, prefix, timeout: 2000 })
@@ -246,7 +246,7 @@ describe('A reply that was lost on the way', () => {
 
 describe('A command that waited for a connection in vain', () => {
   it('is not carried out once there is one', async () => {
-    const proxy = endLater(await tcpProxy(url))
+    const proxy = closeAfterTest(await tcpProxy(url))
     const prefix = ownPrefix()
     const client = openRedis(proxy.url)
     const backend = openBackend({ client, prefix, timeout: 100 })
@@ -280,7 +280,7 @@ describe('A block of our own event loop', () => {
 
 describe('A server without memory', () => {
   it('refuses writes with OUT_OF_MEMORY, alone and in batches, and serves reads and deletes', async () => {
-    const server = endLater(await startRedis({ config: { 'maxmemory-policy': 'noeviction' } }))
+    const server = closeAfterTest(await startRedis({ config: { 'maxmemory-policy': 'noeviction' } }))
     const admin = openRedis(server.url)
     const backend = openBackend({ url: server.url })
     await backend.set(item('before', 'here'))
@@ -309,7 +309,7 @@ describe('A server without memory', () => {
   })
 
   it('that evicts breaks no promise: an item is whole or gone', async () => {
-    const server = endLater(await startRedis({ config: { maxmemory: '3mb', 'maxmemory-policy': 'allkeys-lru' } }))
+    const server = closeAfterTest(await startRedis({ config: { maxmemory: '3mb', 'maxmemory-policy': 'allkeys-lru' } }))
     const backend = openBackend({ url: server.url })
     const value = (index: number): string => `${index}:${'x'.repeat(10_000)}`
     for (let index = 0; index < 500; index++) await backend.set(item(`k${index}`, value(index), `v${index}`))
@@ -339,7 +339,7 @@ describe('A master that refuses writes until it is well again', () => {
   }
 
   it('is named READ_ONLY when it cannot save', async () => {
-    const server = endLater(await startRedis({ config: { save: '3600 100000' } }))
+    const server = closeAfterTest(await startRedis({ config: { save: '3600 100000' } }))
     const admin = openRedis(server.url)
     const backend = openBackend({ url: server.url })
     const [, directory] = (await admin.config('GET', 'dir')) as [string, string]
@@ -356,7 +356,7 @@ describe('A master that refuses writes until it is well again', () => {
   })
 
   it('is named READ_ONLY when too few replicas copy it', async () => {
-    const server = endLater(await startRedis({ config: { 'min-replicas-to-write': 1 } }))
+    const server = closeAfterTest(await startRedis({ config: { 'min-replicas-to-write': 1 } }))
     const backend = openBackend({ url: server.url })
     await refusesWrites(backend)
     await openRedis(server.url).config('SET', 'min-replicas-to-write', 0)
@@ -366,7 +366,7 @@ describe('A master that refuses writes until it is well again', () => {
 
 describe('A server that is held up by a script of somebody else', () => {
   it('is reported as UNAVAILABLE, and works again when the script was stopped', async () => {
-    const server = endLater(await startRedis({ config: { 'busy-reply-threshold': 50 } }))
+    const server = closeAfterTest(await startRedis({ config: { 'busy-reply-threshold': 50 } }))
     const backend = openBackend({ url: server.url, timeout: 1000 })
     await works(backend)
     const hold = openRedis(server.url).eval('while true do end', 0).catch(String)
@@ -381,8 +381,8 @@ describe('A server that is held up by a script of somebody else', () => {
 
 describe('A server that is a replica', () => {
   it('refuses writes with READ_ONLY, alone and in batches, and serves reads', async () => {
-    const master = endLater(await startRedis({ config: { 'repl-diskless-sync-delay': 0 } }))
-    const replica = endLater(await startRedis({ config: { replicaof: `127.0.0.1 ${master.port}` } }))
+    const master = closeAfterTest(await startRedis({ config: { 'repl-diskless-sync-delay': 0 } }))
+    const replica = closeAfterTest(await startRedis({ config: { replicaof: `127.0.0.1 ${master.port}` } }))
     await openBackend({ url: master.url }).set(item('k', 'copied'))
     const backend = openBackend({ url: replica.url })
     await waitUntil('the copy', async () => (await backend.get('k'))?.value === 'copied')

@@ -6,7 +6,7 @@ import type {} from '@cache/testing/redis-setup'
 import type { RedisOptions } from 'ioredis'
 import { describe, expect, inject, it } from 'vitest'
 import { RedisBackend, type RedisBackendOptions } from '../src/index.ts'
-import { endLater, openBackend, openRedis, ownPrefix } from './ends.ts'
+import { closeAfterTest, openBackend, openRedis, ownPrefix } from './resources.ts'
 
 const url = inject('redisUrl')
 
@@ -167,7 +167,7 @@ describe('Foreign values under our keys', () => {
 
 describe('Prefixes and keys', () => {
   it('clear their own keys and no one else’s, whatever characters they hold, in steps and without KEYS', async () => {
-    const server = endLater(await startRedis())
+    const server = closeAfterTest(await startRedis())
     const redis = openRedis(server.url)
     const prefixes = ['a*', 'a?', 'a[b]', 'a\\', 'a^', 'a{x}', 'a%', 'ä', 'a b', 'ab', '*']
     const backends = prefixes.map((prefix) => openBackend({ url: server.url, prefix: `${prefix}|` }))
@@ -225,7 +225,7 @@ describe('Clocks', () => {
 
 describe('Scripts', () => {
   it('survive SCRIPT FLUSH', async () => {
-    const server = endLater(await startRedis())
+    const server = closeAfterTest(await startRedis())
     const backend = openBackend({ url: server.url })
     expect(await backend.increment?.('n', 1)).toBe(1)
     expect(await backend.delete('k')).toBe(false)
@@ -298,7 +298,7 @@ describe('How ioredis hands replies out', () => {
 
 describe('stats', () => {
   it('tells no number of items where counting them would cost too much', async () => {
-    const server = endLater(await startRedis())
+    const server = closeAfterTest(await startRedis())
     const backend = openBackend({ url: server.url })
     await backend.setMany(Array.from({ length: 10_001 }, (_, index) => item(`k${index}`, index)))
     expect(await backend.stats()).toEqual({})

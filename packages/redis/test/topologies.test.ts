@@ -12,7 +12,7 @@ import { describe, expect, it } from 'vitest'
 import { keySlot } from '../src/cluster/key-slot.ts'
 import { type RedisBackend, type RedisBackendOptions, RedisBus, RedisTrackingBus } from '../src/index.ts'
 import { RecordingListener } from './bus/recording-listener.ts'
-import { endLater, openBackend, openCluster, openRedis } from './ends.ts'
+import { closeAfterTest, openBackend, openCluster, openRedis } from './resources.ts'
 
 function item(key: string, value: unknown, version = 'v1'): Item {
   return { key, value, version, createdAt: 1 }
@@ -36,7 +36,7 @@ function slotOf(key: string): number {
 
 describe('A server with TLS', () => {
   it('serves whoever trusts its certificate, and is refused by whoever does not', async () => {
-    const server = endLater(await startRedis({ tls: true }))
+    const server = closeAfterTest(await startRedis({ tls: true }))
     const ca = server.certificate?.pem ?? ''
     await serves(openBackend({ url: server.url, options: { tls: { ca } } }))
     await serves(openBackend({ options: { host: server.host, port: server.port, tls: { ca } } }))
@@ -44,7 +44,7 @@ describe('A server with TLS', () => {
     const error: unknown = await distrustful.get('k').catch((reason: unknown) => reason)
     expect(cacheErrorCode(error)).toBe('UNAVAILABLE')
     expect(String(error)).toMatch(/certificate/)
-    const other = endLater(await startRedis({ tls: true }))
+    const other = closeAfterTest(await startRedis({ tls: true }))
     const wrong = other.certificate?.pem ?? ''
     const mistaken = openBackend({ url: server.url, options: { tls: { ca: wrong } } })
     await expect(mistaken.get('k')).rejects.toMatchObject({ code: 'UNAVAILABLE' })
@@ -58,7 +58,7 @@ const rights =
 describe('A server with users', () => {
   it('serves a user who has no more rights than the README lists, and refuses others', async () => {
     const users = [`cache on >s3cret:/@ ${rights}`, 'reader on >only ~cache:* +@read +@connection +info']
-    const server = endLater(await startRedis({ password: 'default', users }))
+    const server = closeAfterTest(await startRedis({ password: 'default', users }))
     const at = (user: string, password: string): string =>
       `redis://${user}:${encodeURIComponent(password)}@${server.host}:${server.port}`
     await serves(openBackend({ url: at('cache', 's3cret:/@') }))
@@ -81,10 +81,10 @@ describe('Users of the buses', () => {
       `publisher on >secret resetchannels &cache:bus +@connection +info +publish +subscribe`,
       `tracker on >secret resetchannels &__redis__:invalidate ~cache:* +@connection +info +subscribe`,
     ]
-    const server = endLater(await startRedis({ users }))
+    const server = closeAfterTest(await startRedis({ users }))
     const at = (user: string): string => `redis://${user}:secret@${server.host}:${server.port}`
-    const bus = endLater(new RedisBus({ url: at('publisher') }))
-    const tracking = endLater(new RedisTrackingBus({ url: at('tracker') }))
+    const bus = closeAfterTest(new RedisBus({ url: at('publisher') }))
+    const tracking = closeAfterTest(new RedisTrackingBus({ url: at('tracker') }))
     const listener = new RecordingListener()
     await bus.subscribe(listener)
     await tracking.subscribe(listener)
@@ -97,7 +97,7 @@ describe('Users of the buses', () => {
 
 describe('A Unix socket', () => {
   it('is a way to the server, also for a client of the application', async () => {
-    const server = endLater(await startRedis({ unixSocket: true }))
+    const server = closeAfterTest(await startRedis({ unixSocket: true }))
     const path = server.unixSocket ?? ''
     await serves(openBackend({ options: { path } }))
     await serves(openBackend({ client: openRedis(path) }))
@@ -106,7 +106,7 @@ describe('A Unix socket', () => {
 
 describe('A database by number', () => {
   it('is another store, by URL and by options', async () => {
-    const server = endLater(await startRedis())
+    const server = closeAfterTest(await startRedis())
     const first = openBackend({ url: server.url })
     const second = openBackend({ url: `${server.url}/2` })
     const same = openBackend({ url: server.url, options: { db: 2 } })
@@ -167,7 +167,7 @@ class Load {
 
 describe('Sentinel', () => {
   it('leads to the new master after a failover under load', { timeout: 60_000 }, async () => {
-    const sentinel = endLater(await startRedisSentinel({ replicas: 1 }))
+    const sentinel = closeAfterTest(await startRedisSentinel({ replicas: 1 }))
     const sentinels = sentinel.sentinels.map(({ host, port }) => ({ host, port }))
     const backend = openBackend({ options: { sentinels, name: sentinel.name }, timeout: 1000 })
     await serves(backend)
@@ -189,20 +189,20 @@ describe('Sentinel', () => {
 })
 
 async function sixNodes(): Promise<{ cluster: RedisCluster; nodes: { host: string; port: number }[] }> {
-  const cluster = endLater(await startRedisCluster({ masters: 3, replicas: 1 }))
+  const cluster = closeAfterTest(await startRedisCluster({ masters: 3, replicas: 1 }))
   return { cluster, nodes: cluster.nodes.map(({ host, port }) => ({ host, port })) }
 }
 
 describe('Cluster', () => {
   it('serves a user who has no more rights than the README lists', { timeout: 60_000 }, async () => {
     const user = `cache on >secret resetchannels &cache:bus ${rights} +cluster +spublish +ssubscribe`
-    const cluster = endLater(await startRedisCluster({ config: { user } }))
+    const cluster = closeAfterTest(await startRedisCluster({ config: { user } }))
     const nodes = cluster.nodes.map(({ host, port }) => ({ host, port }))
     const options = { username: 'cache', password: 'secret' }
     await serves(openBackend({ cluster: { nodes }, options }))
     // Not even the first command, by which the client connects, may need more.
     await openBackend({ cluster: { nodes }, options }).clear()
-    const bus = endLater(new RedisBus({ cluster: { nodes }, options }))
+    const bus = closeAfterTest(new RedisBus({ cluster: { nodes }, options }))
     const listener = new RecordingListener()
     await bus.subscribe(listener)
     await bus.publish({ kind: 'clear', source: 's', prefix: '' })
@@ -210,7 +210,7 @@ describe('Cluster', () => {
   })
 
   it('is reported as UNAVAILABLE at once, with the reason, where nobody is let in and where nobody is', async () => {
-    const cluster = endLater(await startRedisCluster({ config: { user: 'cache on >secret ~* &* +@all' } }))
+    const cluster = closeAfterTest(await startRedisCluster({ config: { user: 'cache on >secret ~* &* +@all' } }))
     const nodes = cluster.nodes.map(({ host, port }) => ({ host, port }))
     const refused: Readonly<Record<string, { readonly options: RedisBackendOptions; readonly reason: RegExp }>> = {
       'a wrong password': {
@@ -388,12 +388,12 @@ describe('Cluster', () => {
   }, async () => {
     const { nodes } = await sixNodes()
     const proxies = await Promise.all(nodes.map(({ host, port }) => tcpProxy(`redis://${host}:${port}`)))
-    for (const proxy of proxies) endLater(proxy)
+    for (const proxy of proxies) closeAfterTest(proxy)
     const natMap = Object.fromEntries(
       nodes.map(({ host, port }, index) => [`${host}:${port}`, { host, port: proxies[index]?.port ?? 0 }]),
     )
     // ioredis sends a command again when the connection of its node ends, unless it is kept from it.
-    const client = endLater(openCluster(nodes).duplicate([], { natMap }))
+    const client = closeAfterTest(openCluster(nodes).duplicate([], { natMap }))
     client.on('error', () => {})
     const backend = openBackend({ client, timeout: 1000 })
     await serves(backend)

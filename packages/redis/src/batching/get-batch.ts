@@ -8,7 +8,7 @@ const mostBytes = 1024 * 1024
  * So many keys of one tick leave before it is over, then twice as many, and so on: the server works on these while this
  * process gathers the next (docs/decisions/0024).
  */
-const sentEarly = 50
+const earlyFlushSize = 50
 /** Keys whose last request is remembered. */
 const mostRemembered = 4096
 
@@ -16,27 +16,27 @@ type Resolve = (item: Item | undefined) => void
 type Reject = (error: unknown) => void
 
 /** One caller that waits for a key. */
-export interface WaitingRead {
+export interface PendingGet {
   readonly resolve: Resolve
   readonly reject: Reject
   /** The next caller that waits for the same key: each gets an item of its own to do with as it likes. */
-  next: WaitingRead | undefined
+  next: PendingGet | undefined
 }
 
 /** Reads that leave together: a caller, or several, for each key. */
-export interface GatheredReads {
+export interface GroupedGets {
   readonly keys: readonly string[]
-  readonly waiting: readonly WaitingRead[]
+  readonly waiting: readonly PendingGet[]
 }
 
 /**
  * Gathers the reads of one tick: each key is asked for once, and many keys in one command. The cost of a command in the
  * client exceeds that of a key many times over.
  */
-export class TickReads {
-  readonly #send: (reads: GatheredReads, atOnce: boolean) => void
+export class GetBatch {
+  readonly #send: (reads: GroupedGets, immediate: boolean) => void
   #keys: string[] = []
-  #waiting: WaitingRead[] = []
+  #waiting: PendingGet[] = []
   /**
    * When each key was last asked for, counting all requests. One map for all ticks, because making one costs more than
    * looking into it.
@@ -44,16 +44,16 @@ export class TickReads {
   #asked = new Map<string, number>()
   /** The count of the first request that still waits. */
   #first = 0
-  #early = sentEarly
+  #early = earlyFlushSize
   #averageBytes = 256
 
-  constructor(send: (reads: GatheredReads, atOnce: boolean) => void) {
+  constructor(send: (reads: GroupedGets, immediate: boolean) => void) {
     this.#send = send
   }
 
   add(key: string): Promise<Item | undefined> {
     const promise = new Promise<Item | undefined>(capture)
-    const read: WaitingRead = { resolve: captured.resolve, reject: captured.reject, next: undefined }
+    const read: PendingGet = { resolve: captured.resolve, reject: captured.reject, next: undefined }
     const asked = this.#asked.get(key)
     const first = asked === undefined || asked < this.#first ? undefined : this.#waiting[asked - this.#first]
     if (first === undefined) this.#append(key, read)
@@ -71,7 +71,7 @@ export class TickReads {
 
   /** Sends what waits. */
   flush(): void {
-    this.#early = sentEarly
+    this.#early = earlyFlushSize
     if (this.#keys.length > 0) this.#sendAll(false)
   }
 
@@ -81,11 +81,11 @@ export class TickReads {
   }
 
   /** Learns from a reply how large values are. */
-  learn(bytes: number, values: number): void {
+  observeSizes(bytes: number, values: number): void {
     if (values > 0) this.#averageBytes += (bytes / values - this.#averageBytes) / 8
   }
 
-  #append(key: string, read: WaitingRead): void {
+  #append(key: string, read: PendingGet): void {
     this.#asked.set(key, this.#first + this.#keys.length)
     this.#waiting.push(read)
     if (this.#keys.push(key) < this.#early) return
@@ -93,7 +93,7 @@ export class TickReads {
     this.#sendAll(true)
   }
 
-  #sendAll(atOnce: boolean): void {
+  #sendAll(immediate: boolean): void {
     const keys = this.#keys
     const waiting = this.#waiting
     this.#keys = []
@@ -102,12 +102,12 @@ export class TickReads {
     if (this.#asked.size > mostRemembered) this.#asked = new Map()
     const most = this.mostKeys
     if (keys.length <= most) {
-      this.#send({ keys, waiting }, atOnce)
+      this.#send({ keys, waiting }, immediate)
       return
     }
     for (let start = 0; start < keys.length; start += most) {
       const end = start + most
-      this.#send({ keys: keys.slice(start, end), waiting: waiting.slice(start, end) }, atOnce)
+      this.#send({ keys: keys.slice(start, end), waiting: waiting.slice(start, end) }, immediate)
     }
   }
 }

@@ -1,10 +1,10 @@
 import { createVersion } from '@cache/core/backend'
 import type { ScriptCall } from '../commands/script.ts'
 import { incrementScript } from '../commands/scripts.ts'
-import { knownError } from '../errors.ts'
-import type { StoredKeys } from '../wire/backend-keys.ts'
-import type { StoredItems } from '../wire/item-encoding.ts'
-import { sentEarly } from './set-batch.ts'
+import { errorWithCode } from '../errors.ts'
+import type { BackendKeys } from '../wire/backend-keys.ts'
+import type { ItemEncoding } from '../wire/item-encoding.ts'
+import { earlyFlushSize } from './set-batch.ts'
 
 /** A script's own arguments come after its hash and the number of keys. */
 const beforeKeys = 2
@@ -16,7 +16,7 @@ interface ScriptConnection {
   run(call: ScriptCall): Promise<unknown>
 }
 
-interface WaitingCount {
+interface PendingIncrement {
   readonly key: string
   readonly delta: number
   readonly expiresAt: number | undefined
@@ -25,13 +25,13 @@ interface WaitingCount {
 }
 
 /** Gathers what is to be counted in one tick, in order, for one script; on a Cluster each count has a script of its own. */
-export class TickCounts {
+export class IncrementBatch {
   readonly #connection: ScriptConnection
-  readonly #keys: StoredKeys
-  readonly #items: StoredItems
-  #waiting: WaitingCount[] = []
+  readonly #keys: BackendKeys
+  readonly #items: ItemEncoding
+  #waiting: PendingIncrement[] = []
 
-  constructor(connection: ScriptConnection, keys: StoredKeys, items: StoredItems) {
+  constructor(connection: ScriptConnection, keys: BackendKeys, items: ItemEncoding) {
     this.#connection = connection
     this.#keys = keys
     this.#items = items
@@ -40,7 +40,7 @@ export class TickCounts {
   add(key: string, delta: number, expiresAt: number | undefined): Promise<number> {
     return new Promise((resolve, reject) => {
       this.#waiting.push({ key, delta, expiresAt, resolve, reject })
-      if (this.#waiting.length >= sentEarly) this.#flush(true)
+      if (this.#waiting.length >= earlyFlushSize) this.#flush(true)
     })
   }
 
@@ -53,25 +53,25 @@ export class TickCounts {
     if (this.#waiting.length > 0) this.#flush(false)
   }
 
-  #flush(atOnce: boolean): void {
+  #flush(immediate: boolean): void {
     const counts = this.#waiting
     this.#waiting = []
-    if (this.#connection.isCluster) for (const count of counts) this.#send([count], atOnce)
-    else this.#send(counts, atOnce)
+    if (this.#connection.isCluster) for (const count of counts) this.#send([count], immediate)
+    else this.#send(counts, immediate)
   }
 
-  #send(counts: readonly WaitingCount[], atOnce: boolean): void {
-    const keys = counts.map(({ key }) => this.#keys.stored(key))
+  #send(counts: readonly PendingIncrement[], immediate: boolean): void {
+    const keys = counts.map(({ key }) => this.#keys.toBackendKey(key))
     const args = counts.flatMap(({ delta, expiresAt }) => [String(delta), this.#life(expiresAt), createVersion()])
-    const onWrite = (written: unknown[]): void => {
+    const refreshArgs = (written: unknown[]): void => {
       const first = beforeKeys + keys.length
       for (const [index, { expiresAt }] of counts.entries()) {
         written[first + argsPerCount * index + 1] = this.#life(expiresAt)
       }
     }
-    this.#connection.run({ script: incrementScript, keys, args, onWrite, atOnce }).then(
+    this.#connection.run({ script: incrementScript, keys, args, refreshArgs, immediate }).then(
       (reply) => {
-        for (const [index, sum] of (reply as Buffer[]).entries()) settle(counts[index] as WaitingCount, String(sum))
+        for (const [index, sum] of (reply as Buffer[]).entries()) settle(counts[index] as PendingIncrement, String(sum))
       },
       (error: unknown) => {
         for (const count of counts) count.reject(error)
@@ -80,14 +80,14 @@ export class TickCounts {
   }
 
   #life(expiresAt: number | undefined): string {
-    return expiresAt === undefined ? '' : String(this.#items.remaining(expiresAt))
+    return expiresAt === undefined ? '' : String(this.#items.lifetimeUntil(expiresAt))
   }
 }
 
-function settle(count: WaitingCount, sum: string): void {
-  if (sum === 'NOT_A_NUMBER') count.reject(knownError(sum, 'The value is not a whole number'))
+function settle(count: PendingIncrement, sum: string): void {
+  if (sum === 'NOT_A_NUMBER') count.reject(errorWithCode(sum, 'The value is not a whole number'))
   else if (sum === 'OUT_OF_RANGE') {
-    count.reject(knownError(sum, 'The sum is outside ±(2^53 - 1); the counter is unchanged'))
+    count.reject(errorWithCode(sum, 'The sum is outside ±(2^53 - 1); the counter is unchanged'))
   } else if (/^-?\d+$/.test(sum)) count.resolve(Number(sum))
   // What Redis refused after others of the same script had been counted.
   else count.reject(new Error(sum))

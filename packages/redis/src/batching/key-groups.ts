@@ -1,6 +1,6 @@
+import { settleAll } from '@cache/core/backend'
 import { isSplitSlot } from '../cluster/is-split-slot.ts'
 import { keySlot } from '../cluster/key-slot.ts'
-import { allOrFailure } from '../settle-all.ts'
 
 /** Keys in one command or script at most: the server does nothing else meanwhile. */
 const mostKeys = 512
@@ -44,7 +44,7 @@ export class KeyGroups {
     most: number = mostKeys,
   ): Promise<GroupReply<Reply>[]> {
     const done = this.of(keys, most).map((indexes) => this.#runOne(keys, indexes, command))
-    return (await allOrFailure(done)).flat()
+    return (await settleAll(done)).flat()
   }
 
   async #runOne<Reply>(
@@ -57,7 +57,7 @@ export class KeyGroups {
     } catch (error) {
       if (indexes.length === 1 || !isSplitSlot(error)) throw error
       const each = indexes.map(async (index) => ({ indexes: [index], reply: await command([keys[index] as Key]) }))
-      return await allOrFailure(each)
+      return await settleAll(each)
     }
   }
 }

@@ -9,27 +9,27 @@ export const largestGathered: number = 4096
  * So many items of one tick leave before it is over: the server stores them while this process encodes the next
  * (docs/decisions/0021).
  */
-export const sentEarly: number = 40
+export const earlyFlushSize: number = 40
 
 /** The same with its caller. */
-export interface WaitingWrite extends EncodedItem {
+export interface PendingSet extends EncodedItem {
   readonly resolve: () => void
   readonly reject: (error: unknown) => void
 }
 
 /** Gathers what is to be stored in one tick, in order, for one script that gives each item its own lifetime. */
-export class TickWrites {
-  readonly #send: (writes: WaitingWrite[], atOnce: boolean) => void
-  #waiting: WaitingWrite[] = []
+export class SetBatch {
+  readonly #send: (writes: PendingSet[], immediate: boolean) => void
+  #waiting: PendingSet[] = []
 
-  constructor(send: (writes: WaitingWrite[], atOnce: boolean) => void) {
+  constructor(send: (writes: PendingSet[], immediate: boolean) => void) {
     this.#send = send
   }
 
   add({ key, bytes, expiresAt }: EncodedItem): Promise<void> {
     return new Promise((resolve, reject) => {
       this.#waiting.push({ key, bytes, expiresAt, resolve, reject })
-      if (this.#waiting.length >= sentEarly) this.#flush(true)
+      if (this.#waiting.length >= earlyFlushSize) this.#flush(true)
     })
   }
 
@@ -42,9 +42,9 @@ export class TickWrites {
     if (this.#waiting.length > 0) this.#flush(false)
   }
 
-  #flush(atOnce: boolean): void {
+  #flush(immediate: boolean): void {
     const writes = this.#waiting
     this.#waiting = []
-    this.#send(writes, atOnce)
+    this.#send(writes, immediate)
   }
 }

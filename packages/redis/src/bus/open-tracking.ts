@@ -3,13 +3,13 @@ import type { Redis, RedisOptions } from 'ioredis'
 import { nodeName } from '../cluster/cluster-nodes.ts'
 import { Connection } from '../connection.ts'
 import type { ResolvedConnectionOptions } from '../options.ts'
-import type { StoredKeys } from '../wire/backend-keys.ts'
+import type { BackendKeys } from '../wire/backend-keys.ts'
 import { openClient } from '../wire/open-client.ts'
 import { startHeartbeat } from './start-heartbeat.ts'
 
 export interface TrackingSourceOptions {
   readonly connection: ResolvedConnectionOptions
-  readonly keys: StoredKeys
+  readonly keys: BackendKeys
   readonly heartbeat: number
   /** On a Cluster it knows the masters. */
   readonly finder: Connection
@@ -113,14 +113,14 @@ function trackingClient({ connection }: TrackingSourceOptions, master: Redis | u
 }
 
 /** `null`: the whole database was flushed. */
-function deliver(payload: unknown, keys: StoredKeys, events: SourceEvents): void {
+function deliver(payload: unknown, keys: BackendKeys, events: SourceEvents): void {
   if (!Array.isArray(payload)) {
     events.message({ kind: 'foreign', source })
     return
   }
   const changed: string[] = []
-  for (const stored of payload) {
-    const key = Buffer.isBuffer(stored) ? keys.key(stored) : undefined
+  for (const backendKey of payload) {
+    const key = Buffer.isBuffer(backendKey) ? keys.toKey(backendKey) : undefined
     if (key !== undefined) changed.push(key)
   }
   if (changed.length > 0) events.message({ kind: 'foreign', source, keys: changed })

@@ -2,7 +2,7 @@ import { type Bus, type BusListener, type BusMessage, BusSubscription, CacheErro
 import { Connection } from '../connection.ts'
 import { redisError } from '../errors.ts'
 import { type RedisTrackingBusOptions, resolveTrackingOptions } from '../options.ts'
-import { StoredKeys } from '../wire/backend-keys.ts'
+import { BackendKeys } from '../wire/backend-keys.ts'
 import { openTracking } from './open-tracking.ts'
 
 /**
@@ -21,7 +21,7 @@ export class RedisTrackingBus implements Bus {
   constructor(options: RedisTrackingBusOptions) {
     const { connection, prefix, heartbeat } = resolveTrackingOptions(options)
     this.#finder = new Connection(connection, () => {})
-    const source = { connection, heartbeat, keys: new StoredKeys(prefix), finder: this.#finder }
+    const source = { connection, heartbeat, keys: new BackendKeys(prefix), finder: this.#finder }
     this.#subscription = new BusSubscription((events) => openTracking(source, events))
   }
 

@@ -1,5 +1,5 @@
 import type { Redis } from 'ioredis'
-import type { StoredKeys } from '../wire/backend-keys.ts'
+import type { BackendKeys } from '../wire/backend-keys.ts'
 import type { Argument } from '../wire/write-command.ts'
 
 /** Keys that the server looks at in one step: about a tenth of a millisecond. */
@@ -19,15 +19,15 @@ export interface KeyPage {
   /** Keys of the cache. */
   readonly keys: readonly string[]
   /** The same keys as Redis has them. */
-  readonly stored: readonly Buffer[]
+  readonly backendKeys: readonly Buffer[]
 }
 
 /** Walks the keys of one backend on every master, in steps that do not hold the server up (SCAN, never KEYS). */
 export class KeyScan {
   readonly #connection: MasterConnection
-  readonly #keys: StoredKeys
+  readonly #keys: BackendKeys
 
-  constructor(connection: MasterConnection, keys: StoredKeys) {
+  constructor(connection: MasterConnection, keys: BackendKeys) {
     this.#connection = connection
     this.#keys = keys
   }
@@ -51,7 +51,7 @@ export class KeyScan {
   }
 
   async *#pagesOf(master: Redis | undefined, prefix: string): AsyncGenerator<KeyPage> {
-    const pattern = this.#keys.pattern(prefix)
+    const pattern = this.#keys.scanPattern(prefix)
     let cursor = '0'
     do {
       const reply = await this.#connection.sendTo(master, 'scan', [cursor, 'MATCH', pattern, 'COUNT', stepSize])
@@ -63,14 +63,14 @@ export class KeyScan {
 
   #page(found: readonly Buffer[], prefix: string): KeyPage {
     const keys: string[] = []
-    const stored: Buffer[] = []
+    const backendKeys: Buffer[] = []
     for (const bytes of found) {
-      const key = this.#keys.key(bytes)
+      const key = this.#keys.toKey(bytes)
       if (key === undefined || !key.startsWith(prefix)) continue
       keys.push(key)
-      stored.push(bytes)
+      backendKeys.push(bytes)
     }
-    return { keys, stored }
+    return { keys, backendKeys }
   }
 
   /** Which master has which slots, and which are on their way, as each master says of itself. */

@@ -11,11 +11,11 @@ const mostSettled = 64
  * has passed, the event loop reads what is there twice before anything is rejected (without this, 20 of 20 healthy
  * connections were given up after a block; with it, none).
  */
-export class Deadlines {
+export class CommandTimeouts {
   readonly #timeout: number
   readonly #expire: (command: SingleSendCommand) => void
   /**
-   * In the order of their deadlines, because all wait for the same time. The settled ones among them are dropped now and then:
+   * In the order of their timeouts, because all wait for the same time. The settled ones among them are dropped now and then:
    * being told of each would cost a promise more.
    */
   #pending: SingleSendCommand[] = []
@@ -36,7 +36,7 @@ export class Deadlines {
   }
 
   watch(command: SingleSendCommand): void {
-    command.deadline = performance.now() + this.#timeout
+    command.timeoutAt = performance.now() + this.#timeout
     // What a hung node of a Cluster was asked for must not keep all the answers of the others in memory.
     if (this.#pending.push(command) > this.#most) this.#drop()
     this.#timer ??= this.#arm(this.#timeout)
@@ -48,7 +48,7 @@ export class Deadlines {
   }
 
   /** Gives up all that wait for a connection. */
-  failUnsent(error: Error): void {
+  rejectUnsent(error: Error): void {
     for (const command of this.#pending.slice(this.#start)) {
       if (!command.isSettled && !command.wasWritten) command.reject(error)
     }
@@ -90,21 +90,21 @@ export class Deadlines {
     const first = this.#first()
     if (first === undefined) return
     const now = performance.now()
-    if (first.deadline > now) {
-      this.#timer = this.#arm(first.deadline - now)
+    if (first.timeoutAt > now) {
+      this.#timer = this.#arm(first.timeoutAt - now)
       return
     }
     setImmediate(() => setImmediate(() => this.#expireAll(now)))
   }
 
   #expireAll(now: number): void {
-    for (let first = this.#first(); first !== undefined && first.deadline <= now; first = this.#first()) {
+    for (let first = this.#first(); first !== undefined && first.timeoutAt <= now; first = this.#first()) {
       this.#start += 1
       this.#expire(first)
     }
     // One that was sent since the look has armed the timer for itself, which is too late for those before it.
     this.stop()
     const first = this.#first()
-    if (first !== undefined) this.#timer = this.#arm(first.deadline - performance.now())
+    if (first !== undefined) this.#timer = this.#arm(first.timeoutAt - performance.now())
   }
 }

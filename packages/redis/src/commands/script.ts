@@ -31,7 +31,7 @@ export class ScriptCommand extends SingleSendCommand {
   readonly #script: Script
   readonly #inFull: boolean
 
-  /** `onWrite` sees the hash, the number of keys, the keys and the arguments. */
+  /** `refreshArgs` sees the hash, the number of keys, the keys and the arguments. */
   constructor(call: ScriptCall, inFull = false) {
     const { script, keys, args } = call
     super('evalsha', [script.sha, keys.length, ...keys, ...args], { ...call, key: keys[0] as string | Buffer })
@@ -39,7 +39,7 @@ export class ScriptCommand extends SingleSendCommand {
     this.#inFull = inFull
   }
 
-  protected override prepareFor(socket: Socket): void {
+  protected override beforeWrite(socket: Socket): void {
     let known = sent.get(socket)
     if (known === undefined) {
       known = new Set()

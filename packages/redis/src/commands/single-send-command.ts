@@ -1,16 +1,16 @@
 import type { Socket } from 'node:net'
 import { Command } from 'ioredis'
 import { keySlot } from '../cluster/key-slot.ts'
-import { wholeReply } from '../wire/read-batches.ts'
+import { replaceReply } from '../wire/read-bulk-replies.ts'
 import { type Argument, writeCommand } from '../wire/write-command.ts'
 
 export interface SendOptions {
   /** Brings arguments up to date that depend on when they are written, such as what is left of a lifetime. */
-  readonly onWrite?: (args: unknown[]) => void
+  readonly refreshArgs?: (args: unknown[]) => void
   /** Leaves without waiting for the other commands of the tick. Default false. */
-  readonly atOnce?: boolean
+  readonly immediate?: boolean
   /** Fails when the keys of its slot lie on two nodes, instead of being sent again until they do not. Default false. */
-  readonly splits?: boolean
+  readonly failsWhenSplit?: boolean
   /**
    * The key by which a Cluster is asked. This package looks up the node itself: ioredis' way costs as much as all the rest,
    * and takes some braces for a hash tag that are none; the detour by a wrong node would let later commands pass by.
@@ -38,7 +38,7 @@ export class SingleSendCommand extends Command {
   /** What that connection had received until then: when nothing more came before the deadline, the connection is dead. */
   receivedBefore = 0
   /** By `performance.now()`. */
-  deadline = 0
+  timeoutAt = 0
   readonly #options: SendOptions
 
   constructor(name: string, args: readonly Argument[], options: SendOptions = {}) {
@@ -61,8 +61,8 @@ export class SingleSendCommand extends Command {
     return key === undefined ? super.getSlot() : keySlot(key)
   }
 
-  get splits(): boolean {
-    return this.#options.splits === true
+  get failsWhenSplit(): boolean {
+    return this.#options.failsWhenSplit === true
   }
 
   get wasWritten(): boolean {
@@ -70,14 +70,14 @@ export class SingleSendCommand extends Command {
   }
 
   /** To be called once the client has it. */
-  handedOver(): void {
+  afterSend(): void {
     // Others of the tick may be held already, and go with it.
     const { socket } = this
-    if (this.#options.atOnce === true && socket !== undefined && socket.writableCorked > 0) socket.uncork()
+    if (this.#options.immediate === true && socket !== undefined && socket.writableCorked > 0) socket.uncork()
   }
 
   /** Allows it to be written once more: a reply said that it was not carried out (a redirection of a Cluster node). */
-  allowAnother(): void {
+  allowResend(): void {
     this.socket = undefined
   }
 
@@ -90,14 +90,14 @@ export class SingleSendCommand extends Command {
     const connection = socket as Socket
     this.socket = connection
     this.receivedBefore = connection.bytesRead
-    if (this.#options.atOnce !== true) holdForTick(connection)
-    this.#options.onWrite?.(this.args)
-    this.prepareFor(connection)
+    if (this.#options.immediate !== true) corkForTick(connection)
+    this.#options.refreshArgs?.(this.args)
+    this.beforeWrite(connection)
     return this.bytes()
   }
 
   override transformReply(result: Buffer | Buffer[]): ReturnType<Command['transformReply']> {
-    const whole = wholeReply(result)
+    const whole = replaceReply(result)
     return (whole === result ? withNumbers(result) : whole) as Buffer | Buffer[]
   }
 
@@ -107,7 +107,7 @@ export class SingleSendCommand extends Command {
   }
 
   /** Called with the connection just before it is written there. */
-  protected prepareFor(_socket: Socket): void {}
+  protected beforeWrite(_socket: Socket): void {}
 }
 
 /** ioredis makes texts of numbers where its option `stringNumbers` is set; what is a text in Redis is bytes here. */
@@ -121,7 +121,7 @@ function withNumbers(reply: unknown): unknown {
   return reply
 }
 
-function holdForTick(socket: Socket): void {
+function corkForTick(socket: Socket): void {
   // Whoever held it before lets it go.
   if (socket.writableCorked > 0) return
   socket.cork()

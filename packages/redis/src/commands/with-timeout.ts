@@ -1,11 +1,11 @@
-import { knownError } from '../errors.ts'
+import { errorWithCode } from '../errors.ts'
 
 /** The outcome of `work`, or `TIMEOUT` when there is none after `timeout` ms; a busy event loop of our own is allowed for. */
-export async function within<Value>(timeout: number, work: Promise<Value>): Promise<Value> {
+export async function withTimeout<Value>(timeout: number, work: Promise<Value>): Promise<Value> {
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<never>((_, reject) => {
-    const expire = (): void => reject(knownError('TIMEOUT', `not done within ${timeout} ms`))
-    // What was read meanwhile comes first: see `Deadlines`.
+    const expire = (): void => reject(errorWithCode('TIMEOUT', `not done within ${timeout} ms`))
+    // What was read meanwhile comes first: see `CommandTimeouts`.
     timer = setTimeout(() => setImmediate(() => setImmediate(expire)), timeout)
   })
   try {

@@ -1,4 +1,4 @@
-import { isWellFormed } from '../is-well-formed.ts'
+import { isWellFormed } from '@cache/core/backend'
 
 const zero = 48
 const dollar = 36
@@ -27,7 +27,7 @@ function makeRoom(at: number, bytes: number): void {
  * in the place of each, so that distinct keys would meet (RACES R29). They are written here as WTF-8 has it: three bytes,
  * as if they were characters (https://simonsapin.github.io/wtf-8/).
  */
-export class StoredKeys {
+export class BackendKeys {
   readonly prefix: string
   readonly #prefixBytes: Buffer
   readonly #isPlain: boolean
@@ -39,13 +39,13 @@ export class StoredKeys {
   }
 
   /** What ioredis is given: a string where UTF-8 says it all, else bytes. */
-  stored(key: string): string | Buffer {
+  toBackendKey(key: string): string | Buffer {
     const whole = this.prefix + key
     return isWellFormed(whole) ? whole : encode(whole)
   }
 
   /** A command of nothing but keys, as Redis reads it. */
-  command(name: string, keys: readonly string[]): Buffer {
+  encodeKeys(name: string, keys: readonly string[]): Buffer {
     let at = scratch.write(`*${keys.length + 1}\r\n$${name.length}\r\n${name}\r\n`, 0, 'latin1')
     for (const key of keys) at = this.#write(key, at)
     const bytes = Buffer.allocUnsafe(at)
@@ -54,7 +54,7 @@ export class StoredKeys {
   }
 
   /** `SET` of a key to these bytes, for so many milliseconds or for ever, as Redis reads it. */
-  setCommand(key: string, value: Buffer, life?: number): Buffer {
+  encodeSet(key: string, value: Buffer, life?: number): Buffer {
     let head = this.#write(key, append(life === undefined ? set : setFor, 0))
     head = writeSize(value.length, head)
     let end = endLine(head)
@@ -89,24 +89,25 @@ export class StoredKeys {
   }
 
   #writeAny(key: string, at: number): number {
-    const stored = encode(this.prefix + key)
-    let end = at + scratch.write(`$${stored.length}\r\n`, at, 'latin1')
-    end += stored.copy(scratch, end)
+    const backendKey = encode(this.prefix + key)
+    let end = at + scratch.write(`$${backendKey.length}\r\n`, at, 'latin1')
+    end += backendKey.copy(scratch, end)
     return end + scratch.write('\r\n', end, 'latin1')
   }
 
   /** The key of the cache, or `undefined` for a key of Redis that lacks the prefix. */
-  key(stored: Buffer): string | undefined {
+  toKey(backendKey: Buffer): string | undefined {
     const { length } = this.#prefixBytes
-    if (stored.length < length || stored.compare(this.#prefixBytes, 0, length, 0, length) !== 0) return undefined
-    return decode(stored.subarray(length))
+    if (backendKey.length < length || backendKey.compare(this.#prefixBytes, 0, length, 0, length) !== 0)
+      return undefined
+    return decode(backendKey.subarray(length))
   }
 
   /**
    * The pattern of SCAN for keys that start with `prefix`. It may match a few more, because half a surrogate pair at the end
    * of the prefix cannot be asked for: compare what comes back.
    */
-  pattern(prefix: string): Buffer {
+  scanPattern(prefix: string): Buffer {
     const whole = this.prefix + prefix
     const isCut = isHighSurrogate(whole.charCodeAt(whole.length - 1))
     const bytes = encode(isCut ? whole.slice(0, -1) : whole)

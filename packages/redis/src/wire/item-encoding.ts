@@ -9,7 +9,7 @@ const longest = 17
 const decimals = /^(?:0|-?[1-9]\d*)$/
 
 /** Items as the bytes that Redis holds: frames of `@cache/codecs`, and counters as plain decimals. */
-export class StoredItems {
+export class ItemEncoding {
   readonly #format: ItemFormat
   readonly #clock: Clock
 
@@ -19,7 +19,7 @@ export class StoredItems {
   }
 
   /** Whether values are encrypted; Redis' own arithmetic is then impossible, and plain decimals were written by somebody else. */
-  get sealed(): boolean {
+  get isEncrypted(): boolean {
     return this.#format.sealed
   }
 
@@ -31,14 +31,14 @@ export class StoredItems {
    * Milliseconds from now to the instant, for Redis to count down by its own clock: no two machines' clocks are ever
    * compared (RACES R16). 0: it has passed.
    */
-  remaining(expiresAt: number): number {
+  lifetimeUntil(expiresAt: number): number {
     return Math.max(0, expiresAt - this.#clock.now())
   }
 
   /** Whether these bytes are a counter, whose lifetime has to be asked for. */
   isCounter(bytes: Buffer): boolean {
     const first = bytes[0]
-    return first !== undefined && ((first >= zero && first <= nine) || first === dash) && !this.sealed
+    return first !== undefined && ((first >= zero && first <= nine) || first === dash) && !this.isEncrypted
   }
 
   /** The item. Throws `DAMAGED` for bytes that nobody wrote for this key. */

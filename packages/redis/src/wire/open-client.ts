@@ -38,7 +38,7 @@ function openCluster(
 /** The settings that bound failures come last: an outage must never be waited out, and nothing sent twice. */
 function nodeOptions(options: RedisOptions | undefined, connectTimeout: number): RedisOptions {
   const given: RedisOptions = { ...options }
-  // This package keeps deadlines of its own: ioredis' do not allow for a busy event loop.
+  // This package keeps timeouts of its own: ioredis' do not allow for a busy event loop.
   delete given.commandTimeout
   delete given.socketTimeout
   return {

@@ -3,7 +3,7 @@ import { startRedis } from '@cache/testing'
 import type {} from '@cache/testing/redis-setup'
 import { describe, expect, inject, it } from 'vitest'
 import type { RedisBackend } from '../../src/index.ts'
-import { endLater, openBackend, openRedis, ownPrefix } from '../ends.ts'
+import { closeAfterTest, openBackend, openRedis, ownPrefix } from '../resources.ts'
 
 const url = inject('redisUrl')
 
@@ -53,7 +53,7 @@ describe('The operations of one tick', () => {
   })
 
   it('ask Redis once for each key, with one command beside the first, and give each caller a value of its own', async () => {
-    const server = endLater(await startRedis())
+    const server = closeAfterTest(await startRedis())
     const backend = openBackend({ url: server.url })
     const redis = openRedis(server.url)
     await backend.set(item('a', { list: [1] }))
@@ -121,7 +121,7 @@ describe('The operations of one tick', () => {
   })
 
   it('store many items in one script, each with its own lifetime', async () => {
-    const server = endLater(await startRedis())
+    const server = closeAfterTest(await startRedis())
     const backend = openBackend({ url: server.url })
     const redis = openRedis(server.url)
     await backend.set(item('warm', 1))
@@ -194,7 +194,7 @@ describe('The operations of one tick', () => {
   })
 
   it('share a command again once huge values are behind them', async () => {
-    const server = endLater(await startRedis())
+    const server = closeAfterTest(await startRedis())
     const backend = openBackend({ url: server.url, timeout: 10_000 })
     const redis = openRedis(server.url)
     const huge = ['a', 'b', 'c', 'd']

@@ -10,7 +10,7 @@ afterEach(async () => {
 })
 
 /** Ends with the test, in the opposite order of the beginnings. */
-export function endLater<Ending extends { stop(): unknown } | { close(): unknown } | { disconnect(): unknown }>(
+export function closeAfterTest<Ending extends { stop(): unknown } | { close(): unknown } | { disconnect(): unknown }>(
   made: Ending,
 ): Ending {
   if ('stop' in made) ends.push(() => made.stop())
@@ -20,18 +20,18 @@ export function endLater<Ending extends { stop(): unknown } | { close(): unknown
 }
 
 export function openBackend(options: RedisBackendOptions): RedisBackend {
-  return endLater(new RedisBackend(options))
+  return closeAfterTest(new RedisBackend(options))
 }
 
 /** A plain client, for looking behind the back of the backend. */
 export function openRedis(url: string, options: RedisOptions = {}): Redis {
-  const client = endLater(new Redis(url, options as RedisOptions & { replyMapping: 'legacy' }))
+  const client = closeAfterTest(new Redis(url, options as RedisOptions & { replyMapping: 'legacy' }))
   client.on('error', () => {})
   return client
 }
 
 export function openCluster(nodes: { host: string; port: number }[]): Cluster {
-  const client = endLater(new Cluster(nodes))
+  const client = closeAfterTest(new Cluster(nodes))
   client.on('error', () => {})
   return client
 }

@@ -21,7 +21,7 @@ const emptyList = Buffer.from('*0\r\n')
 let taken: Texts | Buffer | undefined
 
 /** What a reply stands for: what was read here, or itself. To be called while ioredis settles the command. */
-export function wholeReply(reply: unknown): unknown {
+export function replaceReply(reply: unknown): unknown {
   if (taken === undefined) return reply
   const read = taken
   taken = undefined
@@ -36,7 +36,7 @@ export function wholeReply(reply: unknown): unknown {
  * To be called before the first byte arrives. `isOurs` says whether texts are replies to a `SingleSendCommand`, and not to what
  * ioredis asks by itself, such as whether the server is still loading.
  */
-export function readBatches(socket: Receiver, isOurs: () => boolean): void {
+export function readBulkReplies(socket: Receiver, isOurs: () => boolean): void {
   const readers = socket.listeners('data') as Listener[]
   if (readers.length !== 1) return
   const read = readers[0] as Listener

@@ -2,8 +2,8 @@ import { EventEmitter, once } from 'node:events'
 import { createRequire } from 'node:module'
 import { type AddressInfo, createServer } from 'node:net'
 import { describe, expect, it } from 'vitest'
-import { readBatches, wholeReply } from '../../src/wire/read-batches.ts'
-import { endLater, openBackend } from '../ends.ts'
+import { readBulkReplies, replaceReply } from '../../src/wire/read-bulk-replies.ts'
+import { closeAfterTest, openBackend } from '../resources.ts'
 
 interface Reader {
   write(piece: Buffer): void
@@ -25,7 +25,7 @@ function openReader(): { reader: Reader; replies: unknown[] } {
   const replies: unknown[] = []
   const reader = new Decoder({
     getTypeMapping: () => ({ 36: Buffer, 43: Buffer }),
-    onReply: (reply) => replies.push(wholeReply(reply)),
+    onReply: (reply) => replies.push(replaceReply(reply)),
     onErrorReply: (error) => replies.push(['error', error.message]),
     onPush: (push) => replies.push(['push', push]),
   })
@@ -47,7 +47,7 @@ function openSocket(isOurs = true): {
     bytes += piece.length
     reader.write(piece)
   })
-  readBatches(socket as never, () => isOurs)
+  readBulkReplies(socket as never, () => isOurs)
   return { receive: (piece) => socket.emit('data', piece), replies, passedOn: () => bytes, failures }
 }
 
@@ -231,7 +231,7 @@ async function startLoading(times: number): Promise<{ port: number; asked: () =>
 
 describe('A server that is still loading', () => {
   it('is not asked for anything before it has loaded', async () => {
-    const server = endLater(await startLoading(2))
+    const server = closeAfterTest(await startLoading(2))
     const backend = openBackend({ options: { host: '127.0.0.1', port: server.port, protocol: 2 }, timeout: 10_000 })
     expect(await backend.get('k')).toBe(undefined)
     expect(server.asked().filter((name) => name === 'info' || name === 'get')).toEqual(['info', 'info', 'info', 'get'])
