@@ -1,20 +1,20 @@
 import { CacheError, type CacheErrorCode, cacheErrorCode } from '@cache/core/backend'
 
-/** Set on errors that this package makes itself, so that no message has to be read. */
+/** The codes of errors that this package makes, so that their messages need no parsing. */
 const codes = new WeakMap<Error, CacheErrorCode>()
 
-/** An error whose code is known where it is made. */
+/** An error that `redisError` gives this code. */
 export function errorWithCode(code: CacheErrorCode, message: string): Error {
   const error = new Error(message)
   codes.set(error, code)
   return error
 }
 
-/** Redis puts a code of its own in front of its replies. */
-const replies: Readonly<Record<string, CacheErrorCode>> = {
+/** Codes by the first word of an error reply of Redis. */
+const codesOfReplies: Readonly<Record<string, CacheErrorCode>> = {
   OOM: 'OUT_OF_MEMORY',
   READONLY: 'READ_ONLY',
-  // The server cannot save its data and refuses writes until it can.
+  // The server cannot save its data, and refuses writes until it can.
   MISCONF: 'READ_ONLY',
   NOREPLICAS: 'READ_ONLY',
   LOADING: 'UNAVAILABLE',
@@ -24,27 +24,27 @@ const replies: Readonly<Record<string, CacheErrorCode>> = {
   MOVED: 'UNAVAILABLE',
   ASK: 'UNAVAILABLE',
   BUSY: 'UNAVAILABLE',
-  // No connection comes about.
+  // The server refuses the connection.
   WRONGPASS: 'UNAVAILABLE',
   NOAUTH: 'UNAVAILABLE',
 }
 
-/** How ioredis says that there is no connection: it has no codes for these. */
+/** Messages of ioredis for a missing connection. These errors have no code. */
 const connectionMessages =
   /Connection is closed|Stream isn't writeable|max retries per request|isn't ready|None of startup nodes|Failed to refresh slots cache|Cluster is|All sentinels are unreachable|Too many Cluster redirections|aborted due to connection close|Socket timeout|No subscriber/
 
 const systemCodes = /^(?:E[A-Z]+|ERR_TLS_.*|ERR_SSL_.*|[A-Z_]*CERT[A-Z_]*|SELF_SIGNED.*|UNABLE_TO_.*)$/
 
-/** The `CacheError` for whatever failed. One that knows its operation stays as it is. */
+/** The `CacheError` for any failure. A `CacheError` that names its operation stays as it is. */
 export function redisError(error: unknown, operation: string, key?: string): CacheError {
-  if (cacheErrorCode(error) !== undefined) return placed(error as CacheError, operation, key)
+  if (cacheErrorCode(error) !== undefined) return withOperation(error as CacheError, operation, key)
   const cause = error instanceof Error ? error : new Error(String(error))
   const code = codeOf(cause)
   return new CacheError(code, messageOf(code, cause), { operation, backend: 'redis', key, cause })
 }
 
-/** The codecs know what went wrong, and not in which operation. */
-function placed(error: CacheError, operation: string, key: string | undefined): CacheError {
+/** Errors of the codecs have a code, but do not name the operation. */
+function withOperation(error: CacheError, operation: string, key: string | undefined): CacheError {
   if (error.operation !== undefined) return error
   const details = { operation, backend: 'redis', key: error.key ?? key, cause: error.cause }
   return new CacheError(error.code, error.message, details)
@@ -53,7 +53,7 @@ function placed(error: CacheError, operation: string, key: string | undefined): 
 function codeOf(error: Error): CacheErrorCode {
   const known = codes.get(error)
   if (known !== undefined) return known
-  const reply = replies[error.message.split(' ', 1)[0] ?? '']
+  const reply = codesOfReplies[error.message.split(' ', 1)[0] ?? '']
   if (reply !== undefined) return reply
   if (error.message.startsWith('Command timed out')) return 'TIMEOUT'
   if (connectionMessages.test(error.message)) return 'UNAVAILABLE'
@@ -67,7 +67,7 @@ function messageOf(code: CacheErrorCode, cause: Error): string {
     case 'UNAVAILABLE':
       return `Redis cannot be reached: ${cause.message}`
     case 'TIMEOUT':
-      return `Redis did not answer in time: ${cause.message}`
+      return `Redis did not reply in time: ${cause.message}`
     case 'OUT_OF_MEMORY':
       return `Redis is out of memory (maxmemory) and evicts nothing: ${cause.message}`
     case 'READ_ONLY':

@@ -2,101 +2,110 @@ import { CacheError, type Item, settleAll } from '@cache/core/backend'
 import { GetBatch, type GroupedGets, type PendingGet } from './batching/get-batch.ts'
 import type { KeyGroups } from './batching/key-groups.ts'
 import { isSplitSlot } from './cluster/is-split-slot.ts'
+import type { CommandConnection } from './commands/command-connection.ts'
+import { counterScript } from './commands/counter-script.ts'
 import { GetCommand } from './commands/get-command.ts'
-import { counterScript } from './commands/scripts.ts'
 import type { SendOptions } from './commands/single-send-command.ts'
-import type { Connection } from './connection.ts'
 import { redisError } from './errors.ts'
 import type { BackendKeys } from './wire/backend-keys.ts'
+import type { CommandEncoder } from './wire/command-encoder.ts'
 import type { ItemEncoding } from './wire/item-encoding.ts'
 
 export interface ItemReaderOptions {
-  readonly connection: Connection
+  readonly connection: CommandConnection
   readonly keys: BackendKeys
+  readonly encoder: CommandEncoder
   readonly groups: KeyGroups
   readonly items: ItemEncoding
-  /** What `get` rejects with. */
-  readonly failure: (error: unknown, key: string) => CacheError
-  /** Told of what was read as a miss and should not have been one. */
-  readonly tell: (error: CacheError) => void
-  /** Called before reads leave in the middle of a tick: what was set before them goes first. */
+  /** Makes the error that `get` rejects with. */
+  readonly toError: (error: unknown, key: string) => CacheError
+  /** Receives an error for each value that reads as a miss because it is damaged or foreign. */
+  readonly emit: (error: CacheError) => void
+  /** Called before gets leave in the middle of a tick: earlier sets of the tick must leave first. */
   readonly flushWrites: () => void
 }
 
-/** Reads items: those of one tick together. */
+/** Reads items. The gets of one tick share commands. */
 export class ItemReader {
-  readonly #connection: Connection
+  readonly #connection: CommandConnection
   readonly #keys: BackendKeys
+  readonly #encoder: CommandEncoder
   readonly #groups: KeyGroups
   readonly #items: ItemEncoding
-  readonly #failure: (error: unknown, key: string) => CacheError
+  readonly #toError: (error: unknown, key: string) => CacheError
   readonly #emit: (error: CacheError) => void
-  readonly #tick: GetBatch
-  /** The request of this tick that did not wait for its end, until something is written. */
-  #now: { readonly key: string; readonly bytes: Promise<unknown> } | undefined
+  readonly #batch: GetBatch
+  /** The request of this tick that left unbatched. Gets of its key share it until something is written. */
+  #shared: { readonly key: string; readonly reply: Promise<unknown> } | undefined
 
-  constructor({ connection, keys, groups, items, failure, tell, flushWrites }: ItemReaderOptions) {
+  constructor({ connection, keys, encoder, groups, items, toError, emit, flushWrites }: ItemReaderOptions) {
     this.#connection = connection
     this.#keys = keys
+    this.#encoder = encoder
     this.#groups = groups
     this.#items = items
-    this.#failure = failure
-    this.#emit = tell
-    this.#tick = new GetBatch((reads, isEarly) => {
-      if (isEarly) flushWrites()
-      this.#send(reads, isEarly)
+    this.#toError = toError
+    this.#emit = emit
+    this.#batch = new GetBatch((gets, immediate) => {
+      if (immediate) flushWrites()
+      this.#send(gets, immediate)
     })
   }
 
-  /** Answers after the next `flush`. Other methods reject with the client's own errors. */
+  /** The item; the command leaves with the next `flush`. The other methods reject with the errors of the client. */
   get(key: string): Promise<Item | undefined> {
-    if (this.#now !== undefined && this.#now.key === key) return this.#itemOf(key, this.#now.bytes)
-    return this.#tick.add(key)
+    if (this.#shared !== undefined && this.#shared.key === key) return this.#itemOf(key, this.#shared.reply)
+    return this.#batch.add(key)
   }
 
   /** How many keys wait for `flush`. */
-  get count(): number {
-    return this.#tick.count
+  get size(): number {
+    return this.#batch.size
   }
 
-  /** The same as `get`, at once. Whoever asks for the same key before `forget` shares the request. */
+  /** The item, by a command that leaves at once. Other gets of the key share the reply until `stopSharing`. */
   getUnbatched(key: string): Promise<Item | undefined> {
-    const bytes = this.#ask([key], true)
-    this.#now = { key, bytes }
-    return this.#itemOf(key, bytes)
+    const reply = this.#request([key], true)
+    this.#shared = { key, reply }
+    return this.#itemOf(key, reply)
   }
 
-  /** What is asked for from here on may be another value than what was asked for before. */
-  forget(): void {
-    this.#now = undefined
+  /** Ends the sharing of a reply, because a write may have changed the value. */
+  stopSharing(): void {
+    this.#shared = undefined
   }
 
-  /** Sends what was asked for since the last time. */
+  /** Sends the waiting gets. */
   flush(): void {
-    this.#tick.flush()
+    this.#batch.flush()
   }
 
   async getMany(keys: readonly string[]): Promise<(Item | undefined)[]> {
     const unique = new Set(keys)
-    const asked = unique.size === keys.length ? keys : [...unique]
-    const places = asked === keys ? undefined : new Map(asked.map((key, index) => [key, index]))
-    const replies = await this.#fetch(asked)
+    const requested = unique.size === keys.length ? keys : [...unique]
+    const positions = requested === keys ? undefined : new Map(requested.map((key, index) => [key, index]))
+    const replies = await this.#fetch(requested)
     const items: (Item | undefined)[] = []
     const counters: Promise<void>[] = []
     for (let index = 0; index < keys.length; index++) {
       const key = keys[index] as string
-      const bytes = replies[places?.get(key) ?? index] ?? null
+      const bytes = replies[positions?.get(key) ?? index] ?? null
       const isCounter = bytes !== null && this.#items.isCounter(bytes)
       items.push(bytes === null || isCounter ? undefined : this.#decode(key, bytes))
-      if (isCounter) counters.push(this.#place(key, items, index))
+      if (isCounter) counters.push(this.#readCounterInto(items, index, key))
     }
     if (counters.length > 0) await settleAll(counters)
     return items
   }
 
-  /** The item of bytes that were read; `undefined` where they cannot be. */
+  /** The item of bytes that were read; `undefined` when the bytes are damaged. */
   async item(key: string, bytes: Buffer): Promise<Item | undefined> {
-    return this.#items.isCounter(bytes) ? await this.#counter(key) : this.#decode(key, bytes)
+    return this.#items.isCounter(bytes) ? await this.#readCounter(key) : this.#decode(key, bytes)
+  }
+
+  /** Emits that the key holds, or held, another type of Redis. */
+  emitForeign(operation: string, key: string): void {
+    this.#emit(new CacheError('DAMAGED', 'The key holds another type of Redis', { operation, backend: 'redis', key }))
   }
 
   #itemOf(key: string, reply: Promise<unknown>): Promise<Item | undefined> {
@@ -107,116 +116,116 @@ export class ItemReader {
       },
       (error: unknown) => {
         if (this.#isForeign(error, key)) return undefined
-        throw this.#failure(error, key)
+        throw this.#toError(error, key)
       },
     )
   }
 
-  #send(reads: GroupedGets, immediate: boolean): void {
+  #send(gets: GroupedGets, immediate: boolean): void {
     if (!this.#connection.isCluster) {
-      this.#sendGroup(reads, immediate)
+      this.#sendGroup(gets, immediate)
       return
     }
     // Keys of different slots must not share a command.
-    for (const indexes of this.#groups.of(reads.keys.map((key) => this.#keys.toBackendKey(key)))) {
-      const keys = indexes.map((index) => reads.keys[index] as string)
-      this.#sendGroup({ keys, waiting: indexes.map((index) => reads.waiting[index] as PendingGet) }, false)
+    for (const indexes of this.#groups.of(gets.keys.map((key) => this.#keys.toBackendKey(key)))) {
+      const keys = indexes.map((index) => gets.keys[index] as string)
+      this.#sendGroup({ keys, waiting: indexes.map((index) => gets.waiting[index] as PendingGet) }, false)
     }
   }
 
   #sendGroup({ keys, waiting }: GroupedGets, immediate: boolean): void {
-    const each = (work: (key: string, read: PendingGet) => void): void => {
+    const each = (work: (key: string, get: PendingGet) => void): void => {
       for (let index = 0; index < keys.length; index++) work(keys[index] as string, waiting[index] as PendingGet)
     }
     if (keys.length === 1) {
-      each((key, read) => this.#sendOne(key, read))
+      each((key, get) => this.#sendOne(key, get))
       return
     }
-    this.#ask(keys, immediate).then(
-      (reply) => this.#answerAll(keys, waiting, reply as (Buffer | null)[]),
+    this.#request(keys, immediate).then(
+      (reply) => this.#deliverAll(keys, waiting, reply as (Buffer | null)[]),
       (error: unknown) => {
-        if (isSplitSlot(error)) each((key, read) => this.#sendOne(key, read))
-        else each((key, read) => this.#reject(key, read, error))
+        if (isSplitSlot(error)) each((key, get) => this.#sendOne(key, get))
+        else each((key, get) => this.#reject(key, get, error))
       },
     )
   }
 
-  #sendOne(key: string, read: PendingGet): void {
-    this.#ask([key], !this.#connection.isCluster).then(
+  #sendOne(key: string, get: PendingGet): void {
+    this.#request([key], !this.#connection.isCluster).then(
       (reply) => {
         const bytes = reply as Buffer | null
-        this.#answer(key, read, bytes)
-        // After huge values each key has a command of its own, until replies say that values are small again.
-        this.#tick.observeSizes(bytes?.length ?? 0, 1)
+        this.#deliver(key, get, bytes)
+        // After huge values each key has its own command, until replies show that values are small again.
+        this.#batch.observeSizes(bytes?.length ?? 0, 1)
       },
       (error: unknown) => {
-        if (this.#isForeign(error, key)) this.#answer(key, read, null)
-        else this.#reject(key, read, error)
+        if (this.#isForeign(error, key)) this.#deliver(key, get, null)
+        else this.#reject(key, get, error)
       },
     )
   }
 
-  #ask(keys: readonly string[], immediate: boolean): Promise<unknown> {
+  #request(keys: readonly string[], immediate: boolean): Promise<unknown> {
     const options: SendOptions = { immediate, failsWhenSplit: keys.length > 1 }
-    const placed = this.#connection.isCluster
+    const withKey = this.#connection.isCluster
       ? { ...options, key: this.#keys.toBackendKey(keys[0] as string) }
       : options
-    return this.#connection.dispatch(new GetCommand(keys, this.#keys, placed))
+    return this.#connection.dispatch(new GetCommand(keys, this.#encoder, withKey))
   }
 
-  #answerAll(keys: readonly string[], waiting: readonly PendingGet[], reply: readonly (Buffer | null)[]): void {
+  #deliverAll(keys: readonly string[], waiting: readonly PendingGet[], reply: readonly (Buffer | null)[]): void {
     let bytes = 0
     for (let index = 0; index < keys.length; index++) {
       const found = reply[index] ?? null
       if (found !== null) bytes += found.length
-      this.#answer(keys[index] as string, waiting[index] as PendingGet, found)
+      this.#deliver(keys[index] as string, waiting[index] as PendingGet, found)
     }
-    this.#tick.observeSizes(bytes, keys.length)
+    this.#batch.observeSizes(bytes, keys.length)
   }
 
-  /** Each caller gets an item of its own: what it does to the value must not reach another. */
-  #answer(key: string, first: PendingGet, bytes: Buffer | null): void {
-    for (let read: PendingGet | undefined = first; read !== undefined; read = read.next) {
-      if (bytes === null) read.resolve(undefined)
-      else if (this.#items.isCounter(bytes)) this.#answerCounter(key, read)
-      else read.resolve(this.#decode(key, bytes))
+  /** Each caller gets its own item, so that a change to the value never reaches another caller. */
+  #deliver(key: string, first: PendingGet, bytes: Buffer | null): void {
+    for (let get: PendingGet | undefined = first; get !== undefined; get = get.next) {
+      if (bytes === null) get.resolve(undefined)
+      else if (this.#items.isCounter(bytes)) this.#deliverCounter(key, get)
+      else get.resolve(this.#decode(key, bytes))
     }
   }
 
-  #answerCounter(key: string, read: PendingGet): void {
-    this.#counterOf(key).then(read.resolve, read.reject)
+  #deliverCounter(key: string, get: PendingGet): void {
+    this.#counterOf(key).then(get.resolve, get.reject)
   }
 
   async #counterOf(key: string): Promise<Item | undefined> {
     try {
-      return await this.#counter(key)
+      return await this.#readCounter(key)
     } catch (error) {
-      throw this.#failure(error, key)
+      throw this.#toError(error, key)
     }
   }
 
   #reject(key: string, first: PendingGet, error: unknown): void {
-    for (let read: PendingGet | undefined = first; read !== undefined; read = read.next) {
-      read.reject(this.#failure(error, key))
+    for (let get: PendingGet | undefined = first; get !== undefined; get = get.next) {
+      get.reject(this.#toError(error, key))
     }
   }
 
-  /** What Redis holds under each key. */
+  /** The bytes that Redis holds under each key. */
   async #fetch(keys: readonly string[]): Promise<(Buffer | null)[]> {
-    const most = this.#tick.mostKeys
-    const isOne = !this.#connection.isCluster && keys.length <= most
-    const found = isOne ? await this.#fetchPart(keys) : await this.#fetchParts(keys, most)
+    const most = this.#batch.keysPerCommand
+    const fitsOneCommand = !this.#connection.isCluster && keys.length <= most
+    const found = fitsOneCommand ? await this.#fetchPart(keys) : await this.#fetchParts(keys, most)
     let bytes = 0
     for (const one of found) if (one !== null) bytes += one.length
-    this.#tick.observeSizes(bytes, found.length)
+    this.#batch.observeSizes(bytes, found.length)
     return found
   }
 
   async #fetchParts(keys: readonly string[], most: number): Promise<(Buffer | null)[]> {
     const backendKeys = keys.map((key) => this.#keys.toBackendKey(key))
-    const names = new Map(backendKeys.map((one, index) => [one, keys[index] as string]))
+    const keysByBackendKey = new Map(backendKeys.map((backendKey, index) => [backendKey, keys[index] as string]))
     const fetch = (part: readonly (string | Buffer)[]): Promise<(Buffer | null)[]> =>
-      this.#fetchPart(part.map((one) => names.get(one) as string))
+      this.#fetchPart(part.map((backendKey) => keysByBackendKey.get(backendKey) as string))
     const found: (Buffer | null)[] = new Array(keys.length).fill(null)
     for (const { indexes, reply } of await this.#groups.run(backendKeys, fetch, most)) {
       for (const [at, index] of indexes.entries()) found[index] = reply[at] ?? null
@@ -227,44 +236,45 @@ export class ItemReader {
   async #fetchPart(keys: readonly string[]): Promise<(Buffer | null)[]> {
     if (keys.length === 0) return []
     if (keys.length === 1) return [await this.#fetchOne(keys[0] as string)]
-    return (await this.#ask(keys, false)) as (Buffer | null)[]
+    return (await this.#request(keys, false)) as (Buffer | null)[]
   }
 
   async #fetchOne(key: string): Promise<Buffer | null> {
     try {
-      return (await this.#ask([key], false)) as Buffer | null
+      return (await this.#request([key], false)) as Buffer | null
     } catch (error) {
       if (this.#isForeign(error, key)) return null
       throw error
     }
   }
 
-  /** Tells that the key holds, or held, another type of Redis. */
-  emitForeign(operation: string, key: string): void {
-    this.#emit(new CacheError('DAMAGED', 'The key holds another type of Redis', { operation, backend: 'redis', key }))
-  }
-
-  /** Whether the key holds another type of Redis, which is a miss and told. */
+  /** Whether the key holds another type of Redis. That is a miss, and an event reports it. */
   #isForeign(error: unknown, key: string): boolean {
     if (!(error instanceof Error) || !error.message.startsWith('WRONGTYPE')) return false
     this.emitForeign('get', key)
     return true
   }
 
-  /** Reads a counter once more, together with its lifetime: what is there now counts. */
-  async #counter(key: string): Promise<Item | undefined> {
-    const reply = await this.#connection.run({ script: counterScript, keys: [this.#keys.toBackendKey(key)], args: [] })
-    const [bytes, left] = reply as [Buffer | null, number]
-    return bytes === null ? undefined : this.#decode(key, bytes, left)
+  /** Reads a counter again, together with its lifetime. The value of this second read counts. */
+  async #readCounter(key: string): Promise<Item | undefined> {
+    const reply = await this.#connection.run({
+      script: counterScript,
+      keys: [this.#keys.toBackendKey(key)],
+      args: [],
+    })
+    const [bytes, lifetime] = reply as [Buffer | null, number]
+    return bytes === null ? undefined : this.#decode(key, bytes, lifetime)
   }
 
-  async #place(key: string, items: (Item | undefined)[], index: number): Promise<void> {
-    items[index] = await this.#counter(key)
+  async #readCounterInto(items: (Item | undefined)[], index: number, key: string): Promise<void> {
+    items[index] = await this.#readCounter(key)
   }
 
-  #decode(key: string, bytes: Buffer, left = -1): Item | undefined {
+  #decode(key: string, bytes: Buffer, lifetime = -1): Item | undefined {
     try {
-      return this.#items.isCounter(bytes) ? this.#items.decodeCounter(key, bytes, left) : this.#items.decode(key, bytes)
+      return this.#items.isCounter(bytes)
+        ? this.#items.decodeCounter(key, bytes, lifetime)
+        : this.#items.decode(key, bytes)
     } catch (error) {
       this.#emit(redisError(error, 'get', key))
       return undefined

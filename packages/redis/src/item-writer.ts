@@ -1,96 +1,103 @@
-import type { CacheError, Item } from '@cache/core/backend'
-import { settleAll } from '@cache/core/backend'
+import { type CacheError, type Item, settleAll } from '@cache/core/backend'
 import { IncrementBatch } from './batching/increment-batch.ts'
 import type { KeyGroups } from './batching/key-groups.ts'
-import { largestGathered, mostGathered, type PendingSet, SetBatch } from './batching/set-batch.ts'
+import { largestBatchedBytes, mostBatchedItems, type PendingSet, SetBatch } from './batching/set-batch.ts'
 import { isSplitSlot } from './cluster/is-split-slot.ts'
-import { compareAndSetScript, deleteScript, setScript } from './commands/scripts.ts'
+import type { CommandConnection } from './commands/command-connection.ts'
+import { compareAndSetScript } from './commands/compare-and-set-script.ts'
+import { deleteScript } from './commands/delete-script.ts'
+import { GetCommand } from './commands/get-command.ts'
+import { argsBeforeKeys } from './commands/script-command.ts'
 import { SetCommand } from './commands/set-command.ts'
+import { setScript } from './commands/set-script.ts'
 import type { SendOptions } from './commands/single-send-command.ts'
-import type { Connection } from './connection.ts'
 import type { ItemReader } from './item-reader.ts'
 import type { BackendKeys } from './wire/backend-keys.ts'
+import type { CommandEncoder } from './wire/command-encoder.ts'
 import type { EncodedItem } from './wire/encoded-item.ts'
 import type { ItemEncoding } from './wire/item-encoding.ts'
 
-/** A script's own arguments come after its hash and the number of keys. */
-const beforeKeys = 2
-
 export interface ItemWriterOptions {
-  readonly connection: Connection
+  readonly connection: CommandConnection
   readonly keys: BackendKeys
+  readonly encoder: CommandEncoder
   readonly groups: KeyGroups
   readonly items: ItemEncoding
-  readonly reader: ItemReader
-  /** What `set` rejects with. */
-  readonly failure: (error: unknown, key: string) => CacheError
+  readonly reader: Pick<ItemReader, 'item' | 'emitForeign'>
+  /** Makes the error that `set` rejects with. */
+  readonly toError: (error: unknown, key: string) => CacheError
 }
 
-/** Writes items: what is set in one tick together. Each operation goes out after everything that was set before it. */
+/** Writes items. The sets of one tick share commands, and each command leaves after all earlier sets. */
 export class ItemWriter {
-  readonly #connection: Connection
+  readonly #connection: CommandConnection
   readonly #keys: BackendKeys
+  readonly #encoder: CommandEncoder
   readonly #groups: KeyGroups
   readonly #items: ItemEncoding
-  readonly #reader: ItemReader
-  readonly #failure: (error: unknown, key: string) => CacheError
-  readonly #counts: IncrementBatch
-  readonly #tick: SetBatch = new SetBatch((writes, immediate) => this.#send(writes, immediate))
+  readonly #reader: Pick<ItemReader, 'item' | 'emitForeign'>
+  readonly #toError: (error: unknown, key: string) => CacheError
+  readonly #increments: IncrementBatch
+  readonly #sets: SetBatch = new SetBatch((sets, immediate) => this.#send(sets, immediate))
 
-  constructor({ connection, keys, groups, items, reader, failure }: ItemWriterOptions) {
+  constructor({ connection, keys, encoder, groups, items, reader, toError }: ItemWriterOptions) {
     this.#connection = connection
     this.#keys = keys
+    this.#encoder = encoder
     this.#groups = groups
     this.#items = items
     this.#reader = reader
-    this.#failure = failure
-    this.#counts = new IncrementBatch(connection, keys, items)
+    this.#toError = toError
+    this.#increments = new IncrementBatch(connection, keys, items)
   }
 
-  /** Sends what was set or counted since the last time. Either waits, never both: each sends the other on. */
+  /** Sends the waiting sets or increments. Only one of the two can wait: each call flushes the other kind. */
   flush(): void {
-    this.#tick.flush()
-    this.#counts.flush()
+    this.#sets.flush()
+    this.#increments.flush()
   }
 
-  /** How many items and counts wait for `flush`. */
-  get count(): number {
-    return this.#tick.count + this.#counts.count
+  /** How many sets and increments wait for `flush`. */
+  get size(): number {
+    return this.#sets.size + this.#increments.size
   }
 
-  /** The same as `set`, at once, where nothing waits. */
+  /** Stores an item by a command that leaves at once. Nothing may wait for `flush`. */
   setUnbatched(item: Item): Promise<void> {
     try {
-      return this.#storeOne(this.#write(item), true)
+      return this.#setOne(this.#encode(item), true)
     } catch (error) {
-      return Promise.reject(this.#failure(error, item.key))
+      return Promise.reject(this.#toError(error, item.key))
     }
   }
 
-  /** Stores an item: a small one after the next `flush`, a large one now. Other methods reject with the client's own errors. */
+  /**
+   * Stores an item: a small one leaves with the next `flush`, a large one at once. The methods below reject with the
+   * errors of the client.
+   */
   set(item: Item): Promise<void> {
-    let write: EncodedItem
+    let encoded: EncodedItem
     try {
-      write = this.#write(item)
+      encoded = this.#encode(item)
     } catch (error) {
-      return Promise.reject(this.#failure(error, item.key))
+      return Promise.reject(this.#toError(error, item.key))
     }
-    this.#counts.flush()
-    if (this.#isGathered(write)) return this.#tick.add(write)
-    this.#tick.flush()
-    return this.#storeOne(write, false)
+    this.#increments.flush()
+    if (this.#isBatched(encoded)) return this.#sets.add(encoded)
+    this.#sets.flush()
+    return this.#setOne(encoded, false)
   }
 
   async setMany(items: readonly Item[]): Promise<void> {
-    // Everything is encoded before anything is written, so that a value that cannot be kept costs nothing else.
+    // All items are encoded before any is written, so a value that cannot be encoded leaves every key unchanged.
     const last = new Map<string, EncodedItem>()
-    for (const item of items) last.set(item.key, this.#write(item))
+    for (const item of items) last.set(item.key, this.#encode(item))
     this.flush()
-    const writes = [...last.values()]
-    const small = writes.filter(isSmall)
-    const commands = writes.filter((write) => !isSmall(write)).map((write) => this.#store(write))
+    const encoded = [...last.values()]
+    const small = encoded.filter(isSmall)
+    const commands = encoded.filter((one) => !isSmall(one)).map((one) => this.#store(one))
     const backendKeys = small.map(({ key }) => this.#keys.toBackendKey(key))
-    for (const indexes of this.#groups.of(backendKeys, mostGathered)) {
+    for (const indexes of this.#groups.of(backendKeys, mostBatchedItems)) {
       commands.push(this.#storeAll(indexes.map((index) => small[index] as EncodedItem)))
     }
     await settleAll(commands)
@@ -113,101 +120,105 @@ export class ItemWriter {
   }
 
   async compareAndSet(key: string, expected: string | undefined, next: Item | undefined): Promise<boolean> {
-    const write = next === undefined ? undefined : this.#write(next)
+    const encoded = next === undefined ? undefined : this.#encode(next)
     this.flush()
-    const outcome = await this.#compareAndSet(key, expected, write, '')
-    // Gathered reads cannot tell this from an absent key; the write that follows a miss can, and it costs nothing.
+    const outcome = await this.#compareAndSet(key, expected, encoded, '')
+    // A batched get cannot tell a foreign value from an absent key. The write after a miss can, at no cost.
     if (outcome === 3) this.#reader.emitForeign('compareAndSet', key)
     if (outcome !== 2) return outcome !== 0
-    // Something is there. When it cannot be read it counts as absent, which only this side can tell.
-    const backendKey = this.#keys.toBackendKey(key)
-    const found = (await this.#connection.send('get', [backendKey], { key: backendKey })) as Buffer | null
+    // The key holds a value. A damaged value counts as absent, which only this side can tell.
+    const found = (await this.#connection.dispatch(
+      new GetCommand([key], this.#encoder, { key: this.#keys.toBackendKey(key) }),
+    )) as Buffer | null
     if (found !== null && (await this.#reader.item(key, found)) !== undefined) return false
-    return (await this.#compareAndSet(key, expected, write, found ?? '')) === 1
+    return (await this.#compareAndSet(key, expected, encoded, found ?? '')) === 1
   }
 
-  /** Counts after the next `flush`. Rejects with an error that names `NOT_A_NUMBER` or `OUT_OF_RANGE`. */
+  /**
+   * The sum; the command leaves with the next `flush`. Rejects with an error that has a code, such as `NOT_A_NUMBER`.
+   */
   increment(key: string, delta: number, expiresAt: number | undefined): Promise<number> {
-    this.#tick.flush()
-    return this.#counts.add(key, delta, expiresAt)
+    this.#sets.flush()
+    return this.#increments.add(key, delta, expiresAt)
   }
 
-  #write(item: Item): EncodedItem {
+  #encode(item: Item): EncodedItem {
     return { key: item.key, bytes: this.#items.encode(item), expiresAt: item.expiresAt }
   }
 
-  #isGathered(write: EncodedItem): boolean {
-    return isSmall(write) && !this.#connection.isCluster
+  #isBatched(item: EncodedItem): boolean {
+    return isSmall(item) && !this.#connection.isCluster
   }
 
-  /** What is left of a lifetime in ms, as the scripts take it. */
-  #life(expiresAt: number | undefined): string {
+  /** The lifetime in milliseconds, as the scripts take it. */
+  #lifetimeArgument(expiresAt: number | undefined): string {
     return expiresAt === undefined ? '' : String(this.#items.lifetimeUntil(expiresAt))
   }
 
-  /** A command may wait for its connection first, and its item's lifetime goes on. */
-  #refresh(expiresAt: number | undefined, index: number): { readonly refreshArgs?: (args: unknown[]) => void } {
+  /** Updates one argument at the time of writing: the command may wait for its connection while the lifetime runs. */
+  #refreshLifetime(expiresAt: number | undefined, index: number): { readonly refreshArgs?: (args: unknown[]) => void } {
     if (expiresAt === undefined) return {}
     return {
       refreshArgs: (args) => {
-        args[index] = this.#life(expiresAt)
+        args[index] = this.#lifetimeArgument(expiresAt)
       },
     }
   }
 
-  /** Rejects as \`set\` does. */
-  #storeOne(write: EncodedItem, immediate: boolean): Promise<void> {
-    return this.#store(write, { immediate, failure: (error) => this.#failure(error, write.key) })
+  /** Stores an item, and rejects with the errors of `set`. */
+  #setOne(item: EncodedItem, immediate: boolean): Promise<void> {
+    return this.#store(item, { immediate, toError: (error) => this.#toError(error, item.key) })
   }
 
-  #store(write: EncodedItem, options: SendOptions = {}): Promise<void> {
+  #store(item: EncodedItem, options: SendOptions = {}): Promise<void> {
     const { isCluster } = this.#connection
-    const placed = isCluster ? { ...options, key: this.#keys.toBackendKey(write.key) } : options
-    return this.#connection.dispatch(new SetCommand(write, this.#keys, this.#items, placed)) as Promise<void>
+    const withKey = isCluster ? { ...options, key: this.#keys.toBackendKey(item.key) } : options
+    return this.#connection.dispatch(new SetCommand(item, this.#encoder, this.#items, withKey)) as Promise<void>
   }
 
   #send(waiting: readonly PendingSet[], immediate: boolean): void {
     const [only] = waiting
     if (only !== undefined && waiting.length === 1) {
-      this.#storeOne(only, true).then(only.resolve, only.reject)
+      this.#setOne(only, true).then(only.resolve, only.reject)
       return
     }
-    this.#runSet(waiting, immediate).then(
+    this.#runSetScript(waiting, immediate).then(
       (failures) => {
-        for (const [index, write] of waiting.entries()) {
+        for (const [index, set] of waiting.entries()) {
           const failure = failures.get(index)
-          if (failure === undefined) write.resolve()
-          else write.reject(this.#failure(failure, write.key))
+          if (failure === undefined) set.resolve()
+          else set.reject(this.#toError(failure, set.key))
         }
       },
       (error: unknown) => {
-        for (const write of waiting) write.reject(this.#failure(error, write.key))
+        for (const set of waiting) set.reject(this.#toError(error, set.key))
       },
     )
   }
 
-  async #storeAll(batch: readonly EncodedItem[]): Promise<void> {
-    if (batch.length === 1) return await this.#store(batch[0] as EncodedItem)
+  async #storeAll(items: readonly EncodedItem[]): Promise<void> {
+    if (items.length === 1) return await this.#store(items[0] as EncodedItem)
     try {
-      const [failure] = (await this.#runSet(batch, false)).values()
+      const [failure] = (await this.#runSetScript(items, false)).values()
       if (failure !== undefined) throw failure
     } catch (error) {
       if (!isSplitSlot(error)) throw error
-      await settleAll(batch.map((write) => this.#store(write)))
+      await settleAll(items.map((item) => this.#store(item)))
     }
   }
 
-  /** The failures by position; rejects when all failed. */
-  async #runSet(batch: readonly EncodedItem[], immediate: boolean): Promise<Map<number, Error>> {
+  /** The failures by position. Rejects when the first write fails, because then the script writes nothing. */
+  async #runSetScript(items: readonly EncodedItem[], immediate: boolean): Promise<Map<number, Error>> {
     const keys: (string | Buffer)[] = []
     const args: (string | Buffer)[] = []
-    for (const { key, bytes, expiresAt } of batch) {
+    for (const { key, bytes, expiresAt } of items) {
       keys.push(this.#keys.toBackendKey(key))
-      args.push(bytes, this.#life(expiresAt))
+      args.push(bytes, this.#lifetimeArgument(expiresAt))
     }
     const refreshArgs = (written: unknown[]): void => {
-      for (const [index, { expiresAt }] of batch.entries()) {
-        if (expiresAt !== undefined) written[beforeKeys + keys.length + 2 * index + 1] = this.#life(expiresAt)
+      for (const [index, { expiresAt }] of items.entries()) {
+        if (expiresAt === undefined) continue
+        written[argsBeforeKeys + keys.length + 2 * index + 1] = this.#lifetimeArgument(expiresAt)
       }
     }
     const reply = (await this.#connection.run({
@@ -234,12 +245,12 @@ export class ItemWriter {
     return this.#connection.run({
       script: compareAndSetScript,
       keys: [this.#keys.toBackendKey(key)],
-      args: [expected ?? '', next?.bytes ?? '', this.#life(next?.expiresAt), absent],
-      ...this.#refresh(next?.expiresAt, beforeKeys + 3),
+      args: [expected ?? '', next?.bytes ?? '', this.#lifetimeArgument(next?.expiresAt), absent],
+      ...this.#refreshLifetime(next?.expiresAt, argsBeforeKeys + 3),
     })
   }
 }
 
 function isSmall({ bytes }: EncodedItem): boolean {
-  return bytes.length <= largestGathered
+  return bytes.length <= largestBatchedBytes
 }

@@ -12,45 +12,48 @@ import {
 } from '@cache/core/backend'
 import type { Cluster, ClusterNode, ClusterOptions, Redis, RedisOptions } from 'ioredis'
 
-/** Where Redis is: exactly one of `url`, `cluster`, `client`, or `options` alone. */
+/** The address of Redis: exactly one of `url`, `cluster`, `client`, or `options` alone. */
 export interface RedisConnectionOptions {
   /** `redis://user:password@host:port/db`, or `rediss://` for TLS. */
   readonly url?: string
   /**
-   * Options of ioredis: `host`, `port`, `path` (a Unix socket), `username`, `password`, `db`, `tls`, `sentinels` and `name`.
-   * Alone, or beside `url` or `cluster`, which they refine. What bounds failures is set by this package.
+   * Options of ioredis: `host`, `port`, `path` (a Unix socket), `username`, `password`, `db`, `tls`, `sentinels`,
+   * `name`. They stand alone, or refine `url` or `cluster`. This package sets the options that limit failures.
    */
   readonly options?: RedisOptions
-  /** The first nodes to ask of a Redis Cluster, and options of ioredis' `Cluster`. */
+  /** The first nodes of a Redis Cluster to contact, and options of the `Cluster` of ioredis. */
   readonly cluster?: { readonly nodes: readonly ClusterNode[]; readonly options?: ClusterOptions }
-  /** The application's own client. It is never closed here. */
+  /** A client of the application, which this package never closes. */
   readonly client?: Redis | Cluster
-  /** How long a command may take. Default 1 s. */
+  /** The longest time that a command may take. Default 1 s. */
   readonly timeout?: Duration
-  /** How long connecting may take, for connections that are opened here. Default 500 ms. */
+  /** The longest time to connect, for connections that this package opens. Default 500 ms. */
   readonly connectTimeout?: Duration
 }
 
 export interface RedisBackendOptions extends RedisConnectionOptions, ItemFormatOptions {
-  /** What every key in Redis starts with. Backends with different prefixes may share a server. Default `cache:`. */
+  /** The beginning of every key in Redis. Backends with different prefixes may share a server. Default `cache:`. */
   readonly prefix?: string
-  /** What `expiresAt` is compared with when an item is written; from then on Redis counts. Default: the machine's clock. */
+  /**
+   * The clock that gives an item its lifetime when it is written. From then on the clock of Redis counts. Default: the
+   * clock of this machine.
+   */
   readonly clock?: Clock
 }
 
 export interface RedisBusOptions extends RedisConnectionOptions {
-  /** Caches that are to hear of each other's changes share it, and no others. Default `cache:bus`. */
+  /** The name of the channel. Buses on one channel receive each other's messages. Default `cache:bus`. */
   readonly channel?: string
-  /** Sharded publish and subscribe (Redis 7). Default: on a Cluster. */
+  /** Whether to use sharded publish and subscribe (Redis 7). Default: true on a Cluster. */
   readonly sharded?: boolean
-  /** How often a silent connection is asked whether it is still there. Default 5 s. */
+  /** The interval of the PINGs that detect a dead connection. Default 5 s. */
   readonly heartbeat?: Duration
 }
 
 export interface RedisTrackingBusOptions extends RedisConnectionOptions {
-  /** The prefix of the backend whose keys are watched. Default `cache:`. */
+  /** The prefix of the backend whose keys Redis announces. Default `cache:`. */
   readonly prefix?: string
-  /** How often a silent connection is asked whether it is still there. Default 5 s. */
+  /** The interval of the PINGs that detect a dead connection. Default 5 s. */
   readonly heartbeat?: Duration
 }
 
@@ -122,7 +125,7 @@ function resolvePrefix(prefix: string | undefined, operation: string): string {
   throw invalidArgument('prefix', prefix, 'a string without lone surrogates', operation)
 }
 
-/** Checks what says where Redis is. `options` may hold other members: they are the caller's to check. */
+/** Checks the options of a connection. The caller checks the other members of `options`. */
 export function resolveConnectionOptions(
   options: RedisConnectionOptions,
   operation: string,
@@ -151,7 +154,7 @@ export function resolveConnectionOptions(
 function checkUrl(url: string, operation: string): void {
   const allowed = 'a URL that starts with redis:// or rediss://'
   nonEmptyString(url, 'url', operation)
-  // A URL may hold a password: the message must not repeat it.
+  // A URL may contain a password, which the message must not repeat.
   if (!/^rediss?:\/\//.test(url)) throw invalidArgument('url', '(not shown)', allowed, operation)
 }
 
@@ -162,14 +165,14 @@ function checkCluster(cluster: NonNullable<RedisConnectionOptions['cluster']>, o
   }
 }
 
-/** By shape: the application may use another copy of ioredis. */
+/** Checks the shape, because the application may use another copy of ioredis. */
 function checkClient(client: Redis | Cluster, operation: string): void {
   if (typeof client?.sendCommand !== 'function' || typeof client?.duplicate !== 'function') {
     throw invalidArgument('client', client, 'a Redis or Cluster client of ioredis', operation)
   }
 }
 
-/** ioredis would put it in front of some commands' keys and not of others (SCAN, scripts). */
+/** ioredis puts its `keyPrefix` before the keys of some commands only, and not in SCAN and scripts. */
 function refuseKeyPrefix(keyPrefix: unknown, operation: string): void {
   if (keyPrefix === undefined || keyPrefix === '' || keyPrefix === null) return
   throw new CacheError(
@@ -179,7 +182,7 @@ function refuseKeyPrefix(keyPrefix: unknown, operation: string): void {
   )
 }
 
-/** A replica lags behind: what was deleted would come back. */
+/** A replica lags behind its master, so a deleted item would come back. */
 function refuseReplicas(scaleReads: unknown, operation: string): void {
   if (scaleReads === undefined || scaleReads === 'master') return
   throw invalidArgument('scaleReads', scaleReads, "'master'", operation)

@@ -10,28 +10,29 @@ import {
 } from '@cache/core/backend'
 import { KeyGroups } from './batching/key-groups.ts'
 import { KeyScan } from './cluster/key-scan.ts'
-import { liveScript } from './commands/scripts.ts'
+import { liveScript } from './commands/live-script.ts'
 import { Connection } from './connection.ts'
 import { redisError } from './errors.ts'
 import { ItemReader } from './item-reader.ts'
 import { ItemWriter } from './item-writer.ts'
 import { type RedisBackendOptions, resolveBackendOptions } from './options.ts'
 import { BackendKeys } from './wire/backend-keys.ts'
+import { CommandEncoder } from './wire/command-encoder.ts'
 import { ItemEncoding } from './wire/item-encoding.ts'
 
-/** `stats` counts items on servers with at most so many keys; beyond that, it would cost too much. */
+/** The most keys of a server for which `stats` counts items. A count of more keys would cost too much. */
 const mostCounted = 10_000
 
 /**
  * A cache backend on Redis or Redis Cluster.
  *
- * Items are frames of `@cache/codecs` under a key each, with Redis' own expiry; counters are plain numbers. The gets of one
- * tick become one MGET and the sets one script; on a Cluster keys of one slot share a command, and the commands of one
- * tick leave together.
+ * Each item is a frame of `@cache/codecs` under its own key, with the expiry of Redis. Counters are plain numbers. The
+ * gets of one tick become one MGET, and the sets one script. On a Cluster, keys of one slot share a command, and the
+ * commands of one tick leave together.
  */
 export class RedisBackend implements CacheBackend {
   readonly name: string = 'redis'
-  /** Absent with `encryption`: Redis cannot add to what it cannot read, and core then counts by `compareAndSet`. */
+  /** Absent with `encryption`: Redis cannot add to an encrypted value. The cache then counts by `compareAndSet`. */
   readonly increment?: (key: string, delta: number, expiresAt?: number) => Promise<number>
   readonly listen: (listener: (event: BackendEvent) => void) => () => void
   readonly #connection: Connection
@@ -42,7 +43,7 @@ export class RedisBackend implements CacheBackend {
   readonly #events: EventHub = new EventHub()
   readonly #endTick = (): void => this.#flush()
   #isScheduled = false
-  /** Whether one caller, who awaits each answer, is all there is, as far as the last requests tell. */
+  /** Whether recent requests look like a single caller that awaits each reply. */
   #isSingleCaller = true
   #closing: Promise<void> | undefined
 
@@ -51,27 +52,30 @@ export class RedisBackend implements CacheBackend {
     const { connection, format, prefix, clock } = resolveBackendOptions(options)
     const items = new ItemEncoding(format, clock)
     const keys = new BackendKeys(prefix)
-    const tell = (error: CacheError): void => {
+    const encoder = new CommandEncoder(prefix)
+    const emit = (error: CacheError): void => {
       if (this.#events.active) this.#events.emit({ type: 'error', error })
     }
-    this.#connection = new Connection(connection, (error) => tell(redisError(error, 'connect')))
+    this.#connection = new Connection(connection, (error) => emit(redisError(error, 'connect')))
     this.#groups = new KeyGroups(this.#connection.isCluster)
     this.#reader = new ItemReader({
       connection: this.#connection,
       keys,
+      encoder,
       groups: this.#groups,
       items,
-      failure: (error, key) => this.#failure(error, 'get', key),
-      tell,
+      toError: (error, key) => this.#toError(error, 'get', key),
+      emit,
       flushWrites: () => this.#writer.flush(),
     })
     this.#writer = new ItemWriter({
       connection: this.#connection,
       keys,
+      encoder,
       groups: this.#groups,
       items,
       reader: this.#reader,
-      failure: (error, key) => this.#failure(error, 'set', key),
+      toError: (error, key) => this.#toError(error, 'set', key),
     })
     this.#scan = new KeyScan(this.#connection, keys)
     this.listen = this.#events.listen
@@ -87,7 +91,7 @@ export class RedisBackend implements CacheBackend {
 
   async getMany(keys: readonly string[]): Promise<(Item | undefined)[]> {
     return await this.#attempt('getMany', undefined, () => {
-      // What was set before in this tick goes first.
+      // Earlier sets of this tick leave first.
       this.#writer.flush()
       return this.#reader.getMany(keys)
     })
@@ -95,7 +99,7 @@ export class RedisBackend implements CacheBackend {
 
   set(item: Item): Promise<void> {
     if (this.#closing !== undefined) return Promise.reject(this.#closedError('set', item.key))
-    this.#reader.forget()
+    this.#reader.stopSharing()
     if (this.#canSendUnbatched()) return this.#writer.setUnbatched(item)
     this.#schedule()
     return this.#writer.set(item)
@@ -117,7 +121,7 @@ export class RedisBackend implements CacheBackend {
     return await this.#attempt('compareAndSet', key, () => this.#writer.compareAndSet(key, expected, next))
   }
 
-  /** In steps of about a thousand keys, between which the server does other work. */
+  /** Removes the keys in steps of about a thousand. The server does other work between the steps. */
   async clear(prefix = ''): Promise<void> {
     await this.#attempt('clear', undefined, async () => {
       this.#writer.flush()
@@ -145,11 +149,11 @@ export class RedisBackend implements CacheBackend {
         this.#refuseWhenClosed('keys')
       }
     } catch (error) {
-      throw this.#failure(error, 'keys', undefined)
+      throw this.#toError(error, 'keys', undefined)
     }
   }
 
-  /** Tells `items` on servers with at most 10,000 keys, where counting is cheap; otherwise nothing. */
+  /** The number of `items` on servers with at most 10,000 keys, where counting is cheap; otherwise no figures. */
   async stats(): Promise<BackendStats> {
     return await this.#attempt('stats', undefined, async () => {
       const masters = await this.#connection.masters()
@@ -179,8 +183,9 @@ export class RedisBackend implements CacheBackend {
   }
 
   /**
-   * Whether a request may leave now, because no other of its tick is to be expected: waiting for the end of the tick would
-   * be in vain. The first of many that come at once leaves alone, and no more until there is again a tick with only one.
+   * Whether a request may leave at once, because no other request of its tick is expected and the end of the tick would
+   * bring nothing. The first of many simultaneous requests leaves at once too. Later ones are batched until a tick
+   * again has only one request.
    */
   #canSendUnbatched(): boolean {
     if (this.#isSingleCaller) this.#isSingleCaller = !this.#isScheduled && this.#connection.isIdle
@@ -193,11 +198,11 @@ export class RedisBackend implements CacheBackend {
     process.nextTick(this.#endTick)
   }
 
-  /** What is set goes out first, so that a get never misses what was set before it in the same tick. */
+  /** Sends sets before gets, so that a get never misses an earlier set of its tick. */
   #flush(): void {
     this.#isScheduled = false
-    this.#reader.forget()
-    const waiting = this.#reader.count + this.#writer.count
+    this.#reader.stopSharing()
+    const waiting = this.#reader.size + this.#writer.size
     if (waiting > 0) this.#isSingleCaller = waiting === 1 && this.#connection.isIdle
     this.#writer.flush()
     this.#reader.flush()
@@ -205,19 +210,19 @@ export class RedisBackend implements CacheBackend {
 
   async #attempt<Result>(operation: string, key: string | undefined, work: () => Promise<Result>): Promise<Result> {
     this.#refuseWhenClosed(operation, key)
-    this.#reader.forget()
+    this.#reader.stopSharing()
     try {
       return await work()
     } catch (error) {
-      throw this.#failure(error, operation, key)
+      throw this.#toError(error, operation, key)
     }
   }
 
-  /** What a closed connection fails with is the end that was asked for. */
-  #failure(error: unknown, operation: string, key: string | undefined): CacheError {
+  /** The error that a caller receives. After `close`, a closed connection is the result of that call: `CLOSED`. */
+  #toError(error: unknown, operation: string, key: string | undefined): CacheError {
     const failure = redisError(this.#connection.reasonOf(error), operation, key)
-    const isEnd = this.#closing !== undefined && cacheErrorCode(failure) === 'UNAVAILABLE'
-    return isEnd ? this.#closedError(operation, key) : failure
+    const isFromClose = this.#closing !== undefined && cacheErrorCode(failure) === 'UNAVAILABLE'
+    return isFromClose ? this.#closedError(operation, key) : failure
   }
 
   #refuseWhenClosed(operation: string, key?: string): void {
@@ -225,6 +230,6 @@ export class RedisBackend implements CacheBackend {
   }
 
   #closedError(operation: string, key?: string): CacheError {
-    return new CacheError('CLOSED', 'The backend was closed', { operation, backend: this.name, key })
+    return new CacheError('CLOSED', 'The backend was closed; open another one', { operation, backend: this.name, key })
   }
 }

@@ -13,7 +13,7 @@ export interface ClusterHarnessOptions {
   readonly options?: Omit<RedisBackendOptions, 'url' | 'client' | 'cluster'>
 }
 
-/** Every rule on a prefix of its own on a real Cluster, whose nodes are frozen to break it. */
+/** Runs every rule on its own prefix of a real Cluster. Its nodes are frozen to break it. */
 export function clusterHarness({ name, cluster, options }: ClusterHarnessOptions): Harness {
   const nodes = cluster.nodes.map(({ host, port }) => ({ host, port }))
   let prefix = ''
@@ -25,7 +25,7 @@ export function clusterHarness({ name, cluster, options }: ClusterHarnessOptions
   }
   const open = (own = prefix): CacheBackend =>
     new RedisBackend({ cluster: { nodes }, timeout, connectTimeout: timeout, ...options, prefix: own })
-  // Short only where the store is broken: elsewhere a slow machine must not look like a broken backend.
+  // Short only where the rule breaks the servers: elsewhere a slow machine must not look like a broken backend.
   let timeout = 15_000
   const begin = (means: readonly Means[] = []): void => {
     timeout = means.includes('break') || means.includes('freeze') ? 1000 : 15_000

@@ -3,7 +3,7 @@ import { startRedis } from '@cache/testing'
 import { afterAll, describe, it } from 'vitest'
 import { redisHarness } from './redis-harness.ts'
 
-// A server of its own, which keeps its data on disk and is restarted by the rules that ask for it.
+// Its own server, which keeps its data on disk. Rules that need it restart the server.
 const server = await startRedis({ config: { appendonly: 'yes', appendfsync: 'always' } })
 afterAll(() => server.stop())
 

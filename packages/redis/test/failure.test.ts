@@ -13,7 +13,7 @@ function item(key: string, value: unknown, version = 'v1'): Item {
   return { key, value, version, createdAt: 1 }
 }
 
-/** Every operation, as a call that may reject. */
+/** A call of every operation. */
 function operations(backend: RedisBackend): Readonly<Record<string, () => Promise<unknown>>> {
   return {
     get: () => backend.get('k'),
@@ -32,7 +32,7 @@ function operations(backend: RedisBackend): Readonly<Record<string, () => Promis
   }
 }
 
-/** The code that a call rejects with, or `undefined`, and how long it took. */
+/** The code that a call rejects with, or `undefined`, and the time that it took. */
 async function outcome(call: () => Promise<unknown>): Promise<{ code: string | undefined; ms: number }> {
   const start = performance.now()
   const error = await call().then(
@@ -42,18 +42,18 @@ async function outcome(call: () => Promise<unknown>): Promise<{ code: string | u
   return { code: error === undefined ? undefined : cacheErrorCode(error), ms: performance.now() - start }
 }
 
-async function works(backend: RedisBackend): Promise<void> {
+async function waitUntilWorking(backend: RedisBackend): Promise<void> {
   await waitUntil('the backend to work again', async () => {
     await backend.set(item('works', true))
     return (await backend.get('works'))?.value === true
   })
 }
 
-describe('A server that was killed', () => {
-  it('is reported as UNAVAILABLE at once by every operation, and works again on the same backend when it is back', async () => {
+describe('a killed server', () => {
+  it('makes every operation reject with UNAVAILABLE at once, and serves the same backend after a restart', async () => {
     const server = closeAfterTest(await startRedis())
     const backend = openBackend({ url: server.url, timeout: 500 })
-    await works(backend)
+    await waitUntilWorking(backend)
     await server.kill()
     await waitUntil('the end of the connection', async () => (await outcome(() => backend.get('k'))).code !== undefined)
     for (const [name, call] of Object.entries(operations(backend))) {
@@ -62,13 +62,13 @@ describe('A server that was killed', () => {
       expect(ms).toBeLessThan(100)
     }
     await server.restart()
-    await works(backend)
+    await waitUntilWorking(backend)
   })
 
-  it('is reported as UNAVAILABLE to whoever waits for a reply', async () => {
+  it('makes calls that wait for a reply reject with UNAVAILABLE', async () => {
     const proxy = closeAfterTest(await tcpProxy(url))
     const backend = openBackend({ url: proxy.url, prefix: ownPrefix() })
-    await works(backend)
+    await waitUntilWorking(backend)
     proxy.swallowReplies()
     const waiting = Object.entries(operations(backend)).map(async ([name, call]) => [name, (await outcome(call)).code])
     await waitUntil('replies to be lost', () => proxy.swallowed > 0)
@@ -77,11 +77,11 @@ describe('A server that was killed', () => {
   })
 })
 
-describe('A server that writes everything down', () => {
-  it('has lost nothing that was acknowledged when it is killed under load', async () => {
+describe('a server with an append-only file', () => {
+  it('keeps every acknowledged write when it is killed under load', async () => {
     const server = closeAfterTest(await startRedis({ config: { appendonly: 'yes', appendfsync: 'always' } }))
     const backend = openBackend({ url: server.url, timeout: 1000 })
-    await works(backend)
+    await waitUntilWorking(backend)
     const acknowledged = new Map<string, number>()
     let isOver = false
     const worker = async (key: string): Promise<void> => {
@@ -100,17 +100,17 @@ describe('A server that writes everything down', () => {
     await Promise.all(workers)
     isOver = true
     await server.restart()
-    await works(backend)
+    await waitUntilWorking(backend)
     for (const [key, count] of acknowledged) {
       const found = (await backend.get(key))?.value as number
-      // The one that was under way may have been carried out as well.
+      // The server may also have carried out the write in flight.
       expect([key, found === count || found === count + 1]).toEqual([key, true])
     }
   })
 })
 
-describe('A server that was never there', () => {
-  it('costs the first call no more than the timeout, and tells the listeners why', async () => {
+describe('an unreachable server', () => {
+  it('delays the first call by the timeout at most, and emits the reason', async () => {
     const proxy = closeAfterTest(await tcpProxy(url))
     proxy.cut()
     const backend = openBackend({ url: proxy.url, timeout: 500 })
@@ -122,12 +122,12 @@ describe('A server that was never there', () => {
     await waitUntil('an event', () => events.length > 0)
     expect(events[0]).toMatchObject({ type: 'error', error: { code: 'UNAVAILABLE', operation: 'connect' } })
     proxy.heal()
-    await works(backend)
+    await waitUntilWorking(backend)
   })
 })
 
-describe('A server without connections left', () => {
-  it('is reported as UNAVAILABLE within the timeout, and works on the same backend when one is free again', async () => {
+describe('a server without free connections', () => {
+  it('makes calls reject with UNAVAILABLE within the timeout, and serves the same backend when a connection is free', async () => {
     const server = closeAfterTest(await startRedis({ config: { maxclients: 5 } }))
     const others = Array.from({ length: 5 }, () => openRedis(server.url))
     await Promise.all(others.map((other) => other.ping()))
@@ -138,15 +138,15 @@ describe('A server without connections left', () => {
       expect(ms).toBeLessThan(1000)
     }
     for (const other of others) other.disconnect()
-    await works(backend)
+    await waitUntilWorking(backend)
   })
 })
 
-describe('A frozen server', () => {
-  it('costs the timeout once; then every operation fails at once, until it runs again', async () => {
+describe('a frozen server', () => {
+  it('delays one call by the timeout, and later calls reject at once until it continues', async () => {
     const server = closeAfterTest(await startRedis())
     const backend = openBackend({ url: server.url, timeout: 200, connectTimeout: 200 })
-    await works(backend)
+    await waitUntilWorking(backend)
     await server.freeze()
     const first = await outcome(() => backend.get('k'))
     expect(first.code).toBe('TIMEOUT')
@@ -159,13 +159,13 @@ describe('A frozen server', () => {
       expect(ms).toBeLessThan(50)
     }
     await server.thaw()
-    await works(backend)
+    await waitUntilWorking(backend)
   })
 
-  it('does not hold up close', async () => {
+  it('delays close by the timeout at most', async () => {
     const server = closeAfterTest(await startRedis())
     const backend = openBackend({ url: server.url, timeout: 200 })
-    await works(backend)
+    await waitUntilWorking(backend)
     await server.freeze()
     const pending = outcome(() => backend.get('k'))
     const { ms } = await outcome(() => backend.close())
@@ -175,11 +175,11 @@ describe('A frozen server', () => {
   })
 })
 
-describe('A slow connection', () => {
-  it('is waited for within the timeout, and reported as TIMEOUT beyond it', async () => {
+describe('a slow connection', () => {
+  it('delays calls within the timeout, and makes them reject with TIMEOUT beyond it', async () => {
     const proxy = closeAfterTest(await tcpProxy(url))
     const backend = openBackend({ url: proxy.url, prefix: ownPrefix(), timeout: 400, connectTimeout: 2000 })
-    await works(backend)
+    await waitUntilWorking(backend)
     proxy.delay(100)
     const slow = await outcome(() => backend.get('k'))
     expect(slow.code).toBe(undefined)
@@ -189,87 +189,87 @@ describe('A slow connection', () => {
     expect(late.code).toBe('TIMEOUT')
     expect(late.ms).toBeLessThan(700)
     proxy.heal()
-    await works(backend)
+    await waitUntilWorking(backend)
   })
 })
 
-describe('A reply that was lost on the way', () => {
+describe('a lost reply', () => {
   it('never makes a counter count twice', async () => {
     const proxy = closeAfterTest(await tcpProxy(url))
     const prefix = ownPrefix()
     const backend = openBackend({ url: proxy.url, prefix, timeout: 200 })
     const behind = openRedis(url)
-    await works(backend)
+    await waitUntilWorking(backend)
     for (let round = 1; round <= 5; round++) {
       proxy.swallowReplies()
       expect((await outcome(() => backend.increment?.('n', 1) ?? Promise.resolve())).code).toBe('TIMEOUT')
       proxy.heal()
-      await works(backend)
+      await waitUntilWorking(backend)
       expect(await behind.get(`${prefix}n`)).toBe(String(round))
     }
   })
 
-  it('never makes a counter count twice on a client of the application that resends by itself', async () => {
+  it('never makes a counter count twice on an injected client that resends commands', async () => {
     const proxy = closeAfterTest(await tcpProxy(url))
     const prefix = ownPrefix()
-    // ioredis' defaults: unanswered commands are sent again, and commands wait for a connection.
+    // By default ioredis sends unanswered commands again, and keeps commands until it has a connection.
     const client = openRedis(proxy.url)
     const backend = openBackend({ client, prefix, timeout: 200 })
     const behind = openRedis(url)
-    await works(backend)
+    await waitUntilWorking(backend)
     for (let round = 1; round <= 5; round++) {
       proxy.swallowReplies()
       const calls = ['n', 'm'].map((key) => outcome(() => backend.increment?.(key, 1) ?? Promise.resolve()))
       expect((await Promise.all(calls)).map(({ code }) => code)).toEqual(['TIMEOUT', 'TIMEOUT'])
       proxy.heal()
-      await works(backend)
+      await waitUntilWorking(backend)
       expect(await behind.mget(`${prefix}n`, `${prefix}m`)).toEqual([String(round), String(round)])
     }
     expect(await client.ping()).toBe('PONG')
   })
 
-  it('is reported as UNAVAILABLE when the connection ends before the timeout, and not sent again', async () => {
+  it('makes its command reject with UNAVAILABLE when the connection ends, and run once', async () => {
     const proxy = closeAfterTest(await tcpProxy(url))
     const prefix = ownPrefix()
     const client = openRedis(proxy.url)
     const backend = openBackend({ client, prefix, timeout: 2000 })
-    await works(backend)
+    await waitUntilWorking(backend)
     proxy.swallowReplies()
     const counting = outcome(() => backend.increment?.('n', 1) ?? Promise.resolve())
     await waitUntil('the reply to be lost', () => proxy.swallowed > 0)
     proxy.heal()
     expect((await counting).code).toBe('UNAVAILABLE')
-    await works(backend)
+    await waitUntilWorking(backend)
     expect(await openRedis(url).get(`${prefix}n`)).toBe('1')
   })
 })
 
-describe('A command that waited for a connection in vain', () => {
-  it('is not carried out once there is one', async () => {
+describe('a command that timed out before it had a connection', () => {
+  it('never runs later', async () => {
     const proxy = closeAfterTest(await tcpProxy(url))
     const prefix = ownPrefix()
     const client = openRedis(proxy.url)
     const backend = openBackend({ client, prefix, timeout: 100 })
-    await works(backend)
+    await waitUntilWorking(backend)
     proxy.cut()
     await waitUntil('the end of the connection', () => client.status !== 'ready')
-    // ioredis keeps these for later; nobody waits for them any more.
+    // ioredis keeps these commands in its queue after their callers received errors.
     expect((await outcome(() => backend.increment?.('n', 1) ?? Promise.resolve())).code).toBe('UNAVAILABLE')
     expect((await outcome(() => backend.set(item('k', 'late')))).code).toBe('UNAVAILABLE')
     proxy.heal()
-    await works(backend)
+    await waitUntilWorking(backend)
     expect(await openRedis(url).mget(`${prefix}n`, `${prefix}k`)).toEqual([null, null])
   })
 })
 
-describe('A block of our own event loop', () => {
-  it('is not taken for a dead server, 20 times of 20', async () => {
+describe('a blocked event loop of this process', () => {
+  it('never looks like a dead server, 20 times of 20', async () => {
     const backend = openBackend({ url, prefix: ownPrefix(), timeout: 50 })
-    await works(backend)
+    await waitUntilWorking(backend)
     await backend.set(item('k', 'value'))
     for (let round = 0; round < 20; round++) {
       const reading = backend.get('k')
-      // The command has left by then, and its reply comes while nothing is read.
+      // The command has left by then. Its reply arrives during the block.
       await new Promise((resolve) => setImmediate(resolve))
       const end = performance.now() + 120
       while (performance.now() < end);
@@ -278,8 +278,8 @@ describe('A block of our own event loop', () => {
   })
 })
 
-describe('A server without memory', () => {
-  it('refuses writes with OUT_OF_MEMORY, alone and in batches, and serves reads and deletes', async () => {
+describe('a server at its memory limit', () => {
+  it('refuses single and batched writes with OUT_OF_MEMORY, and serves reads and deletes', async () => {
     const server = closeAfterTest(await startRedis({ config: { 'maxmemory-policy': 'noeviction' } }))
     const admin = openRedis(server.url)
     const backend = openBackend({ url: server.url })
@@ -305,10 +305,10 @@ describe('A server without memory', () => {
     expect((await backend.get('before'))?.value).toBe('here')
     expect(await backend.deleteMany(['large', 'large', 'gone'])).toBe(1)
     await admin.config('SET', 'maxmemory', '0')
-    await works(backend)
+    await waitUntilWorking(backend)
   })
 
-  it('that evicts breaks no promise: an item is whole or gone', async () => {
+  it('evicts items whole, and compareAndSet treats them as absent', async () => {
     const server = closeAfterTest(await startRedis({ config: { maxmemory: '3mb', 'maxmemory-policy': 'allkeys-lru' } }))
     const backend = openBackend({ url: server.url })
     const value = (index: number): string => `${index}:${'x'.repeat(10_000)}`
@@ -319,15 +319,14 @@ describe('A server without memory', () => {
     expect(kept.length).toBeLessThan(500)
     for (const [index, one] of found.entries())
       if (one) expect(one).toEqual(item(`k${index}`, value(index), `v${index}`))
-    // What was evicted counts as absent for compareAndSet.
     const gone = found.indexOf(undefined)
     expect(await backend.compareAndSet(`k${gone}`, `v${gone}`, item(`k${gone}`, 'next'))).toBe(false)
   })
 })
 
-describe('A master that refuses writes until it is well again', () => {
-  /** Alone, in a script of many, and in each kind of script; reads go on. */
-  async function refusesWrites(backend: RedisBackend): Promise<void> {
+describe('a master that refuses writes', () => {
+  /** Expects READ_ONLY for single and batched writes and for each script, while reads work. */
+  async function expectReadOnly(backend: RedisBackend): Promise<void> {
     for (const name of ['set', 'setMany', 'increment', 'compareAndSet'])
       expect([name, (await outcome(operations(backend)[name] as () => Promise<unknown>)).code]).toEqual([
         name,
@@ -338,49 +337,49 @@ describe('A master that refuses writes until it is well again', () => {
     expect(await backend.get('k')).toBe(undefined)
   }
 
-  it('is named READ_ONLY when it cannot save', async () => {
+  it('causes READ_ONLY while it cannot save', async () => {
     const server = closeAfterTest(await startRedis({ config: { save: '3600 100000' } }))
     const admin = openRedis(server.url)
     const backend = openBackend({ url: server.url })
     const [, directory] = (await admin.config('GET', 'dir')) as [string, string]
-    // It writes beside this and then gives it the name, which is taken.
+    // The server renames its finished file to this name, which a directory now has.
     await mkdir(join(directory, 'dump.rdb', 'taken'), { recursive: true })
     await admin.bgsave()
     await waitUntil('the save to fail', async () =>
       (await admin.info('persistence')).includes('rdb_last_bgsave_status:err'),
     )
-    await refusesWrites(backend)
+    await expectReadOnly(backend)
     await rm(join(directory, 'dump.rdb'), { recursive: true })
     await admin.bgsave()
-    await works(backend)
+    await waitUntilWorking(backend)
   })
 
-  it('is named READ_ONLY when too few replicas copy it', async () => {
+  it('causes READ_ONLY while it has too few replicas', async () => {
     const server = closeAfterTest(await startRedis({ config: { 'min-replicas-to-write': 1 } }))
     const backend = openBackend({ url: server.url })
-    await refusesWrites(backend)
+    await expectReadOnly(backend)
     await openRedis(server.url).config('SET', 'min-replicas-to-write', 0)
-    await works(backend)
+    await waitUntilWorking(backend)
   })
 })
 
-describe('A server that is held up by a script of somebody else', () => {
-  it('is reported as UNAVAILABLE, and works again when the script was stopped', async () => {
+describe('a server that a script of another program blocks', () => {
+  it('makes calls reject with UNAVAILABLE, and serves the same backend after the script', async () => {
     const server = closeAfterTest(await startRedis({ config: { 'busy-reply-threshold': 50 } }))
     const backend = openBackend({ url: server.url, timeout: 1000 })
-    await works(backend)
+    await waitUntilWorking(backend)
     const hold = openRedis(server.url).eval('while true do end', 0).catch(String)
-    await waitUntil('the server to be held up', async () => (await outcome(() => backend.get('k'))).code !== undefined)
+    await waitUntil('the server to be blocked', async () => (await outcome(() => backend.get('k'))).code !== undefined)
     for (const [name, call] of Object.entries(operations(backend)))
       expect([name, (await outcome(call)).code]).toEqual([name, 'UNAVAILABLE'])
     await openRedis(server.url, { enableReadyCheck: false }).script('KILL')
     await hold
-    await works(backend)
+    await waitUntilWorking(backend)
   })
 })
 
-describe('A server that is a replica', () => {
-  it('refuses writes with READ_ONLY, alone and in batches, and serves reads', async () => {
+describe('a replica', () => {
+  it('refuses single and batched writes with READ_ONLY, and serves reads', async () => {
     const master = closeAfterTest(await startRedis({ config: { 'repl-diskless-sync-delay': 0 } }))
     const replica = closeAfterTest(await startRedis({ config: { replicaof: `127.0.0.1 ${master.port}` } }))
     await openBackend({ url: master.url }).set(item('k', 'copied'))
@@ -388,7 +387,7 @@ describe('A server that is a replica', () => {
     await waitUntil('the copy', async () => (await backend.get('k'))?.value === 'copied')
     for (const name of ['set', 'delete', 'clear', 'setMany', 'deleteMany', 'compareAndSet', 'increment']) {
       const call = operations(backend)[name] as () => Promise<unknown>
-      // A key that is there, so that there is something to write.
+      // The key exists, so that compareAndSet would write.
       expect([
         name,
         (await outcome(name === 'compareAndSet' ? () => backend.compareAndSet('k', 'v1', undefined) : call)).code,

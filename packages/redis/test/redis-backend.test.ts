@@ -24,8 +24,8 @@ function open(options: Partial<RedisBackendOptions> = {}): { backend: RedisBacke
   return { backend, prefix, errors }
 }
 
-describe('Counters', () => {
-  it('are plain numbers of Redis with its own expiry, for redis-cli to read and write', async () => {
+describe('a counter', () => {
+  it('is a plain number of Redis with a native expiry, which redis-cli can read and change', async () => {
     const { backend, prefix } = open()
     const redis = openRedis(url)
     expect(await backend.increment?.('n', 5, Date.now() + 60_000)).toBe(5)
@@ -40,7 +40,7 @@ describe('Counters', () => {
     expect(await redis.pttl(`${prefix}foreign`)).toBe(-1)
   })
 
-  it('tell their deadline, in batches too, and forget it when they have none', async () => {
+  it('has its own expiry in a batch, and none where it was created without one', async () => {
     const { backend } = open()
     const expiresAt = Date.now() + 60_000
     await backend.increment?.('a', 1, expiresAt)
@@ -51,7 +51,7 @@ describe('Counters', () => {
     expect(again?.value).toBe(1)
   })
 
-  it('that began as items with tags or a stale instant keep them, and change their version', async () => {
+  it('that began as an item keeps its tags, staleAt, cost and expiry, and changes its version', async () => {
     const { backend } = open()
     const rest = {
       tags: { t: 'version', ключ: 'x', 'lone \ud800': 'y' },
@@ -76,13 +76,13 @@ describe('Counters', () => {
     }
   })
 
-  it('are counted by core where values are encrypted, because Redis cannot read them', () => {
+  it('is left to the cache with encryption, because Redis cannot add to an encrypted value', () => {
     const key = Buffer.alloc(32, 7)
     const sealed = openBackend({ url, prefix: ownPrefix(), encryption: { keys: [key] } })
     expect(sealed.increment).toBe(undefined)
   })
 
-  it('beyond 2^53, as redis-cli may make them, are a miss, and refused by increment', async () => {
+  it('beyond 2^53, written by another program, reads as a miss, and increment refuses it', async () => {
     const { backend, prefix, errors } = open()
     const redis = openRedis(url)
     await redis.set(`${prefix}n`, '9007199254740993')
@@ -93,7 +93,7 @@ describe('Counters', () => {
   })
 })
 
-describe('Foreign values under our keys', () => {
+describe('a foreign value under a key of the cache', () => {
   const foreign: Readonly<Record<string, (redis: ReturnType<typeof openRedis>, key: string) => Promise<unknown>>> = {
     'a text': (redis, key) => redis.set(key, 'text'),
     'an empty text': (redis, key) => redis.set(key, ''),
@@ -109,14 +109,14 @@ describe('Foreign values under our keys', () => {
     'a stream': (redis, key) => redis.xadd(key, '*', 'a', 'b'),
   }
 
-  it('are told when a gathered read missed them, by the load that takes their place', async () => {
+  it('is reported by the load that replaces it after a batched get missed it', async () => {
     const { backend, prefix, errors } = open()
     const redis = openRedis(url)
     const cache = new Cache({ backend })
     await redis.rpush(`${prefix}list`, 'a')
     await redis.hset(`${prefix}hash`, 'a', 1)
     await backend.set(item('ours', 1))
-    // One command for all of them, in which they look as if they were absent.
+    // One MGET reads all three. It cannot tell a value of another type from an absent key.
     expect(await cache.getMany(['list', 'hash', 'ours'])).toEqual([undefined, undefined, 1])
     expect(errors).toEqual([])
     const load = (key: string): Promise<string> => cache.getOrSet(key, () => `loaded ${key}`)
@@ -134,7 +134,7 @@ describe('Foreign values under our keys', () => {
   })
 
   for (const [name, make] of Object.entries(foreign)) {
-    it(`are a miss with an error event, and give way to ours: ${name}`, async () => {
+    it(`reads as a miss with an error event, and every write replaces it: ${name}`, async () => {
       const { backend, prefix, errors } = open()
       const redis = openRedis(url)
       await make(redis, `${prefix}k`)
@@ -165,8 +165,8 @@ describe('Foreign values under our keys', () => {
   }
 })
 
-describe('Prefixes and keys', () => {
-  it('clear their own keys and no one else’s, whatever characters they hold, in steps and without KEYS', async () => {
+describe('a prefix or key', () => {
+  it('with any characters clears only its own keys, by SCAN and without KEYS', async () => {
     const server = closeAfterTest(await startRedis())
     const redis = openRedis(server.url)
     const prefixes = ['a*', 'a?', 'a[b]', 'a\\', 'a^', 'a{x}', 'a%', 'ä', 'a b', 'ab', '*']
@@ -185,11 +185,11 @@ describe('Prefixes and keys', () => {
     expect(await redis.keys('*')).toEqual(['a*'])
     const stats = await redis.info('commandstats')
     expect(stats).toMatch(/cmdstat_scan:/)
-    // The one call of KEYS is the line above.
+    // This test itself calls KEYS once, in the line above.
     expect(stats).toMatch(/cmdstat_keys:calls=1,/)
   })
 
-  it('end in half a surrogate pair where a prefix is cut there', async () => {
+  it('that ends in half a surrogate pair lists and clears the keys that continue it', async () => {
     const { backend } = open()
     for (const key of ['😀1', '😁2', '\ud83d', '\ud83e3']) await backend.set(item(key, key))
     const found: string[] = []
@@ -200,7 +200,7 @@ describe('Prefixes and keys', () => {
     expect((await backend.get('\ud83e3'))?.value).toBe('\ud83e3')
   })
 
-  it('are told from replacement characters: lone surrogates and U+FFFD stay distinct', async () => {
+  it('with a lone surrogate stays distinct from one with the replacement character U+FFFD', async () => {
     const { backend } = open()
     const keys = ['\ufffd', '\ud800', '\udfff', '\ud800\ud800', '\udc00\ud800', 'a\ufffdb', 'a\ud800b', '\ud800\udc00']
     for (const key of keys) await backend.set(item(key, key.length))
@@ -211,8 +211,8 @@ describe('Prefixes and keys', () => {
   })
 })
 
-describe('Clocks', () => {
-  it('of two machines may disagree by an hour: what is left of a lifetime is counted by Redis alone (R16)', async () => {
+describe('the clock of a machine', () => {
+  it('R16: may be wrong by an hour, because Redis alone counts lifetimes down', async () => {
     const prefix = ownPrefix()
     const skewed = (by: number): RedisBackend => openBackend({ url, prefix, clock: { now: () => Date.now() + by } })
     const [early, late] = [skewed(-3_600_000), skewed(3_600_000)]
@@ -223,8 +223,8 @@ describe('Clocks', () => {
   })
 })
 
-describe('Scripts', () => {
-  it('survive SCRIPT FLUSH', async () => {
+describe('a script', () => {
+  it('runs again after SCRIPT FLUSH', async () => {
     const server = closeAfterTest(await startRedis())
     const backend = openBackend({ url: server.url })
     expect(await backend.increment?.('n', 1)).toBe(1)
@@ -237,8 +237,8 @@ describe('Scripts', () => {
   })
 })
 
-describe('Values', () => {
-  it('of ten megabytes come back whole, and do not hold up smaller ones in the same tick', async () => {
+describe('a value', () => {
+  it('of ten megabytes is read whole, beside a small value of the same tick', async () => {
     const { backend } = open({ timeout: 5000 })
     const large = Buffer.alloc(10_000_000, 'ab')
     await backend.set(item('large', large))
@@ -248,7 +248,7 @@ describe('Values', () => {
     expect(small?.value).toBe(1)
   })
 
-  it('that are compressed or encrypted come back, and are not to be read in Redis', async () => {
+  it('that is compressed or encrypted is read back, and is not legible in Redis', async () => {
     const key = Buffer.alloc(32, 7)
     const secret = 'a secret that repeats, a secret that repeats, '.repeat(100)
     const compressed = open({ compression: { algorithm: 'gzip' } })
@@ -260,7 +260,7 @@ describe('Values', () => {
     await sealed.backend.set(item('k', secret))
     expect((await sealed.backend.get('k'))?.value).toBe(secret)
     expect(String(await redis.getBuffer(`${sealed.prefix}k`))).not.toContain('secret')
-    // A number that somebody else put there is not one of ours.
+    // A plain number of another program is foreign here.
     await redis.set(`${sealed.prefix}n`, '5')
     expect(await sealed.backend.get('n')).toBe(undefined)
     expect(await sealed.backend.compareAndSet('n', undefined, item('n', 6))).toBe(true)
@@ -268,7 +268,7 @@ describe('Values', () => {
   })
 })
 
-describe('How ioredis hands replies out', () => {
+describe('a reply option of ioredis', () => {
   const ways: Readonly<Record<string, RedisOptions>> = {
     RESP2: { protocol: 2 },
     'RESP3 as it is': { protocol: 3, replyMapping: 'resp3' },
@@ -276,7 +276,7 @@ describe('How ioredis hands replies out', () => {
   }
   for (const [name, options] of Object.entries(ways)) {
     for (const from of ['an own connection', 'a client of the application']) {
-      it(`changes no answer: ${name}, ${from}`, async () => {
+      it(`changes no result: ${name}, ${from}`, async () => {
         const { backend } = from === 'an own connection' ? open({ options }) : open({ client: openRedis(url, options) })
         await backend.set(item('k', 1))
         expect(await backend.compareAndSet('k', 'another', item('k', 2))).toBe(false)
@@ -297,7 +297,7 @@ describe('How ioredis hands replies out', () => {
 })
 
 describe('stats', () => {
-  it('tells no number of items where counting them would cost too much', async () => {
+  it('omits the number of items beyond 10,000 keys', async () => {
     const server = closeAfterTest(await startRedis())
     const backend = openBackend({ url: server.url })
     await backend.setMany(Array.from({ length: 10_001 }, (_, index) => item(`k${index}`, index)))
@@ -307,38 +307,38 @@ describe('stats', () => {
   })
 })
 
-describe('Options', () => {
+describe('an invalid option', () => {
   const client = { sendCommand: () => {}, duplicate: () => {}, options: {} }
   const refused: Readonly<Record<string, unknown>> = {
-    nothing: undefined,
-    'no place': {},
-    'two places': { url, client },
+    'no options': undefined,
+    'no address': {},
+    'two addresses': { url, client },
     'a client with options': { client, options: { host: 'x' } },
-    'a URL of something else': { url: 'postgres://host' },
+    'a URL of another protocol': { url: 'postgres://host' },
     'an unknown option': { url, prefxi: 'typo' },
-    'a prefix that is no string': { url, prefix: 5 },
+    'a prefix that is not a string': { url, prefix: 5 },
     'a prefix with a lone surrogate': { url, prefix: '\ud800' },
-    'a timeout of nothing': { url, timeout: 0 },
-    'a timeout for ever': { url, timeout: Number.POSITIVE_INFINITY },
+    'a timeout of zero': { url, timeout: 0 },
+    'an infinite timeout': { url, timeout: Number.POSITIVE_INFINITY },
     'an unreadable timeout': { url, timeout: '5 minutes' },
     'a clock without now': { url, clock: {} },
     'a Cluster without nodes': { cluster: { nodes: [] } },
-    'a client of something else': { client: { get: () => {} } },
+    'a client of another library': { client: { get: () => {} } },
     'keyPrefix of ioredis': { options: { keyPrefix: 'x' } },
     'a client with keyPrefix': { client: { ...client, options: { keyPrefix: 'x' } } },
-    'a codec that is none': { url, codec: {} },
+    'a codec without its methods': { url, codec: {} },
     'reading from replicas': { cluster: { nodes: [{ host: 'x' }], options: { scaleReads: 'slave' } } },
     'a client that reads from replicas': { client: { ...client, options: { scaleReads: 'all' } } },
   }
   for (const [name, options] of Object.entries(refused)) {
-    it(`refuse ${name} before anything is opened`, () => {
+    it(`is refused before a connection opens: ${name}`, () => {
       expect(() => new RedisBackend(options as RedisBackendOptions)).toThrow(
         expect.objectContaining({ name: 'CacheError', code: 'INVALID_ARGUMENT' }),
       )
     })
   }
 
-  it('keep the password of a URL out of the message', () => {
+  it('never puts the password of a URL into the message', () => {
     expect(() => new RedisBackend({ url: 'http://user:s3cret@host' })).toThrow(
       expect.objectContaining({ message: expect.not.stringContaining('s3cret') }),
     )

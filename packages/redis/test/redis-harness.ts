@@ -17,7 +17,7 @@ export interface RedisHarnessOptions {
   readonly restart?: () => Promise<void>
 }
 
-/** Every rule on a prefix of its own, which nobody has used. The server is reached through a proxy that can be cut. */
+/** Runs every rule on its own unused prefix. A proxy that can be cut leads to the server. */
 export function redisHarness({ name, url, options, restart }: RedisHarnessOptions): Harness {
   let proxy: TcpProxy | undefined
   let prefix = ''
@@ -27,7 +27,7 @@ export function redisHarness({ name, url, options, restart }: RedisHarnessOption
     raw ??= new Redis(url)
     return raw
   }
-  // Short only where the store is broken: elsewhere a slow machine must not look like a broken backend.
+  // Short only where the rule breaks the server: elsewhere a slow machine must not look like a broken backend.
   let timeout = 15_000
   const begin = async (means: readonly Means[] = []): Promise<void> => {
     timeout = means.includes('break') || means.includes('freeze') ? 1000 : 15_000

@@ -9,7 +9,7 @@ afterEach(async () => {
   for (const end of ends.splice(0).reverse()) await end()
 })
 
-/** Ends with the test, in the opposite order of the beginnings. */
+/** Closes a resource after the test. The last opened one is closed first. */
 export function closeAfterTest<Ending extends { stop(): unknown } | { close(): unknown } | { disconnect(): unknown }>(
   made: Ending,
 ): Ending {
@@ -23,7 +23,7 @@ export function openBackend(options: RedisBackendOptions): RedisBackend {
   return closeAfterTest(new RedisBackend(options))
 }
 
-/** A plain client, for looking behind the back of the backend. */
+/** A plain client, which reads and changes the data of a backend. */
 export function openRedis(url: string, options: RedisOptions = {}): Redis {
   const client = closeAfterTest(new Redis(url, options as RedisOptions & { replyMapping: 'legacy' }))
   client.on('error', () => {})
@@ -36,7 +36,7 @@ export function openCluster(nodes: { host: string; port: number }[]): Cluster {
   return client
 }
 
-/** A prefix that nobody has used. */
+/** A prefix that no other test uses. */
 export function ownPrefix(): string {
   return `test:${process.pid}:${++count}:`
 }

@@ -34,8 +34,8 @@ function slotOf(key: string): number {
   return new Command('get', [key]).getSlot()
 }
 
-describe('A server with TLS', () => {
-  it('serves whoever trusts its certificate, and is refused by whoever does not', async () => {
+describe('a server with TLS', () => {
+  it('serves clients that trust its certificate, and other clients refuse it', async () => {
     const server = closeAfterTest(await startRedis({ tls: true }))
     const ca = server.certificate?.pem ?? ''
     await serves(openBackend({ url: server.url, options: { tls: { ca } } }))
@@ -51,12 +51,12 @@ describe('A server with TLS', () => {
   })
 })
 
-/** As in the README. */
+/** The rights that the README lists. */
 const rights =
   '~cache:* +@connection +get +mget +set +unlink +evalsha +eval +getrange +pttl +incrby +scan +dbsize +info'
 
-describe('A server with users', () => {
-  it('serves a user who has no more rights than the README lists, and refuses others', async () => {
+describe('a server with users', () => {
+  it('serves a user with only the rights that the README lists, and refuses others', async () => {
     const users = [`cache on >s3cret:/@ ${rights}`, 'reader on >only ~cache:* +@read +@connection +info']
     const server = closeAfterTest(await startRedis({ password: 'default', users }))
     const at = (user: string, password: string): string =>
@@ -75,8 +75,8 @@ describe('A server with users', () => {
   })
 })
 
-describe('Users of the buses', () => {
-  it('need no more rights than the README lists', async () => {
+describe('a user of a bus', () => {
+  it('needs only the rights that the README lists', async () => {
     const users = [
       `publisher on >secret resetchannels &cache:bus +@connection +info +publish +subscribe`,
       `tracker on >secret resetchannels &__redis__:invalidate ~cache:* +@connection +info +subscribe`,
@@ -91,12 +91,12 @@ describe('Users of the buses', () => {
     await bus.publish({ kind: 'clear', source: 's', prefix: '' })
     await waitUntil('the message', () => listener.messages.length === 1)
     await openRedis(server.url).set('cache:k', 1)
-    await waitUntil('the news', () => listener.messages.length === 2)
+    await waitUntil('the announcement', () => listener.messages.length === 2)
   })
 })
 
-describe('A Unix socket', () => {
-  it('is a way to the server, also for a client of the application', async () => {
+describe('a Unix socket', () => {
+  it('connects to the server, also for an injected client', async () => {
     const server = closeAfterTest(await startRedis({ unixSocket: true }))
     const path = server.unixSocket ?? ''
     await serves(openBackend({ options: { path } }))
@@ -104,8 +104,8 @@ describe('A Unix socket', () => {
   })
 })
 
-describe('A database by number', () => {
-  it('is another store, by URL and by options', async () => {
+describe('a database number', () => {
+  it('selects its own data, by URL and by options', async () => {
     const server = closeAfterTest(await startRedis())
     const first = openBackend({ url: server.url })
     const second = openBackend({ url: `${server.url}/2` })
@@ -119,7 +119,7 @@ describe('A database by number', () => {
   })
 })
 
-/** Counts and writes until told to stop; remembers what was acknowledged. */
+/** Writes and reads until it is stopped, and remembers the acknowledged writes. */
 class Load {
   readonly written = new Map<string, number>()
   readonly errors = new Map<string, number>()
@@ -158,7 +158,7 @@ class Load {
     } catch (error) {
       const code = cacheErrorCode(error) ?? String(error)
       this.errors.set(code, (this.errors.get(code) ?? 0) + 1)
-      // A failure may come at once; the loop must not keep this process from anything else.
+      // A failure may be immediate. The loop must leave time for the rest of this process.
       await new Promise((resolve) => setImmediate(resolve))
     }
     this.longest = Math.max(this.longest, performance.now() - start)
@@ -193,14 +193,14 @@ async function sixNodes(): Promise<{ cluster: RedisCluster; nodes: { host: strin
   return { cluster, nodes: cluster.nodes.map(({ host, port }) => ({ host, port })) }
 }
 
-describe('Cluster', () => {
-  it('serves a user who has no more rights than the README lists', { timeout: 60_000 }, async () => {
+describe('a Cluster', () => {
+  it('serves a user with only the rights that the README lists', { timeout: 60_000 }, async () => {
     const user = `cache on >secret resetchannels &cache:bus ${rights} +cluster +spublish +ssubscribe`
     const cluster = closeAfterTest(await startRedisCluster({ config: { user } }))
     const nodes = cluster.nodes.map(({ host, port }) => ({ host, port }))
     const options = { username: 'cache', password: 'secret' }
     await serves(openBackend({ cluster: { nodes }, options }))
-    // Not even the first command, by which the client connects, may need more.
+    // The first command, which makes the client connect, needs no further rights either.
     await openBackend({ cluster: { nodes }, options }).clear()
     const bus = closeAfterTest(new RedisBus({ cluster: { nodes }, options }))
     const listener = new RecordingListener()
@@ -209,7 +209,7 @@ describe('Cluster', () => {
     await waitUntil('the message', () => listener.messages.length === 1)
   })
 
-  it('is reported as UNAVAILABLE at once, with the reason, where nobody is let in and where nobody is', async () => {
+  it('without access or without a server makes calls reject with UNAVAILABLE at once, with the reason', async () => {
     const cluster = closeAfterTest(await startRedisCluster({ config: { user: 'cache on >secret ~* &* +@all' } }))
     const nodes = cluster.nodes.map(({ host, port }) => ({ host, port }))
     const refused: Readonly<Record<string, { readonly options: RedisBackendOptions; readonly reason: RegExp }>> = {
@@ -231,7 +231,7 @@ describe('Cluster', () => {
     }
   })
 
-  it('loses and mixes up nothing while a slot moves and a master dies under load', { timeout: 90_000 }, async () => {
+  it('returns no wrong value while a slot moves and a master dies under load', { timeout: 90_000 }, async () => {
     const { cluster, nodes } = await sixNodes()
     const backend = openBackend({ cluster: { nodes }, timeout: 1000 })
     await serves(backend)
@@ -244,7 +244,7 @@ describe('Cluster', () => {
     if (to === undefined) throw new Error('the cluster has one master')
     await cluster.moveSlot(slot, to)
     await waitUntil('writes in the slot that moved', () => (load.written.get('load 0:1') ?? 0) > 0)
-    // A move costs redirections, and no failures.
+    // A move causes redirections and no failures.
     expect([...load.errors]).toEqual([])
 
     await cluster.failOver(slot)
@@ -260,7 +260,7 @@ describe('Cluster', () => {
     await serves(backend)
   })
 
-  it('is cleared and listed whole while a slot is on its way', { timeout: 60_000 }, async () => {
+  it('is listed and cleared completely while a slot moves', { timeout: 60_000 }, async () => {
     const { cluster, nodes } = await sixNodes()
     const backend = openBackend({ cluster: { nodes } })
     const names = Array.from({ length: 300 }, (_, index) => `k${index}`)
@@ -269,7 +269,7 @@ describe('Cluster', () => {
     const from = await cluster.masterOf(slot)
     const to = cluster.nodes.slice(0, 3).find((node) => node !== from)
     if (to === undefined) throw new Error('the cluster has one master')
-    // Half of a move: the slot's keys are on both sides, and stay there.
+    // Half of a move: both nodes hold keys of the slot, until the end of the test.
     const [source, target] = [openRedis(from.url), openRedis(to.url)]
     await target.cluster('SETSLOT', slot, 'IMPORTING', from.id)
     await source.cluster('SETSLOT', slot, 'MIGRATING', to.id)
@@ -283,7 +283,7 @@ describe('Cluster', () => {
     expect((await backend.getMany(names)).filter((one) => one !== undefined)).toEqual([])
   })
 
-  it('has each key in the slot that the server says, with hash tags, without, and with braces that are none', async () => {
+  it('computes the same slot as `keySlot`, with hash tags, without, and with braces that are no tag', async () => {
     const { cluster } = await sixNodes()
     const [first] = cluster.nodes
     const server = openRedis(first?.url ?? '')
@@ -310,10 +310,10 @@ describe('Cluster', () => {
     }
   })
 
-  it('keeps the order of writes also for keys with braces that are none', { timeout: 60_000 }, async () => {
+  it('keeps the order of writes for keys with braces that are no tag', { timeout: 60_000 }, async () => {
     const { nodes } = await sixNodes()
     const backend = openBackend({ cluster: { nodes } })
-    // The client takes a later brace for the end of a tag, and would ask a wrong node first.
+    // The client takes a later brace for the end of a tag, and would send to a wrong node first.
     const keys = Array.from({ length: 20 }, (_, index) => `{}${index}}`)
     await Promise.all(keys.map((key) => backend.get(key)))
     const over = keys.map((key) => backend.set({ ...item(key, 'over'), expiresAt: Date.now() - 1 }))
@@ -321,11 +321,11 @@ describe('Cluster', () => {
     expect((await backend.getMany(keys)).map((one) => one?.value)).toEqual(keys.map(() => 'new'))
   })
 
-  it('is asked once for the keys of one slot, alone, in a tick and in batches', { timeout: 60_000 }, async () => {
+  it('receives one command for the keys of one slot, in a tick and in batches', { timeout: 60_000 }, async () => {
     const { cluster, nodes } = await sixNodes()
     const backend = openBackend({ cluster: { nodes } })
     const masters = cluster.nodes.slice(0, 3).map(({ url }) => openRedis(url))
-    /** How often the masters carried out commands of this name since the last time. */
+    /** How many commands of this name the masters carried out since the last call. */
     const calls = async (name: string): Promise<number> => {
       const stats = await Promise.all(masters.map((master) => master.info('commandstats')))
       await Promise.all(masters.map((master) => master.config('RESETSTAT')))
@@ -337,7 +337,7 @@ describe('Cluster', () => {
     const tagged = Array.from({ length: 50 }, (_, index) => `{user 1}:${index}`)
     const spread = Array.from({ length: 50 }, (_, index) => `k${index}`)
     const all = [...tagged, ...spread]
-    // The first time each script goes in full.
+    // The first call of each script sends its text.
     await Promise.all(all.map((key) => backend.set(item(key, 'old'))))
     await backend.setMany(tagged.map((key) => item(key, 'old')))
     await backend.deleteMany(tagged)
@@ -357,7 +357,7 @@ describe('Cluster', () => {
     expect(await backend.deleteMany(all)).toBe(50)
   })
 
-  it('carries out batches key by key where the keys of a slot lie on two nodes', { timeout: 60_000 }, async () => {
+  it('carries out batches key by key while the keys of a slot lie on two nodes', { timeout: 60_000 }, async () => {
     const { cluster, nodes } = await sixNodes()
     const backend = openBackend({ cluster: { nodes } })
     const names = Array.from({ length: 20 }, (_, index) => `{t}${index}`)
@@ -383,7 +383,7 @@ describe('Cluster', () => {
     expect((await backend.getMany(names)).filter((one) => one !== undefined)).toEqual([])
   })
 
-  it('takes a client of the application, which never counts twice when a reply is lost', {
+  it('never counts twice on an injected client when a reply is lost', {
     timeout: 60_000,
   }, async () => {
     const { nodes } = await sixNodes()
@@ -392,7 +392,7 @@ describe('Cluster', () => {
     const natMap = Object.fromEntries(
       nodes.map(({ host, port }, index) => [`${host}:${port}`, { host, port: proxies[index]?.port ?? 0 }]),
     )
-    // ioredis sends a command again when the connection of its node ends, unless it is kept from it.
+    // ioredis would send a command again after its node disconnects.
     const client = closeAfterTest(openCluster(nodes).duplicate([], { natMap }))
     client.on('error', () => {})
     const backend = openBackend({ client, timeout: 1000 })

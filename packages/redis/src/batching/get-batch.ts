@@ -1,15 +1,15 @@
 import type { Item } from '@cache/core/backend'
 
-/** Keys in one command at most: beyond that nothing is gained, and the server would be busy too long. */
+/** The most keys in one command. More keys gain nothing and would occupy the server for too long. */
 const mostKeys = 512
-/** Bytes that one reply should not exceed, judged by the replies so far. */
+/** The size in bytes that one reply should stay under, estimated from the replies so far. */
 const mostBytes = 1024 * 1024
 /**
- * So many keys of one tick leave before it is over, then twice as many, and so on: the server works on these while this
- * process gathers the next (docs/decisions/0024).
+ * This many keys of one tick leave before the tick ends, then twice as many, and so on. The server works on them while
+ * this process collects the next ones (docs/decisions/0024).
  */
 const earlyFlushSize = 50
-/** Keys whose last request is remembered. */
+/** The number of keys in `#positions` after which the map is replaced. */
 const mostRemembered = 4096
 
 type Resolve = (item: Item | undefined) => void
@@ -19,77 +19,80 @@ type Reject = (error: unknown) => void
 export interface PendingGet {
   readonly resolve: Resolve
   readonly reject: Reject
-  /** The next caller that waits for the same key: each gets an item of its own to do with as it likes. */
+  /** The next caller that waits for the same key. Each caller gets its own item. */
   next: PendingGet | undefined
 }
 
-/** Reads that leave together: a caller, or several, for each key. */
+/** Gets that leave in one command: the keys, and for each key its first caller. */
 export interface GroupedGets {
   readonly keys: readonly string[]
   readonly waiting: readonly PendingGet[]
 }
 
 /**
- * Gathers the reads of one tick: each key is asked for once, and many keys in one command. The cost of a command in the
- * client exceeds that of a key many times over.
+ * Collects the gets of one tick. Each key is requested once, and many keys share one command: in the client, a command
+ * costs many times as much as a key.
  */
 export class GetBatch {
-  readonly #send: (reads: GroupedGets, immediate: boolean) => void
+  readonly #send: (gets: GroupedGets, immediate: boolean) => void
   #keys: string[] = []
   #waiting: PendingGet[] = []
   /**
-   * When each key was last asked for, counting all requests. One map for all ticks, because making one costs more than
-   * looking into it.
+   * The position of the last request for each key, counted over all requests. One map serves all ticks, because a new
+   * map costs more than a look-up.
    */
-  #asked = new Map<string, number>()
-  /** The count of the first request that still waits. */
-  #first = 0
-  #early = earlyFlushSize
+  #positions = new Map<string, number>()
+  /** The position of the first request that still waits. */
+  #firstPosition = 0
+  #nextEarlyFlush = earlyFlushSize
   #averageBytes = 256
 
-  constructor(send: (reads: GroupedGets, immediate: boolean) => void) {
+  constructor(send: (gets: GroupedGets, immediate: boolean) => void) {
     this.#send = send
   }
 
   add(key: string): Promise<Item | undefined> {
     const promise = new Promise<Item | undefined>(capture)
-    const read: PendingGet = { resolve: captured.resolve, reject: captured.reject, next: undefined }
-    const asked = this.#asked.get(key)
-    const first = asked === undefined || asked < this.#first ? undefined : this.#waiting[asked - this.#first]
-    if (first === undefined) this.#append(key, read)
+    const get: PendingGet = { resolve: captured.resolve, reject: captured.reject, next: undefined }
+    const position = this.#positions.get(key)
+    const first =
+      position === undefined || position < this.#firstPosition
+        ? undefined
+        : this.#waiting[position - this.#firstPosition]
+    if (first === undefined) this.#append(key, get)
     else {
-      read.next = first.next
-      first.next = read
+      get.next = first.next
+      first.next = get
     }
     return promise
   }
 
   /** How many keys wait. */
-  get count(): number {
+  get size(): number {
     return this.#keys.length
   }
 
   /** Sends what waits. */
   flush(): void {
-    this.#early = earlyFlushSize
+    this.#nextEarlyFlush = earlyFlushSize
     if (this.#keys.length > 0) this.#sendAll(false)
   }
 
-  /** How many keys one command may ask for. */
-  get mostKeys(): number {
+  /** The most keys that one command may request, by the size of the values so far. */
+  get keysPerCommand(): number {
     return Math.max(1, Math.min(mostKeys, Math.floor(mostBytes / this.#averageBytes)))
   }
 
-  /** Learns from a reply how large values are. */
+  /** Updates the average size of a value by the bytes of one reply. */
   observeSizes(bytes: number, values: number): void {
     if (values > 0) this.#averageBytes += (bytes / values - this.#averageBytes) / 8
   }
 
-  #append(key: string, read: PendingGet): void {
-    this.#asked.set(key, this.#first + this.#keys.length)
-    this.#waiting.push(read)
-    if (this.#keys.push(key) < this.#early) return
-    this.#early *= 2
+  #append(key: string, get: PendingGet): void {
+    this.#positions.set(key, this.#firstPosition + this.#keys.length)
+    this.#waiting.push(get)
+    if (this.#keys.push(key) < this.#nextEarlyFlush) return
+    this.#nextEarlyFlush *= 2
     this.#sendAll(true)
   }
 
@@ -98,9 +101,9 @@ export class GetBatch {
     const waiting = this.#waiting
     this.#keys = []
     this.#waiting = []
-    this.#first += keys.length
-    if (this.#asked.size > mostRemembered) this.#asked = new Map()
-    const most = this.mostKeys
+    this.#firstPosition += keys.length
+    if (this.#positions.size > mostRemembered) this.#positions = new Map()
+    const most = this.keysPerCommand
     if (keys.length <= most) {
       this.#send({ keys, waiting }, immediate)
       return
@@ -114,7 +117,7 @@ export class GetBatch {
 
 const captured: { resolve: Resolve; reject: Reject } = { resolve: () => {}, reject: () => {} }
 
-/** One function for all promises, which run it at once: a closure for each is what most of a get would cost. */
+/** All promises share this function, which they run at once. A closure for each would be the largest cost of a get. */
 function capture(resolve: Resolve, reject: Reject): void {
   captured.resolve = resolve
   captured.reject = reject

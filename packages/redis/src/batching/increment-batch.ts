@@ -1,21 +1,16 @@
 import { createVersion } from '@cache/core/backend'
-import type { ScriptCall } from '../commands/script.ts'
-import { incrementScript } from '../commands/scripts.ts'
+import type { ScriptConnection } from '../commands/command-connection.ts'
+import { incrementScript } from '../commands/increment-script.ts'
+import { argsBeforeKeys } from '../commands/script-command.ts'
+import type { Lifetimes } from '../commands/set-command.ts'
 import { errorWithCode } from '../errors.ts'
 import type { BackendKeys } from '../wire/backend-keys.ts'
-import type { ItemEncoding } from '../wire/item-encoding.ts'
-import { earlyFlushSize } from './set-batch.ts'
 
-/** A script's own arguments come after its hash and the number of keys. */
-const beforeKeys = 2
-const argsPerCount = 3
+/** This many increments of one tick leave before the tick ends (docs/decisions/0021). */
+const earlyFlushSize = 40
+const argsPerIncrement = 3
 
-/** What a batch of increments needs of a connection. */
-interface ScriptConnection {
-  readonly isCluster: boolean
-  run(call: ScriptCall): Promise<unknown>
-}
-
+/** An increment with its caller. */
 interface PendingIncrement {
   readonly key: string
   readonly delta: number
@@ -24,17 +19,17 @@ interface PendingIncrement {
   readonly reject: (error: unknown) => void
 }
 
-/** Gathers what is to be counted in one tick, in order, for one script; on a Cluster each count has a script of its own. */
+/** Collects the increments of one tick, in order, for one script. On a Cluster each increment has its own script. */
 export class IncrementBatch {
   readonly #connection: ScriptConnection
   readonly #keys: BackendKeys
-  readonly #items: ItemEncoding
+  readonly #lifetimes: Lifetimes
   #waiting: PendingIncrement[] = []
 
-  constructor(connection: ScriptConnection, keys: BackendKeys, items: ItemEncoding) {
+  constructor(connection: ScriptConnection, keys: BackendKeys, lifetimes: Lifetimes) {
     this.#connection = connection
     this.#keys = keys
-    this.#items = items
+    this.#lifetimes = lifetimes
   }
 
   add(key: string, delta: number, expiresAt: number | undefined): Promise<number> {
@@ -44,51 +39,58 @@ export class IncrementBatch {
     })
   }
 
-  /** How many counts wait. */
-  get count(): number {
+  /** How many increments wait. */
+  get size(): number {
     return this.#waiting.length
   }
 
+  /** Sends what waits. */
   flush(): void {
     if (this.#waiting.length > 0) this.#flush(false)
   }
 
   #flush(immediate: boolean): void {
-    const counts = this.#waiting
+    const increments = this.#waiting
     this.#waiting = []
-    if (this.#connection.isCluster) for (const count of counts) this.#send([count], immediate)
-    else this.#send(counts, immediate)
+    if (this.#connection.isCluster) for (const increment of increments) this.#send([increment], immediate)
+    else this.#send(increments, immediate)
   }
 
-  #send(counts: readonly PendingIncrement[], immediate: boolean): void {
-    const keys = counts.map(({ key }) => this.#keys.toBackendKey(key))
-    const args = counts.flatMap(({ delta, expiresAt }) => [String(delta), this.#life(expiresAt), createVersion()])
+  #send(increments: readonly PendingIncrement[], immediate: boolean): void {
+    const keys = increments.map(({ key }) => this.#keys.toBackendKey(key))
+    const args = increments.flatMap(({ delta, expiresAt }) => [
+      String(delta),
+      this.#lifetimeArgument(expiresAt),
+      createVersion(),
+    ])
     const refreshArgs = (written: unknown[]): void => {
-      const first = beforeKeys + keys.length
-      for (const [index, { expiresAt }] of counts.entries()) {
-        written[first + argsPerCount * index + 1] = this.#life(expiresAt)
+      const first = argsBeforeKeys + keys.length
+      for (const [index, { expiresAt }] of increments.entries()) {
+        written[first + argsPerIncrement * index + 1] = this.#lifetimeArgument(expiresAt)
       }
     }
     this.#connection.run({ script: incrementScript, keys, args, refreshArgs, immediate }).then(
       (reply) => {
-        for (const [index, sum] of (reply as Buffer[]).entries()) settle(counts[index] as PendingIncrement, String(sum))
+        for (const [index, sum] of (reply as Buffer[]).entries()) {
+          deliver(increments[index] as PendingIncrement, String(sum))
+        }
       },
       (error: unknown) => {
-        for (const count of counts) count.reject(error)
+        for (const increment of increments) increment.reject(error)
       },
     )
   }
 
-  #life(expiresAt: number | undefined): string {
-    return expiresAt === undefined ? '' : String(this.#items.lifetimeUntil(expiresAt))
+  #lifetimeArgument(expiresAt: number | undefined): string {
+    return expiresAt === undefined ? '' : String(this.#lifetimes.lifetimeUntil(expiresAt))
   }
 }
 
-function settle(count: PendingIncrement, sum: string): void {
-  if (sum === 'NOT_A_NUMBER') count.reject(errorWithCode(sum, 'The value is not a whole number'))
+function deliver(increment: PendingIncrement, sum: string): void {
+  if (sum === 'NOT_A_NUMBER') increment.reject(errorWithCode(sum, 'The value is not a whole number'))
   else if (sum === 'OUT_OF_RANGE') {
-    count.reject(errorWithCode(sum, 'The sum is outside ±(2^53 - 1); the counter is unchanged'))
-  } else if (/^-?\d+$/.test(sum)) count.resolve(Number(sum))
-  // What Redis refused after others of the same script had been counted.
-  else count.reject(new Error(sum))
+    increment.reject(errorWithCode(sum, 'The sum is outside ±(2^53 - 1); the counter is unchanged'))
+  } else if (/^-?\d+$/.test(sum)) increment.resolve(Number(sum))
+  // The message with which Redis refused this increment after others of the same script had succeeded.
+  else increment.reject(new Error(sum))
 }

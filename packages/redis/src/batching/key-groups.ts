@@ -2,19 +2,19 @@ import { settleAll } from '@cache/core/backend'
 import { isSplitSlot } from '../cluster/is-split-slot.ts'
 import { keySlot } from '../cluster/key-slot.ts'
 
-/** Keys in one command or script at most: the server does nothing else meanwhile. */
-const mostKeys = 512
+/** The most keys in one command or script. The server does nothing else while it runs. */
+const mostKeysPerGroup = 512
 
-type Key = string | Buffer
+type BackendKey = string | Buffer
 
-/** What one command replied. */
+/** The reply to the command of one group. */
 export interface GroupReply<Reply> {
-  /** Where its keys stand in the list. */
+  /** The positions of its keys in the list. */
   readonly indexes: readonly number[]
   readonly reply: Reply
 }
 
-/** Which keys may share a command: on a Cluster those of one slot, and all of a single server. */
+/** Groups keys that may share a command: on a Cluster the keys of one slot, on a single server all keys. */
 export class KeyGroups {
   readonly #isCluster: boolean
 
@@ -23,7 +23,7 @@ export class KeyGroups {
   }
 
   /** The positions of the keys of each group. */
-  of(keys: readonly Key[], most: number = mostKeys): number[][] {
+  of(keys: readonly BackendKey[], most: number = mostKeysPerGroup): number[][] {
     if (!this.#isCluster) return slices(keys, most)
     const groups = new Map<number, number[]>()
     for (const [index, key] of keys.entries()) {
@@ -37,27 +37,30 @@ export class KeyGroups {
     )
   }
 
-  /** Carries a command out for each group; key by key where the keys of a slot lie on two nodes, because it moves. */
+  /** Runs a command for each group. While a slot moves, its keys can lie on two nodes: each key then has a command. */
   async run<Reply>(
-    keys: readonly Key[],
-    command: (keys: readonly Key[]) => Promise<Reply>,
-    most: number = mostKeys,
+    keys: readonly BackendKey[],
+    command: (keys: readonly BackendKey[]) => Promise<Reply>,
+    most: number = mostKeysPerGroup,
   ): Promise<GroupReply<Reply>[]> {
-    const done = this.of(keys, most).map((indexes) => this.#runOne(keys, indexes, command))
-    return (await settleAll(done)).flat()
+    const replies = this.of(keys, most).map((indexes) => this.#runOne(keys, indexes, command))
+    return (await settleAll(replies)).flat()
   }
 
   async #runOne<Reply>(
-    keys: readonly Key[],
+    keys: readonly BackendKey[],
     indexes: readonly number[],
-    command: (keys: readonly Key[]) => Promise<Reply>,
+    command: (keys: readonly BackendKey[]) => Promise<Reply>,
   ): Promise<GroupReply<Reply>[]> {
     try {
-      return [{ indexes, reply: await command(indexes.map((index) => keys[index] as Key)) }]
+      return [{ indexes, reply: await command(indexes.map((index) => keys[index] as BackendKey)) }]
     } catch (error) {
       if (indexes.length === 1 || !isSplitSlot(error)) throw error
-      const each = indexes.map(async (index) => ({ indexes: [index], reply: await command([keys[index] as Key]) }))
-      return await settleAll(each)
+      const single = indexes.map(async (index) => ({
+        indexes: [index],
+        reply: await command([keys[index] as BackendKey]),
+      }))
+      return await settleAll(single)
     }
   }
 }

@@ -1,28 +1,28 @@
 import type { EncodedItem } from '../wire/encoded-item.ts'
 
-/** Items in one script at most: the server does nothing else meanwhile. */
-export const mostGathered: number = 256
-/** Larger values gain nothing from being gathered, and would be copied twice in the server. */
-export const largestGathered: number = 4096
+/** The most items in one script. The server does nothing else while a script runs. */
+export const mostBatchedItems: number = 256
+/** The largest value in a batch. Larger values gain nothing there, and the server would copy them twice. */
+export const largestBatchedBytes: number = 4096
 
 /**
- * So many items of one tick leave before it is over: the server stores them while this process encodes the next
- * (docs/decisions/0021).
+ * This many items of one tick leave before the tick ends. The server stores them while this process encodes the next
+ * ones (docs/decisions/0021).
  */
-export const earlyFlushSize: number = 40
+const earlyFlushSize = 40
 
-/** The same with its caller. */
+/** An item that is to be stored, with its caller. */
 export interface PendingSet extends EncodedItem {
   readonly resolve: () => void
   readonly reject: (error: unknown) => void
 }
 
-/** Gathers what is to be stored in one tick, in order, for one script that gives each item its own lifetime. */
+/** Collects the sets of one tick, in order, for one script that gives each item its own lifetime. */
 export class SetBatch {
-  readonly #send: (writes: PendingSet[], immediate: boolean) => void
+  readonly #send: (sets: PendingSet[], immediate: boolean) => void
   #waiting: PendingSet[] = []
 
-  constructor(send: (writes: PendingSet[], immediate: boolean) => void) {
+  constructor(send: (sets: PendingSet[], immediate: boolean) => void) {
     this.#send = send
   }
 
@@ -34,17 +34,18 @@ export class SetBatch {
   }
 
   /** How many items wait. */
-  get count(): number {
+  get size(): number {
     return this.#waiting.length
   }
 
+  /** Sends what waits. */
   flush(): void {
     if (this.#waiting.length > 0) this.#flush(false)
   }
 
   #flush(immediate: boolean): void {
-    const writes = this.#waiting
+    const sets = this.#waiting
     this.#waiting = []
-    this.#send(writes, immediate)
+    this.#send(sets, immediate)
   }
 }

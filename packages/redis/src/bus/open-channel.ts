@@ -1,30 +1,35 @@
-import { CacheError, decodeBusMessage, type SourceEvents } from '@cache/core/backend'
-import { type Cluster, Command, type Redis, type RedisOptions } from 'ioredis'
+import type { SourceEvents } from '@cache/core/backend'
+import { type Cluster, Command, type Redis } from 'ioredis'
 import { nodeName } from '../cluster/cluster-nodes.ts'
 import { Connection } from '../connection.ts'
 import type { ResolvedConnectionOptions } from '../options.ts'
-import { openClient } from '../wire/open-client.ts'
+import { deliverMessage } from './deliver-message.ts'
+import { openSubscriber } from './open-subscriber.ts'
 import { startHeartbeat } from './start-heartbeat.ts'
 
-export interface ChannelSourceOptions {
+export interface ChannelOptions {
   readonly connection: ResolvedConnectionOptions
   readonly channel: string
-  /** Sharded pub/sub of Redis 7: the channel lives on the node of its slot. */
+  /** Whether to use the sharded publish and subscribe of Redis 7. The node of its slot then holds the channel. */
   readonly sharded: boolean
   readonly heartbeat: number
-  /** The connection that publishes: on a Cluster it knows the nodes. */
-  readonly publisher: Connection
+  /** The connection that publishes. On a Cluster it knows the nodes. */
+  readonly publisher: Pick<Connection, 'client' | 'isCluster' | 'masters'>
 }
 
-/** Listens to one channel on a connection of its own, which ends with the first trouble: `BusSubscription` opens the next. */
-export async function openChannel(options: ChannelSourceOptions, events: SourceEvents): Promise<() => Promise<void>> {
-  const { channel, sharded } = options
-  const client = await subscriberClient(options)
+/**
+ * Receives the messages of one channel on its own connection. The first failure ends that connection, and
+ * `BusSubscription` opens the next one.
+ */
+export async function openChannel(options: ChannelOptions, events: SourceEvents): Promise<() => Promise<void>> {
+  const { channel, sharded, publisher } = options
+  const node = publisher.isCluster ? await nodeOfSlot(publisher, channel) : undefined
+  const client = openSubscriber(options.connection, node)
   const connection = new Connection(options.connection, () => {}, client)
   const name = Buffer.from(channel, 'utf8')
-  // Other channels may reach the same connection where it is shared (RACES R15).
+  // A shared connection also receives the messages of other channels (RACES R15).
   client.on(sharded ? 'smessageBuffer' : 'messageBuffer', (from: Buffer, payload: Buffer) => {
-    if (from.equals(name)) deliver(payload, events)
+    if (from.equals(name)) deliverMessage(payload, events)
   })
   client.on('close', () => events.lost())
   // The slot of the channel moved to another node.
@@ -42,54 +47,11 @@ export async function openChannel(options: ChannelSourceOptions, events: SourceE
   }
 }
 
-/** No message of a cache is as long. */
-const mostBytes = 64 * 1024 * 1024
-
-/** A message that cannot be read was meant for us all the same: anything may have changed. */
-export function deliver(payload: Buffer, events: SourceEvents): void {
-  // A longer payload may not fit into a string, and reading it would take many times as much memory.
-  const message = payload.length > mostBytes ? undefined : decodeBusMessage(payload.toString('utf8'))
-  if (message !== undefined) {
-    events.message(message)
-    return
-  }
-  events.error(
-    new CacheError('DAMAGED', 'A message on the channel could not be read', {
-      operation: 'subscribe',
-      backend: 'redis',
-    }),
-  )
-  events.message({ kind: 'foreign', source: 'unreadable' })
-}
-
-/** It never comes back by itself, so that nothing is missed unnoticed. */
-const single: RedisOptions = {
-  retryStrategy: () => null,
-  autoResubscribe: false,
-  autoResendUnfulfilledCommands: false,
-  enableOfflineQueue: true,
-  maxRetriesPerRequest: 0,
-  lazyConnect: true,
-}
-
-async function subscriberClient({ connection, channel, publisher }: ChannelSourceOptions): Promise<Redis> {
-  if (publisher.isCluster) {
-    const node = await nodeOfSlot(publisher, channel)
-    return node.duplicate({ ...single, connectTimeout: connection.connectTimeout })
-  }
-  const { client } = connection.source
-  if (client !== undefined) {
-    return (client as Redis).duplicate({ ...single, connectTimeout: connection.connectTimeout })
-  }
-  const { options } = connection.source
-  return openClient({ ...connection, source: { ...connection.source, options: { ...options, ...single } } }) as Redis
-}
-
-/** The master that has the slot of a key or channel. */
-async function nodeOfSlot(publisher: Connection, key: string): Promise<Redis> {
-  // Asked anew: the slot may have moved since the client last looked.
+/** The master that holds the slot of a channel. */
+async function nodeOfSlot(publisher: ChannelOptions['publisher'], channel: string): Promise<Redis> {
+  // A new look-up: the slot may have moved since the last look-up of the client.
   const masters = (await publisher.masters()) as readonly Redis[]
-  const slot = new Command('get', [key]).getSlot()
+  const slot = new Command('get', [channel]).getSlot()
   const owner = (publisher.client as Cluster).slots[slot]?.[0]
   const node = masters.find((master) => nodeName(master) === owner)
   return node ?? (masters[0] as Redis)

@@ -1,30 +1,30 @@
 import type { SourceEvents } from '@cache/core/backend'
-import type { Redis, RedisOptions } from 'ioredis'
+import type { Redis } from 'ioredis'
 import { nodeName } from '../cluster/cluster-nodes.ts'
 import { Connection } from '../connection.ts'
 import type { ResolvedConnectionOptions } from '../options.ts'
 import type { BackendKeys } from '../wire/backend-keys.ts'
-import { openClient } from '../wire/open-client.ts'
+import { openSubscriber } from './open-subscriber.ts'
 import { startHeartbeat } from './start-heartbeat.ts'
 
-export interface TrackingSourceOptions {
+export interface TrackingOptions {
   readonly connection: ResolvedConnectionOptions
   readonly keys: BackendKeys
   readonly heartbeat: number
   /** On a Cluster it knows the masters. */
-  readonly finder: Connection
+  readonly finder: Pick<Connection, 'isCluster' | 'masters'>
 }
 
 const channel = '__redis__:invalidate'
 const source = 'redis'
 
 /**
- * Has every master tell of changed keys. It is one source: when one master is lost, or another appears, all are closed and
- * opened anew, because from then on something may be missed.
+ * Lets every master announce changed keys. All masters are one source: after the loss of a master, or with a new
+ * master, every connection is closed and opened again, because announcements may be missed from then on.
  */
-export async function openTracking(options: TrackingSourceOptions, events: SourceEvents): Promise<() => Promise<void>> {
+export async function openTracking(options: TrackingOptions, events: SourceEvents): Promise<() => Promise<void>> {
   const masters = await options.finder.masters()
-  const opened = await Promise.allSettled(masters.map((master) => trackOne(options, master, events)))
+  const opened = await Promise.allSettled(masters.map((master) => trackMaster(options, master, events)))
   const closers = opened.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []))
   const stopWatching = watchMasters(options, masters, events)
   const close = async (): Promise<void> => {
@@ -39,13 +39,13 @@ export async function openTracking(options: TrackingSourceOptions, events: Sourc
 
 /** A master that joined, or a replica that took over, is not tracked yet. */
 function watchMasters(
-  { finder, heartbeat }: TrackingSourceOptions,
+  { finder, heartbeat }: TrackingOptions,
   masters: readonly (Redis | undefined)[],
   events: SourceEvents,
 ): () => void {
   if (!finder.isCluster) return () => {}
   const before = names(masters)
-  const look = (): void => {
+  const check = (): void => {
     finder.masters().then(
       (now) => {
         if (names(now) !== before) events.lost()
@@ -53,7 +53,7 @@ function watchMasters(
       () => events.lost(),
     )
   }
-  const timer = setInterval(look, heartbeat)
+  const timer = setInterval(check, heartbeat)
   timer.unref()
   return () => clearInterval(timer)
 }
@@ -65,23 +65,13 @@ function names(masters: readonly (Redis | undefined)[]): string {
     .join(' ')
 }
 
-/** RESP2: the form in which announcements come as messages of a channel, which ioredis hands out. */
-const single: RedisOptions = {
-  protocol: 2,
-  retryStrategy: () => null,
-  autoResubscribe: false,
-  autoResendUnfulfilledCommands: false,
-  enableOfflineQueue: true,
-  maxRetriesPerRequest: 0,
-  lazyConnect: true,
-}
-
-async function trackOne(
-  options: TrackingSourceOptions,
+async function trackMaster(
+  options: TrackingOptions,
   master: Redis | undefined,
   events: SourceEvents,
 ): Promise<() => Promise<void>> {
-  const client = trackingClient(options, master)
+  // With RESP2, announcements are messages of a channel, which ioredis passes on.
+  const client = openSubscriber(options.connection, master, { protocol: 2 })
   const connection = new Connection(options.connection, () => {}, client)
   client.on('messageBuffer', (from: Buffer, payload: unknown) => {
     if (from.toString('latin1') === channel) deliver(payload, options.keys, events)
@@ -89,7 +79,7 @@ async function trackOne(
   client.on('close', () => events.lost())
   try {
     const id = Number(await connection.send('client', ['id']))
-    // The announcements for this connection go to this connection: it does nothing else.
+    // The connection receives its own announcements, because it has no other task.
     const prefix = Buffer.from(options.keys.prefix, 'utf8')
     await connection.send('client', ['tracking', 'on', 'redirect', id, 'bcast', 'prefix', prefix])
     await connection.send('subscribe', [channel])
@@ -104,15 +94,7 @@ async function trackOne(
   }
 }
 
-function trackingClient({ connection }: TrackingSourceOptions, master: Redis | undefined): Redis {
-  const { client, options } = connection.source
-  const own: RedisOptions = { ...single, connectTimeout: connection.connectTimeout }
-  if (master !== undefined) return master.duplicate(own)
-  if (client !== undefined) return (client as Redis).duplicate(own)
-  return openClient({ ...connection, source: { ...connection.source, options: { ...options, ...single } } }) as Redis
-}
-
-/** `null`: the whole database was flushed. */
+/** A payload of `null` announces that the whole database was flushed. */
 function deliver(payload: unknown, keys: BackendKeys, events: SourceEvents): void {
   if (!Array.isArray(payload)) {
     events.message({ kind: 'foreign', source })

@@ -12,11 +12,11 @@ import { type RedisBusOptions, resolveBusOptions } from '../options.ts'
 import { openChannel } from './open-channel.ts'
 
 /**
- * Announcements of changes over Redis' publish and subscribe; on a Cluster over its sharded form, where a message stays on
- * the node of its channel.
+ * A bus on the publish and subscribe of Redis. On a Cluster it uses the sharded form, where a message stays on the node
+ * of its channel.
  *
- * Publishing shares one connection, listening has one of its own. Delivery is best effort, as Redis' is: who was not
- * connected never hears of it, and is told so by `disconnected`.
+ * All messages are published on one connection and received on another. Delivery is best effort: a listener that was
+ * disconnected has missed messages, and its `disconnected` method reports that.
  */
 export class RedisBus implements Bus {
   readonly name: string = 'redis'
@@ -29,7 +29,7 @@ export class RedisBus implements Bus {
   /** Connects with the first message. Throws `INVALID_ARGUMENT` for options that are unknown or out of range. */
   constructor(options: RedisBusOptions) {
     const { connection, channel, heartbeat, sharded } = resolveBusOptions(options)
-    // A failure of the publisher reaches whoever publishes.
+    // The rejection of `publish` reports each failure of the publisher.
     this.#publisher = new Connection(connection, () => {})
     const isSharded = sharded ?? this.#publisher.isCluster
     this.#channel = channel
@@ -60,7 +60,7 @@ export class RedisBus implements Bus {
 
   async #attempt<Result>(operation: string, work: () => Promise<Result>): Promise<Result> {
     if (this.#closing !== undefined) {
-      throw new CacheError('CLOSED', 'The bus was closed', { operation, backend: this.name })
+      throw new CacheError('CLOSED', 'The bus was closed; open another one', { operation, backend: this.name })
     }
     try {
       return await work()

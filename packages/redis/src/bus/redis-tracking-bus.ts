@@ -6,10 +6,11 @@ import { BackendKeys } from '../wire/backend-keys.ts'
 import { openTracking } from './open-tracking.ts'
 
 /**
- * Announcements made by Redis itself, of every change under a prefix (`CLIENT TRACKING` with broadcasting): also of what
- * other programs write, of expiry and of eviction. All that is known of a change is its keys.
+ * A bus on which Redis itself announces every change under a prefix (`CLIENT TRACKING` with broadcasting). This
+ * includes writes of other programs, expiry and eviction. An announcement contains keys only.
  *
- * The server works for each listener at every write: with one, it carried out two thirds of the writes per second.
+ * The server does work for each listener at every write: with one listener, it carried out two thirds of the writes per
+ * second.
  */
 export class RedisTrackingBus implements Bus {
   readonly name: string = 'redis tracking'
@@ -25,7 +26,7 @@ export class RedisTrackingBus implements Bus {
     this.#subscription = new BusSubscription((events) => openTracking(source, events))
   }
 
-  /** Nothing to do: Redis tells of the change itself, to everybody who listens. */
+  /** Sends nothing: Redis announces the change to every listener. */
   async publish(_message: BusMessage): Promise<void> {
     this.#refuseWhenClosed('publish')
   }
@@ -51,6 +52,6 @@ export class RedisTrackingBus implements Bus {
 
   #refuseWhenClosed(operation: string): void {
     if (this.#closing === undefined) return
-    throw new CacheError('CLOSED', 'The bus was closed', { operation, backend: this.name })
+    throw new CacheError('CLOSED', 'The bus was closed; open another one', { operation, backend: this.name })
   }
 }

@@ -1,19 +1,20 @@
-/** What a heartbeat needs of a connection. */
+/** The member of a connection that a heartbeat uses. */
 interface SendingConnection {
   send(name: string, args: readonly []): Promise<unknown>
 }
 
 /**
- * Asks the server from time to time whether it is still there. A subscriber only listens, so that without this a connection
- * that was cut in silence (a power failure, a firewall) would look healthy for ever. `gone` is called at most once.
+ * Sends a PING every `interval` milliseconds, and calls `onFailure` once when a reply fails to arrive. A subscriber
+ * only receives, so a silently cut connection (a power failure, a firewall) would look healthy without end. Returns the
+ * function that stops the heartbeat.
  */
-export function startHeartbeat(connection: SendingConnection, every: number, gone: () => void): () => void {
+export function startHeartbeat(connection: SendingConnection, interval: number, onFailure: () => void): () => void {
   const timer = setInterval(() => {
     connection.send('ping', []).catch(() => {
       clearInterval(timer)
-      gone()
+      onFailure()
     })
-  }, every)
+  }, interval)
   timer.unref()
   return () => clearInterval(timer)
 }

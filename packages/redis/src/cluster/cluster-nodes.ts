@@ -1,7 +1,7 @@
 import type { Cluster, Redis } from 'ioredis'
 import { keySlot } from './key-slot.ts'
 
-/** Which node of a Cluster to ask for a key, as its client knows the slots. */
+/** Finds the node of a Cluster that holds a key, by the table of slots that the client keeps. */
 export class ClusterNodes {
   readonly #cluster: Cluster
   readonly #readsFromMasters: boolean
@@ -13,7 +13,7 @@ export class ClusterNodes {
     this.#readsFromMasters = scaleReads === 'master'
   }
 
-  /** The connected master, or `undefined`: then the client has to find one. */
+  /** The connected master of a key; `undefined` when the client has to find one. */
   of(key: string | Buffer): Redis | undefined {
     if (!this.#readsFromMasters || this.#cluster.status !== 'ready') return undefined
     const owner = this.#cluster.slots[keySlot(key)]?.[0]
@@ -30,7 +30,7 @@ export class ClusterNodes {
   }
 }
 
-/** As ioredis' table of slots names it. */
+/** The name of a node in the slot table of ioredis. */
 export function nodeName(node: Redis): string {
   return `${node.options.host}:${node.options.port}`
 }

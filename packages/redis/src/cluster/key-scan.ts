@@ -2,27 +2,26 @@ import type { Redis } from 'ioredis'
 import type { BackendKeys } from '../wire/backend-keys.ts'
 import type { Argument } from '../wire/write-command.ts'
 
-/** Keys that the server looks at in one step: about a tenth of a millisecond. */
+/** Keys that the server examines in one step: about a tenth of a millisecond. */
 const stepSize = 1000
-/** Passes over a Cluster whose slots move meanwhile. */
+/** Passes over a Cluster whose slots keep moving. */
 const mostPasses = 3
 
-/** What a scan needs of a connection. */
+/** The members of a connection that a scan uses. */
 export interface MasterConnection {
   readonly isCluster: boolean
   masters(): Promise<readonly (Redis | undefined)[]>
   sendTo(master: Redis | undefined, name: string, args: readonly Argument[]): Promise<unknown>
 }
 
-/** One step of a scan. */
+/** The keys that one step of a scan found. */
 export interface KeyPage {
-  /** Keys of the cache. */
   readonly keys: readonly string[]
   /** The same keys as Redis has them. */
   readonly backendKeys: readonly Buffer[]
 }
 
-/** Walks the keys of one backend on every master, in steps that do not hold the server up (SCAN, never KEYS). */
+/** Lists the keys of one backend on every master with SCAN, in steps between which the server does other work. */
 export class KeyScan {
   readonly #connection: MasterConnection
   readonly #keys: BackendKeys
@@ -33,11 +32,11 @@ export class KeyScan {
   }
 
   /**
-   * Every key that starts with `prefix` and is there from the beginning to the end, at least once (RACES R42).
+   * Every key that starts with `prefix` and exists from the beginning to the end of the scan, at least once (RACES
+   * R42).
    *
-   * A key of a Cluster that moves from one master to another is seen by neither scan when it leaves the one before it is
-   * scanned and comes to the other after. So when slots were moving, everything is scanned once more: a slot moves one
-   * way, and what was missed has arrived by then.
+   * A key of a Cluster can move to a master whose scan is over, from a master whose scan has not reached the key. So a
+   * scan during which slots moved is repeated: a slot moves in one direction, and a missed key has arrived by then.
    */
   async *pages(prefix: string): AsyncGenerator<KeyPage> {
     for (let pass = 0; pass < mostPasses; pass++) {
@@ -64,16 +63,16 @@ export class KeyScan {
   #page(found: readonly Buffer[], prefix: string): KeyPage {
     const keys: string[] = []
     const backendKeys: Buffer[] = []
-    for (const bytes of found) {
-      const key = this.#keys.toKey(bytes)
+    for (const backendKey of found) {
+      const key = this.#keys.toKey(backendKey)
       if (key === undefined || !key.startsWith(prefix)) continue
       keys.push(key)
-      backendKeys.push(bytes)
+      backendKeys.push(backendKey)
     }
     return { keys, backendKeys }
   }
 
-  /** Which master has which slots, and which are on their way, as each master says of itself. */
+  /** The slots of each master and the slots that are moving, as each master reports its own. */
   async #topology(masters: readonly (Redis | undefined)[]): Promise<string> {
     if (!this.#connection.isCluster) return ''
     const own = masters.map(async (master) => {
@@ -86,7 +85,7 @@ export class KeyScan {
   }
 }
 
-/** Slots on their way show as `[slot->-node]` at the one end and `[slot-<-node]` at the other. */
+/** A moving slot shows as `[slot->-node]` at its old node and as `[slot-<-node]` at its new node. */
 function isMoving(topology: string): boolean {
   return topology.includes('[')
 }

@@ -2,14 +2,20 @@ const slots = 16_384
 const open = 0x7b
 const close = 0x7d
 
-/** CRC16 as XMODEM has it, of one byte each (https://redis.io/docs/latest/operate/oss_and_stack/reference/cluster-spec/). */
+/**
+ * CRC16 of each byte, in the XMODEM variant
+ * (https://redis.io/docs/latest/operate/oss_and_stack/reference/cluster-spec/).
+ */
 const table = Uint16Array.from({ length: 256 }, (_, byte) => {
   let crc = byte << 8
   for (let bit = 0; bit < 8; bit++) crc = (crc & 0x8000) !== 0 ? (crc << 1) ^ 0x1021 : crc << 1
   return crc & 0xffff
 })
 
-/** Which slot of a Cluster a key of Redis lies in: that of its hash tag, the text in its first braces, where it has one. */
+/**
+ * The slot of a Cluster that holds a key of Redis. A key with a hash tag, the text between its first braces, has the
+ * slot of that tag.
+ */
 export function keySlot(key: string | Buffer): number {
   if (typeof key === 'string') {
     const start = key.indexOf('{')

@@ -1,33 +1,33 @@
 import type { SingleSendCommand } from './single-send-command.ts'
 
-/** Settled commands that are kept besides as many as wait, until the list is copied without them. */
+/** How many settled commands the list may hold besides as many pending ones, before the settled ones are removed. */
 const mostSettled = 64
 
 /**
- * Bounds how long commands wait for their replies: one timer for all of them, because a timer each costs more than the
+ * Limits how long commands wait for their replies. All commands share one timer, because a timer costs more than a
  * command.
  *
- * A timer may also be late because this process was busy; the replies then lie in the socket, unread. So when a deadline
- * has passed, the event loop reads what is there twice before anything is rejected (without this, 20 of 20 healthy
- * connections were given up after a block; with it, none).
+ * The timer can also fire late because this process was busy, with the replies still unread in the socket. So after a
+ * timeout the event loop reads twice before any command is rejected. Without these reads, a blocked event loop made 20
+ * of 20 healthy connections look dead; with them, none.
  */
 export class CommandTimeouts {
   readonly #timeout: number
-  readonly #expire: (command: SingleSendCommand) => void
+  readonly #onTimeout: (command: SingleSendCommand) => void
   /**
-   * In the order of their timeouts, because all wait for the same time. The settled ones among them are dropped now and then:
-   * being told of each would cost a promise more.
+   * Commands in the order of their timeouts, because all wait for the same time. Settled commands are removed now and
+   * then: to learn when each of them settles would cost one more promise per command.
    */
   #pending: SingleSendCommand[] = []
-  /** Those before it are settled. */
+  /** The commands before this index are settled. */
   #start = 0
-  /** How long the list may become before the settled ones are dropped. */
-  #most = mostSettled
+  /** The length of the list at which settled commands are removed. */
+  #mostListed = mostSettled
   #timer: NodeJS.Timeout | undefined
 
-  constructor(timeout: number, expire: (command: SingleSendCommand) => void) {
+  constructor(timeout: number, onTimeout: (command: SingleSendCommand) => void) {
     this.#timeout = timeout
-    this.#expire = expire
+    this.#onTimeout = onTimeout
   }
 
   /** Whether no command waits for its reply. */
@@ -35,11 +35,12 @@ export class CommandTimeouts {
     return this.#first() === undefined
   }
 
-  watch(command: SingleSendCommand): void {
+  /** Starts the timeout of a command. */
+  add(command: SingleSendCommand): void {
     command.timeoutAt = performance.now() + this.#timeout
-    // What a hung node of a Cluster was asked for must not keep all the answers of the others in memory.
-    if (this.#pending.push(command) > this.#most) this.#drop()
-    this.#timer ??= this.#arm(this.#timeout)
+    // A hung node of a Cluster keeps its command first in the list. Replies of other nodes must not pile up behind it.
+    if (this.#pending.push(command) > this.#mostListed) this.#removeSettled()
+    this.#timer ??= this.#startTimer(this.#timeout)
   }
 
   /** Resolves when no command waits. */
@@ -47,7 +48,7 @@ export class CommandTimeouts {
     while (!this.isIdle) await Promise.allSettled(this.#pending.slice(this.#start).map(({ promise }) => promise))
   }
 
-  /** Gives up all that wait for a connection. */
+  /** Rejects all commands that wait for a connection. */
   rejectUnsent(error: Error): void {
     for (const command of this.#pending.slice(this.#start)) {
       if (!command.isSettled && !command.wasWritten) command.reject(error)
@@ -59,19 +60,19 @@ export class CommandTimeouts {
     this.#timer = undefined
   }
 
-  #arm(ms: number): NodeJS.Timeout {
-    // A command in flight keeps the process alive by its socket.
-    return setTimeout(() => this.#look(), Math.max(1, Math.ceil(ms))).unref()
+  #startTimer(ms: number): NodeJS.Timeout {
+    // The socket of a pending command keeps the process alive.
+    return setTimeout(() => this.#check(), Math.max(1, Math.ceil(ms))).unref()
   }
 
-  /** As many as wait, and some, come before the next time: dropping then costs each of them little. */
-  #drop(): void {
+  /** The next removal comes only after more commands than are pending now, so each command bears a small part of it. */
+  #removeSettled(): void {
     this.#pending = this.#pending.filter((command) => !command.isSettled)
     this.#start = 0
-    this.#most = this.#pending.length * 2 + mostSettled
+    this.#mostListed = this.#pending.length * 2 + mostSettled
   }
 
-  /** The first that is not settled; drops all when there is none. */
+  /** The first pending command. Empties the list when there is none. */
   #first(): SingleSendCommand | undefined {
     const pending = this.#pending
     while (this.#start < pending.length) {
@@ -81,30 +82,30 @@ export class CommandTimeouts {
     }
     if (pending.length > 0) this.#pending = []
     this.#start = 0
-    this.#most = mostSettled
+    this.#mostListed = mostSettled
     return undefined
   }
 
-  #look(): void {
+  #check(): void {
     this.#timer = undefined
     const first = this.#first()
     if (first === undefined) return
     const now = performance.now()
     if (first.timeoutAt > now) {
-      this.#timer = this.#arm(first.timeoutAt - now)
+      this.#timer = this.#startTimer(first.timeoutAt - now)
       return
     }
-    setImmediate(() => setImmediate(() => this.#expireAll(now)))
+    setImmediate(() => setImmediate(() => this.#timeOutUntil(now)))
   }
 
-  #expireAll(now: number): void {
+  #timeOutUntil(now: number): void {
     for (let first = this.#first(); first !== undefined && first.timeoutAt <= now; first = this.#first()) {
       this.#start += 1
-      this.#expire(first)
+      this.#onTimeout(first)
     }
-    // One that was sent since the look has armed the timer for itself, which is too late for those before it.
+    // A command sent since the check has started the timer for itself, which is too late for the commands before it.
     this.stop()
     const first = this.#first()
-    if (first !== undefined) this.#timer = this.#arm(first.timeoutAt - performance.now())
+    if (first !== undefined) this.#timer = this.#startTimer(first.timeoutAt - performance.now())
   }
 }

@@ -1,19 +1,19 @@
-import type { BackendKeys } from '../wire/backend-keys.ts'
+import type { CommandEncoder } from '../wire/command-encoder.ts'
 import { type SendOptions, SingleSendCommand } from './single-send-command.ts'
 
-/** `GET` of one key or `MGET` of many, whose bytes are made straight from the keys. */
+/** `GET` of one key or `MGET` of many, written straight from the keys of the cache. */
 export class GetCommand extends SingleSendCommand {
   readonly #keys: readonly string[]
-  readonly #backendKeys: BackendKeys
+  readonly #encoder: CommandEncoder
 
-  constructor(keys: readonly string[], backendKeys: BackendKeys, options?: SendOptions) {
-    // What ioredis has no use for is left out, but for one that tells in an error what it was about.
+  constructor(keys: readonly string[], encoder: CommandEncoder, options?: SendOptions) {
+    // ioredis uses the arguments only to name one of them in an error: the bytes come from `bytes`.
     super(keys.length === 1 ? 'get' : 'mget', [keys[0] as string], options)
     this.#keys = keys
-    this.#backendKeys = backendKeys
+    this.#encoder = encoder
   }
 
   protected override bytes(): Buffer {
-    return this.#backendKeys.encodeKeys(this.name, this.#keys)
+    return this.#encoder.encodeKeys(this.name, this.#keys)
   }
 }

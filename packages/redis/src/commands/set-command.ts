@@ -1,26 +1,31 @@
-import type { BackendKeys } from '../wire/backend-keys.ts'
+import type { CommandEncoder } from '../wire/command-encoder.ts'
 import type { EncodedItem } from '../wire/encoded-item.ts'
-import type { ItemEncoding } from '../wire/item-encoding.ts'
 import { type SendOptions, SingleSendCommand } from './single-send-command.ts'
 
-/** `SET` of one item, or `UNLINK` when its life is over by then, whose bytes are made straight from key, item and what is left. */
-export class SetCommand extends SingleSendCommand {
-  readonly #write: EncodedItem
-  readonly #keys: BackendKeys
-  readonly #items: ItemEncoding
+/** Tells how long items still live. */
+export interface Lifetimes {
+  /** Milliseconds from now to `expiresAt`; 0 when it has passed. */
+  lifetimeUntil(expiresAt: number): number
+}
 
-  constructor(write: EncodedItem, keys: BackendKeys, items: ItemEncoding, options?: SendOptions) {
-    super('set', [write.key], options)
-    this.#write = write
-    this.#keys = keys
-    this.#items = items
+/** `SET` of one item, or `UNLINK` when the item has expired by the time of writing. */
+export class SetCommand extends SingleSendCommand {
+  readonly #item: EncodedItem
+  readonly #encoder: CommandEncoder
+  readonly #lifetimes: Lifetimes
+
+  constructor(item: EncodedItem, encoder: CommandEncoder, lifetimes: Lifetimes, options?: SendOptions) {
+    super('set', [item.key], options)
+    this.#item = item
+    this.#encoder = encoder
+    this.#lifetimes = lifetimes
   }
 
   protected override bytes(): Buffer {
-    const { key, bytes, expiresAt } = this.#write
-    if (expiresAt === undefined) return this.#keys.encodeSet(key, bytes)
-    // A command may wait for its connection first, and its item's lifetime goes on.
-    const life = this.#items.lifetimeUntil(expiresAt)
-    return life === 0 ? this.#keys.encodeKeys('unlink', [key]) : this.#keys.encodeSet(key, bytes, life)
+    const { key, bytes, expiresAt } = this.#item
+    if (expiresAt === undefined) return this.#encoder.encodeSet(key, bytes)
+    // The command may have waited for its connection, and the lifetime of its item ran on.
+    const lifetime = this.#lifetimes.lifetimeUntil(expiresAt)
+    return lifetime === 0 ? this.#encoder.encodeKeys('unlink', [key]) : this.#encoder.encodeSet(key, bytes, lifetime)
   }
 }

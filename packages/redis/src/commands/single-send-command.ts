@@ -5,39 +5,43 @@ import { replaceReply } from '../wire/read-bulk-replies.ts'
 import { type Argument, writeCommand } from '../wire/write-command.ts'
 
 export interface SendOptions {
-  /** Brings arguments up to date that depend on when they are written, such as what is left of a lifetime. */
+  /** Updates arguments that depend on the time of writing, such as the rest of a lifetime. */
   readonly refreshArgs?: (args: unknown[]) => void
-  /** Leaves without waiting for the other commands of the tick. Default false. */
+  /** Whether the command leaves without waiting for the other commands of the tick. Default false. */
   readonly immediate?: boolean
-  /** Fails when the keys of its slot lie on two nodes, instead of being sent again until they do not. Default false. */
+  /**
+   * Whether the command fails while the keys of its slot lie on two nodes. Otherwise it is sent again until the slot
+   * has moved. Default false.
+   */
   readonly failsWhenSplit?: boolean
   /**
-   * The key by which a Cluster is asked. This package looks up the node itself: ioredis' way costs as much as all the rest,
-   * and takes some braces for a hash tag that are none; the detour by a wrong node would let later commands pass by.
+   * The key that determines the node of a Cluster. This package looks up the node itself, because the look-up of
+   * ioredis costs as much as the rest of the call. It also takes some braces for a hash tag that are none. The command
+   * then goes to a wrong node first, and later commands overtake it.
    */
   readonly key?: string | Buffer
-  /** What to reject with. A promise of its own for that costs more than this. */
-  readonly failure?: (error: Error) => Error
+  /** Makes the error that the command rejects with. One more promise for that would cost more. */
+  readonly toError?: (error: Error) => Error
 }
 
-/** What is written in the place of a command that must not be: its reply settles nothing. */
-const nothing = '*1\r\n$4\r\nPING\r\n'
+/** The bytes in place of a command that must not be sent. Their reply settles nothing. */
+const placeholder = '*1\r\n$4\r\nPING\r\n'
 
 /**
- * A command that leaves this process at most once, and not at all after its caller was told that it failed.
+ * A command that leaves this process at most once, and never after its promise was rejected.
  *
- * ioredis sends unanswered commands again when a connection comes back (its default, which an injected client may have), and
- * a Cluster client when a node's connection ends: an increment whose reply was lost would count twice. A command that waits
- * in ioredis' queue while the server is away would still be carried out long after its caller went on.
+ * ioredis would send unanswered commands again after a reconnect: an injected client has this by default, and the
+ * client of a Cluster after a node disconnects. An increment whose reply was lost would count twice. A command in the
+ * queue of ioredis would also run long after its caller received an error.
  *
  * The commands of one tick are held together and leave in one write, which is twice as fast as one write each.
  */
 export class SingleSendCommand extends Command {
-  /** The connection that it was written to, once it was. */
+  /** The connection that the command was written to; `undefined` until then. */
   socket: Socket | undefined
-  /** What that connection had received until then: when nothing more came before the deadline, the connection is dead. */
+  /** How many bytes that connection had received by then. A connection that receives none until the timeout is dead. */
   receivedBefore = 0
-  /** By `performance.now()`. */
+  /** When the command times out, by `performance.now()`. */
   timeoutAt = 0
   readonly #options: SendOptions
 
@@ -45,17 +49,17 @@ export class SingleSendCommand extends Command {
     // Without an encoding, replies are bytes.
     super(name, args as Argument[], { replyEncoding: null })
     this.#options = options
-    const { failure } = options
-    if (failure === undefined) return
+    const { toError } = options
+    if (toError === undefined) return
     const { reject } = this
-    this.reject = (error) => reject(failure(error))
+    this.reject = (error) => reject(toError(error))
   }
 
   get key(): string | Buffer | undefined {
     return this.#options.key
   }
 
-  /** Asked for by ioredis when it has to find the node. */
+  /** ioredis calls this to find the node. */
   override getSlot(): number {
     const { key } = this
     return key === undefined ? super.getSlot() : keySlot(key)
@@ -69,23 +73,23 @@ export class SingleSendCommand extends Command {
     return this.socket !== undefined
   }
 
-  /** To be called once the client has it. */
+  /** Call this after the command was given to the client. */
   afterSend(): void {
-    // Others of the tick may be held already, and go with it.
+    // The socket may hold other commands of the tick, which leave together with this one.
     const { socket } = this
     if (this.#options.immediate === true && socket !== undefined && socket.writableCorked > 0) socket.uncork()
   }
 
-  /** Allows it to be written once more: a reply said that it was not carried out (a redirection of a Cluster node). */
+  /** Allows one more write, because a node of a Cluster replied that it did not run the command. */
   allowResend(): void {
     this.socket = undefined
   }
 
-  /** ioredis asks for the bytes at the moment when it writes them to the socket. */
+  /** ioredis calls this when it writes the command to the socket. */
   override toWritable(socket: object): string | Buffer {
     if (this.isSettled || this.wasWritten) {
       if (!this.isSettled) this.reject(new Error('Connection is closed.'))
-      return nothing
+      return placeholder
     }
     const connection = socket as Socket
     this.socket = connection
@@ -97,20 +101,20 @@ export class SingleSendCommand extends Command {
   }
 
   override transformReply(result: Buffer | Buffer[]): ReturnType<Command['transformReply']> {
-    const whole = replaceReply(result)
-    return (whole === result ? withNumbers(result) : whole) as Buffer | Buffer[]
+    const reply = replaceReply(result)
+    return (reply === result ? withNumbers(result) : reply) as Buffer | Buffer[]
   }
 
-  /** The command as it goes to the server. */
+  /** The bytes that go to the server. */
   protected bytes(): string | Buffer {
     return writeCommand(this.name, this.args)
   }
 
-  /** Called with the connection just before it is written there. */
+  /** Called with the connection just before the command is written to it. */
   protected beforeWrite(_socket: Socket): void {}
 }
 
-/** ioredis makes texts of numbers where its option `stringNumbers` is set; what is a text in Redis is bytes here. */
+/** Undoes the option `stringNumbers` of ioredis, which turns numbers into strings. Strings of Redis are bytes here. */
 function withNumbers(reply: unknown): unknown {
   if (typeof reply === 'string') return Number(reply)
   if (!Array.isArray(reply)) return reply
@@ -122,12 +126,12 @@ function withNumbers(reply: unknown): unknown {
 }
 
 function corkForTick(socket: Socket): void {
-  // Whoever held it before lets it go.
+  // The caller that corked the socket uncorks it.
   if (socket.writableCorked > 0) return
   socket.cork()
-  process.nextTick(release, socket)
+  process.nextTick(uncork, socket)
 }
 
-function release(socket: Socket): void {
+function uncork(socket: Socket): void {
   socket.uncork()
 }

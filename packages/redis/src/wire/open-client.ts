@@ -3,19 +3,22 @@ import type { ResolvedConnectionOptions } from '../options.ts'
 
 export type RedisClient = Redis | Cluster
 
-/** A connection that was lost is tried again after 50, 100, 150 ms and so on, and at the latest after this. */
+/** The longest pause in milliseconds before the next attempt to connect. The pauses are 50, 100, 150 ms and so on. */
 const longestPause = 1000
 
-function pause(times: number): number {
-  return Math.min(times * 50, longestPause)
+function pauseBefore(attempt: number): number {
+  return Math.min(attempt * 50, longestPause)
 }
 
-/** A client of our own. It connects with the first command. */
+/** Opens a client that this package owns. It connects with the first command. */
 export function openClient({ source, connectTimeout }: ResolvedConnectionOptions): RedisClient {
   const { url, options, cluster } = source
   if (cluster !== undefined) return openCluster(cluster.nodes, cluster.options, nodeOptions(options, connectTimeout))
-  const own: RedisOptions = { ...nodeOptions(options, connectTimeout), retryStrategy: options?.retryStrategy ?? pause }
-  // The overloads of ioredis tell reply mappings apart, which are not used here.
+  const own: RedisOptions = {
+    ...nodeOptions(options, connectTimeout),
+    retryStrategy: options?.retryStrategy ?? pauseBefore,
+  }
+  // The overloads of ioredis differ by `replyMapping`, which this package does not set.
   const plain = own as RedisOptions & { replyMapping: 'legacy' }
   return url === undefined ? new Redis(plain) : new Redis(url, plain)
 }
@@ -26,19 +29,21 @@ function openCluster(
   redisOptions: RedisOptions,
 ): Cluster {
   return new Cluster([...nodes], {
-    clusterRetryStrategy: pause,
+    clusterRetryStrategy: pauseBefore,
     ...options,
-    // Commands wait here while the topology is looked up; their deadline bounds it.
+    // Commands wait here while the client looks up the topology. Their own timeout limits the wait.
     enableOfflineQueue: true,
     lazyConnect: true,
     redisOptions: { ...options?.redisOptions, ...redisOptions } as RedisOptions & { replyMapping: 'legacy' },
   })
 }
 
-/** The settings that bound failures come last: an outage must never be waited out, and nothing sent twice. */
+/**
+ * The options of one node. Those that limit failures come last: no call waits for an outage, and no command is resent.
+ */
 function nodeOptions(options: RedisOptions | undefined, connectTimeout: number): RedisOptions {
   const given: RedisOptions = { ...options }
-  // This package keeps timeouts of its own: ioredis' do not allow for a busy event loop.
+  // `CommandTimeouts` replaces these: the timeouts of ioredis do not allow for a busy event loop.
   delete given.commandTimeout
   delete given.socketTimeout
   return {
@@ -53,7 +58,9 @@ function nodeOptions(options: RedisOptions | undefined, connectTimeout: number):
   }
 }
 
-/** A master that was demoted stays connected and refuses writes: the sentinels know the new one. */
+/**
+ * Reconnects after `READONLY`: a demoted master stays connected and refuses writes, and the sentinels know the new one.
+ */
 function leaveReplicas(error: Error): 1 | false {
   return error.message.startsWith('READONLY') ? 1 : false
 }

@@ -1,134 +1,135 @@
 import type { Duplex } from 'node:stream'
 import { ReplyBounds } from './reply-bounds.ts'
 
-type Listener = (piece: Buffer) => void
-/** What is asked of a socket. */
+type DataListener = (chunk: Buffer) => void
+/** The members of a socket that `readBulkReplies` uses. */
 type Receiver = Pick<Duplex, 'listeners' | 'off' | 'prependListener' | 'destroy'>
-type Texts = (Buffer | null)[]
+type BulkStrings = (Buffer | null)[]
 
 const array = 0x2a
-const text = 0x24
-const none = 0x5f
+const bulkString = 0x24
+const resp3Null = 0x5f
 const cr = 13
 const dash = 45
 const zero = 48
 const nine = 57
 
-/** What ioredis' reader gets in the place of a list of texts: the shortest reply that there is of this kind. */
+/** The parser of ioredis receives this instead of a list of bulk strings: the shortest list that the protocol has. */
 const emptyList = Buffer.from('*0\r\n')
 
-/** Set while ioredis' reader works on `emptyList`. */
-let taken: Texts | Buffer | undefined
+/** The reply that was parsed here, while the parser of ioredis works on `emptyList`. */
+let parsedReply: BulkStrings | Buffer | undefined
 
-/** What a reply stands for: what was read here, or itself. To be called while ioredis settles the command. */
+/** The reply that was parsed here, or else `reply` itself. Call it while ioredis settles the command. */
 export function replaceReply(reply: unknown): unknown {
-  if (taken === undefined) return reply
-  const read = taken
-  taken = undefined
-  return read
+  if (parsedReply === undefined) return reply
+  const parsed = parsedReply
+  parsedReply = undefined
+  return parsed
 }
 
 /**
- * Reads texts and lists of texts, which is what GET and MGET reply, in the place of ioredis' reader: that takes 300 ns for each
- * text of a list and this takes 50 (docs/decisions/0024). All other replies, and those that come in several pieces, are left
- * to it.
+ * Parses the replies of GET and MGET, which are bulk strings and lists of them, instead of ioredis.
  *
- * To be called before the first byte arrives. `isOurs` says whether texts are replies to a `SingleSendCommand`, and not to what
- * ioredis asks by itself, such as whether the server is still loading.
+ * The parser of ioredis takes 300 ns for each string of a list; this one takes 50 (docs/decisions/0024). ioredis still
+ * parses all other replies, and replies that arrive in several chunks.
+ *
+ * Call it before the first byte arrives. `isOwnReply` tells whether the next replies belong to a `SingleSendCommand`.
+ * Otherwise they answer commands of ioredis itself, such as whether the server is still loading.
  */
-export function readBulkReplies(socket: Receiver, isOurs: () => boolean): void {
-  const readers = socket.listeners('data') as Listener[]
-  if (readers.length !== 1) return
-  const read = readers[0] as Listener
+export function readBulkReplies(socket: Receiver, isOwnReply: () => boolean): void {
+  const listeners = socket.listeners('data') as DataListener[]
+  if (listeners.length !== 1) return
+  const read = listeners[0] as DataListener
   const bounds = new ReplyBounds()
-  let isWithin = false
+  let isInsideReply = false
   socket.off('data', read)
-  const take = (piece: Buffer): void => {
-    const isOwn = isOurs()
+  const receive = (chunk: Buffer): void => {
+    const isOwn = isOwnReply()
     /** Everything before it has been read. */
     let start = 0
-    for (let at = 0; at < piece.length; ) {
-      const reply = isOwn && !isWithin ? readReply(piece, at) : undefined
+    for (let at = 0; at < chunk.length; ) {
+      const reply = isOwn && !isInsideReply ? parseReply(chunk, at) : undefined
       if (reply === undefined) {
-        const end = bounds.end(piece, at)
-        isWithin = end < 0
-        at = isWithin ? piece.length : end
+        const end = bounds.endOf(chunk, at)
+        isInsideReply = end < 0
+        at = isInsideReply ? chunk.length : end
         continue
       }
-      if (at > start) read.call(socket, piece.subarray(start, at))
-      taken = reply
+      if (at > start) read.call(socket, chunk.subarray(start, at))
+      parsedReply = reply
       read.call(socket, emptyList)
-      taken = undefined
+      parsedReply = undefined
       at = position
       start = at
     }
-    if (start < piece.length) read.call(socket, start === 0 ? piece : piece.subarray(start))
+    if (start < chunk.length) read.call(socket, start === 0 ? chunk : chunk.subarray(start))
   }
-  socket.prependListener('data', (piece: Buffer) => {
+  socket.prependListener('data', (chunk: Buffer) => {
     try {
-      take(piece)
+      receive(chunk)
     } catch (error) {
-      taken = undefined
-      // Thrown out of a socket's event it would end the process. What follows on this connection means nothing any more.
+      parsedReply = undefined
+      // An error thrown from a socket event would end the process. The rest of this connection has no meaning.
       socket.destroy(error instanceof Error ? error : new Error(String(error)))
     }
   })
 }
 
-/** Where `readTexts` has come to. */
+/** Where the next byte to parse is. */
 let position = 0
 
-/** The whole text or list of texts that begins at `start`, if there is one and it ends within this piece. */
-function readReply(piece: Buffer, start: number): Texts | Buffer | undefined {
-  const type = piece[start]
-  if (type === array) return readTexts(piece, start)
-  if (type !== text) return undefined
-  const size = readSize(piece, start + 1)
+/** The bulk string or list of bulk strings that begins at `start`; `undefined` unless this chunk holds all of it. */
+function parseReply(chunk: Buffer, start: number): BulkStrings | Buffer | undefined {
+  const type = chunk[start]
+  if (type === array) return parseList(chunk, start)
+  if (type !== bulkString) return undefined
+  const size = parseSize(chunk, start + 1)
   if (size < 0) return undefined
   const from = position
   position += size + 2
-  return position > piece.length ? undefined : piece.subarray(from, from + size)
+  return position > chunk.length ? undefined : chunk.subarray(from, from + size)
 }
 
-function readTexts(piece: Buffer, start: number): Texts | undefined {
-  const count = readSize(piece, start + 1)
+function parseList(chunk: Buffer, start: number): BulkStrings | undefined {
+  const count = parseSize(chunk, start + 1)
   if (count < 1) return undefined
-  const texts: Texts = []
+  const strings: BulkStrings = []
   for (let index = 0; index < count; index++) {
-    const type = piece[position]
-    if (type !== text) {
-      if (type !== none || position + 3 > piece.length) return undefined
+    const type = chunk[position]
+    if (type !== bulkString) {
+      if (type !== resp3Null || position + 3 > chunk.length) return undefined
       position += 3
-      texts.push(null)
+      strings.push(null)
       continue
     }
-    const size = readSize(piece, position + 1)
+    const size = parseSize(chunk, position + 1)
     if (size === -2) return undefined
     if (size === -1) {
-      texts.push(null)
+      strings.push(null)
       continue
     }
     const from = position
     position += size + 2
-    if (position > piece.length) return undefined
-    texts.push(piece.subarray(from, from + size))
+    if (position > chunk.length) return undefined
+    strings.push(chunk.subarray(from, from + size))
   }
-  return texts
+  return strings
 }
 
-/** The number at `at`, and -2 where there is none that is whole; `position` is then behind its line end. */
-function readSize(piece: Buffer, at: number): number {
-  let byte = piece[at]
+/** The number at `at`, or -2 where the number is missing or incomplete. `position` is then after its line end. */
+function parseSize(chunk: Buffer, at: number): number {
+  let byte = chunk[at]
   if (byte === dash) {
     position = at + 4
-    return position <= piece.length && piece[at + 1] === zero + 1 && piece[at + 2] === cr ? -1 : -2
+    return position <= chunk.length && chunk[at + 1] === zero + 1 && chunk[at + 2] === cr ? -1 : -2
   }
   let size = 0
   let next = at
   while (byte !== undefined && byte >= zero && byte <= nine) {
     size = size * 10 + byte - zero
-    byte = piece[++next]
+    byte = chunk[++next]
   }
   position = next + 2
-  return next > at && piece[next] === cr && position <= piece.length ? size : -2
+  return next > at && chunk[next] === cr && position <= chunk.length ? size : -2
 }

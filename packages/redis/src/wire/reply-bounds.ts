@@ -8,41 +8,44 @@ const bulks: ReadonlySet<number> = bytesOf('$=!')
 const lists: ReadonlySet<number> = bytesOf('*~>')
 const map = 0x25
 
-/** ioredis makes room for a list by its length. A reply of more values than this, at all its levels together, is none of Redis'. */
+/**
+ * The most values in one reply, at all its levels together. ioredis allocates a list by its announced length, and Redis
+ * sends no reply of more values.
+ */
 const mostValues = 2 ** 24
-/** No text is longer (`proto-max-bulk-len` of Redis, at its highest). */
+/** The longest bulk string: the highest `proto-max-bulk-len` of Redis. */
 const mostBytes = 2 ** 40
 
 function bytesOf(text: string): ReadonlySet<number> {
   return new Set(Buffer.from(text, 'latin1'))
 }
 
-/** Follows the replies of one connection through pieces of any size, so that it is known where each of them begins. */
+/** Finds where each reply of one connection ends. A reply may arrive in chunks of any size. */
 export class ReplyBounds {
-  /** Values of the reply under way that have not ended. */
+  /** Values of the current reply that have not ended. */
   #values = 0
-  /** Bytes of a text under way, with its line end. */
+  /** Bytes left of the current bulk string, with its line end. */
   #bytes = 0
-  /** The first byte of the line under way; 0: none is. */
+  /** The first byte of the current line; 0 between lines. */
   #type = 0
   #number = 0
   #isNegative = false
 
   /**
-   * Where the reply that is under way, or begins at `start`, ends in this piece; -1 when it goes on in the next. Throws a
-   * `RangeError` for a length that Redis does not send.
+   * Where the current reply, or the one that begins at `start`, ends in this chunk; -1 when the next chunk continues it.
+   * Throws a `RangeError` for a length that Redis does not send.
    */
-  end(piece: Buffer, start: number): number {
+  endOf(chunk: Buffer, start: number): number {
     let at = start
     if (this.#values === 0) this.#values = 1
-    while (at < piece.length) {
+    while (at < chunk.length) {
       if (this.#bytes > 0) {
-        const read = Math.min(this.#bytes, piece.length - at)
+        const read = Math.min(this.#bytes, chunk.length - at)
         at += read
         this.#bytes -= read
         if (this.#bytes === 0) this.#values -= 1
       } else {
-        this.#readByte(piece[at] as number)
+        this.#readByte(chunk[at] as number)
         at += 1
       }
       if (this.#values === 0) return at
@@ -68,7 +71,8 @@ export class ReplyBounds {
     else if (lists.has(this.#type)) this.#values += size - 1
     else if (this.#type === map) this.#values += 2 * size - 1
     else this.#values -= 1
-    if (this.#values > mostValues || this.#bytes > mostBytes)
+    if (this.#values > mostValues || this.#bytes > mostBytes) {
       throw new RangeError('a reply is longer than replies of Redis are')
+    }
   }
 }

@@ -1,8 +1,11 @@
+/** An argument of a command. ioredis writes numbers in decimals. */
 export type Argument = string | Buffer | number
 
 /**
- * A command as Redis reads it. ioredis' own way makes two pieces per argument and joins them in the end; with hundreds of
- * values in one command that costs more than anything else.
+ * The bytes of a command in the Redis protocol.
+ *
+ * ioredis makes two pieces per argument and joins them at the end. With hundreds of values in one command, that costs
+ * more than the rest of the call.
  */
 export function writeCommand(name: string, args: readonly unknown[]): string | Buffer {
   const head = `*${args.length + 1}\r\n$${name.length}\r\n${name}\r\n`
@@ -12,12 +15,12 @@ export function writeCommand(name: string, args: readonly unknown[]): string | B
   return text
 }
 
-/** Length, both line ends and the dollar sign of one argument. */
-const frameBytes = 16
+/** The most bytes of the dollar sign, the length and both line ends of one argument. */
+const framingBytes = 16
 
 function writeBytes(head: string, args: readonly unknown[]): Buffer {
   let most = head.length
-  for (const arg of args) most += frameBytes + (typeof arg === 'string' ? arg.length * 3 : (arg as Buffer).length)
+  for (const arg of args) most += framingBytes + (typeof arg === 'string' ? arg.length * 3 : (arg as Buffer).length)
   const bytes = Buffer.allocUnsafe(most)
   let at = bytes.write(head, 0, 'latin1')
   for (const arg of args) {

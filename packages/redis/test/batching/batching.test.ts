@@ -16,8 +16,8 @@ function open(): { backend: RedisBackend; prefix: string } {
   return { backend: openBackend({ url, prefix }), prefix }
 }
 
-describe('The operations of one tick', () => {
-  it('take effect in the order of their calls, whatever is awaited', async () => {
+describe('the operations of one tick', () => {
+  it('take effect in the order of their calls without an await in between', async () => {
     const { backend } = open()
     const results = await Promise.all([
       backend.set(item('a', 1)),
@@ -52,7 +52,7 @@ describe('The operations of one tick', () => {
     expect(found.map((one) => one?.value)).toEqual([undefined, 3, 'small', 'x'.repeat(10_000), undefined, 2, 2, 15])
   })
 
-  it('ask Redis once for each key, with one command beside the first, and give each caller a value of its own', async () => {
+  it('request each key once, in one command after the first, and give each caller its own value', async () => {
     const server = closeAfterTest(await startRedis())
     const backend = openBackend({ url: server.url })
     const redis = openRedis(server.url)
@@ -61,12 +61,12 @@ describe('The operations of one tick', () => {
     await redis.config('RESETSTAT')
     const ask = (keys: readonly string[]): Promise<(Item | undefined)[]> =>
       Promise.all(keys.map((key) => backend.get(key)))
-    // The first does not wait for others to come.
+    // The first get leaves unbatched.
     const [first, second, third] = await ask(['a', 'a', 'b', 'c', 'b'])
     const before = await redis.info('commandstats')
     expect(before).toMatch(/cmdstat_get:calls=1,/)
     expect(before).toMatch(/cmdstat_mget:calls=1,/)
-    // Then many are expected, and all go together.
+    // After several gets in one tick, all gets of the next tick share one command.
     await ask(['a', 'b', 'a'])
     const stats = await redis.info('commandstats')
     expect(stats).toMatch(/cmdstat_mget:calls=2,/)
@@ -78,7 +78,7 @@ describe('The operations of one tick', () => {
     expect(third?.value).toEqual({ list: [2] })
   })
 
-  it('never give a value from before a write that was called before the get', async () => {
+  it('never return a value from before a write that precedes the get', async () => {
     const { backend } = open()
     await backend.set(item('a', 1))
     const [old, , current] = await Promise.all([backend.get('a'), backend.set(item('a', 2)), backend.get('a')])
@@ -87,7 +87,7 @@ describe('The operations of one tick', () => {
     expect(deleted).toBe(undefined)
   })
 
-  it('give a lone caller what each kind of write before the get made', async () => {
+  it('return to a single caller the result of each kind of write that precedes the get', async () => {
     const writes: Readonly<Record<string, (backend: RedisBackend) => unknown>> = {
       set: (backend) => backend.set(item('a', 2)),
       setMany: (backend) => backend.setMany([item('a', 2)]),
@@ -100,7 +100,7 @@ describe('The operations of one tick', () => {
     for (const [name, write] of Object.entries(writes)) {
       const expected = removing.includes(name) ? undefined : 2
       const { backend } = open()
-      // So far there was never more than one request, so that the first get of the tick leaves at once.
+      // No tick has had more than one request, so the first get of the next tick leaves unbatched.
       await backend.set(item('a', 1))
       const [before, , after] = await Promise.all([backend.get('a'), write(backend), backend.get('a')])
       expect([name, before?.value, after?.value]).toEqual([name, 1, expected])
@@ -111,7 +111,7 @@ describe('The operations of one tick', () => {
     }
   })
 
-  it('leave early when they are many, and never before what was set before them', async () => {
+  it('leave before the end of the tick when they are many, after the sets that precede them', async () => {
     const { backend } = open()
     const keys = Array.from({ length: 300 }, (_, index) => `k${index}`)
     await backend.setMany(keys.map((key) => item(key, 'old')))
@@ -141,7 +141,7 @@ describe('The operations of one tick', () => {
     expect(await redis.exists('cache:over')).toBe(0)
   })
 
-  it('store what is left of a lifetime when they leave, not when they were called', async () => {
+  it('store the lifetime that is left when they leave', async () => {
     const redis = openRedis(url)
     const writes: Readonly<Record<string, (backend: RedisBackend, one: Item) => unknown>> = {
       set: (backend, one) => backend.set(one),
@@ -155,7 +155,7 @@ describe('The operations of one tick', () => {
       let now = 1000
       const prefix = ownPrefix()
       const backend = openBackend({ url, prefix, clock: { now: () => now } })
-      // There is no connection yet, and they wait for it.
+      // The commands wait for the connection, which does not exist yet.
       const done = write(backend, item('k', 1, { expiresAt: 121_000 }))
       now = 61_000
       await done
@@ -163,7 +163,7 @@ describe('The operations of one tick', () => {
     }
   })
 
-  it('fail together and one by one as they should: a value that cannot be kept costs only itself', async () => {
+  it('fail one by one: a value that cannot be encoded fails only its own set', async () => {
     const { backend } = open()
     const outcomes = await Promise.allSettled([
       backend.set(item('a', 1)),
@@ -174,7 +174,7 @@ describe('The operations of one tick', () => {
     expect((await backend.getMany(['a', 'b', 'c'])).map((one) => one?.value)).toEqual([1, undefined, 3])
   })
 
-  it('count many counters in one script, each with its own outcome and lifetime', async () => {
+  it('increment many counters in one script, each with its own outcome and lifetime', async () => {
     const { backend, prefix } = open()
     const redis = openRedis(url)
     await backend.set(item('text', 'text'))
@@ -193,7 +193,7 @@ describe('The operations of one tick', () => {
     expect(Math.round((await redis.pttl(`${prefix}b`)) / 60_000)).toBe(1)
   })
 
-  it('share a command again once huge values are behind them', async () => {
+  it('share a command again after huge values are followed by small ones', async () => {
     const server = closeAfterTest(await startRedis())
     const backend = openBackend({ url: server.url, timeout: 10_000 })
     const redis = openRedis(server.url)
@@ -209,7 +209,7 @@ describe('The operations of one tick', () => {
     expect(Number(/cmdstat_mget:calls=(\d+),/.exec(stats)?.[1] ?? 0)).toBe(1)
   })
 
-  it('come in any number: a thousand gets and sets at once', async () => {
+  it('may be many: 1,500 gets and sets at once', async () => {
     const { backend } = open()
     const keys = Array.from({ length: 1500 }, (_, index) => `k${index}`)
     await Promise.all(keys.map((key, index) => backend.set(item(key, index))))

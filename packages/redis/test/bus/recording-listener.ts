@@ -1,6 +1,6 @@
 import type { BusListener, BusMessage } from '@cache/core/backend'
 
-/** A listener that keeps all it hears. */
+/** A listener that keeps all that it receives. */
 export class RecordingListener implements BusListener {
   readonly messages: BusMessage[] = []
   readonly states: string[] = []

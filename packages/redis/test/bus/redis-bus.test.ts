@@ -3,7 +3,7 @@ import { startRedisCluster, tcpProxy, waitUntil } from '@cache/testing'
 import type {} from '@cache/testing/redis-setup'
 import { Command, Redis } from 'ioredis'
 import { afterEach, describe, expect, inject, it } from 'vitest'
-import { deliver } from '../../src/bus/open-channel.ts'
+import { deliverMessage } from '../../src/bus/deliver-message.ts'
 import { RedisBus, type RedisBusOptions } from '../../src/index.ts'
 import { RecordingListener } from './recording-listener.ts'
 
@@ -33,12 +33,12 @@ const messages: readonly BusMessage[] = [
   { kind: 'foreign', source: 'b', keys: ['k'] },
 ]
 
-async function heard(listener: RecordingListener, many: number): Promise<void> {
+async function waitForMessages(listener: RecordingListener, many: number): Promise<void> {
   await waitUntil(`${many} messages`, () => listener.messages.length >= many)
 }
 
 describe('RedisBus', () => {
-  it('hands every kind of message to every listener as it was, in order', async () => {
+  it('delivers every kind of message unchanged and in order to every listener', async () => {
     const name = channel()
     const listeners = [new RecordingListener(), new RecordingListener(), new RecordingListener()]
     const [first, second] = [bus({ channel: name }), bus({ channel: name })]
@@ -47,13 +47,13 @@ describe('RedisBus', () => {
     await second.subscribe(listeners[2] as RecordingListener)
     for (const message of messages) await first.publish(message)
     for (const listener of listeners) {
-      await heard(listener, messages.length)
+      await waitForMessages(listener, messages.length)
       expect(listener.messages).toEqual(messages)
       expect(listener.states).toEqual([])
     }
   })
 
-  it('hears its own channel only, also from one client (R15)', async () => {
+  it('R15: receives messages of its own channel only, also on a shared client', async () => {
     const client = new Redis(url)
     ends.push(() => client.disconnect())
     const names = [channel(), channel()] as const
@@ -64,13 +64,13 @@ describe('RedisBus', () => {
     await other.subscribe(there)
     await mine.publish({ kind: 'foreign', source: 'mine' })
     await other.publish({ kind: 'foreign', source: 'other' })
-    await heard(here, 1)
-    await heard(there, 1)
+    await waitForMessages(here, 1)
+    await waitForMessages(there, 1)
     expect(here.messages).toEqual([{ kind: 'foreign', source: 'mine' }])
     expect(there.messages).toEqual([{ kind: 'foreign', source: 'other' }])
   })
 
-  it('leaves an injected client open, and other buses on it working, when it is closed (R36)', async () => {
+  it('R36: leaves an injected client open, and other buses on it working, after close', async () => {
     const client = new Redis(url)
     ends.push(() => client.disconnect())
     const name = channel()
@@ -80,13 +80,13 @@ describe('RedisBus', () => {
     await open.subscribe(listener)
     await closed.close()
     await open.publish({ kind: 'foreign', source: 'open' })
-    await heard(listener, 1)
+    await waitForMessages(listener, 1)
     expect(await client.ping()).toBe('PONG')
     await expect(closed.publish({ kind: 'foreign', source: 'x' })).rejects.toMatchObject({ code: 'CLOSED' })
     await expect(closed.subscribe(listener)).rejects.toMatchObject({ code: 'CLOSED' })
   })
 
-  it('stops telling a listener that has left, and goes on with the others', async () => {
+  it('stops delivering to a removed listener, and continues with the others', async () => {
     const name = channel()
     const one = bus({ channel: name })
     const [left, stayed] = [new RecordingListener(), new RecordingListener()]
@@ -94,21 +94,21 @@ describe('RedisBus', () => {
     await one.subscribe(stayed)
     await leave()
     await one.publish({ kind: 'foreign', source: 's' })
-    await heard(stayed, 1)
+    await waitForMessages(stayed, 1)
     expect(left.messages).toEqual([])
   })
 
-  it('listens again when the last listener left and another comes', async () => {
+  it('subscribes again for a listener that follows the last removed one', async () => {
     const one = bus({ channel: channel() })
     const leave = await one.subscribe(new RecordingListener())
     await leave()
     const listener = new RecordingListener()
     await one.subscribe(listener)
     await one.publish({ kind: 'foreign', source: 's' })
-    await heard(listener, 1)
+    await waitForMessages(listener, 1)
   })
 
-  it('tells of a cut connection at once, and when messages arrive again (R14)', async () => {
+  it('R14: reports a cut connection at once, and its recovery', async () => {
     const proxy = await tcpProxy(url)
     ends.push(() => proxy.stop())
     const name = channel()
@@ -117,30 +117,30 @@ describe('RedisBus', () => {
     const listener = new RecordingListener()
     await cut.subscribe(listener)
     proxy.cut()
-    await waitUntil('the listener to be told', () => listener.states.length > 0)
+    await waitUntil('the listener to be informed', () => listener.states.length > 0)
     await publisher.publish({ kind: 'foreign', source: 'missed' })
     proxy.heal()
     await waitUntil('the connection to be back', () => listener.states.length > 1)
     await publisher.publish({ kind: 'foreign', source: 'after' })
-    await heard(listener, 1)
+    await waitForMessages(listener, 1)
     expect(listener.states).toEqual(['disconnected', 'connected'])
     expect(listener.messages).toEqual([{ kind: 'foreign', source: 'after' }])
   })
 
-  it('finds out by its heartbeat that a connection has died in silence', async () => {
+  it('detects a silently dead connection by its heartbeat', async () => {
     const proxy = await tcpProxy(url)
     ends.push(() => proxy.stop())
     const silent = bus({ url: proxy.url, channel: channel(), heartbeat: 50, timeout: 100 })
     const listener = new RecordingListener()
     await silent.subscribe(listener)
     proxy.swallowReplies()
-    await waitUntil('the listener to be told', () => listener.states.length > 0)
+    await waitUntil('the listener to be informed', () => listener.states.length > 0)
     proxy.heal()
     await waitUntil('the connection to be back', () => listener.states.length > 1)
     expect(listener.states).toEqual(['disconnected', 'connected'])
   })
 
-  it('takes a message that it cannot read for a change of anything, and reports it', async () => {
+  it('treats an unreadable message as a change of every key, and reports it', async () => {
     const name = channel()
     const one = bus({ channel: name })
     const listener = new RecordingListener()
@@ -149,12 +149,12 @@ describe('RedisBus', () => {
     ends.push(() => client.disconnect())
     const unreadable = ['', 'no JSON', '[]', '{"v":2,"kind":"set"}', '{"v":1,"kind":"set","source":"s","keys":["k"]}']
     for (const text of unreadable) await client.publish(name, text)
-    await heard(listener, unreadable.length)
+    await waitForMessages(listener, unreadable.length)
     expect(listener.messages).toEqual(unreadable.map(() => ({ kind: 'foreign', source: 'unreadable' })))
     expect(listener.errors.map(cacheErrorCode)).toEqual(unreadable.map(() => 'DAMAGED'))
   })
 
-  it('rejects within its bound when there is no server, and works when there is one', async () => {
+  it('rejects within its timeout without a server, and works as soon as the server is reachable', async () => {
     const proxy = await tcpProxy(url)
     ends.push(() => proxy.stop())
     proxy.cut()
@@ -173,11 +173,11 @@ describe('RedisBus', () => {
       await one.publish({ kind: 'foreign', source: 's' })
       return true
     })
-    await heard(listener, 1)
+    await waitForMessages(listener, 1)
     expect(listener.states).toEqual([])
   })
 
-  it('refuses options that it does not know or that are out of range', () => {
+  it('refuses options that are unknown or out of range', () => {
     const refused: unknown[] = [
       {},
       { url, client: {} },
@@ -193,10 +193,29 @@ describe('RedisBus', () => {
       )
     }
   })
+
+  it('treats a message of more than 64 MiB as unreadable', () => {
+    const received: unknown[] = []
+    const errors: unknown[] = []
+    const events = {
+      message: (message: BusMessage) => received.push(message),
+      error: (error: Error) => errors.push(error),
+      lost: () => {},
+    }
+    const payload = Buffer.alloc(64 * 1024 * 1024 + 1, ' ')
+    payload.write(JSON.stringify({ v: 1, kind: 'foreign', source: 's' }))
+    deliverMessage(payload.subarray(0, -1), events)
+    deliverMessage(payload, events)
+    expect(received).toEqual([
+      { kind: 'foreign', source: 's' },
+      { kind: 'foreign', source: 'unreadable' },
+    ])
+    expect(errors.map(cacheErrorCode)).toEqual(['DAMAGED'])
+  })
 })
 
 describe('RedisBus on a Cluster', () => {
-  it('follows its channel when the slot moves, and when its node dies', { timeout: 60_000 }, async () => {
+  it('follows its channel when the slot moves and when the node dies', { timeout: 60_000 }, async () => {
     const cluster = await startRedisCluster({ masters: 3, replicas: 1 })
     ends.push(() => cluster.stop())
     const nodes = cluster.nodes.map(({ host, port }) => ({ host, port }))
@@ -207,7 +226,7 @@ describe('RedisBus on a Cluster', () => {
     const listener = new RecordingListener()
     await one.subscribe(listener)
     await two.publish({ kind: 'foreign', source: 'before' })
-    await heard(listener, 1)
+    await waitForMessages(listener, 1)
 
     const from = await cluster.masterOf(slot)
     const to = cluster.nodes.slice(0, 3).find((node) => node !== from)
@@ -215,7 +234,7 @@ describe('RedisBus on a Cluster', () => {
     await cluster.moveSlot(slot, to)
     await waitUntil('the subscription to move', () => listener.states.length >= 2, { timeout: 20_000 })
     await two.publish({ kind: 'foreign', source: 'moved' })
-    await heard(listener, 2)
+    await waitForMessages(listener, 2)
 
     await cluster.failOver(slot)
     await waitUntil('the subscription to fail over', () => listener.states.length >= 4, { timeout: 20_000 })
@@ -226,23 +245,4 @@ describe('RedisBus on a Cluster', () => {
     expect(listener.states).toEqual(['disconnected', 'connected', 'disconnected', 'connected'])
     expect(listener.messages.slice(0, 3).map((message) => message.source)).toEqual(['before', 'moved', 'failed over'])
   })
-})
-
-it('a message longer than 64 MiB is not read, and stands for any change', () => {
-  const heard: unknown[] = []
-  const errors: unknown[] = []
-  const events = {
-    message: (message: BusMessage) => heard.push(message),
-    error: (error: Error) => errors.push(error),
-    lost: () => {},
-  }
-  const payload = Buffer.alloc(64 * 1024 * 1024 + 1, ' ')
-  payload.write(JSON.stringify({ v: 1, kind: 'foreign', source: 's' }))
-  deliver(payload.subarray(0, -1), events)
-  deliver(payload, events)
-  expect(heard).toEqual([
-    { kind: 'foreign', source: 's' },
-    { kind: 'foreign', source: 'unreadable' },
-  ])
-  expect(errors.map(cacheErrorCode)).toEqual(['DAMAGED'])
 })

@@ -16,7 +16,7 @@ function command(): SingleSendCommand {
   return made
 }
 
-/** CommandTimeouts that reject what is late and write down when. */
+/** Timeouts that reject late commands, and list when they did. */
 function open(): { timeouts: CommandTimeouts; expired: [SingleSendCommand, number][] } {
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'setImmediate', 'performance'] })
   const expired: [SingleSendCommand, number][] = []
@@ -27,45 +27,45 @@ function open(): { timeouts: CommandTimeouts; expired: [SingleSendCommand, numbe
   return { timeouts, expired }
 }
 
-describe('A command without a reply', () => {
-  it('is given up at its own deadline, also when another was sent while an earlier one was about to be given up', () => {
+describe('a command without a reply', () => {
+  it('times out at its own time, also when another is sent while an earlier one times out', () => {
     const { timeouts, expired } = open()
     const [first, second, third] = [command(), command(), command()]
-    timeouts.watch(first)
+    timeouts.add(first)
     vi.advanceTimersByTime(10)
-    timeouts.watch(second)
-    // The look at the first deadline; what is there is read before anything is rejected.
+    timeouts.add(second)
+    // The check at the first timeout: replies that have arrived are read before a command is rejected.
     vi.advanceTimersByTime(timeout - 11)
     vi.advanceTimersToNextTimer()
     expect(expired).toEqual([])
-    timeouts.watch(third)
+    timeouts.add(third)
     vi.advanceTimersByTime(3 * timeout)
     expect(expired.map(([late]) => late)).toEqual([first, second, third])
     for (const [late, at] of expired) expect(at - late.timeoutAt).toBeLessThan(5)
   })
 
-  it('leaves no timer behind that keeps looking once all are settled', () => {
+  it('leaves no timer once all commands are settled', () => {
     const { timeouts } = open()
     const waiting = command()
-    timeouts.watch(waiting)
+    timeouts.add(waiting)
     waiting.resolve(null)
     vi.advanceTimersByTime(timeout)
     expect(vi.getTimerCount()).toBe(0)
     expect(timeouts.isIdle).toBe(true)
   })
 
-  it('does not keep those in memory that were sent after it and answered before', async () => {
+  it('frees the later commands that were answered before it', async () => {
     const timeouts = new CommandTimeouts(60_000, () => {})
     const hung = command()
-    timeouts.watch(hung)
+    timeouts.add(hung)
     const answered: WeakRef<SingleSendCommand>[] = []
     for (let count = 0; count < 2000; count++) {
       const one = command()
-      timeouts.watch(one)
+      timeouts.add(one)
       one.resolve(null)
       answered.push(new WeakRef(one))
     }
-    // A weak reference holds what it refers to until the turn of the event loop that made it is over.
+    // A weak reference keeps its target alive until the current task of the event loop ends.
     await new Promise((resolve) => setImmediate(resolve))
     setFlagsFromString('--expose-gc')
     runInNewContext('gc')()

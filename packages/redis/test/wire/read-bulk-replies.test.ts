@@ -15,12 +15,12 @@ interface ReaderOptions {
   readonly onPush: (push: unknown) => void
 }
 
-/** The reader of ioredis itself. */
+/** The parser of ioredis. */
 const { Decoder } = createRequire(import.meta.url)('ioredis/built/resp/decoder.js') as {
   readonly Decoder: new (options: ReaderOptions) => Reader
 }
 
-/** A reader that writes down all it reads, as the commands that wait for it would get it. */
+/** A parser that lists its replies as the waiting commands would receive them. */
 function openReader(): { reader: Reader; replies: unknown[] } {
   const replies: unknown[] = []
   const reader = new Decoder({
@@ -32,8 +32,8 @@ function openReader(): { reader: Reader; replies: unknown[] } {
   return { reader, replies }
 }
 
-/** A socket whose bytes go to a reader, and how many of them came there. */
-function openSocket(isOurs = true): {
+/** A socket whose bytes go to a parser, the replies, and the number of bytes that the parser received. */
+function openSocket(isOwn = true): {
   receive: (piece: Buffer) => void
   replies: unknown[]
   passedOn: () => number
@@ -47,7 +47,7 @@ function openSocket(isOurs = true): {
     bytes += piece.length
     reader.write(piece)
   })
-  readBulkReplies(socket as never, () => isOurs)
+  readBulkReplies(socket as never, () => isOwn)
   return { receive: (piece) => socket.emit('data', piece), replies, passedOn: () => bytes, failures }
 }
 
@@ -77,7 +77,7 @@ class Replies {
     return choices[this.upTo(choices.length - 1)] as T
   }
 
-  /** Bytes that look like everything that there is of the protocol. */
+  /** Bytes that look like parts of the protocol. */
   #text(): string {
     const pieces = ['\r\n', '*2\r\n', '$3\r\nabc\r\n', '$-1\r\n', 'x', '\u0000', '12', '-', '>', '\u00ff', '_\r\n']
     return Array.from({ length: this.upTo(4) }, () => this.#one(pieces)).join('')
@@ -137,8 +137,8 @@ class Replies {
   }
 }
 
-describe('Replies', () => {
-  it('are what ioredis reads, in pieces of any size', () => {
+describe('a reply', () => {
+  it('is the one that ioredis parses, in chunks of any size', () => {
     for (let seed = 1; seed <= 200; seed++) {
       const replies = new Replies(createRandom(seed))
       const stream = Buffer.from(Array.from({ length: 30 }, () => replies.reply()).join(''), 'latin1')
@@ -155,7 +155,7 @@ describe('Replies', () => {
     }
   })
 
-  it('that are whole lists of texts do not pass through the reader of ioredis', () => {
+  it('that is a whole list of bulk strings bypasses the parser of ioredis', () => {
     const socket = openSocket()
     const texts = `*3\r\n$2000\r\n${'x'.repeat(2000)}\r\n$-1\r\n$0\r\n\r\n`
     socket.receive(Buffer.from(`+OK\r\n${texts}${texts}:1\r\n${texts}`))
@@ -164,7 +164,7 @@ describe('Replies', () => {
     expect(socket.passedOn()).toBeLessThan(30)
   })
 
-  it('that begin in the middle of another are not taken for one', () => {
+  it('is never found in the middle of another', () => {
     const socket = openSocket()
     const inner = '*1\r\n$1\r\na\r\n'
     socket.receive(Buffer.from(`$${inner.length * 2}\r\n`))
@@ -173,7 +173,7 @@ describe('Replies', () => {
     expect(socket.replies).toEqual([Buffer.from(inner + inner), [Buffer.from('a')]])
   })
 
-  it('with lengths that Redis does not send end the connection before ioredis makes room for them', () => {
+  it('with a length that Redis does not send ends the connection before ioredis allocates it', () => {
     const nested = (length: number, levels: number): string => `*${length}\r\n`.repeat(levels)
     const lengths = ['*30000000\r\n', '*99999999999999999999\r\n', '%16000000\r\n', nested(8_000_000, 3)]
     for (const text of [...lengths, '$99999999999999999\r\n', '~4294967296\r\n', '>33000000\r\n']) {
@@ -188,7 +188,7 @@ describe('Replies', () => {
     }
   })
 
-  it('that list more values than one piece holds are read', () => {
+  it('of more values than one chunk holds is read whole', () => {
     const socket = openSocket()
     const count = 100_000
     const stream = Buffer.from(`*${count}\r\n${'$1\r\na\r\n'.repeat(count)}`)
@@ -197,7 +197,7 @@ describe('Replies', () => {
     expect(socket.replies[0]).toHaveLength(count)
   })
 
-  it('to what ioredis asks by itself are its own', () => {
+  it('to a command of ioredis itself goes to its parser', () => {
     const socket = openSocket(false)
     const stream = Buffer.from('$4\r\ninfo\r\n*1\r\n$1\r\na\r\n')
     socket.receive(stream)
@@ -206,7 +206,7 @@ describe('Replies', () => {
   })
 })
 
-/** A server of RESP2 that says so often that it is still loading. */
+/** A server of RESP2 that replies this many times that it is still loading. */
 async function startLoading(times: number): Promise<{ port: number; asked: () => string[]; stop: () => void }> {
   const asked: string[] = []
   let left = times
@@ -229,8 +229,8 @@ async function startLoading(times: number): Promise<{ port: number; asked: () =>
   return { port: (server.address() as AddressInfo).port, asked: () => asked, stop: () => server.close() }
 }
 
-describe('A server that is still loading', () => {
-  it('is not asked for anything before it has loaded', async () => {
+describe('a loading server', () => {
+  it('receives no command of the cache before it has loaded', async () => {
     const server = closeAfterTest(await startLoading(2))
     const backend = openBackend({ options: { host: '127.0.0.1', port: server.port, protocol: 2 }, timeout: 10_000 })
     expect(await backend.get('k')).toBe(undefined)
