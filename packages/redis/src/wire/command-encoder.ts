@@ -7,8 +7,11 @@ const lf = 10
 const setHead = Buffer.from('*3\r\n$3\r\nset\r\n')
 const setWithLifetimeHead = Buffer.from('*5\r\n$3\r\nset\r\n')
 const pxArgument = Buffer.from('$2\r\nPX\r\n')
-/** The most bytes that one call writes besides its key: see `#writeKey`. */
-const framingBytes = 32
+/**
+ * The most bytes that a command writes after the text of a key: the length of the key, the length of a value, and a
+ * lifetime, each with its line ends.
+ */
+const framingBytes = 64
 
 /** Commands are put together here and copied once their length is known. */
 let scratch = Buffer.allocUnsafeSlow(64 * 1024)
@@ -117,7 +120,7 @@ function writeDigits(value: number, at: number): number {
   let rest = value
   for (let place = end - 1; place >= at; place--) {
     const next = Math.floor(rest / 10)
-    scratch[place] = zero + rest - next * 10
+    scratch[place] = zero + (rest - next * 10)
     rest = next
   }
   return end
