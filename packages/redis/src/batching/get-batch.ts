@@ -72,7 +72,7 @@ export class GetBatch {
     return this.#keys.length
   }
 
-  /** Sends what waits. */
+  /** Sends the waiting gets. */
   flush(): void {
     this.#nextEarlyFlush = earlyFlushSize
     if (this.#keys.length > 0) this.#sendAll(false)

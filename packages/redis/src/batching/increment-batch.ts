@@ -44,7 +44,7 @@ export class IncrementBatch {
     return this.#waiting.length
   }
 
-  /** Sends what waits. */
+  /** Sends the waiting increments. */
   flush(): void {
     if (this.#waiting.length > 0) this.#flush(false)
   }

@@ -38,7 +38,7 @@ export class SetBatch {
     return this.#waiting.length
   }
 
-  /** Sends what waits. */
+  /** Sends the waiting sets. */
   flush(): void {
     if (this.#waiting.length > 0) this.#flush(false)
   }

@@ -7,7 +7,7 @@ const versionAt = frame.versionOffset + 1
 const kindAt = frame.codecOffset + 1
 
 /**
- * Lua functions that read what is stored: a frame of `@cache/codecs`, or a counter. A counter is a whole number in
+ * Lua functions that read a stored value: a frame of `@cache/codecs`, or a counter. A counter is a whole number in
  * decimals, which INCR of Redis understands. Its version is `=` and its digits.
  */
 export const luaReading: string = `

@@ -2,7 +2,7 @@ import type { CommandEncoder } from '../wire/command-encoder.ts'
 import type { EncodedItem } from '../wire/encoded-item.ts'
 import { type SendOptions, SingleSendCommand } from './single-send-command.ts'
 
-/** Tells how long items still live. */
+/** Knows how long items still live. */
 export interface Lifetimes {
   /** Milliseconds from now to `expiresAt`; 0 when it has passed. */
   lifetimeUntil(expiresAt: number): number
