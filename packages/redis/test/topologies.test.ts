@@ -53,8 +53,9 @@ describe('a user of a bus', () => {
     ]
     const server = closeAfterTest(await startRedis({ users }))
     const at = (user: string): string => `redis://${user}:secret@${server.host}:${server.port}`
-    const bus = closeAfterTest(new RedisBus({ url: at('publisher') }))
-    const tracking = closeAfterTest(new RedisTrackingBus({ url: at('tracker') }))
+    // Rights are the subject here: a slow machine must not look like a refusal.
+    const bus = closeAfterTest(new RedisBus({ url: at('publisher'), timeout: '15s' }))
+    const tracking = closeAfterTest(new RedisTrackingBus({ url: at('tracker'), timeout: '15s' }))
     const listener = new RecordingListener()
     await bus.subscribe(listener)
     await tracking.subscribe(listener)
