@@ -32,8 +32,8 @@ export class ReplyBounds {
   #isNegative = false
 
   /**
-   * Where the current reply, or the one that begins at `start`, ends in this chunk; -1 when the next chunk continues it.
-   * Throws a `RangeError` for a length that Redis does not send.
+   * Where the current reply, or the one that begins at `start`, ends in this chunk; -1 when the next chunk continues
+   * it. Throws a `RangeError` for a length that Redis does not send.
    */
   endOf(chunk: Buffer, start: number): number {
     let at = start
