@@ -1,6 +1,6 @@
 import { CacheError, type CacheErrorCode, cacheErrorCode } from '@cache/core/backend'
 
-/** SQLSTATE codes (PostgreSQL's Appendix A) that have a meaning of their own here. */
+/** SQLSTATE codes (PostgreSQL's Appendix A) that have a code of their own here. */
 const codes: Readonly<Record<string, CacheErrorCode>> = {
   '25006': 'READ_ONLY',
   '53000': 'OUT_OF_MEMORY',
@@ -17,12 +17,13 @@ const codes: Readonly<Record<string, CacheErrorCode>> = {
   '40001': 'CONFLICT',
 }
 
-/** Errors of the socket, of the name look-up, and of TLS, such as a certificate that is not trusted. */
-const network =
+/** Codes of the socket, of the name look-up, and of TLS, such as a certificate that is not trusted. */
+const networkCodes =
   /CERT|ERR_TLS|ERR_SSL|UNABLE_TO_|^(EPROTO|ECONN|EPIPE|ENOTFOUND|EAI_|EHOST|ENET|ETIMEDOUT|ENOENT|EACCES|ESOCKET|ERR_SOCKET|ERR_STREAM)/
-/** What `pg` and `pg-pool` say without a code. */
-const lost = /terminat|not queryable|Connection ended|connection error|Client was closed|after calling end/i
-const late = /timeout/i
+/** Messages of `pg` and `pg-pool` that come without a code. */
+const connectionMessages =
+  /terminat|not queryable|Connection ended|connection error|Client was closed|after calling end/i
+const timeoutMessages = /timeout/i
 
 /** The code that an error of `pg` carries: an SQLSTATE, or the system's name for a network error. */
 export function sqlState(error: unknown): string | undefined {
@@ -38,46 +39,46 @@ function codeOf(error: unknown): CacheErrorCode {
     if (known !== undefined) return known
     // Class 08: connection exceptions. A server behind a pooler reports them for its own connection.
     if (state.startsWith('08')) return 'UNAVAILABLE'
-    return network.test(state) ? 'UNAVAILABLE' : 'BACKEND_FAILURE'
+    return networkCodes.test(state) ? 'UNAVAILABLE' : 'BACKEND_FAILURE'
   }
   const message = error instanceof Error ? error.message : String(error)
-  if (late.test(message)) return 'TIMEOUT'
-  return lost.test(message) ? 'UNAVAILABLE' : 'BACKEND_FAILURE'
+  if (timeoutMessages.test(message)) return 'TIMEOUT'
+  return connectionMessages.test(message) ? 'UNAVAILABLE' : 'BACKEND_FAILURE'
 }
 
 const hints: Readonly<Record<string, string>> = {
-  '42P01': ' (the table is not there: run the migration, or leave `migrate` on)',
-  '42703': ' (the table is of another kind: give this one another name)',
-  '3F000': ' (the schema is not there: run the migration, or leave `migrate` on)',
-  '42501': ' (the role lacks a right: the README lists those that it needs)',
+  '42P01': ' (the table does not exist: run the migration, or leave `migrate` on)',
+  '42703': ' (the name belongs to a table with other columns: give this one another name)',
+  '3F000': ' (the schema does not exist: run the migration, or leave `migrate` on)',
+  '42501': ' (the role lacks a right: the README lists the rights that it needs)',
 }
 
-/** The `CacheError` for whatever `pg` threw; a `CacheError` passes as it is. */
-export function postgresError(error: unknown, operation: string): CacheError {
+/** The `CacheError` for any error of `pg`; a `CacheError` stays as it is. */
+export function postgresError(error: unknown, method: string): CacheError {
   if (cacheErrorCode(error) !== undefined) return error as CacheError
   const message = error instanceof Error && error.message !== '' ? error.message : String(sqlState(error) ?? error)
   const hint = hints[sqlState(error) ?? ''] ?? ''
-  return new CacheError(codeOf(error), `${operation}: ${message}${hint}`, {
-    operation,
+  return new CacheError(codeOf(error), `${method}: ${message}${hint}`, {
+    operation: method,
     backend: 'postgres',
     cause: error,
   })
 }
 
-/** The error for a call whose time is up. */
-export function timeoutError(operation: string, timeout: number): CacheError {
-  return new CacheError('TIMEOUT', `${operation}: no answer within ${Math.round(timeout)} ms`, {
-    operation,
+/** The error of a call whose time is over. */
+export function timeoutError(method: string, timeout: number): CacheError {
+  return new CacheError('TIMEOUT', `${method}: no reply within ${Math.round(timeout)} ms`, {
+    operation: method,
     backend: 'postgres',
   })
 }
 
-export function closedError(operation: string, key?: string): CacheError {
-  return new CacheError('CLOSED', `${operation}: the backend is closed`, { operation, backend: 'postgres', key })
+export function closedError(method: string, key?: string): CacheError {
+  return new CacheError('CLOSED', `${method}: the backend is closed`, { operation: method, backend: 'postgres', key })
 }
 
-/** The same error with the name of what the caller did, who may share a statement with others. */
-export function named(error: unknown, operation: string, key: string | undefined): CacheError {
-  const { code, message, cause } = postgresError(error, operation)
-  return new CacheError(code, message, { operation, backend: 'postgres', key, cause: cause ?? error })
+/** The same error with the method and key of one call, which may share a statement with other calls. */
+export function errorOfCall(error: unknown, method: string, key: string | undefined): CacheError {
+  const { code, message, cause } = postgresError(error, method)
+  return new CacheError(code, message, { operation: method, backend: 'postgres', key, cause: cause ?? error })
 }

@@ -1,4 +1,7 @@
+export type { PostgresBusOptions } from './bus/bus-options.ts'
 export { PostgresBus } from './bus/postgres-bus.ts'
-export type { ConnectionOptions, PostgresBackendOptions, PostgresBusOptions } from './options.ts'
+export type { ConnectionOptions } from './connections/connection-options.ts'
+export type { PgClient, PgClientOptions, PgPool } from './connections/pg-shapes.ts'
+export type { PostgresBackendOptions } from './options.ts'
 export { PostgresBackend } from './postgres-backend.ts'
 export { migrationSql, type SchemaOptions } from './table/schema.ts'

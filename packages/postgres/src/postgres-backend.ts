@@ -7,35 +7,40 @@ import {
   EventHub,
   type Item,
 } from '@cache/core/backend'
-import type { ClientBase } from 'pg'
-import { Lanes } from './batching/batched-statements.ts'
+import type { BatchLimits } from './batching/batched-statements.ts'
+import { Counters } from './batching/counters.ts'
+import { Semaphore } from './batching/semaphore.ts'
 import { ClientSession } from './connections/client-session.ts'
+import { checkClient } from './connections/connection-options.ts'
 import { openSession } from './connections/open-session.ts'
+import type { PgClient } from './connections/pg-shapes.ts'
 import type { Session } from './connections/session.ts'
-import { closedError, named, postgresError } from './errors.ts'
-import { checkClient, type PostgresBackendOptions, type ResolvedOptions, resolveOptions } from './options.ts'
-import { type KeyRange, StoredKeys } from './table/backend-key.ts'
-import { Counting } from './table/counter-loop.ts'
-import { Housekeeper } from './table/maintenance.ts'
+import { closedError, errorOfCall, postgresError } from './errors.ts'
+import { ItemReader } from './item-reader.ts'
+import { ItemWriter } from './item-writer.ts'
+import { type PostgresBackendOptions, type ResolvedOptions, resolveOptions } from './options.ts'
+import { BackendKeys, type KeyRange } from './table/backend-key.ts'
+import { Maintenance } from './table/maintenance.ts'
 import { migrate } from './table/migrate.ts'
-import type { Record } from './table/row.ts'
 import { quotedTable } from './table/schema.ts'
 import { statementsFor } from './table/statements.ts'
 import { Table } from './table/table.ts'
-import { loopClock } from './timeouts/event-loop-clock.ts'
-import { timeLeft } from './timeouts/time-left.ts'
+import { eventLoopClock } from './timeouts/event-loop-clock.ts'
 
 /** The application's transaction that a handle takes part in. */
 interface Transaction {
-  readonly client: ClientBase
+  readonly client: PgClient
   readonly ready: () => Promise<void>
 }
+
+/** The constructor with the parameter that only `inTransaction` passes. */
+type WithTransaction = new (options: PostgresBackendOptions, transaction: Transaction) => PostgresBackend
 
 /**
  * A cache backend on a table of PostgreSQL.
  *
- * Calls of one tick travel as one statement. Expiry goes by the server's clock, so that the clocks of the processes that
- * share the table do not matter. The table is made before the first use, unless `migrate` is off.
+ * The calls of one tick travel in one statement. Expiry follows the server's clock, so the clocks of the processes that
+ * share the table have no effect. The backend creates the table before the first use, unless `migrate` is false.
  */
 export class PostgresBackend implements CacheBackend {
   readonly name: string = 'postgres'
@@ -44,73 +49,80 @@ export class PostgresBackend implements CacheBackend {
   readonly #options: ResolvedOptions
   readonly #session: Session
   readonly #table: Table
-  readonly #lanes: Lanes
-  readonly #housekeeper: Housekeeper
+  readonly #reader: ItemReader
+  readonly #writer: ItemWriter
+  readonly #counters: Counters
+  readonly #maintenance: Maintenance
   readonly #hub: EventHub = new EventHub()
-  readonly #counting: Counting
   #ready: Promise<void> | undefined
-  #underWay = 0
-  #whenIdle: (() => void) | undefined
+  #inFlight = 0
+  #onIdle: (() => void) | undefined
   #closing: Promise<void> | undefined
 
-  /** Throws `INVALID_ARGUMENT`. Connects with the first call. `transaction` is for `inTransaction` alone. */
+  /** Connects with the first call. Throws `INVALID_ARGUMENT`. */
+  constructor(options: PostgresBackendOptions)
   constructor(options: PostgresBackendOptions, transaction?: Transaction) {
     this.#given = options
     this.#transaction = transaction
     this.#options = resolveOptions(options)
     const { connections, schema, prefix, clock, format, maxEntries, maxBytes } = this.#options
+    const { timeout } = connections
     this.#session =
       transaction === undefined
-        ? openSession(connections, (error) => this.#tell(postgresError(error, 'connection')))
-        : // A limit for waiting would stay in force until the application's transaction ends; and a name that the session has
-          // lost would end it.
+        ? openSession(connections, (error) => this.#emitError(postgresError(error, 'connection')))
+        : // A lock limit would stay in force until the application's transaction ends. A lost prepared statement would end
+          // that transaction.
           new ClientSession(transaction.client, { prepare: false, lockTimeout: null })
-    // Of the application's transaction nothing is set, and what fails there is its end.
+    // Without a limit, statements never fail for a locked row: a failed statement would end the application's
+    // transaction.
     const lockTimeout = transaction === undefined ? connections.lockTimeout : undefined
-    this.#table = new Table({
+    const table = new Table({
       session: this.#session,
       statements: statementsFor(quotedTable(schema), prefix === ''),
-      keys: new StoredKeys(prefix),
+      keys: new BackendKeys(prefix),
       format: new ItemFormat(format),
       clock,
-      timeout: connections.timeout,
+      timeout,
       lockTimeout,
-      holds: transaction !== undefined,
-      onDamaged: (error) => this.#tell(error),
+      locksMissing: transaction !== undefined,
+      onDamaged: (error) => this.#emitError(error),
     })
-    this.#housekeeper = new Housekeeper({ table: this.#table, hub: this.#hub, maxEntries, maxBytes })
-    this.#counting = new Counting(this.#table)
-    this.#lanes = new Lanes({
-      table: this.#table,
-      counting: this.#counting,
-      timeout: connections.timeout,
+    this.#table = table
+    this.#maintenance = new Maintenance({ table, hub: this.#hub, maxEntries, maxBytes })
+    const openAtOnce = connections.pool?.options?.max ?? connections.maxConnections
+    const limits: BatchLimits = {
+      timeout,
       lockTimeout,
-      connections: connections.pool?.options?.max ?? connections.maxConnections,
+      connections: openAtOnce,
+      semaphore: new Semaphore(Math.max(1, Math.floor(openAtOnce / 2))),
       ready: () => this.#whenReady(),
-      onWritten: (rows, bytes) => {
-        // What is swept in the application's transaction would stay locked until its end.
-        if (transaction === undefined) this.#housekeeper.wrote(rows, bytes)
-      },
-    })
+    }
+    const onWritten = (rows: number, bytes: number): void => {
+      // Rows removed in the application's transaction would stay locked until its end.
+      if (transaction === undefined) this.#maintenance.countWrite(rows, bytes)
+    }
+    this.#reader = new ItemReader(table, limits)
+    this.#writer = new ItemWriter({ table, limits, onWritten })
+    this.#counters = new Counters({ table, limits, onWritten })
   }
 
   /**
-   * A handle on the same items whose statements run on `client`, in the transaction that it is in: they take effect with its
-   * commit, and not at all when it is rolled back. `Cache.inTransaction` makes one, and it is there that applications delete what
-   * the transaction makes wrong:
+   * A handle on the same items whose statements run on `client`, in its open transaction: they take effect with the
+   * commit, and a rollback undoes them. `Cache.inTransaction` calls this. Applications delete the items that the
+   * transaction makes outdated:
    *
    *     await client.query('begin')
    *     await client.query('update users set name = $1 where id = 42', ['Ada'])
    *     await cache.inTransaction(client).delete('user:42')
    *     await client.query('commit')
    *
-   * Until the commit others are served the old value, and whoever wants to store under a deleted key waits for it, so that
-   * no load that began before the commit stores old data after it. `clear` removes what it finds, and holds no key that was
-   * missing. A statement that fails ends the transaction, as any does.
+   * Until the commit, other callers get the old value, and writes to a deleted key wait. So a load that began before
+   * the commit never stores old data after it. `clear` removes the items that it finds, and does not lock missing keys.
+   * A statement that fails ends the transaction, like any other statement.
    */
-  inTransaction(client: ClientBase): PostgresBackend {
+  inTransaction(client: PgClient): PostgresBackend {
     if (this.#closing !== undefined) throw closedError('inTransaction')
-    return new PostgresBackend(this.#given, {
+    return new (PostgresBackend as WithTransaction)(this.#given, {
       client: checkClient(client, 'inTransaction'),
       ready: () => this.#whenReady(),
     })
@@ -119,67 +131,39 @@ export class PostgresBackend implements CacheBackend {
   readonly listen = (listener: (event: BackendEvent) => void): (() => void) => this.#hub.listen(listener)
 
   get(key: string): Promise<Item | undefined> {
-    return this.#attempt('get', key, () => this.#lanes.get(key))
+    return this.#attempt('get', key, () => this.#reader.get(key))
   }
 
   getMany(keys: readonly string[]): Promise<(Item | undefined)[]> {
-    return this.#attempt('getMany', undefined, () => this.#lanes.getMany(keys))
+    return this.#attempt('getMany', undefined, () => this.#reader.getMany(keys))
   }
 
   set(item: Item): Promise<void> {
-    return this.#attempt('set', item.key, () => this.#put(item, this.#table.record(item)))
+    return this.#attempt('set', item.key, () => this.#writer.set(item))
   }
 
   setMany(items: readonly Item[]): Promise<void> {
-    return this.#attempt('setMany', undefined, async () => {
-      // Every value is encoded before the first is sent, so that one that cannot be kept leaves all others alone. Of
-      // duplicates the last one wins.
-      const records = new Map(items.map((item) => [item.key, { item, record: this.#table.record(item) }]))
-      const all = [...records.values()]
-      const over = new Set(all.filter(({ item }) => this.#isOver(item)))
-      const rest = over.size === 0 ? all : all.filter((one) => !over.has(one))
-      await Promise.all([
-        this.#lanes.putMany(rest.map(({ record }) => record)),
-        ...[...over].map(({ item }) => this.#lanes.remove(item.key)),
-      ])
-    })
+    return this.#attempt('setMany', undefined, () => this.#writer.setMany(items))
   }
 
   delete(key: string): Promise<boolean> {
-    return this.#attempt('delete', key, () => this.#lanes.remove(key))
+    return this.#attempt('delete', key, () => this.#writer.delete(key))
   }
 
   deleteMany(keys: readonly string[]): Promise<number> {
-    return this.#attempt('deleteMany', undefined, async () => {
-      const removed = await Promise.all([...new Set(keys)].map((key) => this.#lanes.remove(key)))
-      return removed.filter((wasLive) => wasLive).length
-    })
+    return this.#attempt('deleteMany', undefined, () => this.#writer.deleteMany(keys))
   }
 
   clear(prefix = ''): Promise<void> {
-    return this.#attempt('clear', undefined, async () => {
-      await this.#whenReady()
-      for (const range of this.#table.ranges(prefix)) {
-        // In steps, so that neither locks nor the time of one statement grow with the table. Items are met in the order of
-        // their keys, and those that were there before are all met.
-        for (let rest: KeyRange | undefined = range; rest !== undefined; ) rest = await this.#table.clear(rest)
-      }
-    })
+    return this.#attempt('clear', undefined, () => this.#writer.clear(prefix))
   }
 
   compareAndSet(key: string, expected: string | undefined, next: Item | undefined): Promise<boolean> {
-    return this.#attempt('compareAndSet', key, () => this.#compareAndSet(key, expected, next))
+    return this.#attempt('compareAndSet', key, () => this.#writer.compareAndSet(key, expected, next))
   }
 
   increment(key: string, delta: number, expiresAt?: number): Promise<number> {
-    return this.#attempt('increment', key, async () => {
-      const left = timeLeft('increment', this.#options.connections.timeout)
-      const sum = await this.#lanes.increment(key, delta, expiresAt)
-      if (sum !== undefined) return sum
-      const patience = this.#table.patience(left())
-      if (this.#table.isSealed) return await this.#counting.sealed(key, delta, expiresAt, patience)
-      return await this.#counting.alone(key, delta, expiresAt, patience)
-    })
+    return this.#attempt('increment', key, () => this.#counters.increment(key, delta, expiresAt))
   }
 
   async *keys(prefix = ''): AsyncGenerator<string, void, undefined> {
@@ -187,7 +171,7 @@ export class PostgresBackend implements CacheBackend {
     for (const range of this.#table.ranges(prefix)) {
       for (let rest: KeyRange | undefined = range; rest !== undefined; ) {
         const from: KeyRange = rest
-        const page = await this.#attempt('keys', undefined, () => this.#table.page(from))
+        const page = await this.#attempt('keys', undefined, () => this.#table.keyPage(from))
         yield* page.keys
         rest = page.next
       }
@@ -197,68 +181,40 @@ export class PostgresBackend implements CacheBackend {
   stats(): Promise<BackendStats> {
     return this.#attempt('stats', undefined, async () => {
       await this.#whenReady()
-      return await this.#housekeeper.stats()
+      return await this.#maintenance.stats()
     })
   }
 
   /**
-   * Removes every expired item and resolves to how many there were. Expired items are never served, and writes remove some
-   * of them as they go, so this is for tables that are seldom written to. Several processes may do it at once.
+   * Removes all expired items and resolves to their number. Expired items are never served, and writes remove some of
+   * them as they go, so this is for tables with few writes. Several processes may call it at once.
    */
   removeExpired(): Promise<number> {
     return this.#attempt('removeExpired', undefined, async () => {
       await this.#whenReady()
-      return await this.#housekeeper.removeExpired()
+      return await this.#maintenance.removeExpired()
     })
   }
 
+  /** Waits for the calls in flight, then closes the connections that the backend opened. */
   close(): Promise<void> {
     this.#closing ??= this.#close()
     return this.#closing
   }
 
   async #close(): Promise<void> {
-    // Whatever is under way runs on, and what it still needs is closed after it.
-    if (this.#underWay > 0) {
+    // Calls in flight still need the connections.
+    if (this.#inFlight > 0) {
       await new Promise<void>((resolve) => {
-        this.#whenIdle = resolve
+        this.#onIdle = resolve
       })
     }
-    await this.#housekeeper.settled()
+    await this.#maintenance.waitForSteps()
     await this.#session.close()
   }
 
-  /** An item that nothing is left of leaves the key empty. */
-  async #put(item: Item, record: Record): Promise<void> {
-    if (this.#isOver(item)) await this.#lanes.remove(item.key)
-    else await this.#lanes.put(record)
-  }
-
-  async #compareAndSet(key: string, expected: string | undefined, next: Item | undefined): Promise<boolean> {
-    // The further statements of one call have what is left of its time.
-    const left = timeLeft('compareAndSet', this.#options.connections.timeout)
-    const made = next === undefined ? undefined : this.#table.record(next)
-    const record = next === undefined || this.#isOver(next) ? undefined : made
-    if (expected !== undefined) {
-      return await (record === undefined
-        ? this.#lanes.removeVersion(key, expected)
-        : this.#lanes.replace(record, expected))
-    }
-    if (record !== undefined && (await this.#lanes.putIfAbsent(record))) return true
-    await this.#whenReady()
-    const row = await this.#table.raw(key, left())
-    if (record === undefined && row === undefined) return true
-    if (row === undefined || this.#table.itemOf(key, row) !== undefined) return false
-    // What cannot be read counts as absent.
-    return record === undefined || (await this.#table.replaceDamaged(record, row, this.#table.patience(left())))
-  }
-
-  #isOver(item: Item): boolean {
-    return item.expiresAt !== undefined && item.expiresAt <= this.#table.now()
-  }
-
   async #whenReady(): Promise<void> {
-    // The table is made on a connection of its own: it must be there for others, too, whatever becomes of the transaction.
+    // The table is created on another connection: other processes need it even after a rollback of the transaction.
     if (this.#transaction !== undefined) return await this.#transaction.ready()
     if (!this.#options.migrate) return
     const { schema, connections } = this.#options
@@ -272,23 +228,23 @@ export class PostgresBackend implements CacheBackend {
     }
   }
 
-  /** One operation: refused when closed, waited for by `close`, its failure named after it. */
-  async #attempt<Result>(operation: string, key: string | undefined, work: () => Promise<Result>): Promise<Result> {
-    if (this.#closing !== undefined) throw closedError(operation, key)
-    this.#underWay += 1
-    loopClock.begin()
+  /** One call: it is refused after `close`, `close` waits for it, and its error carries its name and key. */
+  async #attempt<Result>(method: string, key: string | undefined, work: () => Promise<Result>): Promise<Result> {
+    if (this.#closing !== undefined) throw closedError(method, key)
+    this.#inFlight += 1
+    eventLoopClock.begin()
     try {
       return await work()
     } catch (error) {
-      throw named(error, operation, key)
+      throw errorOfCall(error, method, key)
     } finally {
-      loopClock.end()
-      this.#underWay -= 1
-      if (this.#underWay === 0) this.#whenIdle?.()
+      eventLoopClock.end()
+      this.#inFlight -= 1
+      if (this.#inFlight === 0) this.#onIdle?.()
     }
   }
 
-  #tell(error: CacheError): void {
+  #emitError(error: CacheError): void {
     if (this.#hub.active) this.#hub.emit({ type: 'error', error })
   }
 }

@@ -1,6 +1,6 @@
 import { CacheError } from '@cache/core/backend'
 import { expect, it } from 'vitest'
-import { named, postgresError } from '../src/errors.ts'
+import { errorOfCall, postgresError } from '../src/errors.ts'
 
 function fail(code: string | undefined, message = 'it failed'): Error {
   return Object.assign(new Error(message), code === undefined ? {} : { code })
@@ -21,7 +21,7 @@ it.each([
   ['ENOTFOUND', 'UNAVAILABLE'],
   ['42601', 'BACKEND_FAILURE'],
   ['42P01', 'BACKEND_FAILURE'],
-])('%s means %s', (state, code) => {
+])('the error code %s becomes %s', (state, code) => {
   const cause = fail(state)
   expect(postgresError(cause, 'get')).toMatchObject({ code, operation: 'get', backend: 'postgres', cause })
 })
@@ -33,18 +33,18 @@ it.each([
   ['Client has encountered a connection error and is not queryable', 'UNAVAILABLE'],
   ['Cannot use a pool after calling end on the pool', 'UNAVAILABLE'],
   ['something else', 'BACKEND_FAILURE'],
-])("pg's message '%s' means %s", (message, code) => {
+])("the message '%s' of pg becomes %s", (message, code) => {
   expect(postgresError(fail(undefined, message), 'get').code).toBe(code)
 })
 
-it('an error is named after what the caller did, and keeps its code and cause', () => {
+it('an error gets the method and key of the call, and keeps its code and cause', () => {
   const cause = fail('53200')
-  expect(named(postgresError(cause, 'set'), 'setMany', undefined)).toMatchObject({
+  expect(errorOfCall(postgresError(cause, 'set'), 'setMany', undefined)).toMatchObject({
     code: 'OUT_OF_MEMORY',
     operation: 'setMany',
     cause,
   })
-  expect(named(new CacheError('NOT_A_NUMBER', 'no'), 'increment', 'k')).toMatchObject({
+  expect(errorOfCall(new CacheError('NOT_A_NUMBER', 'no'), 'increment', 'k')).toMatchObject({
     code: 'NOT_A_NUMBER',
     operation: 'increment',
     key: 'k',

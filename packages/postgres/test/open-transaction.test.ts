@@ -16,7 +16,7 @@ afterAll(() => admin.end())
 const slack = 1500
 
 let table: string
-/** The process whose application has the transaction open, and another one. */
+/** The cache of the process whose application has the transaction open, and the backend and cache of another process. */
 let here: Cache<string>
 let there: PostgresBackend
 let other: Cache<string>
@@ -40,7 +40,7 @@ afterEach(async () => {
 
 const inTransaction = (): Cache<string> => here.inTransaction(client)
 
-/** How many sessions that use this test's table wait for a lock of another one. */
+/** The number of sessions on this test's table that wait for a lock of another session. */
 async function waiting(): Promise<number> {
   const { rows } = await admin.query(
     "select count(*)::int as n from pg_stat_activity where wait_event_type = 'Lock' and query like '%' || $1 || '%'",
@@ -57,7 +57,7 @@ function gate(): { readonly passed: Promise<void>; open: () => void } {
   return { passed, open }
 }
 
-/** A load by the other process that has begun, and goes on when it is let. */
+/** Begins a load in the other process, which `goOn` lets continue. */
 async function beginLoad(key: string, options?: { readonly tags: string[] }) {
   const [begun, ready] = [gate(), gate()]
   const load = async (): Promise<string> => {
@@ -71,18 +71,18 @@ async function beginLoad(key: string, options?: { readonly tags: string[] }) {
 }
 
 describe('a load that began before the commit (RACES R3, R4)', () => {
-  it('stores nothing under a key that is deleted though it was missing, and whose commit it waits for', async () => {
+  it('stores nothing under a missing key that the transaction deletes, and waits for the commit', async () => {
     const { loading, goOn } = await beginLoad('user')
     await client.query('begin')
     expect(await inTransaction().delete('user')).toBe(false)
     goOn()
-    await waitUntil('the load waits to store', async () => (await waiting()) > 0)
+    await waitUntil('the load to wait before it stores', async () => (await waiting()) > 0)
     await client.query('commit')
     expect(await loading).toBe('old')
     expect(await other.item('user')).toBe(undefined)
   })
 
-  it('stores nothing under a key that was missing when it ends after the commit', async () => {
+  it('stores nothing under a missing, deleted key when it ends after the commit', async () => {
     const { loading, goOn } = await beginLoad('user')
     await client.query('begin')
     await inTransaction().delete('user')
@@ -95,7 +95,7 @@ describe('a load that began before the commit (RACES R3, R4)', () => {
   it.each([
     ['the first use of the tag', false],
     ['a tag in use', true],
-  ] as const)('stores nothing valid of a tag that is invalidated: %s', async (_, inUse) => {
+  ] as const)('stores no valid item of an invalidated tag: %s', async (_, inUse) => {
     if (inUse) await other.set('another', 'x', { tags: ['users'] })
     const { loading, goOn } = await beginLoad('user', { tags: ['users'] })
     await client.query('begin')
@@ -107,7 +107,7 @@ describe('a load that began before the commit (RACES R3, R4)', () => {
     expect(await other.get('another')).toBe(undefined)
   })
 
-  it('is not fenced by a transaction that is rolled back', async () => {
+  it('stores its result when the transaction is rolled back', async () => {
     await other.set('stored', 'kept', { tags: ['users'] })
     const { loading, goOn } = await beginLoad('user', { tags: ['users'] })
     await client.query('begin')
@@ -117,7 +117,7 @@ describe('a load that began before the commit (RACES R3, R4)', () => {
     await inside.delete('missing')
     await inside.deleteByTag('users')
     goOn()
-    await waitUntil('the load waits to store', async () => (await waiting()) > 0)
+    await waitUntil('the load to wait before it stores', async () => (await waiting()) > 0)
     await client.query('rollback')
     expect(await loading).toBe('old')
     expect(await other.getMany(['user', 'stored', 'missing'])).toEqual(['old', 'kept', undefined])
@@ -125,12 +125,12 @@ describe('a load that began before the commit (RACES R3, R4)', () => {
   })
 })
 
-describe('while a transaction that has deleted stays open', () => {
+describe('while a transaction with deletes stays open', () => {
   const many = Array.from({ length: 40 }, (_, n) => `held ${n}`)
   const free = (round: number): [string, string][] =>
     Array.from({ length: 100 }, (_, n) => [`free ${round} ${n}`, 'value'])
 
-  it('calls for other keys of the same tick wait for less than `lockTimeout`, and later ones not at all', async () => {
+  it('calls for other keys of the same tick wait for less than `lockTimeout`, and later calls do not wait', async () => {
     await other.set('stored', 'old')
     await client.query('begin')
     expect(await inTransaction().deleteMany(['stored', 'missing'])).toBe(1)
@@ -138,8 +138,9 @@ describe('while a transaction that has deleted stays open', () => {
     const since = performance.now()
     await Promise.all(free(0).map(([key, value]) => other.set(key, value)))
     expect(performance.now() - since).toBeLessThan(8000)
-    expect(await waiting()).toBeGreaterThan(0)
-    // The two keys are known to be held by now: nobody waits for them any more.
+    // The statement for the locked keys is sent after the calls for free rows have resolved.
+    await waitUntil('the calls for the locked keys to wait', async () => (await waiting()) > 0)
+    // Both keys count as locked by now, so the later batches do not wait for them.
     for (let round = 1; round <= 20; round++) {
       await Promise.all(free(round).map(([key, value]) => other.set(key, value)))
       await Promise.all(free(round).map(([key]) => other.increment(`n ${key}`)))
@@ -150,7 +151,7 @@ describe('while a transaction that has deleted stays open', () => {
     expect(await other.get('missing')).toBe('new')
   })
 
-  it('a key that was written beside a held one is written again while that one still waits', async () => {
+  it('a key written in one batch with a locked key is written again while that one still waits', async () => {
     await other.set('stored', 'old')
     await client.query('begin')
     await inTransaction().delete('stored')
@@ -169,7 +170,7 @@ describe('while a transaction that has deleted stays open', () => {
     expect(await other.getMany(['stored', 'hot'])).toEqual(['new', '5'])
   })
 
-  it('calls for other keys are done though `lockTimeout` is longer than `timeout`, and none is left waiting', async () => {
+  it('calls for other keys succeed even when `lockTimeout` is longer than `timeout`, and none stays waiting', async () => {
     const backend = new PostgresBackend({ url, table, lockTimeout: '60s', timeout: '2s' })
     await backend.set(item('stored', 'old'))
     await client.query('begin')
@@ -184,7 +185,7 @@ describe('while a transaction that has deleted stays open', () => {
     await backend.close()
   })
 
-  it('many calls for many held keys leave connections and batches to the others', async () => {
+  it('many calls for locked keys leave connections and batches to other calls', async () => {
     await client.query('begin')
     await inTransaction().deleteMany(many)
     const held: Promise<unknown>[] = []
@@ -192,14 +193,14 @@ describe('while a transaction that has deleted stays open', () => {
       held.push(other.set(key, 'new'))
       await Promise.all(free(round).map(([other_]) => other.get(other_)))
     }
-    await waitUntil('the held ones wait together', async () => (await waiting()) === 1)
+    await waitUntil('the calls for locked keys to wait together', async () => (await waiting()) === 1)
     await Promise.all(free(0).map(([key, value]) => other.set(key, value)))
     await client.query('commit')
     await Promise.all(held)
     expect(await other.getMany(many)).toEqual(many.map(() => 'new'))
   })
 
-  it('`getOrSet` of a deleted key gives what it loaded, within twice `lockTimeout`, and stores nothing', async () => {
+  it('`getOrSet` of a deleted key returns the loaded value within twice `lockTimeout` and stores nothing', async () => {
     const lockTimeout = 400
     const backend = new PostgresBackend({ url, table, lockTimeout })
     const cache = new Cache<string>({ backend, ttl: '10m' })
@@ -216,7 +217,7 @@ describe('while a transaction that has deleted stays open', () => {
     await cache.close()
   })
 
-  it('a write to a deleted key is rejected with `TIMEOUT` within twice `lockTimeout`, and works after the end', async () => {
+  it('a write to a deleted key fails with `TIMEOUT` within twice `lockTimeout`, and works afterwards', async () => {
     const lockTimeout = 400
     const backend = new PostgresBackend({ url, table, lockTimeout })
     const cache = new Cache<string>({ backend, ttl: '10m' })
@@ -240,7 +241,7 @@ describe('while a transaction that has deleted stays open', () => {
   it.each([
     ['two connections of its own', 2],
     ["a pool of the application's", 'pool'],
-  ] as const)('reads and writes of other keys go on when calls of all kinds wait: %s', async (_, kind) => {
+  ] as const)('reads and writes of other keys continue while calls of all kinds wait, on %s', async (_, kind) => {
     const pool = new pg.Pool({ connectionString: url, max: 2 })
     const source = kind === 'pool' ? { pool } : { url, maxConnections: kind }
     const backend = new PostgresBackend({ ...source, table, lockTimeout: '8s', timeout: '30s' })
@@ -260,7 +261,7 @@ describe('while a transaction that has deleted stays open', () => {
       await Promise.all(free(round).map(([key, value]) => cache.set(key, value)))
       expect(await cache.getMany(free(round).map(([key]) => key))).toEqual(free(round).map(([, value]) => value))
     }
-    await waitUntil('one of them waits for all', async () => (await waiting()) === 1)
+    await waitUntil('one statement to wait for all', async () => (await waiting()) === 1)
     await client.query('commit')
     await Promise.all(held)
     await cache.close()

@@ -1,4 +1,4 @@
-/** Random numbers from 0 up to 1 that are the same for the same seed (mulberry32). */
+/** Random numbers from 0 to 1 (exclusive), the same for the same seed (mulberry32). */
 export function seededRandom(seed: number): () => number {
   let state = seed >>> 0
   return () => {
@@ -9,5 +9,5 @@ export function seededRandom(seed: number): () => number {
   }
 }
 
-/** The seed of this run: from the environment, to repeat one, else a new one. */
+/** The seed of this run: `SEED` from the environment, which repeats a run, else a new one. */
 export const seed: number = Number(process.env.SEED ?? Math.floor(Math.random() * 2 ** 32))

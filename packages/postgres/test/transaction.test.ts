@@ -34,13 +34,13 @@ afterEach(async () => {
 const load = async (): Promise<string> => (await admin.query(`select name from ${users} where id = 1`)).rows[0].name
 const inTransaction = (): Cache<string> => cache.inTransaction(client)
 
-/** How many sessions wait for a lock of another one. */
+/** The number of sessions that wait for a lock of another session. */
 async function waiting(): Promise<number> {
   const { rows } = await admin.query("select count(*)::int as n from pg_stat_activity where wait_event_type = 'Lock'")
   return rows[0].n
 }
 
-it('a delete takes effect with the commit, and until then others are served the old value', async () => {
+it('a delete takes effect with the commit, and other callers get the old value until then', async () => {
   await cache.set('user', 'old')
   await client.query('begin')
   await client.query(`update ${users} set name = 'new' where id = 1`)
@@ -53,7 +53,7 @@ it('a delete takes effect with the commit, and until then others are served the 
   expect(await cache.getOrSet('user', load)).toBe('new')
 })
 
-it('a rollback takes the delete back', async () => {
+it('a rollback undoes the delete', async () => {
   await cache.set('user', 'old')
   await client.query('begin')
   expect(await inTransaction().delete('user')).toBe(true)
@@ -61,7 +61,7 @@ it('a rollback takes the delete back', async () => {
   expect(await cache.get('user')).toBe('old')
 })
 
-it('`deleteByTag` takes effect with the commit, and not at all with a rollback', async () => {
+it('`deleteByTag` takes effect with the commit, and never after a rollback', async () => {
   await cache.set('user', 'old', { tags: ['users'] })
   for (const end of ['rollback', 'commit']) {
     expect(await cache.get('user')).toBe('old')
@@ -73,7 +73,7 @@ it('`deleteByTag` takes effect with the commit, and not at all with a rollback',
   expect(await cache.get('user')).toBe(undefined)
 })
 
-it('a load that began before the delete never stores what it read after the commit', async () => {
+it('a load that began before the delete never stores its value after the commit', async () => {
   let readFrom = (): void => {}
   const gate = new Promise<void>((resolve) => {
     readFrom = resolve
@@ -104,13 +104,13 @@ it('a load that begins between the delete of a missing key and the commit waits,
   await client.query(`update ${users} set name = 'new' where id = 1`)
   expect(await inTransaction().delete('user')).toBe(false)
   const loading = cache.getOrSet('user', load)
-  await waitUntil('the load waits for the commit', async () => (await waiting()) > 0)
+  await waitUntil('the load to wait for the commit', async () => (await waiting()) > 0)
   await client.query('commit')
   expect(await loading).toBe('new')
   expect(await cache.get('user')).toBe('new')
 })
 
-it('a delete waits for nobody when several keys are deleted, stored or missing', async () => {
+it('a delete of several keys, present or missing, waits for no other transaction', async () => {
   await cache.set('a', 'old')
   await client.query('begin')
   expect(await inTransaction().deleteMany(['a', 'b', 'c'])).toBe(1)
@@ -118,7 +118,7 @@ it('a delete waits for nobody when several keys are deleted, stored or missing',
   expect(await cache.getMany(['a', 'b', 'c'])).toEqual([undefined, undefined, undefined])
 })
 
-it('everything else of the handle sees and joins the transaction, too', async () => {
+it('all methods of the handle take part in the transaction', async () => {
   await client.query('begin')
   const inside = inTransaction()
   await inside.set('a', 'inside')
@@ -131,7 +131,7 @@ it('everything else of the handle sees and joins the transaction, too', async ()
   expect(await cache.get('n')).toBe(undefined)
 })
 
-it('no setting of the session is changed for the rest of the transaction', async () => {
+it('the settings of the session stay unchanged for the rest of the transaction', async () => {
   const settings = async (): Promise<unknown> =>
     (await client.query("select current_setting('lock_timeout') as lock, current_setting('enable_seqscan') as seq"))
       .rows
@@ -143,11 +143,11 @@ it('no setting of the session is changed for the rest of the transaction', async
   await client.query('commit')
 })
 
-it('something that is no client is refused', () => {
+it('`inTransaction` refuses a value that is no client', () => {
   expect(() => backend.inTransaction({} as pg.ClientBase)).toThrow('client must be a client of pg')
 })
 
-it('a statement that fails ends the transaction, and the caller is told', async () => {
+it('a call in a failed transaction rejects', async () => {
   await client.query('begin')
   await client.query('select 1/0').catch(() => {})
   const outcome = await inTransaction()
@@ -157,12 +157,12 @@ it('a statement that fails ends the transaction, and the caller is told', async 
   await client.query('rollback')
 })
 
-it('takes a client, and no pool, whose statements would have no part in a transaction', () => {
+it('`Cache.inTransaction` refuses a pool, whose statements would be in no transaction', () => {
   expect(() => cache.inTransaction(admin)).toThrow('client must be a client of pg')
   expect(() => cache.inTransaction({})).toThrow('client must be a client of pg')
 })
 
-it('a delete takes the time of one call, however many statements it needs', async () => {
+it('a delete of several statements has the time of one call in all', async () => {
   await using proxy = await tcpProxy(url)
   const quick = new PostgresBackend({ url, table: tableName(), timeout: '1s' })
   await quick.get('k')
@@ -170,19 +170,19 @@ it('a delete takes the time of one call, however many statements it needs', asyn
   await slow.connect()
   await slow.query('begin')
   proxy.delay(700)
-  // The row is looked for, made, and removed again.
+  // Three statements: one removes nothing, one inserts the row, one removes it again.
   const outcome = await quick
     .inTransaction(slow)
     .delete('missing')
     .catch((error: unknown) => cacheErrorCode(error))
   expect(outcome).toBe('TIMEOUT')
   proxy.heal()
-  // Who commits all the same leaves nothing behind that others would meet.
+  // Even if the application commits now, the inserted row is invisible: it has expired.
   await slow.query('commit')
-  const told: unknown[] = []
-  quick.listen((event) => told.push(event))
+  const events: unknown[] = []
+  quick.listen((event) => events.push(event))
   expect(await quick.get('missing')).toBe(undefined)
-  expect(told).toEqual([])
+  expect(events).toEqual([])
   await slow.end()
   await quick.close()
 })

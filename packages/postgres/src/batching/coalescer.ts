@@ -1,112 +1,118 @@
-import { loopClock } from '../timeouts/event-loop-clock.ts'
+import { eventLoopClock } from '../timeouts/event-loop-clock.ts'
 
-/** One caller of an operation and what it waits for. */
+/** One caller that waits for a result. */
 export interface Waiter<Result> {
   resolve(result: Result): void
   reject(error: unknown): void
 }
 
-/** What is to be done for one key, and who waits for it. */
+/** The request for one key, and its waiting callers. */
 export interface Job<Request, Result> {
   readonly key: string
   request: Request
   readonly waiters: Waiter<Result>[]
-  /** When the first caller came, by `loopClock`. */
+  /** The instant of the first call, by `eventLoopClock`. */
   readonly since: number
 }
 
-/** A batch that is under way. */
-export interface UnderWay<Entry> {
-  /** From now on it does not count as one that is under way, but its keys do. */
-  makeRoom(): void
-  /** The job is settled: the next one for its key need not wait for the rest of the batch. */
-  release(job: Entry): void
+/** The batch that `run` was called for. */
+export interface RunningBatch<Entry> {
+  /** Ends the batch for `maxBatches`, so that the next may start. Its keys stay in use. */
+  freeSlot(): void
+  /** Frees the key of a job that is done, so that its next job need not wait for the rest of the batch. */
+  freeKey(job: Entry): void
 }
 
 export interface CoalescerOptions<Request, Result> {
   /**
-   * Does all jobs of a batch within `timeout` milliseconds and settles each one's waiters; a rejection rejects those that are
-   * left.
+   * Does all jobs of a batch within `timeout` milliseconds and settles the waiters of each. A rejection rejects the
+   * waiters that are left.
    */
   readonly run: (
     jobs: readonly Job<Request, Result>[],
     timeout: number,
-    batch: UnderWay<Job<Request, Result>>,
+    batch: RunningBatch<Job<Request, Result>>,
   ) => Promise<void>
-  /** Milliseconds that a call may take in all, the time that it waits for its batch included. */
+  /** Milliseconds that a call may take in all, including the wait for its batch. */
   readonly timeout: number
-  /** The error for a call whose time was up before its batch could start. */
-  readonly late: () => Error
-  /** Joins a request to a job for the same key that waits; `false` where it cannot, and then comes after it. */
+  /** The error of a call whose time was over before its batch could start. */
+  readonly timeoutError: () => Error
+  /**
+   * Joins a request to a waiting job for the same key. Returns `false` where it cannot: then the request follows the
+   * job.
+   */
   readonly join: (job: Job<Request, Result>, request: Request) => boolean
-  /** Keys per batch at most. */
+  /** The largest number of keys in a batch. */
   readonly maxKeys: number
-  /** Whether a key may be in two batches at once. Writes may not: they would take effect in any order. */
+  /** Whether a key may be in two batches at once. For writes it may not: they would take effect in any order. */
   readonly overlapping: boolean
-  /** Batches under way at most. */
+  /** The largest number of batches that run at once. */
   readonly maxBatches: number
-  /** Bytes of a request, and how many a batch may take; one larger request travels alone. */
+  /** The bytes of a request, and the most bytes of a batch; a larger request travels alone. */
   readonly bytesOf?: (request: Request) => number
   readonly maxBytes?: number
 }
 
 /**
- * Collects the calls of one tick and does them as one batch, one job per key.
+ * Collects the calls of one tick into one batch, with one job per key.
  *
- * A batch leaves when the tick's microtasks have run (`process.nextTick` from within one comes after all of them), so a
- * single call waits for nothing, and the callers whom one answer wakes find themselves together again in the next batch.
- * Under load the batches grow by themselves, because calls wait while `maxBatches` are under way.
+ * A batch starts when the tick's microtasks have run (`process.nextTick` from within a microtask comes after all of
+ * them). A single call is thus not delayed, and the callers that one reply resumes share the next batch. Under load the
+ * batches grow, because calls wait while `maxBatches` run.
  */
 export class Coalescer<Request, Result> {
   readonly #options: CoalescerOptions<Request, Result>
-  /** The jobs that wait, by key; further ones for the same key that could not join are in `later`. */
+  /** The first waiting job of each key. */
   readonly #waiting = new Map<string, Job<Request, Result>>()
-  readonly #later = new Map<string, Job<Request, Result>[]>()
-  readonly #underWay = new Set<string>()
-  /** Batches under way that count, and all of them. */
-  #batches = 0
-  #unsettled = 0
+  /** Further jobs of the same key, which could not join. */
+  readonly #following = new Map<string, Job<Request, Result>[]>()
+  /** The keys of running batches. */
+  readonly #keysInUse = new Set<string>()
+  /** Running batches that count for `maxBatches`. */
+  #slots = 0
+  /** All running batches. */
+  #running = 0
   #isScheduled = false
-  #idle: (() => void)[] = []
+  #onIdle: (() => void)[] = []
 
   constructor(options: CoalescerOptions<Request, Result>) {
     this.#options = options
   }
 
-  /** Resolves when every call made so far has settled. */
-  async settled(): Promise<void> {
-    if (this.#waiting.size === 0 && this.#unsettled === 0) return
-    await new Promise<void>((resolve) => this.#idle.push(resolve))
+  /** Resolves when no call waits and no batch runs. */
+  async idle(): Promise<void> {
+    if (this.#waiting.size === 0 && this.#running === 0) return
+    await new Promise<void>((resolve) => this.#onIdle.push(resolve))
   }
 
   add(key: string, request: Request): Promise<Result> {
     return new Promise<Result>((resolve, reject) => this.addFor({ resolve, reject }, key, request))
   }
 
-  /** The same without a promise of its own: one waiter may serve many calls. */
+  /** Adds a request without creating a promise, so that one waiter may serve many calls. */
   addFor(waiter: Waiter<Result>, key: string, request: Request): void {
-    const later = this.#later.get(key)
-    const last = later?.at(-1) ?? this.#waiting.get(key)
+    const following = this.#following.get(key)
+    const last = following?.at(-1) ?? this.#waiting.get(key)
     if (last !== undefined && this.#options.join(last, request)) {
       last.waiters.push(waiter)
       return
     }
-    const job = { key, request, waiters: [waiter], since: loopClock.now() }
+    const job = { key, request, waiters: [waiter], since: eventLoopClock.now() }
     if (last === undefined) this.#waiting.set(key, job)
-    else if (later === undefined) this.#later.set(key, [job])
-    else later.push(job)
+    else if (following === undefined) this.#following.set(key, [job])
+    else following.push(job)
     this.#schedule()
   }
 
   #schedule(): void {
-    if (this.#isScheduled || this.#batches >= this.#options.maxBatches) return
+    if (this.#isScheduled || this.#slots >= this.#options.maxBatches) return
     this.#isScheduled = true
     process.nextTick(this.#flush)
   }
 
   readonly #flush = (): void => {
     this.#isScheduled = false
-    while (this.#batches < this.#options.maxBatches) {
+    while (this.#slots < this.#options.maxBatches) {
       const jobs = this.#take()
       if (jobs.length === 0) return
       this.#start(jobs)
@@ -119,68 +125,68 @@ export class Coalescer<Request, Result> {
     let bytes = 0
     for (const [key, job] of this.#waiting) {
       if (jobs.length >= maxKeys || bytes >= maxBytes) break
-      if (!overlapping && this.#underWay.has(key)) continue
+      if (!overlapping && this.#keysInUse.has(key)) continue
       if (bytesOf !== undefined) {
         bytes += bytesOf(job.request)
         if (bytes > maxBytes && jobs.length > 0) break
       }
       jobs.push(job)
-      if (!overlapping) this.#underWay.add(key)
+      if (!overlapping) this.#keysInUse.add(key)
       this.#waiting.delete(key)
       this.#promote(key)
     }
     return jobs
   }
 
-  /** Moves the next job of the key, if there is one, to those that wait. */
+  /** Makes the next job of the key its first waiting job. */
   #promote(key: string): void {
-    const later = this.#later.get(key)
-    if (later === undefined) return
-    const next = later.shift()
-    if (later.length === 0) this.#later.delete(key)
+    const following = this.#following.get(key)
+    if (following === undefined) return
+    const next = following.shift()
+    if (following.length === 0) this.#following.delete(key)
     if (next !== undefined) this.#waiting.set(key, next)
   }
 
   #start(jobs: readonly Job<Request, Result>[]): void {
-    this.#batches += 1
-    this.#unsettled += 1
-    const { run, timeout, late } = this.#options
-    // Jobs leave in the order in which they came, so the first has waited longest; each batch gets what is left of its
-    // time, and nobody waits for longer than `timeout`, however many batches are before his.
-    const left = timeout - (loopClock.now() - (jobs[0] as Job<Request, Result>).since)
-    let counts = true
-    /** A key that was released may be under way again, in another batch. */
-    let released: Set<Job<Request, Result>> | undefined
-    const batch: UnderWay<Job<Request, Result>> = {
-      makeRoom: () => {
-        if (!counts) return
-        counts = false
-        this.#batches -= 1
+    this.#slots += 1
+    this.#running += 1
+    const { run, timeout, timeoutError } = this.#options
+    // Jobs start in the order of their calls, so the first has waited longest. Each batch gets the rest of that job's
+    // time: no call waits longer than `timeout`, however many batches are ahead of it.
+    const left = timeout - (eventLoopClock.now() - (jobs[0] as Job<Request, Result>).since)
+    let hasSlot = true
+    /** Jobs whose keys were freed, and may already be in use by another batch. */
+    let freed: Set<Job<Request, Result>> | undefined
+    const batch: RunningBatch<Job<Request, Result>> = {
+      freeSlot: () => {
+        if (!hasSlot) return
+        hasSlot = false
+        this.#slots -= 1
         if (this.#waiting.size > 0) this.#schedule()
       },
-      release: (job) => {
-        released ??= new Set()
-        if (released.has(job)) return
-        released.add(job)
-        this.#underWay.delete(job.key)
+      freeKey: (job) => {
+        freed ??= new Set()
+        if (freed.has(job)) return
+        freed.add(job)
+        this.#keysInUse.delete(job.key)
         if (this.#waiting.has(job.key)) this.#schedule()
       },
     }
     const end = (): void => {
-      this.#end(released === undefined ? jobs : jobs.filter((job) => !released?.has(job)), batch)
+      this.#end(freed === undefined ? jobs : jobs.filter((job) => !freed?.has(job)), batch)
     }
-    const outcome = left > 0 ? run(jobs, left, batch) : Promise.reject(late())
+    const outcome = left > 0 ? run(jobs, left, batch) : Promise.reject(timeoutError())
     outcome.then(end, (error: unknown) => {
       for (const job of jobs) for (const waiter of job.waiters) waiter.reject(error)
       end()
     })
   }
 
-  #end(jobs: readonly Job<Request, Result>[], batch: UnderWay<Job<Request, Result>>): void {
-    this.#unsettled -= 1
-    if (!this.#options.overlapping) for (const job of jobs) this.#underWay.delete(job.key)
-    batch.makeRoom()
+  #end(jobs: readonly Job<Request, Result>[], batch: RunningBatch<Job<Request, Result>>): void {
+    this.#running -= 1
+    if (!this.#options.overlapping) for (const job of jobs) this.#keysInUse.delete(job.key)
+    batch.freeSlot()
     if (this.#waiting.size > 0) this.#schedule()
-    else if (this.#unsettled === 0) for (const resolve of this.#idle.splice(0)) resolve()
+    else if (this.#running === 0) for (const resolve of this.#onIdle.splice(0)) resolve()
   }
 }

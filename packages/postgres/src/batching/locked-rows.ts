@@ -1,70 +1,55 @@
 import { sqlState } from '../errors.ts'
-import type { Patience } from '../table/table.ts'
-import { loopClock } from '../timeouts/event-loop-clock.ts'
-import { Coalescer, type Job, type UnderWay } from './coalescer.ts'
-import type { Gate } from './semaphore.ts'
+import { eventLoopClock } from '../timeouts/event-loop-clock.ts'
+import { firstLockTimeout, type WriteTimeouts } from '../timeouts/write-timeouts.ts'
+import { Coalescer, type Job, type RunningBatch } from './coalescer.ts'
+import { runBatch, type Work } from './run-batch.ts'
+import type { Semaphore } from './semaphore.ts'
 
-/** What is done with a batch of requests. */
-export interface Work<Request, Result> {
-  /** Does the batch and returns each waiter's result. */
-  readonly work: (
-    requests: readonly Request[],
-    patience: Patience,
-  ) => Promise<(request: Request, waiter: number) => Result>
-}
-
-export interface LockedRowsOptions<Request, Result> extends Work<Request, Result> {
+export interface LockedRowsOptions<Request, Result> {
+  readonly work: Work<Request, Result>
   /** Milliseconds that a call may take in all. */
   readonly timeout: number
-  /** Milliseconds that a call waits for a row which others have locked; absent: statements set no limit. */
+  /** Milliseconds that a call waits for a row that another transaction has locked; absent: statements set no limit. */
   readonly lockTimeout: number | undefined
-  /** Through which those pass who wait for a row, so that they never take all connections. */
-  readonly gate: Gate
-  /** The error for a call whose time was up before anything was sent. */
-  readonly late: () => Error
+  /** Limits the statements that wait for rows, so that they never occupy all connections. */
+  readonly semaphore: Pick<Semaphore, 'run'>
+  /** The error of a call whose time was over before anything was sent. */
+  readonly timeoutError: () => Error
   readonly bytesOf?: ((request: Request) => number) | undefined
-  /** The batches have one job, which nobody is beside: it does not wait in its place among the batches. */
+  /** Whether each batch has a single job. Then even its first statement does not wait for a locked row in its slot. */
   readonly isSingle?: boolean
 }
 
-/** Which share of the limit everybody waits at first, before those in the way are told apart. */
-const firstShare = 0.25
+/** The part of the time left after which the server itself gives up; the rest is for its reply. */
+const shareOfTimeLeft = 0.9
 
-/** The milliseconds after which a statement that meets a locked row gives up at first. */
-export function firstLockTimeout(lockTimeout: number): number {
-  return Math.ceil(lockTimeout * firstShare)
-}
-
-/** Of the time that is left, so much may pass before the server gives up by itself; the rest is for its answer. */
-const shareOfLeft = 0.9
-
-/** Keys remembered as locked, at most. */
+/** The largest number of keys that are remembered as locked. */
 const mostLocked = 1000
-/** Of values that wait together: the server takes no statement of 1 GB. */
+/** The largest size of values that wait together: the server refuses a statement of 1 GB. */
 const mostBytes = 64 * 1024 * 1024
 
 /**
- * Batches of writes among rows that other transactions hold, such as one of the application's that has deleted something
- * and is not committed yet.
+ * Batches of writes among rows that other transactions have locked, such as an application's transaction that has
+ * deleted an item and is still open.
  *
- * One such row would make a whole batch wait for it, and those that come after. So a batch gives up early. Each of its calls
- * is then tried alone, without waiting: those whose rows are free are done. The others wait together in one statement, which
- * takes one connection and no place among the batches, however many there are. While a key is known to be locked, further
- * calls for it go there at once.
+ * One such row would make the whole batch wait, and all batches behind it. So a batch gives up early, and each of its
+ * calls is then tried alone, without waiting: calls for free rows succeed. The others wait together in one statement,
+ * which takes one connection and no slot among the batches, however many they are. While a key is known to be locked,
+ * further calls for it wait there from the start.
  */
 export class LockedRows<Request, Result> {
   readonly #options: LockedRowsOptions<Request, Result>
   readonly #locked = new Set<string>()
-  readonly #patient: Coalescer<Job<Request, Result>, void>
+  readonly #waiting: Coalescer<Job<Request, Result>, void>
 
   constructor(options: LockedRowsOptions<Request, Result>) {
     this.#options = options
-    const { timeout, late, bytesOf } = options
-    this.#patient = new Coalescer({
-      run: (waiting) => this.#wait(waiting.map(({ request }) => request)).then(() => settleAll(waiting)),
+    const { timeout, timeoutError, bytesOf } = options
+    this.#waiting = new Coalescer({
+      run: (jobs) => this.#waitForRows(jobs.map(({ request }) => request)).then(() => resolveAll(jobs)),
       timeout,
-      late,
-      // The batches have one job for each key.
+      timeoutError,
+      // Each batch has at most one job for a key, so none is left to join.
       join: () => false,
       maxKeys: mostLocked,
       maxBytes: mostBytes,
@@ -74,120 +59,112 @@ export class LockedRows<Request, Result> {
     })
   }
 
-  /** Settles every waiter of the jobs. While some wait, the next batch may go, also with the keys of those that are done. */
+  /**
+   * Settles all waiters of the jobs. While some jobs wait for rows, the next batch may run, with the keys of finished
+   * jobs too.
+   */
   async run(
     jobs: readonly Job<Request, Result>[],
     timeout: number,
-    batch: UnderWay<Job<Request, Result>>,
+    batch: RunningBatch<Job<Request, Result>>,
   ): Promise<void> {
-    const blocked = jobs.filter(({ key }) => this.#locked.has(key))
-    const others = blocked.length === 0 ? jobs : jobs.filter(({ key }) => !this.#locked.has(key))
-    const wait = (job: Job<Request, Result>): Promise<void> => this.#patiently(job).then(() => batch.release(job))
-    const waits = blocked.map(wait)
-    let held: readonly Job<Request, Result>[] = []
-    if (others.length > 0 && this.#options.isSingle && this.#options.lockTimeout !== undefined) {
-      held = await this.#withoutWaiting(others)
-      waits.push(...held.map(wait))
+    const { work, isSingle, lockTimeout } = this.#options
+    const knownLocked = jobs.filter(({ key }) => this.#locked.has(key))
+    const others = knownLocked.length === 0 ? jobs : jobs.filter(({ key }) => !this.#locked.has(key))
+    const wait = (job: Job<Request, Result>): Promise<void> => this.#waitFor(job).then(() => batch.freeKey(job))
+    const waits = knownLocked.map(wait)
+    let locked: readonly Job<Request, Result>[] = []
+    if (others.length > 0 && isSingle && lockTimeout !== undefined) {
+      locked = await this.#tryWithoutWaiting(others)
+      waits.push(...locked.map(wait))
     } else if (others.length > 0) {
       try {
-        await runBatch(this.#options.work, others, { timeout })
+        await runBatch(work, others, { timeout })
         if (waits.length === 0) return
       } catch (error) {
-        if (!isLocked(error) || this.#options.lockTimeout === undefined) {
+        if (!isLockError(error) || lockTimeout === undefined) {
           for (const job of others) rejectAll(job, error)
         } else {
-          held = others.length === 1 ? others : await this.#withoutWaiting(others)
-          waits.push(...held.map(wait))
+          locked = others.length === 1 ? others : await this.#tryWithoutWaiting(others)
+          waits.push(...locked.map(wait))
         }
       }
     }
-    const waiting = new Set(held)
-    for (const job of others) if (!waiting.has(job)) batch.release(job)
-    batch.makeRoom()
+    const waiting = new Set(locked)
+    for (const job of others) if (!waiting.has(job)) batch.freeKey(job)
+    batch.freeSlot()
     await Promise.all(waits)
   }
 
-  #patiently(job: Job<Request, Result>): Promise<void> {
+  #waitFor(job: Job<Request, Result>): Promise<void> {
     if (this.#locked.size >= mostLocked) this.#locked.clear()
     this.#locked.add(job.key)
-    return this.#patient.add(job.key, job).catch((error) => rejectAll(job, error))
+    return this.#waiting.add(job.key, job).catch((error) => rejectAll(job, error))
   }
 
-  /** Does each job alone; resolves to those whose rows others hold. */
-  async #withoutWaiting(
+  /** Does each job alone; resolves to the jobs whose rows are locked. */
+  async #tryWithoutWaiting(
     jobs: readonly Job<Request, Result>[],
-    onHeld?: (error: unknown, job: Job<Request, Result>) => void,
+    onLocked?: (error: unknown, job: Job<Request, Result>) => void,
   ): Promise<Job<Request, Result>[]> {
-    const held: Job<Request, Result>[] = []
-    const one = async (job: Job<Request, Result>): Promise<void> => {
+    const locked: Job<Request, Result>[] = []
+    const tryOne = async (job: Job<Request, Result>): Promise<void> => {
       try {
-        await runBatch(this.#options.work, [job], { timeout: this.#left([job]), lock: 1 })
+        await runBatch(this.#options.work, [job], { timeout: this.#timeLeft([job]), lockTimeout: 1 })
         this.#locked.delete(job.key)
       } catch (error) {
-        if (!isLocked(error)) rejectAll(job, error)
-        else if (onHeld === undefined) held.push(job)
-        else onHeld(error, job)
+        if (!isLockError(error)) rejectAll(job, error)
+        else if (onLocked === undefined) locked.push(job)
+        else onLocked(error, job)
       }
     }
-    await Promise.all(jobs.map(one))
-    return held
+    await Promise.all(jobs.map(tryOne))
+    return locked
   }
 
-  /** Waits for all of them in one statement, and in the end does those that have become free. */
-  async #wait(all: readonly Job<Request, Result>[]): Promise<void> {
+  /** Waits for the rows of all jobs in one statement. If that fails, does the jobs whose rows have become free. */
+  async #waitForRows(all: readonly Job<Request, Result>[]): Promise<void> {
     let jobs = all
     try {
-      await this.#options.gate.pass(async () => {
-        jobs = this.#inTime(all)
-        if (jobs.length > 0) await runBatch(this.#options.work, jobs, this.#patience(jobs))
+      await this.#options.semaphore.run(async () => {
+        jobs = this.#withoutLate(all)
+        if (jobs.length > 0) await runBatch(this.#options.work, jobs, this.#timeoutsOf(jobs))
       })
       for (const { key } of jobs) this.#locked.delete(key)
     } catch (error) {
-      if (!isLocked(error)) for (const job of jobs) rejectAll(job, error)
+      if (!isLockError(error)) for (const job of jobs) rejectAll(job, error)
       else if (jobs.length === 1) rejectAll(jobs[0] as Job<Request, Result>, error)
-      else await this.#withoutWaiting(jobs, (reason, job) => rejectAll(job, reason))
+      else await this.#tryWithoutWaiting(jobs, (reason, job) => rejectAll(job, reason))
     }
   }
 
-  /** Refuses those whose time is up, so that the others have theirs. */
-  #inTime(jobs: readonly Job<Request, Result>[]): readonly Job<Request, Result>[] {
-    const { timeout, late } = this.#options
-    const began = loopClock.now() - timeout
-    for (const job of jobs) if (job.since <= began) rejectAll(job, late())
-    return jobs.filter((job) => job.since > began)
+  /** Rejects the jobs whose time is over, because a shared statement has only the shortest time of its jobs. */
+  #withoutLate(jobs: readonly Job<Request, Result>[]): readonly Job<Request, Result>[] {
+    const { timeout, timeoutError } = this.#options
+    const latest = eventLoopClock.now() - timeout
+    for (const job of jobs) if (job.since <= latest) rejectAll(job, timeoutError())
+    return jobs.filter((job) => job.since > latest)
   }
 
-  /** The server gives up first: a statement that we gave up would cost its connection, and might yet write. */
-  #patience(jobs: readonly Job<Request, Result>[]): Patience {
+  /**
+   * The server gives up before this process does: a statement abandoned here would cost its connection, and might still
+   * write.
+   */
+  #timeoutsOf(jobs: readonly Job<Request, Result>[]): WriteTimeouts {
     const lockTimeout = this.#options.lockTimeout as number
-    const timeout = this.#left(jobs)
-    const lock = Math.min(lockTimeout - firstLockTimeout(lockTimeout), Math.floor(timeout * shareOfLeft))
-    return { timeout, lock: Math.max(1, lock) }
+    const timeout = this.#timeLeft(jobs)
+    const left = Math.min(lockTimeout - firstLockTimeout(lockTimeout), Math.floor(timeout * shareOfTimeLeft))
+    return { timeout, lockTimeout: Math.max(1, left) }
   }
 
-  /** What is left of the time of the call that has waited longest. */
-  #left(jobs: readonly Job<Request, Result>[]): number {
+  /** The time left of the job that has waited longest. */
+  #timeLeft(jobs: readonly Job<Request, Result>[]): number {
     const since = Math.min(...jobs.map((job) => job.since))
-    return Math.max(1, this.#options.timeout - (loopClock.now() - since))
+    return Math.max(1, this.#options.timeout - (eventLoopClock.now() - since))
   }
 }
 
-/** Does the jobs in one statement and hands out the results. */
-export async function runBatch<Request, Result>(
-  work: Work<Request, Result>['work'],
-  jobs: readonly Job<Request, Result>[],
-  patience: Patience,
-): Promise<void> {
-  const resultOf = await work(
-    jobs.map((job) => job.request),
-    patience,
-  )
-  for (const { request, waiters } of jobs) {
-    for (const [index, waiter] of waiters.entries()) waiter.resolve(resultOf(request, index))
-  }
-}
-
-function settleAll(jobs: readonly Job<unknown, void>[]): void {
+function resolveAll(jobs: readonly Job<unknown, void>[]): void {
   for (const { waiters } of jobs) for (const waiter of waiters) waiter.resolve()
 }
 
@@ -195,8 +172,8 @@ function rejectAll<Request, Result>(job: Job<Request, Result>, reason: unknown):
   for (const waiter of job.waiters) waiter.reject(reason)
 }
 
-/** The server waited too long for a lock, or met a circle of locks. Nothing has been written. */
-function isLocked(error: unknown): boolean {
+/** Whether the server waited too long for a lock, or found a deadlock. In both cases nothing was written. */
+function isLockError(error: unknown): boolean {
   const state = sqlState((error as Error).cause)
   return state === '55P03' || state === '40P01'
 }

@@ -1,20 +1,20 @@
-/** Lets a few at a time through; the others wait in their order. */
-export class Gate {
-  #places: number
+/** Lets a fixed number of tasks run at once; the others wait in their order. */
+export class Semaphore {
+  #free: number
   readonly #waiting: (() => void)[] = []
 
-  constructor(places: number) {
-    this.#places = places
+  constructor(permits: number) {
+    this.#free = permits
   }
 
-  async pass<Result>(work: () => Promise<Result>): Promise<Result> {
-    if (this.#places > 0) this.#places -= 1
+  async run<Result>(task: () => Promise<Result>): Promise<Result> {
+    if (this.#free > 0) this.#free -= 1
     else await new Promise<void>((resolve) => this.#waiting.push(resolve))
     try {
-      return await work()
+      return await task()
     } finally {
       const next = this.#waiting.shift()
-      if (next === undefined) this.#places += 1
+      if (next === undefined) this.#free += 1
       else next()
     }
   }

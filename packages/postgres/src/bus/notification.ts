@@ -2,28 +2,28 @@ import type { BusMessage } from '@cache/core/backend'
 import { decodeBusMessage, encodeBusMessage } from '@cache/core/backend'
 
 /**
- * How messages become the payloads of NOTIFY. A payload holds at most 7,999 bytes in the server's encoding, so everything
- * beyond ASCII is escaped, and a message that is still longer travels in parts:
+ * Bytes of a payload of NOTIFY. PostgreSQL allows 7,999 bytes in the server's encoding, so all characters outside ASCII
+ * are escaped. A longer message travels in parts:
  *
  *     m{…}              one message
  *     p<id>/<n>/<of>:…  part n of a message; parts arrive in order, because one session sends them in one transaction
  */
 const mostBytes = 7000
 
-let parts = 0
+let splitMessages = 0
 
-// biome-ignore lint/suspicious/noControlCharactersInRegex: everything but ASCII is what it looks for
-const beyondAscii = /[^\x00-\x7f]/g
+// biome-ignore lint/suspicious/noControlCharactersInRegex: the pattern matches all characters outside ASCII
+const outsideAscii = /[^\x00-\x7f]/g
 
-/** The payloads of a message. `sender` tells the parts of two senders apart. */
+/** The payloads of a message. `sender` distinguishes the parts of two senders. */
 export function toPayloads(message: BusMessage, sender: string): string[] {
   const json = encodeBusMessage(message).replace(
-    beyondAscii,
+    outsideAscii,
     (found) => `\\u${found.charCodeAt(0).toString(16).padStart(4, '0')}`,
   )
   if (json.length < mostBytes) return [`m${json}`]
-  parts += 1
-  const id = `${sender}-${parts.toString(36)}`
+  splitMessages += 1
+  const id = `${sender}-${splitMessages.toString(36)}`
   const count = Math.ceil(json.length / mostBytes)
   return Array.from(
     { length: count },
@@ -31,40 +31,40 @@ export function toPayloads(message: BusMessage, sender: string): string[] {
   )
 }
 
-/** What a payload turned out to be: a message, a part with more to come, or nothing that can be read. */
+/** The content of a payload: a message, a part whose message is not complete yet, or unreadable text. */
 export type Received = BusMessage | 'incomplete' | 'unreadable'
 
 interface Assembly {
-  readonly pieces: string[]
+  readonly parts: string[]
   readonly of: number
   characters: number
 }
 
-/** Senders whose messages may be incomplete at the same time; more of them cannot be honest. */
+/** The largest number of incomplete messages; more of them are damaged or malicious. */
 const mostAssemblies = 100
 const mostParts = 2000
-/** Characters of all messages that are incomplete at the same time: four of the longest. */
+/** The largest size of all incomplete messages, in characters: four of the longest messages. */
 const mostCharacters = 4 * mostParts * mostBytes
 
-/** Puts the parts of messages together. One per connection: after a loss nothing is left of what was begun. */
+/** Joins the parts of messages. Each connection has its own reader, so the parts from before a loss are discarded. */
 export class NotificationReader {
   readonly #assemblies = new Map<string, Assembly>()
   #characters = 0
 
-  /** `'unreadable'` as well where an older message is given up: its changes are lost. */
+  /** Also returns `'unreadable'` when the oldest incomplete message is discarded, because its changes are lost. */
   read(payload: string): Received {
     if (payload[0] === 'm') return decodeBusMessage(payload.slice(1)) ?? 'unreadable'
     const match = /^p([^/]{1,64})\/(\d{1,4})\/(\d{1,4}):/.exec(payload)
     if (match === null) return 'unreadable'
-    return this.#piece(match[1] as string, Number(match[2]), Number(match[3]), payload.slice(match[0].length))
+    return this.#part(match[1] as string, Number(match[2]), Number(match[3]), payload.slice(match[0].length))
   }
 
-  #piece(id: string, index: number, of: number, text: string): Received {
-    const assembly = this.#assemblies.get(id) ?? { pieces: [], of, characters: 0 }
+  #part(id: string, index: number, of: number, text: string): Received {
+    const assembly = this.#assemblies.get(id) ?? { parts: [], of, characters: 0 }
     this.#forget(id)
-    if (index !== assembly.pieces.length || of !== assembly.of || index >= of || of > mostParts) return 'unreadable'
-    assembly.pieces.push(text)
-    if (assembly.pieces.length === of) return decodeBusMessage(assembly.pieces.join('')) ?? 'unreadable'
+    if (index !== assembly.parts.length || of !== assembly.of || index >= of || of > mostParts) return 'unreadable'
+    assembly.parts.push(text)
+    if (assembly.parts.length === of) return decodeBusMessage(assembly.parts.join('')) ?? 'unreadable'
     assembly.characters += text.length
     this.#characters += assembly.characters
     this.#assemblies.set(id, assembly)

@@ -1,6 +1,6 @@
 import { Coalescer } from '../batching/coalescer.ts'
 import { textArray } from '../connections/binary-array.ts'
-import type { Session } from '../connections/session.ts'
+import type { Run } from '../connections/session.ts'
 import { statement } from '../connections/statement.ts'
 import { timeoutError } from '../errors.ts'
 
@@ -9,28 +9,29 @@ const notify = statement(
 )
 
 export interface NotifierOptions {
-  readonly session: Session
+  readonly run: Run
   readonly channel: string
   readonly timeout: number
 }
 
 /**
- * Sends payloads, those of one tick in one transaction. A transaction that notifies takes a lock of the whole server when
- * it commits, which is why this is never done within the statement of a write (measured: upserts fall to a quarter).
+ * Sends payloads, those of one tick in one transaction. A transaction with notifications takes a lock of the whole
+ * server when it commits. So notifications never travel in the statement of a write (measured: upserts fall to a
+ * quarter).
  */
 export class Notifier {
   readonly #batches: Coalescer<string[], void>
 
-  constructor({ session, channel, timeout }: NotifierOptions) {
+  constructor({ run, channel, timeout }: NotifierOptions) {
     this.#batches = new Coalescer({
       run: async (jobs, left) => {
         const payloads = jobs.flatMap((job) => job.request)
-        await session.run(notify, [channel, textArray(payloads)], 'publish', left)
+        await run(notify, [channel, textArray(payloads)], 'publish', left)
         for (const { waiters } of jobs) for (const waiter of waiters) waiter.resolve()
       },
       timeout,
-      late: () => timeoutError('publish', timeout),
-      // All messages are one job, so that they stay in order.
+      timeoutError: () => timeoutError('publish', timeout),
+      // All messages are one job, which keeps their order.
       join: (job, payloads) => {
         job.request.push(...payloads)
         return true
@@ -45,7 +46,8 @@ export class Notifier {
     return this.#batches.add('', payloads)
   }
 
-  settled(): Promise<void> {
-    return this.#batches.settled()
+  /** Resolves when all payloads were sent or rejected. */
+  idle(): Promise<void> {
+    return this.#batches.idle()
   }
 }

@@ -2,69 +2,73 @@ import { randomBytes } from 'node:crypto'
 import { CacheError, type SourceEvents } from '@cache/core/backend'
 import type pg from 'pg'
 import { clientConfig } from '../connections/client-config.ts'
-import { gracefulClient } from '../connections/own-client.ts'
+import type { ResolvedConnections } from '../connections/connection-options.ts'
+import { ownClient } from '../connections/own-client.ts'
 import { query } from '../connections/query.ts'
-import type { Session } from '../connections/session.ts'
-import { quoteIdentifier, statement } from '../connections/statement.ts'
+import { quoteIdentifier } from '../connections/quoting.ts'
+import type { Run } from '../connections/session.ts'
+import { statement } from '../connections/statement.ts'
 import { postgresError, timeoutError } from '../errors.ts'
-import type { ResolvedConnections } from '../options.ts'
-import { deadline } from '../timeouts/start-timeout.ts'
+import { startTimeout } from '../timeouts/start-timeout.ts'
 import { NotificationReader } from './notification.ts'
 
-export interface ListenSourceOptions {
+export interface ListenOptions {
   readonly connections: ResolvedConnections
   readonly channel: string
   readonly heartbeat: number
-  /** Another connection, over which the test notification goes. */
-  readonly session: Session
+  /** Sends the test notification over another connection. */
+  readonly run: Run
 }
 
-interface Listener {
+interface ListeningClient {
   readonly client: pg.ClientBase
   close(): Promise<void>
 }
 
 const notify = statement('select pg_notify($1, $2)')
 const ping = statement('select 1')
-/** The first character of a notification that only asks whether notifications arrive. */
+/** The first character of a test notification, which is no message. */
 const testMark = 't'
 
-/** Listens to one channel on a connection of its own, which ends with the first trouble: `BusSubscription` opens the next. */
-export async function openListener(options: ListenSourceOptions, events: SourceEvents): Promise<() => Promise<void>> {
+/**
+ * Listens to one channel on a connection of its own. The first failure ends the connection, and `BusSubscription` opens
+ * the next.
+ */
+export async function openListener(options: ListenOptions, events: SourceEvents): Promise<() => Promise<void>> {
   const { channel, connections } = options
   const { timeout } = connections
-  const listener = await connect(connections)
-  const { client } = listener
+  const listening = await connect(connections)
+  const { client } = listening
   const reader = new NotificationReader()
   const test = `${testMark}${randomBytes(12).toString('base64url')}`
-  let hear = (): void => {}
-  const heard = new Promise<void>((resolve) => {
-    hear = resolve
+  let onTest = (): void => {}
+  const testArrived = new Promise<void>((resolve) => {
+    onTest = resolve
   })
-  // Other channels may reach the same connection (RACES R15).
+  // A client of the application's pool may listen to other channels too (RACES R15).
   client.on('notification', ({ channel: from, payload = '' }) => {
     if (from !== channel) return
     if (payload[0] !== testMark) deliver(reader.read(payload), events)
-    else if (payload === test) hear()
+    else if (payload === test) onTest()
   })
   client.on('error', () => events.lost())
   client.on('end', () => events.lost())
   try {
     await query(client, statement(`listen ${quoteIdentifier(channel)}`), [], false, 'subscribe', timeout)
-    await options.session.run(notify, [channel, test], 'subscribe', timeout)
-    await within(timeout, heard)
+    await options.run(notify, [channel, test], 'subscribe', timeout)
+    await withTimeout(timeout, testArrived)
   } catch (error) {
-    await listener.close()
+    await listening.close()
     throw postgresError(error, 'subscribe')
   }
   const stopHeartbeat = startHeartbeat(client, options, events)
   return async () => {
     stopHeartbeat()
-    await listener.close()
+    await listening.close()
   }
 }
 
-/** A message that cannot be read was meant for us all the same: anything may have changed. */
+/** An unreadable message may have announced any change, so it is delivered as a foreign change of all keys. */
 function deliver(received: ReturnType<NotificationReader['read']>, events: SourceEvents): void {
   if (received === 'incomplete') return
   if (received !== 'unreadable') {
@@ -76,42 +80,43 @@ function deliver(received: ReturnType<NotificationReader['read']>, events: Sourc
 }
 
 /** A pooler that shares connections between transactions accepts LISTEN and delivers nothing. */
-async function within(timeout: number, heard: Promise<void>): Promise<void> {
+async function withTimeout(timeout: number, testArrived: Promise<void>): Promise<void> {
   await new Promise<void>((resolve, reject) => {
-    const end = deadline(timeout, () => {
+    const stopTimeout = startTimeout(timeout, () => {
       const message =
-        'LISTEN was accepted, but a test notification did not arrive: a pooler in transaction mode swallows them. Give the bus a URL that leads to the server itself'
+        'LISTEN was accepted, but a test notification did not arrive: a pooler in transaction mode swallows them. ' +
+        'Give the bus a URL that leads to the server itself'
       reject(new CacheError('UNSUPPORTED', message, details('subscribe')))
     })
-    void heard.then(() => {
-      end()
+    void testArrived.then(() => {
+      stopTimeout()
       resolve()
     })
   })
 }
 
-async function connect(connections: ResolvedConnections): Promise<Listener> {
+async function connect(connections: ResolvedConnections): Promise<ListeningClient> {
   const { pool, connectTimeout, timeout } = connections
   if (pool === undefined) {
-    const Client = gracefulClient({ connectTimeout })
+    const Client = ownClient({ connectTimeout })
     const client = new Client(clientConfig(connections))
     await client.connect()
     return { client, close: () => end(client) }
   }
   const client = await new Promise<pg.PoolClient>((resolve, reject) => {
     let isLate = false
-    const stop = deadline(timeout, () => {
+    const stopTimeout = startTimeout(timeout, () => {
       isLate = true
       reject(timeoutError('subscribe', timeout))
     })
-    pool.connect((error, found) => {
-      stop()
+    ;(pool as unknown as pg.Pool).connect((error, found) => {
+      stopTimeout()
       if (error !== undefined || found === undefined) reject(error)
       else if (isLate) found.release()
       else resolve(found)
     })
   })
-  // Not back to the pool: it still listens, and may be broken.
+  // The pool closes this client instead of reusing it: it still listens, and may be broken.
   return { client, close: async () => client.release(true) }
 }
 
@@ -122,18 +127,18 @@ async function end(client: pg.Client): Promise<void> {
 }
 
 /**
- * Asks the server from time to time whether it is still there. A listener only listens, so that without this a connection
- * that was cut in silence (a power failure, a firewall) would look healthy for ever.
+ * Sends a query at each heartbeat. A listener only receives, so without it a connection that was cut silently (a power
+ * failure, a firewall) would look healthy forever.
  */
-function startHeartbeat(client: pg.ClientBase, options: ListenSourceOptions, events: SourceEvents): () => void {
+function startHeartbeat(client: pg.ClientBase, options: ListenOptions, events: SourceEvents): () => void {
   const { heartbeat, connections } = options
-  let isAsking = false
+  let isWaiting = false
   const timer = setInterval(() => {
-    if (isAsking) return
-    isAsking = true
+    if (isWaiting) return
+    isWaiting = true
     query(client, ping, [], false, 'heartbeat', connections.timeout).then(
       () => {
-        isAsking = false
+        isWaiting = false
       },
       () => {
         clearInterval(timer)
@@ -145,6 +150,6 @@ function startHeartbeat(client: pg.ClientBase, options: ListenSourceOptions, eve
   return () => clearInterval(timer)
 }
 
-function details(operation: string): { operation: string; backend: string } {
-  return { operation, backend: 'postgres' }
+function details(method: string): { operation: string; backend: string } {
+  return { operation: method, backend: 'postgres' }
 }

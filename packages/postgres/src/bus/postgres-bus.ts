@@ -6,13 +6,14 @@ import {
   CacheError,
   createVersion,
 } from '@cache/core/backend'
-import type { ClientBase } from 'pg'
 import { ClientSession } from '../connections/client-session.ts'
+import { checkClient } from '../connections/connection-options.ts'
 import { openSession } from '../connections/open-session.ts'
+import type { PgClient } from '../connections/pg-shapes.ts'
 import type { Session } from '../connections/session.ts'
 import { postgresError } from '../errors.ts'
-import { checkClient, type PostgresBusOptions, resolveBusOptions } from '../options.ts'
-import { loopClock } from '../timeouts/event-loop-clock.ts'
+import { eventLoopClock } from '../timeouts/event-loop-clock.ts'
+import { type PostgresBusOptions, resolveBusOptions } from './bus-options.ts'
 import { toPayloads } from './notification.ts'
 import { Notifier } from './notifier.ts'
 import { openListener } from './open-listener.ts'
@@ -21,12 +22,12 @@ import { openListener } from './open-listener.ts'
  * Announcements of changes over LISTEN and NOTIFY.
  *
  * Needs a URL that leads to the server itself: a pooler in transaction mode accepts LISTEN and delivers nothing, which
- * `subscribe` finds out by a test notification. Delivery is best effort, as NOTIFY's is: who was not connected never hears
- * of it, and is told so by `disconnected`.
+ * `subscribe` detects with a test notification. Delivery is best effort, like NOTIFY itself: messages sent while a
+ * listener is disconnected are lost to it, and `disconnected` tells it so.
  */
 export class PostgresBus implements Bus {
   readonly name: string = 'postgres'
-  /** Tells the parts of this bus's long messages from those of others. */
+  /** Distinguishes the parts of this bus's long messages from the parts of other buses. */
   readonly #sender: string = createVersion()
   readonly #channel: string
   readonly #timeout: number
@@ -40,10 +41,10 @@ export class PostgresBus implements Bus {
     const { connections, channel, heartbeat } = resolveBusOptions(options)
     this.#channel = channel
     this.#timeout = connections.timeout
-    // A failure of the publisher reaches whoever publishes.
+    // A failure of this connection rejects the call of `publish`, so it needs no event.
     this.#session = openSession({ ...connections, maxConnections: 1 }, () => {})
-    this.#notifier = new Notifier({ session: this.#session, channel, timeout: connections.timeout })
-    const source = { connections, channel, heartbeat, session: this.#session }
+    this.#notifier = new Notifier({ run: this.#session.run, channel, timeout: connections.timeout })
+    const source = { connections, channel, heartbeat, run: this.#session.run }
     this.#subscription = new BusSubscription((events) => openListener(source, events))
   }
 
@@ -52,15 +53,15 @@ export class PostgresBus implements Bus {
   }
 
   /**
-   * Publishes in the transaction that `client` is in: the messages leave with its commit, and not at all when it is rolled
-   * back. A commit that sends notifications takes a lock of the whole server for a moment. Rejects with what hinders the
-   * statement, which ends the transaction.
+   * Publishes in the open transaction of `client`: its commit sends the messages, and a rollback discards them. A
+   * commit that sends notifications takes a lock of the whole server for a moment. Rejects when the statement fails,
+   * which ends the transaction.
    */
-  inTransaction(client: ClientBase): Pick<Bus, 'publish'> {
-    if (this.#closing !== undefined) throw this.#closed('inTransaction')
-    // Nothing is prepared or set on a client of the application's.
+  inTransaction(client: PgClient): Pick<Bus, 'publish'> {
+    if (this.#closing !== undefined) throw this.#closedError('inTransaction')
+    // The session of an application's client stays without prepared statements and settings of this package.
     const session = new ClientSession(checkClient(client, 'inTransaction'), { prepare: false, lockTimeout: null })
-    const notifier = new Notifier({ session, channel: this.#channel, timeout: this.#timeout })
+    const notifier = new Notifier({ run: session.run, channel: this.#channel, timeout: this.#timeout })
     return {
       publish: (message) => this.#attempt('publish', () => notifier.send(toPayloads(message, this.#sender))),
     }
@@ -77,23 +78,23 @@ export class PostgresBus implements Bus {
 
   async #close(): Promise<void> {
     await this.#subscription.stop()
-    await this.#notifier.settled()
+    await this.#notifier.idle()
     await this.#session.close()
   }
 
-  async #attempt<Result>(operation: string, work: () => Promise<Result>): Promise<Result> {
-    if (this.#closing !== undefined) throw this.#closed(operation)
-    loopClock.begin()
+  async #attempt<Result>(method: string, work: () => Promise<Result>): Promise<Result> {
+    if (this.#closing !== undefined) throw this.#closedError(method)
+    eventLoopClock.begin()
     try {
       return await work()
     } catch (error) {
-      throw postgresError(error, operation)
+      throw postgresError(error, method)
     } finally {
-      loopClock.end()
+      eventLoopClock.end()
     }
   }
 
-  #closed(operation: string): CacheError {
-    return new CacheError('CLOSED', 'The bus was closed', { operation, backend: this.name })
+  #closedError(method: string): CacheError {
+    return new CacheError('CLOSED', 'The bus was closed', { operation: method, backend: this.name })
   }
 }

@@ -1,7 +1,7 @@
 /**
  * One-dimensional PostgreSQL arrays in the binary format of the wire protocol (`array_send` in PostgreSQL's
- * arrayfuncs.c). `pg` passes a Buffer on as a binary parameter, which saves the server the parsing of an array literal and
- * the client its making: bytes need no hexadecimal, texts no quoting.
+ * arrayfuncs.c). `pg` sends a Buffer as a binary parameter, so neither side builds or parses an array literal: bytes
+ * need no hexadecimal, texts no quoting.
  */
 const oids = { text: 25, bytea: 17, int8: 20, bool: 16 } as const
 const headerBytes = 20
@@ -48,7 +48,7 @@ export function byteaArray(values: readonly Uint8Array[]): Buffer {
   return out
 }
 
-/** An `int8[]` of safe whole numbers. */
+/** An `int8[]` of safe integers. */
 export function int8Array(numbers: readonly (number | null)[]): Buffer {
   let bytes = 0
   let hasNull = false

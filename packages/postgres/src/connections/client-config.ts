@@ -1,11 +1,11 @@
 import type { ClientConfig } from 'pg'
 import { parse } from 'pg-connection-string'
-import type { ResolvedConnections } from '../options.ts'
+import type { ResolvedConnections } from './connection-options.ts'
 
 /**
- * What `pg` is given for a connection of our own. Left to itself it would let the URL win over the options, also where the
- * URL says nothing: a user, a password or a certificate beside it would be lost. Files that a URL names are read anew for
- * each connection.
+ * The options of `pg` for a connection that this package opens. `pg` itself would let the URL override the options even
+ * for settings that the URL does not contain, so a user, password or certificate given in `options` would be lost.
+ * Files named in a URL are read anew for each connection.
  */
 export function clientConfig({ url, options }: Pick<ResolvedConnections, 'url' | 'options'>): ClientConfig {
   const given = Object.entries(options ?? {}).filter(([, value]) => value !== undefined)

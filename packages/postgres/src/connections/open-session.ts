@@ -1,16 +1,16 @@
-import { firstLockTimeout } from '../batching/locked-rows.ts'
-import type { ResolvedConnections } from '../options.ts'
+import { firstLockTimeout } from '../timeouts/write-timeouts.ts'
 import { clientConfig } from './client-config.ts'
 import { ClientSession } from './client-session.ts'
-import { gracefulClient } from './own-client.ts'
+import type { ResolvedConnections } from './connection-options.ts'
+import { ownClient } from './own-client.ts'
 import { OwnSession } from './own-session.ts'
 import { PoolSession } from './pool-session.ts'
 import type { Session } from './session.ts'
 
 /**
- * A plan that is made while the table is empty scans it, and a prepared statement keeps its plan until the next ANALYZE,
- * however fast the table grows meanwhile. Every statement here has an index to go by, so scans are ruled out, and with
- * them the planning of each call.
+ * A plan made while the table is empty scans the table, and a prepared statement keeps its plan until the next ANALYZE,
+ * however fast the table grows. Every statement here can use an index, so scans are turned off. One generic plan then
+ * serves all calls, and no call is planned anew.
  */
 function settings(lockTimeout: number): Readonly<Record<string, string>> {
   return {
@@ -20,7 +20,7 @@ function settings(lockTimeout: number): Readonly<Record<string, string>> {
   }
 }
 
-/** Enough to fill the way to the server; more would only wait in its socket. */
+/** Enough statements to keep the connection busy; further ones would only wait in the server's socket. */
 const statementsPerPipeline = 64
 
 /** The session that the options describe. */
@@ -30,7 +30,7 @@ export function openSession(options: ResolvedConnections, onError: (error: Error
   if (pool !== undefined) return new PoolSession({ pool, prepare, lockTimeout, onError })
   if (client !== undefined) return new ClientSession(client, { prepare, lockTimeout: `${lockTimeout}ms` })
   const { connectTimeout, maxConnections, pipeline } = options
-  const Client = gracefulClient({ connectTimeout, ...(prepare ? { settings: settings(lockTimeout) } : {}) })
+  const Client = ownClient({ connectTimeout, ...(prepare ? { settings: settings(lockTimeout) } : {}) })
   return new OwnSession({
     open: () => new Client({ ...clientConfig(options), pipeline }),
     maxConnections,

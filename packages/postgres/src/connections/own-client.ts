@@ -1,34 +1,34 @@
 import pg from 'pg'
 import { timeoutError } from '../errors.ts'
-import { deadline } from '../timeouts/start-timeout.ts'
+import { startTimeout } from '../timeouts/start-timeout.ts'
+import { quoteLiteral } from './quoting.ts'
 import { type RowConnection, readRawRows } from './row-reader.ts'
-import { quoteLiteral } from './statement.ts'
 
-/** What a client of our own is given besides the options of `pg`. */
-export interface GracefulClientOptions {
-  /** Milliseconds that connecting may take, with TLS, password and settings. */
+/** The options of an own client that `pg` does not know. */
+export interface OwnClientOptions {
+  /** Milliseconds that connecting may take, including TLS, password and settings. */
   readonly connectTimeout: number
-  /** Settings of the session, by name; made only where the session is ours alone. */
+  /** Settings of the session, by name; made only where no other application shares the session. */
   readonly settings?: Readonly<Record<string, string>>
 }
 
-/** A client of our own, and what it found out about its connection. */
-export interface GracefulClient extends pg.Client {
-  /** Whether the session behind the connection is ours alone, so that settings and prepared statements stay in it. */
+/** A client that this package opens, and what it found out about its connection. */
+export interface OwnClient extends pg.Client {
+  /** Whether no other application shares the session, so that settings and prepared statements stay in it. */
   readonly isExclusive: boolean
-  /** Whether rows are handed over as `RawRow`. */
+  /** Whether rows arrive as `RawRow`. */
   readonly givesRawRows: boolean
 }
 
 type ConnectCallback = (error: Error | null | undefined, client?: pg.Client) => void
 
 /**
- * A class of clients that give up connecting in time, that do not take a block of our own event loop for a silent server,
- * as the timers of `pg` do, and that find out whether a pooler shares their session with others.
+ * A class of clients that stop connecting in time and detect whether a pooler shares their session. Unlike the timers
+ * of `pg`, theirs never take a block of our own event loop for a silent server.
  */
-export function gracefulClient(options: GracefulClientOptions): new (config?: pg.ClientConfig) => GracefulClient {
+export function ownClient(options: OwnClientOptions): new (config?: pg.ClientConfig) => OwnClient {
   const { connectTimeout, settings } = options
-  return class extends pg.Client implements GracefulClient {
+  return class extends pg.Client implements OwnClient {
     isExclusive = false
     readonly givesRawRows: boolean = readRawRows(this.connection as unknown as RowConnection)
 
@@ -45,12 +45,12 @@ export function gracefulClient(options: GracefulClientOptions): new (config?: pg
     }
 
     #connect(callback: ConnectCallback): void {
-      const end = deadline(connectTimeout, () => {
+      const stopTimeout = startTimeout(connectTimeout, () => {
         this.connection.stream.destroy(timeoutError('connect', connectTimeout))
       })
       const done: ConnectCallback = (error) => {
-        end()
-        // Connected or not: nobody would close it.
+        stopTimeout()
+        // The caller discards a client that failed, so the socket is closed here, connected or not.
         if (error) this.connection.stream.destroy()
         callback(error, this)
       }
@@ -61,8 +61,8 @@ export function gracefulClient(options: GracefulClientOptions): new (config?: pg
     }
 
     /**
-     * A pooler announces a process of its own instead of the server's. Behind it nothing is set: it would stay in a session
-     * that is another application's next.
+     * A pooler reports a process of its own instead of the server's. Behind a pooler nothing is set: the setting would
+     * stay in a session that serves another application next.
      */
     async #makeSettings(wanted: Readonly<Record<string, string>>): Promise<void> {
       const { processID } = this as unknown as { readonly processID: number | null }

@@ -1,61 +1,65 @@
 import type { Submittable } from 'pg'
 import { closedError, postgresError, timeoutError } from '../errors.ts'
-import { type Deadline, Deadlines } from '../timeouts/shared-timeouts.ts'
-import type { GracefulClient } from './own-client.ts'
+import { type StatementTimeout, StatementTimeouts } from '../timeouts/statement-timeouts.ts'
+import type { OwnClient } from './own-client.ts'
 import { PreparedQuery } from './prepared-query.ts'
 import { type Callback, isServerError, isStatementLost, query, sendQuery } from './query.ts'
-import type { Parameter, Row, Run, Session } from './session.ts'
+import type { Parameter, ResultRow, Run, Session } from './session.ts'
 import type { Statement } from './statement.ts'
 
 export interface OwnSessionOptions {
-  /** Makes a client that is not connected yet, and that gives up connecting in time. */
-  readonly open: () => GracefulClient
+  /** Creates a client that is not connected yet, and that stops connecting in time. */
+  readonly open: () => OwnClient
   readonly maxConnections: number
-  /** Statements that may be under way on one connection. More than one needs clients that pipeline. */
+  /** Statements that one connection may have in flight. More than one needs clients that pipeline. */
   readonly perConnection: number
   readonly prepare: boolean
   /** In milliseconds. */
   readonly lockTimeout: number
-  /** Hears of connections that were lost while nothing ran on them. */
+  /** Receives the error of a connection that was lost while no statement ran on it. */
   readonly onError: (error: Error) => void
 }
 
-interface Job {
+interface PendingStatement {
   readonly statement: Statement
   readonly values: readonly Parameter[]
-  readonly operation: string
-  readonly resolve: (rows: Row[]) => void
+  readonly method: string
+  readonly resolve: (rows: ResultRow[]) => void
   readonly reject: (error: unknown) => void
-  deadline: Deadline | undefined
+  timeout: StatementTimeout | undefined
   connection: Connection | undefined
 }
 
 interface Connection {
-  readonly client: GracefulClient
-  jobs: number
+  readonly client: OwnClient
+  /** Statements in flight. */
+  inFlight: number
   isFree: boolean
   isLost: boolean
   idleSince: number
 }
 
-/** Connections that nothing ran on for so long are closed. */
+/** Milliseconds without a statement after which a connection is closed. */
 const idleTimeout = 30_000
-/** How long a server may take to say goodbye. */
-const farewellTimeout = 500
+/** Milliseconds that the server has to close a connection in good order. */
+const closeTimeout = 500
 
 /**
- * Statements on connections of our own, opened as they are needed.
+ * Statements on connections that this package opens as they are needed.
  *
- * Does what a pool of `pg` does with less around each statement (no timer, promise or tick of its own), bounds every call,
- * and lets the connections of a pipelining client take several statements at once.
+ * Does the work of a pool of `pg` with less cost for each statement (without a timer, promise or tick of its own).
+ * Bounds every call, and sends several statements at once where the clients pipeline.
  */
 export class OwnSession implements Session {
   readonly #options: OwnSessionOptions
-  readonly #deadlines: Deadlines = new Deadlines()
+  readonly #timeouts: StatementTimeouts = new StatementTimeouts()
   readonly #connections = new Set<Connection>()
-  /** Connections with room. The last is taken first, so that those beyond the need stay idle and are closed. */
+  /**
+   * Connections that can take a statement. The last is used first, so that surplus connections stay idle and are
+   * closed.
+   */
   readonly #free: Connection[] = []
-  readonly #waiting = new Set<Job>()
+  readonly #waiting = new Set<PendingStatement>()
   #connecting = 0
   #prepare: boolean
   #isClosed = false
@@ -70,66 +74,74 @@ export class OwnSession implements Session {
     return this.#prepare ? null : `${this.#options.lockTimeout}ms`
   }
 
-  readonly run: Run = (statement, values, operation, timeout) =>
-    new Promise<Row[]>((resolve, reject) => {
-      if (this.#isClosed) throw closedError(operation)
-      const job: Job = { statement, values, operation, resolve, reject, deadline: undefined, connection: undefined }
-      job.deadline = this.#deadlines.start(timeout, () => this.#late(job, timeout))
+  readonly run: Run = (statement, values, method, timeout) =>
+    new Promise<ResultRow[]>((resolve, reject) => {
+      if (this.#isClosed) throw closedError(method)
+      const pending: PendingStatement = {
+        statement,
+        values,
+        method,
+        resolve,
+        reject,
+        timeout: undefined,
+        connection: undefined,
+      }
+      pending.timeout = this.#timeouts.start(timeout, () => this.#giveUp(pending, timeout))
       const connection = this.#free.pop()
       if (connection !== undefined) {
-        this.#send(connection, job)
+        this.#send(connection, pending)
         return
       }
-      this.#waiting.add(job)
+      this.#waiting.add(pending)
       this.#openMore()
     })
 
-  /** On a connection that is opened for it. */
-  async exclusive<Result>(work: (run: Run) => Promise<Result>, operation: string): Promise<Result> {
+  /** Runs on a connection that is opened for this call only. */
+  async exclusive<Result>(work: (run: Run) => Promise<Result>, method: string): Promise<Result> {
     const client = this.#options.open()
     client.on('error', ignore)
     try {
       await client.connect()
       return await work((statement, values, name, timeout) => query(client, statement, values, false, name, timeout))
     } catch (error) {
-      throw postgresError(error, operation)
+      throw postgresError(error, method)
     } finally {
-      await this.#sayGoodbye(client)
+      await this.#closeClient(client)
     }
   }
 
   async close(): Promise<void> {
     this.#isClosed = true
     clearTimeout(this.#idleCheck)
-    for (const job of this.#waiting) this.#fail(job, closedError(job.operation))
+    for (const pending of this.#waiting) this.#fail(pending, closedError(pending.method))
     await Promise.all([...this.#connections].map((connection) => this.#end(connection)))
   }
 
-  #send(connection: Connection, job: Job, prepare: boolean = this.#prepare): void {
-    job.connection = connection
+  #send(connection: Connection, pending: PendingStatement, prepare: boolean = this.#prepare): void {
+    pending.connection = connection
     connection.isFree = false
-    connection.jobs += 1
-    if (connection.jobs === 1) keepAlive(connection.client, true)
-    this.#put(connection)
+    connection.inFlight += 1
+    if (connection.inFlight === 1) keepProcessAlive(connection.client, true)
+    this.#offer(connection)
     let prepared: PreparedQuery | undefined
     const done: Callback = (error, result) => {
-      connection.jobs -= 1
-      if (error === null || error === undefined) this.#succeed(job, result.rows)
+      connection.inFlight -= 1
+      if (error === null || error === undefined) this.#succeed(pending, result.rows)
       else if (prepared !== undefined && isStatementLost(error)) {
-        // Names are not kept on this way to the server, unless it is only that the one before could not be prepared. Without
-        // them it works, only slower.
-        if (!prepared.leansOnOther) this.#prepare = false
-        this.#send(connection, job, false)
+        // Prepared statements do not survive on this path to the server, unless it was only the earlier query that
+        // could not be prepared. Unnamed statements work, only slower.
+        if (!prepared.reliesOnEarlier) this.#prepare = false
+        this.#send(connection, pending, false)
         return
       } else {
-        this.#fail(job, error)
-        // After anything but an error of the server's own making nobody knows what the next answer would belong to.
+        this.#fail(pending, error)
+        // After any error that the server did not report itself, the next reply may belong to another statement.
         if (!isServerError(error)) this.#lose(connection)
       }
-      this.#put(connection)
+      this.#offer(connection)
     }
     const { client } = connection
-    const { statement, values } = job
+    const { statement, values } = pending
     if (prepare) {
       const best = client.givesRawRows ? (statement.raw ?? statement) : statement
       prepared = new PreparedQuery(best, values, done)
@@ -137,22 +149,22 @@ export class OwnSession implements Session {
     } else sendQuery(client, statement, values, false, done)
   }
 
-  /** Gives a connection with room its next statement, or lays it ready. */
-  #put(connection: Connection): void {
-    if (connection.isLost || connection.isFree || connection.jobs >= this.#options.perConnection) return
-    for (const job of this.#waiting) {
-      this.#waiting.delete(job)
-      this.#send(connection, job)
+  /** Gives the connection a waiting statement, or adds it to the free connections. */
+  #offer(connection: Connection): void {
+    if (connection.isLost || connection.isFree || connection.inFlight >= this.#options.perConnection) return
+    for (const pending of this.#waiting) {
+      this.#waiting.delete(pending)
+      this.#send(connection, pending)
       return
     }
     connection.isFree = true
-    if (connection.jobs > 0) {
-      // The others first: statements spread over connections that pipeline.
+    if (connection.inFlight > 0) {
+      // Behind all other connections, so that statements spread over connections that pipeline.
       this.#free.unshift(connection)
       return
     }
     connection.idleSince = performance.now()
-    keepAlive(connection.client, false)
+    keepProcessAlive(connection.client, false)
     this.#free.push(connection)
   }
 
@@ -169,9 +181,9 @@ export class OwnSession implements Session {
 
   #open(): void {
     const client = this.#options.open()
-    const connection: Connection = { client, jobs: 0, isFree: false, isLost: false, idleSince: 0 }
+    const connection: Connection = { client, inFlight: 0, isFree: false, isLost: false, idleSince: 0 }
     client.on('error', (error) => {
-      if (!connection.isLost && connection.jobs === 0) this.#options.onError(error)
+      if (!connection.isLost && connection.inFlight === 0) this.#options.onError(error)
       this.#lose(connection)
     })
     client.on('end', () => this.#lose(connection))
@@ -179,47 +191,44 @@ export class OwnSession implements Session {
     client.connect().then(
       () => {
         this.#connecting -= 1
-        if (connection.isLost || this.#isClosed) return this.#sayGoodbye(client)
-        // A pooler shares the session with others: nothing that is kept in it can be counted on.
+        if (connection.isLost || this.#isClosed) return this.#closeClient(client)
+        // A pooler shares the session with other applications, so prepared statements may disappear from it.
         if (!client.isExclusive) this.#prepare = false
         this.#connections.add(connection)
         this.#checkIdle()
-        this.#put(connection)
+        this.#offer(connection)
         return undefined
       },
       (error: unknown) => {
         this.#connecting -= 1
         connection.isLost = true
-        // Where others are connected, they will serve those who wait.
+        // The connections that exist, or are being opened, will run the waiting statements.
         if (this.#connections.size > 0 || this.#connecting > 0) return
-        for (const job of this.#waiting) this.#fail(job, error)
+        for (const pending of this.#waiting) this.#fail(pending, error)
       },
     )
   }
 
-  #succeed(job: Job, rows: Row[]): void {
-    if (job.deadline !== undefined) this.#deadlines.end(job.deadline)
-    job.resolve(rows)
+  #succeed(pending: PendingStatement, rows: ResultRow[]): void {
+    if (pending.timeout !== undefined) this.#timeouts.stop(pending.timeout)
+    pending.resolve(rows)
   }
 
-  #fail(job: Job, error: unknown): void {
-    this.#waiting.delete(job)
-    if (job.deadline !== undefined) this.#deadlines.end(job.deadline)
-    job.reject(postgresError(error, job.operation))
+  #fail(pending: PendingStatement, error: unknown): void {
+    this.#waiting.delete(pending)
+    if (pending.timeout !== undefined) this.#timeouts.stop(pending.timeout)
+    pending.reject(postgresError(error, pending.method))
   }
 
-  #late(job: Job, timeout: number): void {
-    this.#fail(job, timeoutError(job.operation, timeout))
-    // The answer may still come, and on a pipelining connection those to all that was sent behind.
-    if (job.connection !== undefined) this.#lose(job.connection)
+  #giveUp(pending: PendingStatement, timeout: number): void {
+    this.#fail(pending, timeoutError(pending.method, timeout))
+    // The reply may still come, and on a pipelining connection so may the replies to all later statements.
+    if (pending.connection !== undefined) this.#lose(pending.connection)
   }
 
   #lose(connection: Connection): void {
     if (connection.isLost) return
-    connection.isLost = true
-    this.#connections.delete(connection)
-    const index = this.#free.indexOf(connection)
-    if (index >= 0) this.#free.splice(index, 1)
+    this.#remove(connection)
     connection.client.connection.stream.destroy()
     this.#openMore()
   }
@@ -230,7 +239,7 @@ export class OwnSession implements Session {
       this.#idleCheck = undefined
       const now = performance.now()
       for (const connection of [...this.#free]) {
-        if (connection.jobs === 0 && now - connection.idleSince > idleTimeout) void this.#end(connection)
+        if (connection.inFlight === 0 && now - connection.idleSince > idleTimeout) void this.#end(connection)
       }
       if (this.#connections.size > 0) this.#checkIdle()
     }, idleTimeout / 2)
@@ -238,29 +247,33 @@ export class OwnSession implements Session {
   }
 
   async #end(connection: Connection): Promise<void> {
+    this.#remove(connection)
+    await this.#closeClient(connection.client)
+  }
+
+  #remove(connection: Connection): void {
     connection.isLost = true
     this.#connections.delete(connection)
     const index = this.#free.indexOf(connection)
     if (index >= 0) this.#free.splice(index, 1)
-    await this.#sayGoodbye(connection.client)
   }
 
-  /** Ends a client in good order, or without it where the server does not answer. */
-  async #sayGoodbye(client: GracefulClient): Promise<void> {
-    keepAlive(client, true)
+  /** Closes a client in good order, or destroys its socket where the server does not reply. */
+  async #closeClient(client: OwnClient): Promise<void> {
+    keepProcessAlive(client, true)
     const { stream } = client.connection
-    const deadline = this.#deadlines.start(farewellTimeout, () => stream.destroy())
+    const timeout = this.#timeouts.start(closeTimeout, () => stream.destroy())
     await client.end().catch(() => {})
-    this.#deadlines.end(deadline)
+    this.#timeouts.stop(timeout)
   }
 }
 
 /** Whether the connection keeps the process alive. */
-function keepAlive(client: GracefulClient, isNeeded: boolean): void {
+function keepProcessAlive(client: OwnClient, isNeeded: boolean): void {
   const stream = client.connection.stream as { ref?(): void; unref?(): void }
   if (isNeeded) stream.ref?.()
   else stream.unref?.()
 }
 
-/** The statement that was running is told of the same error. */
+/** The running statement fails with the same error. */
 function ignore(): void {}

@@ -2,10 +2,10 @@ import pg from 'pg'
 import { bindMessages } from './bind-messages.ts'
 import type { Callback } from './query.ts'
 import type { RawRow } from './row-reader.ts'
-import type { Parameter, Row } from './session.ts'
+import type { Parameter, ResultRow } from './session.ts'
 import type { RawStatement, Statement } from './statement.ts'
 
-/** What `pg` keeps of a connection's prepared statements, by name. */
+/** The parts of a `Connection` of `pg` that are used here. Statements are kept by name. */
 interface PreparedConnection {
   readonly parsedStatements: Record<string, string | undefined>
   readonly submittedNamedStatements: Record<string, string | undefined>
@@ -14,21 +14,22 @@ interface PreparedConnection {
 }
 
 /**
- * A prepared statement as `pg` submits it (the protocol that pg-cursor uses, too), with less around it: one write instead of
- * four, no question for the columns, which are known, and rows as the texts that came. For connections of our own alone.
+ * A prepared statement that `pg` submits (by the protocol that pg-cursor uses too) with less work: one write instead of
+ * four, no request for the columns, which are known, and no parsing of values. Only for connections that this package
+ * opens.
  */
 export class PreparedQuery {
   readonly name: string
   readonly text: string
   readonly callback: Callback
-  /** Whether it was sent behind another one that was to prepare the same statement, and may have failed to. */
-  leansOnOther = false
+  /** Whether it was sent behind an earlier query that prepares the same statement, and that may fail to. */
+  reliesOnEarlier = false
   readonly #values: readonly Parameter[]
-  readonly #rows: Row[] = []
-  /** -1: there is none, and all columns come as text. */
+  readonly #rows: ResultRow[] = []
+  /** -1: all columns come as text. */
   readonly #bytesColumn: number
 
-  /** A `RawStatement` needs a connection that hands over raw rows. */
+  /** A `RawStatement` needs a connection whose rows arrive as `RawRow`. */
   constructor(statement: Statement | RawStatement, values: readonly Parameter[], callback: Callback) {
     this.name = statement.name
     this.text = statement.text
@@ -40,8 +41,8 @@ export class PreparedQuery {
   submit(connection: PreparedConnection): null {
     const { name, text } = this
     const isParsed = connection.parsedStatements[name] !== undefined
-    this.leansOnOther = !isParsed && connection.submittedNamedStatements[name] !== undefined
-    const isKnown = isParsed || this.leansOnOther
+    this.reliesOnEarlier = !isParsed && connection.submittedNamedStatements[name] !== undefined
+    const isKnown = isParsed || this.reliesOnEarlier
     const pieces = bindMessages(name, this.#values, this.#bytesColumn >= 0)
     if (isKnown && pieces.length === 1) {
       connection.stream.write(pieces[0] as Buffer)
@@ -57,7 +58,7 @@ export class PreparedQuery {
     return null
   }
 
-  handleDataRow(row: RawRow | { readonly fields: Row }): void {
+  handleDataRow(row: RawRow | { readonly fields: ResultRow }): void {
     this.#rows.push(this.#bytesColumn >= 0 ? (row as RawRow).read(this.#bytesColumn) : row.fields)
   }
 
@@ -76,6 +77,6 @@ export class PreparedQuery {
   }
 }
 
-// A pipelining client takes no queries but those of its own class, because others might keep a portal open. This one does
-// not, and needs nothing of that class but its name.
+// A pipelining client of `pg` accepts instances of its own query class only, because other queries might keep a portal
+// open. This one never does, so it may pass the check of the class.
 Object.setPrototypeOf(PreparedQuery.prototype, pg.Query.prototype)

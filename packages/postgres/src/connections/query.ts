@@ -1,10 +1,10 @@
 import type { ClientBase } from 'pg'
 import { sqlState, timeoutError } from '../errors.ts'
-import { deadline } from '../timeouts/start-timeout.ts'
-import type { Parameter, Row } from './session.ts'
+import { startTimeout } from '../timeouts/start-timeout.ts'
+import type { Parameter, ResultRow } from './session.ts'
 import type { Statement } from './statement.ts'
 
-export type Callback = (error: Error | null | undefined, result: { readonly rows: Row[] }) => void
+export type Callback = (error: Error | null | undefined, result: { readonly rows: ResultRow[] }) => void
 type CallbackQuery = (config: object, callback: Callback) => void
 
 /** Sends one statement, by its name where the session may prepare it. */
@@ -20,33 +20,33 @@ export function sendQuery(
   ;(client.query as unknown as CallbackQuery).call(client, config, callback)
 }
 
-/** The same with a promise: resolves to the rows; rejects with what `pg` throws, or with `TIMEOUT`. */
+/** Sends one statement and resolves to its rows. Rejects with the error of `pg`, or with `TIMEOUT`. */
 export function query(
   client: ClientBase,
   statement: Statement,
   values: readonly Parameter[],
   prepare: boolean,
-  operation: string,
+  method: string,
   timeout: number,
-): Promise<Row[]> {
+): Promise<ResultRow[]> {
   return new Promise((resolve, reject) => {
-    const end = deadline(timeout, () => reject(timeoutError(operation, timeout)))
+    const stopTimeout = startTimeout(timeout, () => reject(timeoutError(method, timeout)))
     sendQuery(client, statement, values, prepare, (error, result) => {
-      end()
+      stopTimeout()
       if (error) reject(error)
       else resolve(result.rows)
     })
   })
 }
 
-/** Whether the server itself reported the error and goes on: the connection stays usable. */
+/** Whether the server itself reported the error and continues: the connection stays usable. */
 export function isServerError(error: unknown): boolean {
   const { severity } = error as { severity?: unknown }
   return severity === 'ERROR' && sqlState(error) !== undefined
 }
 
 /**
- * Whether the server lost or never had the prepared statement, or its plan no longer fits: behind a pooler in transaction
+ * Whether the session does not have the prepared statement, or its plan no longer fits: behind a pooler in transaction
  * mode, after `DISCARD ALL`, or after a migration. The statement has not run, so it may be sent again without a name.
  */
 export function isStatementLost(error: unknown): boolean {

@@ -1,13 +1,13 @@
 import { EventEmitter } from 'node:events'
 
-/** A row as its message came: a number of columns, then the length and the bytes of each. Valid until the next message. */
+/** The message of a row: the number of columns, then the length and the bytes of each. Valid until the next message. */
 export class RawRow {
   readonly name: string = 'dataRow'
   #bytes: Buffer = nothing
   #offset = 0
   #end = 0
 
-  /** Where the number of columns stands, and where the message ends. */
+  /** Reads from the message whose number of columns stands at `offset`, and which ends at `end`. */
   point(bytes: Buffer, offset: number, end: number): this {
     this.#bytes = bytes
     this.#offset = offset
@@ -15,12 +15,12 @@ export class RawRow {
     return this
   }
 
-  /** All columns as texts: what the queries of `pg` read. */
+  /** All columns as texts, for the queries of `pg`. */
   get fields(): (string | null)[] {
     return this.read(-1) as (string | null)[]
   }
 
-  /** The columns as texts, but the one at `bytesColumn` as bytes, which are a view of what was received. */
+  /** The columns as texts, except the one at `bytesColumn`: its bytes are a view of the received data. */
   read(bytesColumn: number): (string | Buffer | null)[] {
     const bytes = this.#bytes
     const end = this.#end
@@ -28,7 +28,7 @@ export class RawRow {
     if (at > end) throw unreadable()
     const count = bytes.readUInt16BE(this.#offset)
     const columns: (string | Buffer | null)[] = new Array(count)
-    for (let column = 0; column < count; column++) {
+    for (let column = 0; column < count; column += 1) {
       if (at + 4 > end) throw unreadable()
       const length = bytes.readInt32BE(at)
       at += 4
@@ -45,32 +45,32 @@ export class RawRow {
   }
 }
 
-/** What is needed of a socket. */
+/** The parts of a socket that are used here. */
 export interface RowStream extends EventEmitter {
   destroy?(error: Error): void
 }
 
-/** What is needed of a `Connection` of `pg`. */
+/** The parts of a `Connection` of `pg` that are used here. */
 export interface RowConnection {
   attachListeners?: ((stream: RowStream) => void) | undefined
   emit(event: string, message: unknown): boolean
 }
 
 const nothing = Buffer.alloc(0)
-/** The code of a message and its length, which counts itself but not the code. */
+/** The code of a message and its length field; the length includes the field but not the code. */
 const headerBytes = 5
 const dataRow = 0x44
-/** The server makes no message of more (`MaxAllocSize` in PostgreSQL's memutils.h). */
-const mostBytes = 0x4000_0000
-/** Of a message that has not come, so much is believed; beyond it memory is taken as it comes. */
-const believedBytes = 4 * 1024 * 1024
+/** The largest message that a server sends (`MaxAllocSize` in PostgreSQL's memutils.h). */
+const largestMessage = 0x4000_0000
+/** Memory is reserved for at most this many bytes of a message that has not arrived; beyond it, as the bytes arrive. */
+const largestReserve = 4 * 1024 * 1024
 
 /**
- * Makes a connection of `pg` hand over its rows as `RawRow`. Its own parser makes a text of every column, which ruins
- * bytes; so they would have to travel in hexadecimal, made by the server, twice as long, and read back here. Every other
- * message goes on to that parser as it came. Call it before the connection is opened.
+ * Makes a connection of `pg` emit its rows as `RawRow`. The parser of `pg` decodes every column as text, which destroys
+ * bytes; they would have to travel as hexadecimal text of twice the length. All other messages go to that parser
+ * unchanged. Call it before the connection is opened.
  *
- * Returns false, and changes nothing, where `pg` is not built as it is known here.
+ * Returns false, and changes nothing, where the connection is not built as expected here.
  */
 export function readRawRows(connection: RowConnection): boolean {
   const attach = connection.attachListeners
@@ -86,7 +86,7 @@ export function readRawRows(connection: RowConnection): boolean {
       try {
         splitter.take(chunk)
       } catch (error) {
-        // Thrown out of a socket's event it would end the process. What follows on this connection means nothing any more.
+        // An error thrown in a socket's event would end the process. The rest of this connection's data cannot be read.
         stream.destroy?.(unreadable(error))
       }
     })
@@ -95,15 +95,15 @@ export function readRawRows(connection: RowConnection): boolean {
   return true
 }
 
-/** Cuts what arrives into messages, however it is cut itself. */
+/** Splits the received data into messages, wherever the chunks are cut. */
 export class MessageSplitter {
   readonly #onRow: (row: RawRow) => void
   readonly #onOthers: (messages: Buffer) => void
   readonly #row = new RawRow()
-  /** The beginning of a message, with room for the rest of it where its length is known. */
+  /** The beginning of a message, with space for the rest of it where its length is known. */
   #begun: Buffer = nothing
   #filled = 0
-  #whole = 0
+  #length = 0
 
   constructor(onRow: (row: RawRow) => void, onOthers: (messages: Buffer) => void) {
     this.#onRow = onRow
@@ -122,7 +122,7 @@ export class MessageSplitter {
       this.#split(whole)
       return
     }
-    const missing = this.#whole - this.#filled
+    const missing = this.#length - this.#filled
     const filled = this.#filled + Math.min(chunk.length, missing)
     if (filled > this.#begun.length) this.#grow(filled)
     chunk.copy(this.#begun, this.#filled, 0, missing)
@@ -138,7 +138,7 @@ export class MessageSplitter {
   #split(bytes: Buffer): void {
     const end = bytes.length
     let at = 0
-    /** Where the messages begin that are not rows and have not been handed over. */
+    /** The beginning of the other messages that have not been passed on. */
     let from = 0
     while (at + headerBytes <= end) {
       const next = at + 1 + lengthAt(bytes, at)
@@ -154,29 +154,32 @@ export class MessageSplitter {
     if (at < end) this.#begin(bytes.subarray(at))
   }
 
-  /** Keeps what has come of a message. A long one is then filled in place, however many pieces it comes in. */
+  /** Keeps the beginning of a message. The rest is then copied behind it, however many chunks it comes in. */
   #begin(start: Buffer): void {
-    this.#whole = start.length >= headerBytes ? 1 + lengthAt(start, 0) : headerBytes
-    this.#begun = Buffer.allocUnsafe(Math.min(this.#whole, Math.max(start.length, believedBytes)))
+    this.#length = start.length >= headerBytes ? 1 + lengthAt(start, 0) : headerBytes
+    this.#begun = Buffer.allocUnsafe(Math.min(this.#length, Math.max(start.length, largestReserve)))
     start.copy(this.#begun)
     this.#filled = start.length
   }
 
   #grow(needed: number): void {
-    const grown = Buffer.allocUnsafe(Math.min(this.#whole, Math.max(needed, 2 * this.#begun.length)))
+    const grown = Buffer.allocUnsafe(Math.min(this.#length, Math.max(needed, 2 * this.#begun.length)))
     this.#begun.copy(grown, 0, 0, this.#filled)
     this.#begun = grown
   }
 }
 
-/** The length of the message at `at`. Throws where it cannot be that of one, such as in the answer of another kind of server. */
+/**
+ * The length of the message at `at`. Throws where no message can have it, such as in the reply of another kind of
+ * server.
+ */
 function lengthAt(bytes: Buffer, at: number): number {
   const length = bytes.readUInt32BE(at + 1)
-  if (length < 4 || length > mostBytes) throw unreadable()
+  if (length < 4 || length > largestMessage) throw unreadable()
   return length
 }
 
 function unreadable(cause?: unknown): Error {
-  const error = new Error('What came over the connection is not what a PostgreSQL server sends', { cause })
+  const error = new Error('The data from the server does not follow the PostgreSQL protocol', { cause })
   return Object.assign(error, { code: 'EPROTO' })
 }

@@ -1,25 +1,34 @@
 import type { Statement } from './statement.ts'
 
-/** A row as the server sent it: texts in the order of the columns. Bytes are hexadecimal, or bytes where the session can. */
-export type Row = readonly (string | Buffer | null)[]
+/**
+ * A row of a result: its columns as texts, in order. A column of bytes is hexadecimal text, or bytes where the session
+ * can read them.
+ */
+export type ResultRow = readonly (string | Buffer | null)[]
 
 export type Parameter = string | number | boolean | null | Buffer
 
-/** Runs one statement. Rejects with a `CacheError`: `TIMEOUT` when no answer came within `timeout` milliseconds, `UNAVAILABLE` when there is no connection, or what the server's error means. */
+/**
+ * Runs one statement for the method of the backend that `method` names. Rejects with a `CacheError`: `TIMEOUT` when no
+ * reply came within `timeout` milliseconds, `UNAVAILABLE` without a connection, or the code of the server's error.
+ */
 export type Run = (
   statement: Statement,
   values: readonly Parameter[],
-  operation: string,
+  method: string,
   timeout: number,
-) => Promise<Row[]>
+) => Promise<ResultRow[]>
 
-/** Where statements run: a pool, one client, or pipelined clients. */
+/** The connections that statements run on: a pool, one client, or connections that this package opened. */
 export interface Session {
   readonly run: Run
-  /** What a statement itself must set as its short limit for waiting for locks, such as `'125ms'`; `null` where it is set already, or must not be. */
+  /**
+   * The short limit for locked rows that each statement must set, such as `'125ms'`; `null` where the session has set
+   * it already, or where no setting is allowed.
+   */
   readonly lockTimeout: string | null
-  /** Runs several statements on one connection, which nobody else uses meanwhile. */
-  exclusive<Result>(work: (run: Run) => Promise<Result>, operation: string, timeout: number): Promise<Result>
-  /** Ends what the session itself opened. */
+  /** Runs several statements on one connection that no other call uses meanwhile. */
+  exclusive<Result>(work: (run: Run) => Promise<Result>, method: string, timeout: number): Promise<Result>
+  /** Closes the connections that the session itself opened. */
   close(): Promise<void>
 }

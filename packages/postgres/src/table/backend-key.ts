@@ -1,32 +1,33 @@
 import { createHash } from 'node:crypto'
 
 /**
- * How a key of the cache becomes the `key` column.
+ * A key of the cache in the form of the `key` column.
  *
- * The column is `text collate "C"`, readable in SQL, so what `text` cannot hold is escaped: NUL, lone surrogates, and the
- * escape character itself. Every escape is one character of its own after the backslash, so no two keys meet:
+ * The column is `text collate "C"`, readable in SQL. Characters that `text` cannot hold are escaped: NUL, lone
+ * surrogates, and the escape character itself. Each escape has a character of its own after the backslash, so the
+ * encoded keys of two keys always differ:
  *
  *     \b        a backslash
  *     \0        NUL
- *     \ud83d    a lone surrogate, its code in four digits; or a byte order mark, which some clients (PGlite's) take away
+ *     \ud83d    a lone surrogate, its code in four digits; or a byte order mark, which some clients (PGlite's) remove
  *     \/        the end of the backend's prefix; no key contains it
  *     \#        before the hash of a long key; no key contains it
  *
- * A btree entry may not exceed 2,704 bytes, so of a long key the column holds the head and a SHA-256; the whole key stands
- * in `long_key` and is compared on every read, so that a collision is a miss and never another's value.
+ * An index entry may not exceed 2,704 bytes, so the column holds the head of a long key and its SHA-256. `long_key`
+ * holds the whole key, and every read compares it: a collision of hashes is a miss and never the value of another key.
  */
-export interface StoredKey {
+export interface BackendKey {
   /** The `key` column. */
   readonly id: string
   /** The whole encoded key. */
   readonly whole: string
-  /** The `long_key` column: the whole key where `id` is not. */
+  /** The `long_key` column: the whole key where `id` holds only its head. */
   readonly long: string | null
 }
 
-/** Characters of the longest key that is stored as it is. At most three bytes each (four for two), well below 2,704. */
+/** Characters of the longest key that `id` holds whole. Three bytes each at most (four for two), well below 2,704. */
 const longestKey = 800
-/** Characters of a long key that its `id` begins with. Prefixes up to this length are found in the index alone. */
+/** Characters of a long key at the beginning of its `id`. The index alone finds prefixes up to this length. */
 const headLength = 700
 
 const special = /[\0\\\ufeff]|[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/g
@@ -51,10 +52,10 @@ function unescapeKey(text: string): string {
   })
 }
 
-/** The first characters of an encoded key, cut between escapes and surrogate pairs. */
+/** The first characters of an encoded key; no escape and no surrogate pair is cut. */
 function head(whole: string): string {
   let end = headLength
-  // The longest escape has six characters, and a backslash begins every one.
+  // The longest escape has six characters, and each begins with a backslash.
   const start = whole.lastIndexOf('\\', end - 1)
   if (start >= 0) {
     const length = whole[start + 1] === 'u' ? 6 : 2
@@ -69,20 +70,15 @@ function isHigh(code: number): boolean {
 }
 
 /** The keys of one backend: encodes them under its prefix and finds the ranges that a prefix covers. */
-export class StoredKeys {
+export class BackendKeys {
   readonly #prefix: string
 
-  /** An empty prefix stores keys as they are. */
+  /** An empty prefix adds nothing to the keys. */
   constructor(prefix: string) {
     this.#prefix = prefix === '' ? '' : escapeKey(prefix) + endOfPrefix
   }
 
-  /** Whether the store's other prefixes lie among this backend's keys, so that a scan must leave them out. */
-  get isRoot(): boolean {
-    return this.#prefix === ''
-  }
-
-  encode(key: string): StoredKey {
+  encode(key: string): BackendKey {
     const whole = this.whole(key)
     if (whole.length <= longestKey) return { id: whole, whole, long: null }
     return { id: head(whole) + beforeHash + createHash('sha256').update(whole).digest('hex'), whole, long: whole }
@@ -97,13 +93,16 @@ export class StoredKeys {
     return unescapeKey(this.#prefix === '' ? whole : whole.slice(this.#prefix.length))
   }
 
-  /** The ranges of encoded keys that begin with `prefix`, character by character as JavaScript sees them. */
+  /**
+   * The ranges of encoded keys that begin with `prefix`, compared by the characters of JavaScript (UTF-16 code units).
+   */
   ranges(prefix: string): readonly KeyRange[] {
     const start = this.whole(prefix)
     const ranges = [keyRange(start, successor(start))]
     const last = prefix.charCodeAt(prefix.length - 1)
     if (isHigh(last)) {
-      // The prefix ends within a surrogate pair: every character of that plane section begins with it, too.
+      // The prefix ends within a surrogate pair, so it also covers every character that begins with this high
+      // surrogate.
       const before = this.whole(prefix.slice(0, -1))
       const first = 0x10000 + (last - 0xd800) * 0x400
       ranges.push(
@@ -114,25 +113,25 @@ export class StoredKeys {
   }
 }
 
-/** Encoded keys from `from` on and before `to`. */
+/** Encoded keys from `from` (inclusive) to `to` (exclusive). */
 export interface KeyRange {
   readonly from: string
-  /** Absent: to the end. */
+  /** `null`: to the last key. */
   readonly to: string | null
-  /** The same range in the `key` column, where a long key is cut. */
+  /** The same range in the `key` column, which holds only the head of a long key. */
   readonly idFrom: string
   readonly idTo: string | null
 }
 
 function keyRange(from: string, to: string | null): KeyRange {
-  // A head may be shorter by an escape that did not fit.
+  // A head ends early where the next escape would be cut.
   const shortestHead = headLength - 6
   if (from.length <= shortestHead) return { from, to, idFrom: from, idTo: to }
   const cut = from.slice(0, isHigh(from.charCodeAt(shortestHead - 1)) ? shortestHead - 1 : shortestHead)
   return { from, to, idFrom: cut, idTo: successor(cut) }
 }
 
-/** The least text that is greater than every text that begins with this one, by code points; `null` when there is none. */
+/** The least text, by code points, that is greater than every text with this beginning; `null` when there is none. */
 function successor(text: string): string | null {
   const points = [...text]
   for (let last = points.pop(); last !== undefined; last = points.pop()) {

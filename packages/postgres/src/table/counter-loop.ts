@@ -1,40 +1,52 @@
-import { CacheError, type CacheErrorCode, createVersion, type Item } from '@cache/core/backend'
-import type { Row } from '../connections/session.ts'
+import { CacheError, createVersion, type Item } from '@cache/core/backend'
+import type { ResultRow } from '../connections/session.ts'
 import { timeLeft } from '../timeouts/time-left.ts'
-import type { Patience, Table } from './table.ts'
+import type { WriteTimeouts } from '../timeouts/write-timeouts.ts'
+import type { Table } from './table.ts'
 
-/** Counts where the server by itself does not: when it refused a step, and when it cannot read the values. */
-export class Counting {
-  readonly #table: Table
+/** The parts of a table that a counter loop needs. */
+export type CounterTable = Pick<
+  Table,
+  'now' | 'rowOf' | 'itemOf' | 'find' | 'increment' | 'putIfAbsent' | 'replace' | 'replaceDamaged'
+>
 
-  constructor(table: Table) {
+/** Counts a single key in a loop of statements, where one statement does not suffice. */
+export class CounterLoop {
+  readonly #table: CounterTable
+
+  constructor(table: CounterTable) {
     this.#table = table
   }
 
-  /** The server, when it refuses a step, does not say why; looks for the reason, and tries again where there is none left. */
-  async alone(key: string, delta: number, expiresAt: number | undefined, patience: Patience): Promise<number> {
-    const left = timeLeft('increment', patience.timeout)
+  /** For a step that the server refused without a reason: finds the reason, and tries again where none is left. */
+  async retry(key: string, delta: number, expiresAt: number | undefined, timeouts: WriteTimeouts): Promise<number> {
+    const left = timeLeft('increment', timeouts.timeout)
     for (;;) {
-      const record = this.#table.record(this.#counter(key, delta, expiresAt))
-      const row = await this.#table.raw(key, left())
-      // What cannot be read counts as absent.
-      const isDamaged = row !== undefined && this.#table.itemOf(key, row) === undefined
-      if (isDamaged && (await this.#table.replaceDamaged(record, row, { ...patience, timeout: left() }))) return delta
+      const row = this.#table.rowOf(this.#counter(key, delta, expiresAt))
+      const found = await this.#table.find(key, left())
+      // An unreadable item counts as absent.
+      const isDamaged = found !== undefined && this.#table.itemOf(key, found) === undefined
+      if (isDamaged && (await this.#table.replaceDamaged(row, found, { ...timeouts, timeout: left() }))) return delta
       if (isDamaged) continue
-      const sum = (await this.#table.increment([record], { ...patience, timeout: left() })).get(record.stored.id)
+      const sum = (await this.#table.increment([row], { ...timeouts, timeout: left() })).get(row.backendKey.id)
       if (sum !== undefined) return sum
-      if (row === undefined) continue
-      if (row[4] === null || row[4] === undefined) throw refusal('NOT_A_NUMBER')
-      if (!Number.isSafeInteger(Number(row[4]) + delta)) throw refusal('OUT_OF_RANGE')
+      if (found === undefined) continue
+      if (found[4] === null || found[4] === undefined) throw refusal('NOT_A_NUMBER')
+      if (!Number.isSafeInteger(Number(found[4]) + delta)) throw refusal('OUT_OF_RANGE')
     }
   }
 
-  /** Of what is encrypted the server cannot make a sum: a loop of compare-and-set. */
-  async sealed(key: string, delta: number, expiresAt: number | undefined, patience: Patience): Promise<number> {
-    const left = timeLeft('increment', patience.timeout)
+  /** For encrypted counters, which the server cannot add: a loop of compare-and-set. */
+  async addEncrypted(
+    key: string,
+    delta: number,
+    expiresAt: number | undefined,
+    timeouts: WriteTimeouts,
+  ): Promise<number> {
+    const left = timeLeft('increment', timeouts.timeout)
     for (;;) {
-      const row = await this.#table.raw(key, left())
-      const item = row === undefined ? undefined : this.#table.itemOf(key, row)
+      const found = await this.#table.find(key, left())
+      const item = found === undefined ? undefined : this.#table.itemOf(key, found)
       const counted = item?.value
       if (counted !== undefined && !Number.isSafeInteger(counted)) throw refusal('NOT_A_NUMBER')
       const sum = counted === undefined ? delta : (counted as number) + delta
@@ -43,16 +55,21 @@ export class Counting {
         item === undefined || counted === undefined
           ? this.#counter(key, sum, expiresAt)
           : { ...item, value: sum, version: createVersion() }
-      if (await this.#compareAndSet(row, item, next, { ...patience, timeout: left() })) return sum
+      if (await this.#compareAndSet(found, item, next, { ...timeouts, timeout: left() })) return sum
     }
   }
 
-  async #compareAndSet(row: Row | undefined, item: Item | undefined, next: Item, patience: Patience): Promise<boolean> {
-    const record = this.#table.record(next)
-    if (row === undefined) return (await this.#table.putIfAbsent([record], patience)).size > 0
-    // What cannot be read counts as absent.
-    if (item === undefined) return await this.#table.replaceDamaged(record, row, patience)
-    return (await this.#table.replace([record], [item.version], patience)).size > 0
+  async #compareAndSet(
+    found: ResultRow | undefined,
+    item: Item | undefined,
+    next: Item,
+    timeouts: WriteTimeouts,
+  ): Promise<boolean> {
+    const row = this.#table.rowOf(next)
+    if (found === undefined) return (await this.#table.putIfAbsent([row], timeouts)).size > 0
+    // An unreadable item counts as absent.
+    if (item === undefined) return await this.#table.replaceDamaged(row, found, timeouts)
+    return (await this.#table.replace([row], [item.version], timeouts)).size > 0
   }
 
   #counter(key: string, value: number, expiresAt: number | undefined): Item {
@@ -61,11 +78,11 @@ export class Counting {
   }
 }
 
-const reasons: Readonly<Partial<Record<CacheErrorCode, string>>> = {
+const messages = {
   NOT_A_NUMBER: 'The value is not a whole number',
   OUT_OF_RANGE: 'The sum would not be an exact whole number (2^53 - 1 at most)',
-}
+} as const
 
-function refusal(code: 'NOT_A_NUMBER' | 'OUT_OF_RANGE'): CacheError {
-  return new CacheError(code, reasons[code] as string)
+function refusal(code: keyof typeof messages): CacheError {
+  return new CacheError(code, messages[code])
 }

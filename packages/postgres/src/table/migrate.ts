@@ -1,6 +1,7 @@
 import { CacheError } from '@cache/core/backend'
+import { quoteLiteral } from '../connections/quoting.ts'
 import type { Run, Session } from '../connections/session.ts'
-import { quoteLiteral, statement } from '../connections/statement.ts'
+import { statement } from '../connections/statement.ts'
 import {
   migrationLock,
   migrationSteps,
@@ -10,13 +11,15 @@ import {
   versionOfComment,
 } from './schema.ts'
 
-interface Found {
+interface TableState {
   readonly version: number
-  /** A statement that is alone begins its transaction when it begins itself. */
+  /**
+   * Whether the connection is in a transaction: a statement of its own starts its transaction when it starts itself.
+   */
   readonly inTransaction: boolean
 }
 
-async function look(run: Run, table: string, timeout: number): Promise<Found> {
+async function readState(run: Run, table: string, timeout: number): Promise<TableState> {
   const select = statement(
     `select obj_description(to_regclass(${quoteLiteral(table)}), 'pg_class'), (now() <> statement_timestamp())::text`,
   )
@@ -28,32 +31,34 @@ async function look(run: Run, table: string, timeout: number): Promise<Found> {
   }
 }
 
-/** How much longer than any other statement one of a migration may take: it is done once, and all wait for it. */
-const patienceFactor = 10
+/**
+ * The time of a migration's statement as a multiple of `timeout`: it runs once, and concurrent migrations wait for it.
+ */
+const timeoutFactor = 10
 
 /**
- * Brings the table to the current version. Twenty processes may do so at once on an empty database: an advisory lock lets
- * one work while the others wait, and then they find it done (RACES R37). A table that is up to date needs no right but to
- * read the catalogue. Rejects with `BACKEND_FAILURE` when the table is of a later version than this package knows, and with
- * `UNSUPPORTED` when it is to be made on a client of the application's whose transaction that would commit.
+ * Migrates the table to the current version. Twenty processes may do so at once on an empty database: an advisory lock
+ * admits one, and the others then find the work done (RACES R37). A table of the current version demands only the right
+ * to read the catalogue. Rejects with `BACKEND_FAILURE` when the table has a later version than this package knows.
+ * Rejects with `UNSUPPORTED` on a client of the application in a transaction, which a migration would commit.
  */
 export async function migrate(session: Session, options: SchemaOptions, timeout: number): Promise<void> {
   const table = quotedTable(options)
   await session.exclusive(
     async (run) => {
-      const { version, inTransaction } = await look(run, table, timeout)
+      const { version, inTransaction } = await readState(run, table, timeout)
       if (isCurrent(version, table)) return
-      if (inTransaction) throw inTheWay(table)
-      const patience = timeout * patienceFactor
-      // Steps go as they are: their comments need their line breaks.
-      const send = (text: string): Promise<unknown> => run({ name: '', text }, [], 'migrate', patience)
+      if (inTransaction) throw transactionError(table)
+      const longTimeout = timeout * timeoutFactor
+      // The texts are sent unchanged: comments in SQL end with their lines.
+      const send = (text: string): Promise<unknown> => run({ name: '', text }, [], 'migrate', longTimeout)
       await send('begin')
       try {
-        // The limit for rows that others hold is short; here the others are at the same work, and twenty take their time.
-        await send(`set local lock_timeout = ${Math.ceil(patience)}`)
+        // The usual limit for locked rows is short; twenty concurrent migrations wait longer for each other.
+        await send(`set local lock_timeout = ${Math.ceil(longTimeout)}`)
         await send(migrationLock)
-        const found = await look(run, table, patience)
-        for (const step of migrationSteps(options, found.version)) await send(step)
+        const state = await readState(run, table, longTimeout)
+        for (const step of migrationSteps(options, state.version)) await send(step)
         await send('commit')
       } catch (error) {
         await run(statement('rollback'), [], 'migrate', timeout).catch(() => {})
@@ -69,14 +74,17 @@ function isCurrent(version: number, table: string): boolean {
   if (version > schemaVersion) {
     throw new CacheError(
       'BACKEND_FAILURE',
-      `The table ${table} has schema version ${version}, and this package knows ${schemaVersion} at most`,
+      `The table ${table} has schema version ${version}, and this package knows ${schemaVersion} at most: ` +
+        'update the package',
       { operation: 'migrate', backend: 'postgres' },
     )
   }
   return version === schemaVersion
 }
 
-function inTheWay(table: string): CacheError {
-  const message = `The table ${table} is to be made, and the client is in a transaction, which that would commit`
+function transactionError(table: string): CacheError {
+  const message =
+    `The table ${table} must be created, but the client is in a transaction, which that would commit: ` +
+    'create the table before the transaction'
   return new CacheError('UNSUPPORTED', message, { operation: 'migrate', backend: 'postgres' })
 }

@@ -1,31 +1,45 @@
 import { checkOptions } from '@cache/core/backend'
-import { quoteIdentifier, quoteLiteral } from '../connections/statement.ts'
-import { resolveSchema } from '../options.ts'
+import { quoteIdentifier, quoteLiteral } from '../connections/quoting.ts'
+import { checkFlag, checkIdentifier } from '../option-checks.ts'
 
-/** Which table, and how it is made. */
+/** The table, and the way to create it. */
 export interface SchemaOptions {
-  /** Default `'public'`. It is made when it is not there. */
+  /** Default `'public'`. A missing schema is created. */
   readonly schema?: string
   /** Default `'cache'`. */
   readonly table?: string
-  /** Writes skip the write-ahead log: faster, and empty after a crash of the server. Read when the table is made. Default false. */
+  /**
+   * Whether the table is created UNLOGGED: writes are faster, and the table is empty after a crash of the server.
+   * Default false.
+   */
   readonly unlogged?: boolean
 }
 
-/** The version of the table that this package works with. */
+export const schemaOptionNames: readonly string[] = ['schema', 'table', 'unlogged']
+
+/** Checks the options and fills in the defaults. Throws `INVALID_ARGUMENT`. */
+export function resolveSchema(options: SchemaOptions, method: string): Required<SchemaOptions> {
+  return {
+    schema: checkIdentifier(options.schema ?? 'public', 'schema', method),
+    table: checkIdentifier(options.table ?? 'cache', 'table', method),
+    unlogged: checkFlag(options.unlogged, false, 'unlogged', method),
+  }
+}
+
+/** The version of the table that this package uses. */
 export const schemaVersion = 1
 
-/** Lets one bring a table to its version while the others wait, until its transaction ends. */
+/** Makes other migrations wait until the transaction of this one ends. */
 export const migrationLock = "select pg_advisory_xact_lock(hashtext('@cache/postgres'))"
 
 const marker = '@cache/postgres schema '
 
-/** What the table's comment says, from which the version is read. */
+/** The table's comment, which tells the version. */
 export function versionComment(version: number): string {
   return `${marker}${version}`
 }
 
-/** The version that a table's comment tells; 0 for a table without such a comment. */
+/** The version in a table's comment; 0 for a table without such a comment. */
 export function versionOfComment(comment: string | null): number {
   if (comment === null || !comment.startsWith(marker)) return 0
   const version = Number(comment.slice(marker.length))
@@ -38,8 +52,8 @@ export function quotedTable(options: SchemaOptions): string {
 }
 
 /**
- * The statements that bring the table from `version` to the current one, as SQL for a transaction. Each step is written
- * once and never changed afterwards: a table of any age passes through the same steps.
+ * The statements that migrate the table from `version` to the current version, as SQL for a transaction. A published
+ * step never changes, so a table of any age passes through the same steps.
  */
 export function migrationSteps(options: SchemaOptions = {}, version = 0): readonly string[] {
   const steps = [firstVersion(options)]
@@ -47,21 +61,21 @@ export function migrationSteps(options: SchemaOptions = {}, version = 0): readon
 }
 
 /**
- * The whole migration as plain SQL, for those who run migrations themselves. Running it again changes nothing. Throws
- * `INVALID_ARGUMENT` for unknown options and names that the backend would not take.
+ * The whole migration as plain SQL, for applications that run migrations themselves. Running it again changes nothing.
+ * Throws `INVALID_ARGUMENT` for unknown options and for names that the backend refuses.
  */
 export function migrationSql(options: SchemaOptions = {}): string {
-  checkOptions(options, ['schema', 'table', 'unlogged'], 'migrationSql')
+  checkOptions(options, schemaOptionNames, 'migrationSql')
   const steps = migrationSteps(resolveSchema(options, 'migrationSql'))
-  return `-- The table of @cache/postgres, schema version ${schemaVersion}.\nbegin;\n-- One after the other, where several run it at once.\n${migrationLock};\n\n${steps.join('\n')}\ncommit;\n`
+  return `-- The table of @cache/postgres, schema version ${schemaVersion}.\nbegin;\n-- Concurrent migrations run one after the other.\n${migrationLock};\n\n${steps.join('\n')}\ncommit;\n`
 }
 
 function firstVersion(options: SchemaOptions): string {
   const schema = quoteIdentifier(options.schema ?? 'public')
   const table = quotedTable(options)
   const comment = quoteLiteral(versionComment(1))
-  // `create schema if not exists` asks for the right to create one even where it is there. The block is a literal and not
-  // between dollars, which the name may hold, too.
+  // `create schema if not exists` demands the right to create one even where it exists. The block is a literal instead
+  // of dollar-quoted, because a name may contain dollars too.
   const block = `begin
   if to_regnamespace(${quoteLiteral(schema)}) is null then create schema ${schema}; end if;
 end`
@@ -70,26 +84,26 @@ end`
   -- Wide columns first: no bytes are lost to alignment.
   expires_at timestamptz,
   written_at timestamptz not null default statement_timestamp(),
-  -- The value where it is a whole number: counters are added to here, and \`value\` keeps the rest of the item.
+  -- The value where it is a whole number: SQL adds to counters here; \`value\` keeps the rest of the item.
   number bigint,
-  -- An item without a value yet: it marks a load that is running.
+  -- An item without a value: it marks a running load.
   placeholder boolean not null default false,
   key text collate "C" not null primary key,
   version text collate "C" not null,
   value bytea not null,
-  -- The whole key where it is too long for an index entry; \`key\` then ends in its hash.
+  -- The whole key where it is too long for an index entry; \`key\` then ends with its hash.
   long_key text collate "C"
 ) with (
-  -- Room on every page for new versions of its rows, which then need no new index entry (HOT updates).
+  -- Space on every page for new versions of its rows, which then need no new index entry (HOT updates).
   fillfactor = 80,
-  -- Dead rows are a cache's daily work: vacuum after 1 % of them, not after 20 %, and do not pause.
+  -- A cache constantly produces dead rows: vacuum after 1 % of them, not after 20 %, and do not pause.
   autovacuum_vacuum_scale_factor = 0.01,
   autovacuum_vacuum_threshold = 1000,
   autovacuum_vacuum_cost_delay = 0,
   toast.autovacuum_vacuum_scale_factor = 0.01,
   toast.autovacuum_vacuum_cost_delay = 0
 );
--- Fails where the name is that of another kind of table, which then stays as it was.
+-- Fails, and changes nothing, where the name belongs to another kind of table.
 select expires_at, written_at, number, placeholder, key, version, value, long_key from ${table} limit 0;
 comment on table ${table} is ${comment};
 `

@@ -1,19 +1,19 @@
-import { lagOfBlock } from './start-timeout.ts'
+import { blockedAfter } from './start-timeout.ts'
 
-/** A block is noticed to so many milliseconds. */
+/** Milliseconds between two looks for a block. */
 const period = 100
 
 /**
- * Milliseconds that go on while our own event loop does, and stand still while it is blocked: how long somebody has waited for
- * his turn then says nothing about the server. A timer that is late shows a block; it runs while calls are under way.
+ * A clock in milliseconds that stands still while our own event loop is blocked, so that the time a call has waited for
+ * its batch says nothing about the server. A late timer shows a block; the timer runs while calls are in flight.
  */
-class LoopClock {
+class EventLoopClock {
   #blocked = 0
   #calls = 0
-  /** When the timer is to fire; never while there is none. */
+  /** The instant at which the timer is to fire; infinity while there is no timer. */
   #due = Number.POSITIVE_INFINITY
 
-  /** A call begins, which `end` must follow. */
+  /** Marks the beginning of a call, which `end` must follow. */
   begin(): void {
     this.#calls += 1
     if (this.#due === Number.POSITIVE_INFINITY) this.#arm()
@@ -30,7 +30,7 @@ class LoopClock {
 
   #lag(now: number): number {
     const lag = now - this.#due
-    return lag > lagOfBlock ? lag : 0
+    return lag > blockedAfter ? lag : 0
   }
 
   #arm(): void {
@@ -45,5 +45,5 @@ class LoopClock {
   }
 }
 
-/** One for all, because all share the event loop. */
-export const loopClock: LoopClock = new LoopClock()
+/** One clock for all backends and buses, because they share the event loop. */
+export const eventLoopClock: EventLoopClock = new EventLoopClock()

@@ -1,32 +1,32 @@
-/** A timer that is so much late, in milliseconds, shows that our own event loop was blocked. */
-export const lagOfBlock = 20
+/** A timer that is this many milliseconds late shows that our own event loop was blocked. */
+export const blockedAfter = 20
 
 /**
- * Calls `late` when `timeout` milliseconds have passed; returns the function that ends the wait.
+ * Calls `onTimeout` when `timeout` milliseconds have passed; returns the function that stops the timer.
  *
- * A timer may fire late because this process itself was busy, with the answer already in the socket's buffer. So the time
- * of the block is given back, and two turns of the event loop, in which sockets are read, come between the timer and
- * `late`: a block of our own loop is not taken for a dead server.
+ * A timer may fire late because this process itself was busy while the reply was already in the socket's buffer. So the
+ * time of the block is added again, and two turns of the event loop, which read sockets, come between the timer and
+ * `onTimeout`. A block of our own loop is then never taken for a dead server.
  */
-export function deadline(timeout: number, late: () => void): () => void {
-  let ended = false
+export function startTimeout(timeout: number, onTimeout: () => void): () => void {
+  let hasEnded = false
   let timer: NodeJS.Timeout | undefined
-  const turn = (rest: number): void => {
-    if (ended) return
-    if (rest === 0) late()
-    else setImmediate(turn, rest - 1)
+  const afterTicks = (rest: number): void => {
+    if (hasEnded) return
+    if (rest === 0) onTimeout()
+    else setImmediate(afterTicks, rest - 1)
   }
   const wait = (ms: number): void => {
     const due = performance.now() + ms
     timer = setTimeout(() => {
       const lag = performance.now() - due
-      if (lag > lagOfBlock) wait(Math.min(lag, timeout))
-      else turn(2)
+      if (lag > blockedAfter) wait(Math.min(lag, timeout))
+      else afterTicks(2)
     }, ms)
   }
   wait(timeout)
   return () => {
-    ended = true
+    hasEnded = true
     clearTimeout(timer)
   }
 }

@@ -12,12 +12,12 @@ afterAll(() => admin.end())
 
 interface Watched {
   readonly backend: PostgresBackend
-  /** The first word of each statement since the last time it was asked for. */
+  /** The first word of each statement since the previous call. */
   statements(): string[]
   close(): Promise<void>
 }
 
-/** A backend on a pool that notes what is sent. */
+/** A backend on a pool that logs the statements. */
 async function watched(options: Partial<PostgresBackendOptions> = {}): Promise<Watched> {
   const pool = new pg.Pool({ connectionString: url })
   const sent: string[] = []
@@ -48,7 +48,7 @@ async function watched(options: Partial<PostgresBackendOptions> = {}): Promise<W
   }
 }
 
-it('the gets of one tick are one statement, however many ask for the same key', async () => {
+it('the gets of one tick are one statement, with each key once', async () => {
   const { backend, statements, close } = await watched()
   await backend.set(item('k1', 'one'))
   statements()
@@ -59,7 +59,7 @@ it('the gets of one tick are one statement, however many ask for the same key', 
   await close()
 })
 
-it('the sets of one tick are one statement, and the last of one key stays', async () => {
+it('the sets of one tick are one statement, and the last value of a key wins', async () => {
   const { backend, statements, close } = await watched()
   await Promise.all(Array.from({ length: 300 }, (_, n) => backend.set(item(`k${n % 100}`, n))))
   expect(statements()).toEqual(['insert'])
@@ -68,7 +68,7 @@ it('the sets of one tick are one statement, and the last of one key stays', asyn
   await close()
 })
 
-it('increments, deletes and compareAndSet calls of one tick are one statement each', async () => {
+it('the calls of `increment`, `delete` or `compareAndSet` of one tick are one statement', async () => {
   const { backend, statements, close } = await watched()
   const all = (call: (n: number) => Promise<unknown>): Promise<unknown[]> =>
     Promise.all(Array.from({ length: 100 }, (_, n) => call(n)))
@@ -85,7 +85,7 @@ it('increments, deletes and compareAndSet calls of one tick are one statement ea
   await close()
 })
 
-it('sets of one key that are not awaited take effect in their order', async () => {
+it('sets of one key without await take effect in their order', async () => {
   const { backend, close } = await watched()
   const sets: Promise<void>[] = []
   for (let n = 0; n < 50; n++) {
@@ -97,7 +97,7 @@ it('sets of one key that are not awaited take effect in their order', async () =
   await close()
 })
 
-it('a row that another transaction holds costs only the call that wants it', async () => {
+it('a row that another transaction has locked delays only the calls for it', async () => {
   const table = tableName()
   const backend = new PostgresBackend({ url, table, timeout: '2s', lockTimeout: '100ms' })
   await backend.setMany(Array.from({ length: 20 }, (_, n) => item(`k${n}`, 'old')))
@@ -126,7 +126,7 @@ async function deadlocks(): Promise<number> {
   return rows[0].deadlocks
 }
 
-it('batches of many keys from two handles at once never wait for each other in a circle', async () => {
+it('concurrent batches of two handles never deadlock', async () => {
   const table = tableName()
   const handles = [new PostgresBackend({ url, table }), new PostgresBackend({ url, table })]
   const before = await deadlocks()
@@ -146,7 +146,7 @@ it('batches of many keys from two handles at once never wait for each other in a
   for (const handle of handles) await handle.close()
 })
 
-it('a counter that is refused within a sum still counts for those who may', async () => {
+it('a refused step of a counter leaves the other steps of its sum in effect', async () => {
   const { backend, close } = await watched()
   await backend.set(item('n', Number.MAX_SAFE_INTEGER - 1))
   const outcomes = await Promise.allSettled([

@@ -21,7 +21,7 @@ function collector(options: Partial<CoalescerOptions<string, string>> = {}): {
         })
       }),
     timeout: 1000,
-    late: () => new Error('late'),
+    timeoutError: () => new Error('late'),
     join: () => false,
     maxKeys: 3,
     overlapping: false,
@@ -31,27 +31,27 @@ function collector(options: Partial<CoalescerOptions<string, string>> = {}): {
   return { coalescer, batches, finish: (error) => running.shift()?.(error) }
 }
 
-async function turn(): Promise<void> {
+async function tick(): Promise<void> {
   await new Promise((resolve) => setImmediate(resolve))
 }
 
-it('calls of one tick make one batch, also those that come from its microtasks', async () => {
+it('the calls of one tick and of its microtasks make one batch', async () => {
   const { coalescer, batches, finish } = collector()
   const calls = [coalescer.add('a', '1')]
   await Promise.resolve().then(() => calls.push(coalescer.add('b', '2')))
-  await turn()
+  await tick()
   finish()
   expect(await Promise.all(calls)).toEqual(['1', '2'])
   expect(batches).toEqual([['a=1', 'b=2']])
 })
 
-it('a batch takes no more keys than it may, and the next leaves when it ends', async () => {
+it('a batch takes at most `maxKeys` keys, and the next starts when it ends', async () => {
   const { coalescer, batches, finish } = collector()
   const calls = ['a', 'b', 'c', 'd'].map((key) => coalescer.add(key, key))
-  await turn()
+  await tick()
   expect(batches).toEqual([['a=a', 'b=b', 'c=c']])
   finish()
-  await turn()
+  await tick()
   finish()
   await Promise.all(calls)
   expect(batches).toEqual([['a=a', 'b=b', 'c=c'], ['d=d']])
@@ -61,59 +61,59 @@ it('a request larger than a batch travels alone', async () => {
   const { coalescer, batches, finish } = collector({ bytesOf: (request) => Number(request), maxBytes: 10 })
   const calls = [coalescer.add('a', '4'), coalescer.add('b', '5'), coalescer.add('c', '50'), coalescer.add('d', '1')]
   for (let n = 0; n < 4; n++) {
-    await turn()
+    await tick()
     finish()
   }
   await Promise.all(calls)
   expect(batches).toEqual([['a=4', 'b=5'], ['c=50'], ['d=1']])
 })
 
-it('a key is in one batch at a time, so that the last write is the one that stays', async () => {
+it('a key is in one batch at a time, so that the last write wins', async () => {
   const { coalescer, batches, finish } = collector({ maxBatches: 4 })
   const first = coalescer.add('a', '1')
-  await turn()
+  await tick()
   const second = coalescer.add('a', '2')
   const other = coalescer.add('b', '3')
-  await turn()
+  await tick()
   expect(batches).toEqual([['a=1'], ['b=3']])
   finish()
   await first
-  await turn()
+  await tick()
   expect(batches).toEqual([['a=1'], ['b=3'], ['a=2']])
   finish()
   finish()
   await Promise.all([second, other])
 })
 
-it('a read that may overlap starts anew while an older one for the same key is under way', async () => {
+it('a read that may overlap starts while an older read of the same key runs', async () => {
   const { coalescer, batches, finish } = collector({ maxBatches: 4, overlapping: true, join: () => true })
   const first = coalescer.add('a', '1')
-  await turn()
+  await tick()
   const second = coalescer.add('a', '2')
-  await turn()
+  await tick()
   expect(batches).toEqual([['a=1'], ['a=2']])
   finish()
   finish()
   await Promise.all([first, second])
 })
 
-it('requests for one key that cannot join come one after the other', async () => {
+it('requests for one key that cannot join run one after the other', async () => {
   const { coalescer, batches, finish } = collector()
   const calls = ['1', '2', '3'].map((request) => coalescer.add('a', request))
   for (let n = 0; n < 3; n++) {
-    await turn()
+    await tick()
     finish()
   }
   expect(await Promise.all(calls)).toEqual(['1', '2', '3'])
   expect(batches).toEqual([['a=1'], ['a=2'], ['a=3']])
 })
 
-it('a failing batch rejects its own callers and no others', async () => {
+it('a failing batch rejects its own callers only', async () => {
   const { coalescer, finish } = collector({ maxKeys: 1 })
   const calls = Promise.allSettled([coalescer.add('a', '1'), coalescer.add('b', '2')])
-  await turn()
+  await tick()
   finish(new Error('broken'))
-  await turn()
+  await tick()
   finish()
   expect(await calls).toEqual([
     { status: 'rejected', reason: new Error('broken') },
@@ -121,12 +121,12 @@ it('a failing batch rejects its own callers and no others', async () => {
   ])
 })
 
-it('a call whose time is up before its batch can start is rejected instead of sent', async () => {
+it('a call whose time ends before its batch can start is rejected instead of sent', async () => {
   const { coalescer, batches, finish } = collector({ timeout: 20, maxKeys: 1 })
   const calls = Promise.allSettled([coalescer.add('a', '1'), coalescer.add('b', '2')])
   const end = performance.now() + 25
-  await turn()
-  while (performance.now() < end) await turn()
+  await tick()
+  while (performance.now() < end) await tick()
   finish()
   expect(await calls).toEqual([
     { status: 'fulfilled', value: '1' },
@@ -135,7 +135,7 @@ it('a call whose time is up before its batch can start is rejected instead of se
   expect(batches).toEqual([['a=1']])
 })
 
-it('a batch is given what is left of the time of the call that waits longest', async () => {
+it('a batch gets the time left of the call that has waited longest', async () => {
   const given: number[] = []
   const { coalescer } = collector({
     run: async (jobs, timeout) => {
@@ -149,44 +149,44 @@ it('a batch is given what is left of the time of the call that waits longest', a
   expect(given[0]).toBeLessThan(1000)
 })
 
-it('a key that is released goes into the next batch, and not into two at once when its first batch ends', async () => {
-  const parts: { release(key: string): void; end(): void }[] = []
+it('a freed key goes into the next batch, and never into two at once when its first batch ends', async () => {
+  const parts: { freeKey(key: string): void; end(): void }[] = []
   const batches: string[][] = []
   const { coalescer } = collector({
     maxBatches: 2,
     run: (jobs: Jobs, _, batch) =>
       new Promise((resolve) => {
         batches.push(jobs.map(({ key, request }) => `${key}=${request}`))
-        const settle = (job: Job<string, string>): void => {
+        const resolveAll = (job: Job<string, string>): void => {
           for (const waiter of job.waiters) waiter.resolve(job.request)
         }
         parts.push({
-          release: (key) => {
+          freeKey: (key) => {
             const job = jobs.find((one) => one.key === key) as Job<string, string>
-            settle(job)
-            batch.release(job)
+            resolveAll(job)
+            batch.freeKey(job)
           },
           end: () => {
-            for (const job of jobs) settle(job)
+            for (const job of jobs) resolveAll(job)
             resolve()
           },
         })
       }),
   })
   const calls = ['a', 'b'].map((key) => coalescer.add(key, '1'))
-  await turn()
+  await tick()
   calls.push(coalescer.add('b', '2'))
-  await turn()
+  await tick()
   expect(batches).toEqual([['a=1', 'b=1']])
-  parts[0]?.release('b')
-  await turn()
+  parts[0]?.freeKey('b')
+  await tick()
   expect(batches).toEqual([['a=1', 'b=1'], ['b=2']])
   calls.push(coalescer.add('b', '3'))
   parts[0]?.end()
-  await turn()
+  await tick()
   expect(batches).toEqual([['a=1', 'b=1'], ['b=2']])
   parts[1]?.end()
-  await turn()
+  await tick()
   expect(batches).toEqual([['a=1', 'b=1'], ['b=2'], ['b=3']])
   parts[2]?.end()
   expect(await Promise.all(calls)).toEqual(['1', '1', '2', '3'])

@@ -2,28 +2,28 @@ import { CacheError } from '@cache/core/backend'
 import { expect, it } from 'vitest'
 import type { Job } from '../../src/batching/coalescer.ts'
 import { LockedRows } from '../../src/batching/locked-rows.ts'
-import { Gate } from '../../src/batching/semaphore.ts'
-import { loopClock } from '../../src/timeouts/event-loop-clock.ts'
+import { Semaphore } from '../../src/batching/semaphore.ts'
+import { eventLoopClock } from '../../src/timeouts/event-loop-clock.ts'
 
-const isHeld = new CacheError('TIMEOUT', 'locked', { cause: Object.assign(new Error('locked'), { code: '55P03' }) })
-const batch = { makeRoom: () => {}, release: () => {} }
+const lockError = new CacheError('TIMEOUT', 'locked', { cause: Object.assign(new Error('locked'), { code: '55P03' }) })
+const batch = { freeSlot: () => {}, freeKey: () => {} }
 
-/** Rows that are free for whoever waits longer than the first time and that of a single try. */
-function held(bytesOf?: (request: string) => number): {
+/** Rows that are free only for calls that wait longer than a first statement and than a single try. */
+function lockedRows(bytesOf?: (request: string) => number): {
   readonly sent: string[][]
   run(jobs: readonly Job<string, string>[]): Promise<void>
 } {
   const sent: string[][] = []
   const locked = new LockedRows<string, string>({
-    work: async (requests, { lock }) => {
-      if (lock === undefined || lock === 1) throw isHeld
+    work: async (requests, { lockTimeout }) => {
+      if (lockTimeout === undefined || lockTimeout === 1) throw lockError
       sent.push([...requests])
       return (request) => `${request} done`
     },
     timeout: 60_000,
     lockTimeout: 10_000,
-    gate: new Gate(1),
-    late: () => new Error('late'),
+    semaphore: new Semaphore(1),
+    timeoutError: () => new Error('late'),
     bytesOf,
   })
   return { sent, run: (jobs) => locked.run(jobs, 60_000, batch) }
@@ -32,12 +32,12 @@ function held(bytesOf?: (request: string) => number): {
 function call(key: string, age: number): { readonly job: Job<string, string>; readonly outcome: Promise<string> } {
   const waiters: Job<string, string>['waiters'] = []
   const outcome = new Promise<string>((resolve, reject) => waiters.push({ resolve, reject }))
-  const job = { key, request: key, waiters, since: loopClock.now() - age }
+  const job = { key, request: key, waiters, since: eventLoopClock.now() - age }
   return { job, outcome: outcome.catch((error: Error) => error.message) }
 }
 
-it('a call whose time is up while it waits for a row is refused alone', async () => {
-  const { sent, run } = held()
+it('a call whose time ends while it waits for a row is refused alone', async () => {
+  const { sent, run } = lockedRows()
   const calls = [call('old', 60_001), call('new', 0)]
   await run(calls.map(({ job }) => job))
   expect(await Promise.all(calls.map(({ outcome }) => outcome))).toEqual(['late', 'new done'])
@@ -45,47 +45,44 @@ it('a call whose time is up while it waits for a row is refused alone', async ()
 })
 
 it.each([
-  ['a circle of locks', '40P01', ['a done', 'b done']],
-  ['a held row', '55P03', ['a done', 'b done']],
-  ['anything else', '23502', ['no', 'no']],
-])(
-  'each call of a batch that failed for %s (%s) is done alone where it may be sent again',
-  async (_, code, expected) => {
-    const locked = new LockedRows<string, string>({
-      work: async (requests) => {
-        if (requests.length > 1)
-          throw new CacheError('CONFLICT', 'no', { cause: Object.assign(new Error('no'), { code }) })
-        return (request) => `${request} done`
-      },
-      timeout: 60_000,
-      lockTimeout: 10_000,
-      gate: new Gate(1),
-      late: () => new Error('late'),
-    })
-    const calls = ['a', 'b'].map((key) => call(key, 0))
-    await locked.run(
-      calls.map(({ job }) => job),
-      60_000,
-      batch,
-    )
-    expect(await Promise.all(calls.map(({ outcome }) => outcome))).toEqual(expected)
-  },
-)
+  ['a deadlock', '40P01', ['a done', 'b done']],
+  ['a locked row', '55P03', ['a done', 'b done']],
+  ['another reason', '23502', ['no', 'no']],
+])('each call of a batch that failed for %s (%s) is sent alone if it may be sent again', async (_, code, expected) => {
+  const locked = new LockedRows<string, string>({
+    work: async (requests) => {
+      if (requests.length > 1)
+        throw new CacheError('CONFLICT', 'no', { cause: Object.assign(new Error('no'), { code }) })
+      return (request) => `${request} done`
+    },
+    timeout: 60_000,
+    lockTimeout: 10_000,
+    semaphore: new Semaphore(1),
+    timeoutError: () => new Error('late'),
+  })
+  const calls = ['a', 'b'].map((key) => call(key, 0))
+  await locked.run(
+    calls.map(({ job }) => job),
+    60_000,
+    batch,
+  )
+  expect(await Promise.all(calls.map(({ outcome }) => outcome))).toEqual(expected)
+})
 
-it('a key whose row was waited for travels with the others again', async () => {
+it('a key whose row has become free travels in batches again', async () => {
   const waits: (number | undefined)[] = []
   let isFree = false
   const locked = new LockedRows<string, string>({
-    work: async (_, { lock }) => {
-      waits.push(lock)
-      if (!isFree && lock === undefined) throw isHeld
+    work: async (_, { lockTimeout }) => {
+      waits.push(lockTimeout)
+      if (!isFree && lockTimeout === undefined) throw lockError
       isFree = true
       return (request) => `${request} done`
     },
     timeout: 60_000,
     lockTimeout: 10_000,
-    gate: new Gate(1),
-    late: () => new Error('late'),
+    semaphore: new Semaphore(1),
+    timeoutError: () => new Error('late'),
   })
   for (let round = 0; round < 2; round++) {
     const { job, outcome } = call('a', 0)
@@ -95,19 +92,19 @@ it('a key whose row was waited for travels with the others again', async () => {
   expect(waits).toEqual([undefined, 7500, undefined])
 })
 
-it('calls that waited in vain beside a held row are done in the end where their own rows are free', async () => {
+it('calls that waited together with a locked row succeed in the end if their own rows are free', async () => {
   const locked = new LockedRows<string, string>({
-    work: async (requests, { lock }) => {
-      if (lock === undefined || requests.includes('held')) throw isHeld
+    work: async (requests, { lockTimeout }) => {
+      if (lockTimeout === undefined || requests.includes('held')) throw lockError
       return (request) => `${request} done`
     },
     timeout: 60_000,
     lockTimeout: 10_000,
-    gate: new Gate(1),
-    late: () => new Error('late'),
+    semaphore: new Semaphore(1),
+    timeoutError: () => new Error('late'),
   })
   const first = call('free', 0)
-  // Known as locked from then on, so that they wait together.
+  // From here on both keys count as locked, so their calls wait together.
   const [held, free] = [call('held', 0), call('free', 0)]
   await Promise.all(
     [[first], [held, free]].map((calls) =>
@@ -125,8 +122,8 @@ it('calls that waited in vain beside a held row are done in the end where their 
   ])
 })
 
-it('calls that wait for rows share one statement, but not one that no server would take', async () => {
-  const { sent, run } = held((request) => (request.startsWith('large') ? 40 * 1024 * 1024 : 1))
+it('calls that wait for rows share one statement, up to the size that a server accepts', async () => {
+  const { sent, run } = lockedRows((request) => (request.startsWith('large') ? 40 * 1024 * 1024 : 1))
   const calls = ['a', 'large b', 'c', 'large d', 'e'].map((key) => call(key, 0))
   await run(calls.map(({ job }) => job))
   expect(sent).toEqual([

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest'
-import { Gate } from '../../src/batching/semaphore.ts'
+import { Semaphore } from '../../src/batching/semaphore.ts'
 
-/** Work that ends when it is told. */
+/** Tasks that end when `end` is called. */
 function works(): { readonly begun: string[]; begin(name: string): () => Promise<string>; end(error?: Error): void } {
   const begun: string[] = []
   const ends: ((error?: Error) => void)[] = []
@@ -16,37 +16,37 @@ function works(): { readonly begun: string[]; begin(name: string): () => Promise
   }
 }
 
-async function turn(): Promise<void> {
+async function tick(): Promise<void> {
   await new Promise((resolve) => setImmediate(resolve))
 }
 
-it('as many pass at once as there are places, and the others in their order as places become free', async () => {
-  const gate = new Gate(2)
+it('a semaphore runs as many tasks at once as it has permits, and the others in their order', async () => {
+  const semaphore = new Semaphore(2)
   const { begun, begin, end } = works()
-  const passing = ['a', 'b', 'c', 'd'].map((name) => gate.pass(begin(name)))
-  await turn()
+  const running = ['a', 'b', 'c', 'd'].map((name) => semaphore.run(begin(name)))
+  await tick()
   expect(begun).toEqual(['a', 'b'])
   end()
-  await turn()
+  await tick()
   expect(begun).toEqual(['a', 'b', 'c'])
   end()
   end()
-  await turn()
+  await tick()
   expect(begun).toEqual(['a', 'b', 'c', 'd'])
   end()
-  expect(await Promise.all(passing)).toEqual(['a', 'b', 'c', 'd'])
+  expect(await Promise.all(running)).toEqual(['a', 'b', 'c', 'd'])
 })
 
-it('a place is free again when nobody waits for it, and when its work has failed', async () => {
-  const gate = new Gate(1)
+it('a permit is free again after a task that failed, whether another task waits or not', async () => {
+  const semaphore = new Semaphore(1)
   for (let round = 0; round < 3; round++) {
     const { begin, end } = works()
-    const failing = gate.pass(begin('failing'))
-    const waiting = gate.pass(begin('waiting'))
-    await turn()
+    const failing = semaphore.run(begin('failing'))
+    const waiting = semaphore.run(begin('waiting'))
+    await tick()
     end(new Error('failed'))
     await expect(failing).rejects.toThrow('failed')
-    await turn()
+    await tick()
     end()
     expect(await waiting).toBe('waiting')
   }

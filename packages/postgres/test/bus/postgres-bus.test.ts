@@ -9,23 +9,23 @@ import { tableName } from '../table-name.ts'
 
 const url = inject('postgresUrl')
 
-interface Ear {
-  readonly heard: BusMessage[]
-  readonly told: string[]
+interface Recorder {
+  readonly received: BusMessage[]
+  readonly reports: string[]
   readonly listener: Parameters<PostgresBus['subscribe']>[0]
 }
 
-function ear(): Ear {
-  const heard: BusMessage[] = []
-  const told: string[] = []
+function recorder(): Recorder {
+  const received: BusMessage[] = []
+  const reports: string[] = []
   return {
-    heard,
-    told,
+    received,
+    reports,
     listener: {
-      message: (message) => heard.push(message),
-      connected: () => told.push('connected'),
-      disconnected: () => told.push('disconnected'),
-      error: (error) => told.push(`error ${cacheErrorCode(error)}`),
+      message: (message) => received.push(message),
+      connected: () => reports.push('connected'),
+      disconnected: () => reports.push('disconnected'),
+      error: (error) => reports.push(`error ${cacheErrorCode(error)}`),
     },
   }
 }
@@ -38,21 +38,21 @@ const kinds: readonly BusMessage[] = [
   { kind: 'foreign', source: 'a', keys: ['x'] },
 ]
 
-it('every kind of message arrives at every listener as it was sent, in the order in which it was sent', async () => {
+it('messages of every kind arrive unchanged and in order at every listener', async () => {
   const channel = tableName()
   const buses = [new PostgresBus({ url, channel }), new PostgresBus({ url, channel })]
-  const ears = buses.map(() => ear())
-  for (const [n, bus] of buses.entries()) await bus.subscribe((ears[n] as Ear).listener)
+  const recorders = buses.map(() => recorder())
+  for (const [n, bus] of buses.entries()) await bus.subscribe((recorders[n] as Recorder).listener)
   await Promise.all(kinds.map((message) => buses[0]?.publish(message)))
-  await waitUntil('all messages', async () => ears.every(({ heard }) => heard.length === kinds.length))
-  for (const { heard } of ears) expect(heard).toEqual(kinds)
+  await waitUntil('all messages', async () => recorders.every(({ received }) => received.length === kinds.length))
+  for (const { received } of recorders) expect(received).toEqual(kinds)
   for (const bus of buses) await bus.close()
 })
 
-it('long messages are split and put together again, also when two senders are at it', async () => {
+it('long messages of two concurrent senders are split and joined again', async () => {
   const channel = tableName()
   const buses = [new PostgresBus({ url, channel }), new PostgresBus({ url, channel })]
-  const { heard, told, listener } = ear()
+  const { received, reports, listener } = recorder()
   await buses[0]?.subscribe(listener)
   const long = (source: string): BusMessage => ({
     kind: 'delete',
@@ -60,10 +60,10 @@ it('long messages are split and put together again, also when two senders are at
     keys: Array.from({ length: 3000 }, (_, n) => `${source} é ${n} ${'x'.repeat(n === 7 ? 10_000 : 20)}`),
   })
   await Promise.all(buses.flatMap((bus, n) => [bus.publish(long(`${n}`)), bus.publish(long(`${n}+`))]))
-  await waitUntil('both messages', async () => heard.length === 4)
+  await waitUntil('both messages', async () => received.length === 4)
   const bySource = (a: BusMessage, b: BusMessage): number => a.source.localeCompare(b.source)
-  expect(heard.sort(bySource)).toEqual(['0', '0+', '1', '1+'].map(long).sort(bySource))
-  expect(told).toEqual([])
+  expect(received.sort(bySource)).toEqual(['0', '0+', '1', '1+'].map(long).sort(bySource))
+  expect(reports).toEqual([])
   for (const bus of buses) await bus.close()
 })
 
@@ -76,97 +76,97 @@ it('messages of one tick travel in one statement, in their order', async () => {
   })
   const sender = new PostgresBus({ pool, channel })
   const bus = new PostgresBus({ url, channel })
-  const { heard, listener } = ear()
+  const { received, listener } = recorder()
   await bus.subscribe(listener)
   const keys = Array.from({ length: 50 }, (_, n) => `${n}`)
   await Promise.all(keys.map((key) => sender.publish({ kind: 'delete', source: 's', keys: [key] })))
-  await waitUntil('fifty messages', async () => heard.length === 50)
-  expect(heard.map((message) => ('keys' in message ? message.keys?.[0] : ''))).toEqual(keys)
+  await waitUntil('fifty messages', async () => received.length === 50)
+  expect(received.map((message) => ('keys' in message ? message.keys?.[0] : ''))).toEqual(keys)
   expect(statements).toBe(1)
   await sender.close()
   await bus.close()
   await pool.end()
 })
 
-it('buses with different channels do not hear each other (RACES R15)', async () => {
+it('a bus receives the messages of its own channel only (RACES R15)', async () => {
   const name = tableName()
   const buses = ['', '"', 'É', ' a', '  a', '\n'].map((end) => new PostgresBus({ url, channel: name + end }))
-  const ears = buses.map(() => ear())
-  for (const [n, bus] of buses.entries()) await bus.subscribe((ears[n] as Ear).listener)
+  const recorders = buses.map(() => recorder())
+  for (const [n, bus] of buses.entries()) await bus.subscribe((recorders[n] as Recorder).listener)
   for (const [n, bus] of buses.entries()) await bus.publish({ kind: 'foreign', source: `${n}` })
-  await waitUntil('one message each', async () => ears.every(({ heard }) => heard.length > 0))
-  expect(ears.map(({ heard }) => heard.map(({ source }) => source))).toEqual(buses.map((_, n) => [`${n}`]))
+  await waitUntil('one message each', async () => recorders.every(({ received }) => received.length > 0))
+  expect(recorders.map(({ received }) => received.map(({ source }) => source))).toEqual(buses.map((_, n) => [`${n}`]))
   for (const bus of buses) await bus.close()
 })
 
-it('a listener is told when its connection is lost and when it is back (RACES R14)', async () => {
+it('a listener learns when its connection is lost and when it is back (RACES R14)', async () => {
   const channel = tableName()
   await using proxy = await tcpProxy(url)
   const bus = new PostgresBus({ url: proxy.url, channel })
   const sender = new PostgresBus({ url, channel })
-  const { heard, told, listener } = ear()
+  const { received, reports, listener } = recorder()
   await bus.subscribe(listener)
   proxy.drop()
-  await waitUntil('the return', async () => told.length === 2)
-  expect(told).toEqual(['disconnected', 'connected'])
+  await waitUntil('the return', async () => reports.length === 2)
+  expect(reports).toEqual(['disconnected', 'connected'])
   await sender.publish({ kind: 'foreign', source: 'again' })
-  await waitUntil('a message', async () => heard.length === 1)
+  await waitUntil('a message', async () => received.length === 1)
   await bus.close()
   await sender.close()
 })
 
-it('a connection that is silently dead is found out, also while nobody publishes', async () => {
+it('a heartbeat detects a silently dead connection without any message', async () => {
   const channel = tableName()
   await using proxy = await tcpProxy(url)
   const bus = new PostgresBus({ url: proxy.url, channel, heartbeat: 20, timeout: 200 })
-  const { told, listener } = ear()
+  const { reports, listener } = recorder()
   await bus.subscribe(listener)
   proxy.swallowReplies()
-  await waitUntil('the loss', async () => told.length === 1)
-  expect(told).toEqual(['disconnected'])
+  await waitUntil('the loss', async () => reports.length === 1)
+  expect(reports).toEqual(['disconnected'])
   proxy.heal()
-  await waitUntil('the return', async () => told.length === 2)
+  await waitUntil('the return', async () => reports.length === 2)
   await bus.close()
 })
 
-it('a notification that cannot be read is an error, and anything may have changed', async () => {
+it('an unreadable notification causes an error and a foreign change of all keys', async () => {
   const channel = tableName()
   const bus = new PostgresBus({ url, channel })
-  const { heard, told, listener } = ear()
+  const { received, reports, listener } = recorder()
   await bus.subscribe(listener)
   const admin = new pg.Client(url)
   await admin.connect()
   const payloads = ['', 'hello', 'm{"v":1,"kind":"set"}', 'm{"v":2,"kind":"foreign","source":"x"}', 'px/1/2:a', 'm[']
   for (const payload of payloads) await admin.query('select pg_notify($1, $2)', [channel, payload])
-  await waitUntil('all of them', async () => heard.length === payloads.length)
-  expect(heard).toEqual(payloads.map(() => ({ kind: 'foreign', source: 'unreadable' })))
-  expect(told).toEqual(payloads.map(() => 'error DAMAGED'))
+  await waitUntil('all of them', async () => received.length === payloads.length)
+  expect(received).toEqual(payloads.map(() => ({ kind: 'foreign', source: 'unreadable' })))
+  expect(reports).toEqual(payloads.map(() => 'error DAMAGED'))
   await admin.end()
   await bus.close()
 })
 
-it('parts are put together only in their order, and what is begun is bounded', () => {
+it('parts are joined only in their order, and the number of incomplete messages is bounded', () => {
   const message: BusMessage = { kind: 'delete', source: 's', keys: ['x'.repeat(20_000)] }
   const [first, second, third] = toPayloads(message, 'sender') as [string, string, string]
   const reader = new NotificationReader()
   expect([first, second, third].map((part) => reader.read(part))).toEqual(['incomplete', 'incomplete', message])
   expect([first, third, second].map((part) => reader.read(part))).toEqual(['incomplete', 'unreadable', 'unreadable'])
   for (let n = 0; n < 100; n++) expect(reader.read(`p${n}/0/2:x`)).toBe('incomplete')
-  // The oldest is given up, and its changes are lost.
+  // The oldest message is discarded, and its changes are lost.
   expect(reader.read('p100/0/2:x')).toBe('unreadable')
   expect(reader.read('p100/1/2:x')).toBe('unreadable')
   expect(reader.read('p0/1/2:x')).toBe('unreadable')
   expect(reader.read('px/0/9999:x')).toBe('unreadable')
 })
 
-it('parts of no message, and more characters than four messages have, are not kept', () => {
+it('parts outside a message, and more characters than four messages have, are discarded', () => {
   const reader = new NotificationReader()
   for (const payload of ['pa/0/0:x', 'pa/1/0:x', 'pb/1/1:x', 'pc/5/2:x'])
     expect(reader.read(payload)).toBe('unreadable')
   const text = 'x'.repeat(7000)
   const begin = (id: string): unknown[] => {
     const received = new Set<unknown>()
-    for (let part = 0; part < 1999; part++) received.add(reader.read(`p${id}/${part}/2000:${text}`))
+    for (let part = 0; part < 1999; part += 1) received.add(reader.read(`p${id}/${part}/2000:${text}`))
     return [...received]
   }
   for (const id of ['a', 'b', 'c', 'd']) expect(begin(id)).toEqual(['incomplete'])
@@ -174,18 +174,18 @@ it('parts of no message, and more characters than four messages have, are not ke
   expect(reader.read(`pa/1999/2000:${text}`)).toBe('unreadable')
 })
 
-it('a pooler that swallows notifications is found out by `subscribe`, and publishing through it works', async () => {
+it('`subscribe` detects a pooler that swallows notifications, and publishing through it works', async () => {
   const channel = tableName()
   await using bouncer = await startPgBouncer(url)
   const pooled = new PostgresBus({ url: bouncer.url, channel, timeout: 500 })
-  const refused = await pooled.subscribe(ear().listener).catch((error: unknown) => error as Error)
+  const refused = await pooled.subscribe(recorder().listener).catch((error: unknown) => error as Error)
   expect(cacheErrorCode(refused)).toBe('UNSUPPORTED')
   expect((refused as Error).message).toMatch(/a pooler in transaction mode swallows them/)
   const direct = new PostgresBus({ url, channel })
-  const { heard, listener } = ear()
+  const { received, listener } = recorder()
   await direct.subscribe(listener)
   await pooled.publish({ kind: 'foreign', source: 'pooled' })
-  await waitUntil('the message', async () => heard.length === 1)
+  await waitUntil('the message', async () => received.length === 1)
   await pooled.close()
   await direct.close()
 })
@@ -193,10 +193,10 @@ it('a pooler that swallows notifications is found out by `subscribe`, and publis
 it('an injected pool serves both directions and still works after `close`', async () => {
   const pool = new pg.Pool({ connectionString: url })
   const bus = new PostgresBus({ pool, channel: tableName() })
-  const { heard, listener } = ear()
+  const { received, listener } = recorder()
   const stop = await bus.subscribe(listener)
   await bus.publish({ kind: 'foreign', source: 's' })
-  await waitUntil('the message', async () => heard.length === 1)
+  await waitUntil('the message', async () => received.length === 1)
   await stop()
   await bus.close()
   expect((await pool.query('select 1 as one')).rows).toEqual([{ one: 1 }])
@@ -204,25 +204,28 @@ it('an injected pool serves both directions and still works after `close`', asyn
   await pool.end()
 })
 
-it('after `close` nothing is sent and nobody is told anything', async () => {
+it('a closed bus refuses calls and emits nothing', async () => {
   const bus = new PostgresBus({ url, channel: tableName() })
-  const { told, listener } = ear()
+  const { reports, listener } = recorder()
   await bus.subscribe(listener)
   await bus.close()
   await bus.close()
   for (const call of [bus.publish({ kind: 'foreign', source: 's' }), bus.subscribe(listener)]) {
     expect(await call.catch((error: unknown) => cacheErrorCode(error))).toBe('CLOSED')
   }
-  expect(told).toEqual([])
+  expect(reports).toEqual([])
 })
 
-it('while the server cannot be reached, publishing and subscribing reject in time', async () => {
+it('publishing and subscribing reject in time while the server cannot be reached', async () => {
   await using proxy = await tcpProxy(url)
   const bus = new PostgresBus({ url: proxy.url, channel: tableName(), timeout: 300, connectTimeout: 200 })
   for (const trouble of ['cut', 'swallowReplies'] as const) {
     proxy[trouble]()
     const began = performance.now()
-    for (const call of [() => bus.publish({ kind: 'foreign', source: 's' }), () => bus.subscribe(ear().listener)]) {
+    for (const call of [
+      () => bus.publish({ kind: 'foreign', source: 's' }),
+      () => bus.subscribe(recorder().listener),
+    ]) {
       const code = await call().then(
         () => 'resolved',
         (error: unknown) => cacheErrorCode(error),
@@ -236,10 +239,10 @@ it('while the server cannot be reached, publishing and subscribing reject in tim
   await bus.close()
 })
 
-it('what is published within a transaction arrives with its commit, in its order, and not at all with a rollback', async () => {
+it('messages of a transaction arrive in order with its commit, and never after a rollback', async () => {
   const channel = tableName()
   const [sender, receiver] = [new PostgresBus({ url, channel }), new PostgresBus({ url, channel })]
-  const { heard, listener } = ear()
+  const { received, listener } = recorder()
   await receiver.subscribe(listener)
   const client = new pg.Client({ connectionString: url })
   await client.connect()
@@ -249,14 +252,14 @@ it('what is published within a transaction arrives with its commit, in its order
     const inside = sender.inTransaction(client)
     await inside.publish({ kind: 'delete', source: end, keys: ['a'] })
     await Promise.all([inside.publish(long), inside.publish({ kind: 'delete', source: end, keys: ['b'] })])
-    // Whoever publishes now is heard before.
+    // A message published outside the transaction now arrives before its messages.
     await sender.publish({ kind: 'delete', source: 'outside', keys: [end] })
-    await waitUntil('the message from outside', () => heard.length > 0)
-    expect(heard.splice(0)).toEqual([{ kind: 'delete', source: 'outside', keys: [end] }])
+    await waitUntil('the message from outside', () => received.length > 0)
+    expect(received.splice(0)).toEqual([{ kind: 'delete', source: 'outside', keys: [end] }])
     await client.query(end)
   }
-  await waitUntil('the last message', () => heard.length === 3)
-  expect(heard).toEqual([
+  await waitUntil('the last message', () => received.length === 3)
+  expect(received).toEqual([
     { kind: 'delete', source: 'commit', keys: ['a'] },
     long,
     { kind: 'delete', source: 'commit', keys: ['b'] },
@@ -266,7 +269,7 @@ it('what is published within a transaction arrives with its commit, in its order
   await receiver.close()
 })
 
-it('a transaction that has failed refuses to publish, and a closed bus and what is no client are refused', async () => {
+it('`inTransaction` refuses a failed transaction, a closed bus, and a value that is no client', async () => {
   const bus = new PostgresBus({ url, channel: tableName() })
   const client = new pg.Client({ connectionString: url })
   await client.connect()

@@ -3,13 +3,13 @@ import { startPostgres } from '@cache/testing'
 import { afterAll, describe, it } from 'vitest'
 import { postgresHarness } from './postgres-harness.ts'
 
-// A server of its own, which the rules that ask for it restart.
+// A server of its own, because some rules restart it.
 const server = await startPostgres({ durable: true })
 afterAll(() => server.stop())
 
 conformance(
   postgresHarness({
-    name: 'postgres by a clock that was handed in',
+    name: 'postgres with an injected clock',
     url: server.url,
     withClock: true,
     restart: () => server.restart(),

@@ -32,7 +32,7 @@ async function settings(): Promise<unknown[]> {
   return found.map(({ rows }) => rows[0])
 }
 
-it('a pooler is found out even where nobody said so: names and settings are then left alone', async () => {
+it('a backend detects a pooler by itself, and then prepares and sets nothing', async () => {
   const before = await settings()
   const backend = new PostgresBackend({ url: bouncer.url, table: tableName() })
   for (let round = 0; round < 20; round++) {
@@ -41,11 +41,11 @@ it('a pooler is found out even where nobody said so: names and settings are then
     expect(found.map((one) => one?.value)).toEqual(Array(30).fill(round))
   }
   await backend.close()
-  // What is set on a shared session would be the next application's.
+  // A setting on a shared session would affect the next application.
   expect(await settings()).toEqual(before)
 })
 
-it("the application's pool through PgBouncer works, also when its statements are lost", async () => {
+it('a pool of the application works through PgBouncer even when prepared statements are lost', async () => {
   const pool = new pg.Pool({ connectionString: bouncer.url, max: 10 })
   const backend = new PostgresBackend({ pool, table: tableName(), timeout: '5s' })
   for (let round = 0; round < 20; round++) {

@@ -7,7 +7,7 @@ import { afterAll, describe, it } from 'vitest'
 import { PostgresBackend, type PostgresBackendOptions } from '../../src/index.ts'
 import { tableName } from '../table-name.ts'
 
-// PostgreSQL in WASM, in this process, behind the client of pg.
+// PostgreSQL in WASM runs in this process, behind the client of pg.
 const database = await PGlite.create()
 const pool = new pg.Pool({ ...createPgConfig(database), max: 1 } as unknown as pg.PoolConfig)
 afterAll(async () => {

@@ -12,14 +12,14 @@ export interface PostgresHarnessOptions {
   /** URL of the server. */
   readonly url: string
   readonly options?: Partial<PostgresBackendOptions>
-  /** Whether lifetimes go by a clock of the test's; else by the server's. */
+  /** Whether lifetimes follow a clock of the test; else the server's clock. */
   readonly withClock?: boolean
   /** Restarts the server with its data. */
   readonly restart?: () => Promise<void>
   readonly failureBound?: number
 }
 
-/** Every rule on a table of its own. The server is reached through a proxy that can be cut. */
+/** Each rule has a table of its own, and reaches the server through a proxy that can be cut. */
 export function postgresHarness(given: PostgresHarnessOptions): Harness {
   const { name, url, options, withClock, restart, failureBound = 3000 } = given
   const clock = withClock ? createMovableClock() : undefined
@@ -35,9 +35,9 @@ export function postgresHarness(given: PostgresHarnessOptions): Harness {
     }
     return await admin.query(text, values)
   }
-  /** Of the plain keys that are damaged. */
+  /** The `key` column of a short key. */
   const stored = (key: string): string => (options?.prefix === undefined ? key : `${options.prefix}\\/${key}`)
-  // Short only where the store is broken: elsewhere a slow machine must not look like a broken backend.
+  // Short only where a rule breaks the server: elsewhere a slow machine must not look like a broken backend.
   let timeout = 15_000
   const begin = async (means: readonly Means[] = []): Promise<void> => {
     timeout = means.includes('break') || means.includes('freeze') ? 1000 : 15_000
@@ -77,7 +77,7 @@ export function postgresHarness(given: PostgresHarnessOptions): Harness {
       await begin()
       const pool = new pg.Pool({ connectionString: url })
       return {
-        // An injected pool does not pipeline.
+        // `pipeline` is refused for an injected pool.
         backend: new PostgresBackend({ pool, ...own(), pipeline: false }),
         works: async () => {
           await pool.query('select 1')
@@ -129,7 +129,7 @@ export function postgresHarness(given: PostgresHarnessOptions): Harness {
     failureBound,
     without: {
       reopen: 'another run restarts the server',
-      clock: "lifetimes go by the server's clock; another run hands one in",
+      clock: "lifetimes follow the server's clock; another run injects a clock",
     },
     async dispose() {
       for (const client of clients.splice(0)) await client.end()

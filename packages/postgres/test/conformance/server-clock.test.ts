@@ -3,4 +3,4 @@ import type {} from '@cache/testing/postgres-setup'
 import { describe, inject, it } from 'vitest'
 import { postgresHarness } from './postgres-harness.ts'
 
-conformance(postgresHarness({ name: "postgres by the server's clock", url: inject('postgresUrl') }), { describe, it })
+conformance(postgresHarness({ name: "postgres with the server's clock", url: inject('postgresUrl') }), { describe, it })

@@ -7,12 +7,12 @@ import { item } from '../items.ts'
 import { seed, seededRandom } from '../seeded-random.ts'
 import { tableName } from '../table-name.ts'
 
-// What was acknowledged must be there after a kill, so this server writes through to the disk.
+// Acknowledged writes must survive a kill, so this server writes through to the disk.
 const server = await startPostgres({ durable: true, config: { max_connections: 30 } })
 afterAll(() => server.stop())
 
 const timeout = 1500
-/** What a call may take at most: its time, and the turns of a busy event loop. */
+/** The longest time of a call: its time-out, and the delays of a busy event loop. */
 const bound = timeout + 1500
 
 interface Opened {
@@ -61,7 +61,7 @@ async function outcome(call: Promise<unknown>): Promise<Outcome> {
   return { code, ms: performance.now() - began }
 }
 
-/** One call of each kind, at once. */
+/** The outcomes of one call of each kind, made at once. */
 async function everything(backend: PostgresBackend): Promise<Outcome[]> {
   const walk = async (): Promise<void> => {
     for await (const _ of backend.keys()) return
@@ -86,7 +86,7 @@ async function works(backend: CacheBackend): Promise<boolean> {
 }
 
 describe.each(kinds)('on %s', (_, open) => {
-  it('a frozen server costs every call its time and no more, and when it thaws all works', async () => {
+  it('every call to a frozen server ends within its time-out, and all work after the thaw', async () => {
     const { backend, close } = open(server.url)
     const kept = item('kept', { some: 'value' })
     await backend.set(kept)
@@ -103,7 +103,7 @@ describe.each(kinds)('on %s', (_, open) => {
     await close()
   })
 
-  it('a killed server is told at once, loses nothing acknowledged, and is found again when it is back', async () => {
+  it('a killed server fails calls at once, loses no acknowledged write, and serves again after a restart', async () => {
     const { backend, close } = open(server.url)
     const items = Array.from({ length: 50 }, (_, n) => item(`k${n}`, n))
     await Promise.all(items.map((one) => backend.set(one)))
@@ -119,7 +119,7 @@ describe.each(kinds)('on %s', (_, open) => {
     await close()
   })
 
-  it('a restart between two calls is not noticed', async () => {
+  it('a restart between two calls fails neither', async () => {
     const { backend, close } = open(server.url)
     const one = item('k', 1)
     await backend.set(one)
@@ -141,7 +141,7 @@ describe.each(kinds)('on %s', (_, open) => {
     await close()
   })
 
-  it('a slow server is waited for within the time, and not beyond it', async () => {
+  it('a call waits for a slow server up to its time-out', async () => {
     await using proxy = await tcpProxy(server.url)
     const { backend, close } = open(proxy.url)
     await backend.set(item('k', 1))
@@ -156,13 +156,13 @@ describe.each(kinds)('on %s', (_, open) => {
     await close()
   })
 
-  it('a block of our own event loop is not taken for a dead server', async () => {
+  it('a block of our own event loop never looks like a dead server', async () => {
     const { backend, close } = open(server.url)
     await backend.set(item('k', 1))
     const lost: unknown[] = []
     backend.listen((event) => lost.push(event))
     const calls = [outcome(backend.get('k')), outcome(backend.set(item('l', 1))), outcome(backend.increment('n', 1))]
-    // Let the statements leave, then do nothing but work until every deadline is long past.
+    // Lets the statements leave, then blocks the event loop until every time-out has long passed.
     await new Promise((resolve) => setImmediate(resolve))
     const end = performance.now() + 2 * timeout
     while (performance.now() < end);
@@ -171,10 +171,10 @@ describe.each(kinds)('on %s', (_, open) => {
     await close()
   })
 
-  it('a block of our own event loop costs nobody who waits for his turn his time, either', async () => {
+  it('a block of our own event loop takes no time from calls that wait for their batch', async () => {
     const { backend, close } = open(server.url)
     await backend.set(item('k', 1))
-    // More than leave at once.
+    // More items than the first batches take.
     const items = Array.from({ length: 3000 }, (_, n) => item(`k${n}`, n))
     const calls = Promise.all([
       outcome(backend.setMany(items)),
@@ -187,7 +187,7 @@ describe.each(kinds)('on %s', (_, open) => {
     await close()
   })
 
-  it('a reply that is lost on the way never makes a counter count twice', async () => {
+  it('a lost reply never makes a counter count twice', async () => {
     await using proxy = await tcpProxy(server.url)
     const { backend, close } = open(proxy.url)
     expect(await backend.increment('n', 1)).toBe(1)
@@ -195,12 +195,12 @@ describe.each(kinds)('on %s', (_, open) => {
     expect((await outcome(backend.increment('n', 1))).code).toBe('TIMEOUT')
     proxy.heal()
     await waitUntil('the backend to work again', () => works(backend))
-    // The server had done it, and was not asked again.
+    // The server had counted, and the step was not sent again.
     expect((await backend.get('n'))?.value).toBe(2)
     await close()
   })
 
-  it(`cut connections under load: nothing wrong is read, acknowledged sums are there (seed ${seed})`, async () => {
+  it(`connections cut under load cause no wrong read and lose no acknowledged step (seed ${seed})`, async () => {
     const random = seededRandom(seed)
     await using proxy = await tcpProxy(server.url)
     const { backend, close } = open(proxy.url)
@@ -222,12 +222,12 @@ describe.each(kinds)('on %s', (_, open) => {
     const workers = Array.from({ length: 10 }, (_, id) => worker(id))
     for (let round = 0; round < 8; round++) {
       const before = acknowledged
-      await waitUntil('some work to be done', async () => acknowledged > before + 5)
+      await waitUntil('some acknowledged steps', async () => acknowledged > before + 5)
       const trouble = (['drop', 'cut', 'swallowReplies'] as const)[Math.floor(random() * 3)] ?? 'drop'
       proxy[trouble]()
       if (trouble !== 'drop') {
         const lost = unknown
-        await waitUntil('the trouble to be felt', async () => unknown > lost)
+        await waitUntil('a failed step', async () => unknown > lost)
         proxy.heal()
       }
     }
@@ -241,7 +241,7 @@ describe.each(kinds)('on %s', (_, open) => {
     await close()
   }, 30_000)
 
-  it('a server that refuses further connections is unavailable to newcomers, and to nobody for ever', async () => {
+  it('a server without free connections is `UNAVAILABLE` to a new backend until some are free', async () => {
     const { backend, close } = open(server.url, { timeout: 2000 })
     const clients: pg.Client[] = []
     for (;;) {
@@ -254,7 +254,7 @@ describe.each(kinds)('on %s', (_, open) => {
       }
       clients.push(client)
     }
-    // Superusers have places of their own, which are taken now, too.
+    // The connections reserved for superusers are taken too.
     const refused = await outcome(backend.get('k'))
     expect(refused.code).toBe('UNAVAILABLE')
     expect(refused.ms).toBeLessThan(1000)
@@ -264,7 +264,7 @@ describe.each(kinds)('on %s', (_, open) => {
   })
 })
 
-it("a frozen server costs every call on the application's client its time and no more", async () => {
+it("every call on the application's client ends within its time-out while the server is frozen", async () => {
   const client = new pg.Client(server.url)
   await client.connect()
   const backend = new PostgresBackend({ client, table: tableName(), timeout })
@@ -280,7 +280,7 @@ it("a frozen server costs every call on the application's client its time and no
   await client.end()
 })
 
-it('a backend that has a connection works on when the server gives it no more', async () => {
+it('a backend with one connection continues to work when the server grants no more', async () => {
   const { backend, close } = own(server.url, { timeout: 5000 })
   await backend.set(item('k', 'there'))
   const clients: pg.Client[] = []
@@ -298,7 +298,7 @@ it('a backend that has a connection works on when the server gives it no more', 
   await close()
 })
 
-it('a connection whose session refuses the settings is not left open', async () => {
+it('a connection whose session refuses the settings is closed', async () => {
   const admin = new pg.Client({ connectionString: server.url })
   await admin.connect()
   await admin.query(`create role refused login`)
@@ -310,7 +310,7 @@ it('a connection whose session refuses the settings is not left open', async () 
   url.username = 'refused'
   const { backend, close } = own(url.href, { migrate: false })
   for (let round = 0; round < 3; round++) expect((await outcome(backend.get('k'))).code).toBe('BACKEND_FAILURE')
-  await waitUntil('no connection is left', async () => {
+  await waitUntil('all connections to close', async () => {
     const { rows } = await admin.query(`select 1 from pg_stat_activity where usename = 'refused'`)
     return rows.length === 0
   })
@@ -318,7 +318,7 @@ it('a connection whose session refuses the settings is not left open', async () 
   await admin.end()
 })
 
-it('closing does not wait for a frozen server', async () => {
+it('`close` does not wait for a frozen server', async () => {
   for (const pipeline of [false, true]) {
     const { backend } = own(server.url, { pipeline })
     await backend.set(item('k', 1))
@@ -329,7 +329,7 @@ it('closing does not wait for a frozen server', async () => {
   }
 })
 
-it('a server that takes no writes is named so, and serves reads', async () => {
+it('a read-only server refuses writes with `READ_ONLY` and serves reads', async () => {
   const table = tableName()
   const writable = own(server.url, { table })
   await writable.backend.set(item('k', 1))
@@ -344,26 +344,26 @@ it('a server that takes no writes is named so, and serves reads', async () => {
   await close()
 })
 
-it('connections that are lost while nothing runs are told as events, and cost no call', async () => {
+it('a lost idle connection causes an event and fails no call', async () => {
   const { backend, close } = own(server.url)
   await backend.set(item('k', 1))
-  const told: string[] = []
-  backend.listen((event) => told.push(event.type === 'error' ? event.error.code : event.type))
+  const reported: string[] = []
+  backend.listen((event) => reported.push(event.type === 'error' ? event.error.code : event.type))
   await server.restart()
-  await waitUntil('the loss to be told', async () => told.length > 0)
-  expect(new Set(told)).toEqual(new Set(['UNAVAILABLE']))
+  await waitUntil('an event', async () => reported.length > 0)
+  expect(new Set(reported)).toEqual(new Set(['UNAVAILABLE']))
   expect((await backend.get('k'))?.value).toBe(1)
   await close()
 })
 
-it('a server that is out of memory is named so, loses nothing, and works again when it has some', async () => {
-  // Its table of locks is small, and a write needs an entry there.
+it('a server without memory refuses writes with `OUT_OF_MEMORY`, loses nothing, and recovers', async () => {
+  // The server has a small table of locks, and a write needs an entry in it.
   const small = await startPostgres({ config: { max_connections: 10, max_locks_per_transaction: 10 } })
   const hog = new pg.Client(small.url)
   await hog.connect()
   const { backend, close } = own(small.url)
   await backend.setMany([item('k', 'there'), item('n', 5)])
-  // Session locks stay also where the statement fails.
+  // Session locks stay even though the statement fails.
   const full = await outcome(hog.query('select pg_advisory_lock(n) from generate_series(1, 1000000) n'))
   expect(full.code).toMatch(/out of shared memory/)
   const refused = await Promise.all([

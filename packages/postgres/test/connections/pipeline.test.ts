@@ -12,10 +12,10 @@ afterEach(() => {
   vi.restoreAllMocks()
 })
 
-it('statements that followed one which could not be prepared are prepared the next time', async () => {
+it('statements behind one that could not be prepared are prepared by the next call', async () => {
   const table = tableName()
   const backend = new PostgresBackend({ url, table, migrate: false, pipeline: true, maxConnections: 1 })
-  // Connected, so that what follows leaves at once.
+  // Opens the connection, so that the next statements are sent at once.
   await backend.delete('k').catch(() => {})
   const calls: Promise<string | undefined>[] = []
   for (let n = 0; n < 5; n++) {
@@ -37,7 +37,7 @@ it('statements that followed one which could not be prepared are prepared the ne
   await backend.close()
 })
 
-it('every statement that was under way when the session lost its names is sent again, once', async () => {
+it('each statement in flight when the session loses its prepared statements is sent again once', async () => {
   const table = tableName()
   const backend = new PostgresBackend({ url, table, pipeline: true, maxConnections: 1 })
   await backend.set(item('k', 1))

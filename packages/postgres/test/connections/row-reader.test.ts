@@ -28,13 +28,13 @@ function row(...columns: (Buffer | null)[]): Buffer {
   return message('D', Buffer.concat([count, ...parts]))
 }
 
-/** What a splitter makes of these pieces, in the order in which it came. */
+/** The output of a splitter for these pieces, in order. */
 function splitAll(pieces: readonly Buffer[]): unknown[] {
   const seen: unknown[] = []
   const splitter = new MessageSplitter(
     (one) => seen.push(one.read(1).map((column) => (Buffer.isBuffer(column) ? column.toString('hex') : column))),
     (others) => {
-      // Whole messages only, which may come together.
+      // Several whole messages may come together.
       for (let at = 0; at < others.length; at += 1 + others.readUInt32BE(at + 1))
         seen.push(String.fromCharCode(others[at] as number))
     },
@@ -54,7 +54,7 @@ const stream = Buffer.concat([
 ])
 const expected = ['2', ['schlüssel', bytes.toString('hex'), null], ['b', long.toString('hex'), '17 v'], 'C', 'Z']
 
-it('rows and other messages come out in their order, wherever what arrives is cut', () => {
+it('rows and other messages keep their order, wherever the received data is cut', () => {
   expect(splitAll([stream])).toEqual(expected)
   for (let cut = 1; cut < stream.length; cut++) {
     expect(splitAll([stream.subarray(0, cut), stream.subarray(cut)])).toEqual(expected)
@@ -62,7 +62,7 @@ it('rows and other messages come out in their order, wherever what arrives is cu
   expect(splitAll([...stream].map((_, index) => stream.subarray(index, index + 1)))).toEqual(expected)
 })
 
-it('rows come out whole from pieces of any sizes', () => {
+it('rows are complete for chunks of any size', () => {
   const random = seededRandom(20_261_120)
   for (let round = 0; round < 300; round++) {
     const pieces: Buffer[] = []
@@ -75,7 +75,7 @@ it('rows come out whole from pieces of any sizes', () => {
   }
 })
 
-it('memory is taken as a long message comes, not as its length says', () => {
+it('memory for a long message grows with the received bytes, not with its announced length', () => {
   const value = Buffer.alloc(9_000_000, 0xfd)
   const sent = Buffer.concat([row(Buffer.from('k'), value), message('Z', Buffer.from('I'))])
   const pieces: Buffer[] = []
@@ -87,14 +87,14 @@ it('memory is taken as a long message comes, not as its length says', () => {
 })
 
 const damages: readonly [string, Buffer][] = [
-  ['an answer over HTTP', Buffer.from('HTTP/1.1 400 Bad Request\r\n\r\n')],
-  ['a length below that of a length', Buffer.from([0x5a, 0, 0, 0, 3, 0, 0])],
+  ['a reply over HTTP', Buffer.from('HTTP/1.1 400 Bad Request\r\n\r\n')],
+  ['a length shorter than its own field', Buffer.from([0x5a, 0, 0, 0, 3, 0, 0])],
   ['a row without columns', message('D', Buffer.alloc(0))],
-  ['a row of fewer columns than it says', message('D', Buffer.from([0, 2, 0, 0, 0, 0]))],
+  ['a row with fewer columns than announced', message('D', Buffer.from([0, 2, 0, 0, 0, 0]))],
   ['a column longer than its row', message('D', Buffer.from([0, 1, 0, 0, 0, 9, 1, 2]))],
 ]
 
-it.each(damages)('%s ends the connection, and throws nothing out of the socket', (_, damage) => {
+it.each(damages)("%s ends the connection without an error thrown in the socket's event", (_, damage) => {
   const connection = new EventEmitter() as EventEmitter & RowConnection
   connection.attachListeners = () => {}
   connection.on('dataRow', ({ fields }: { fields: unknown }) => fields)
@@ -107,7 +107,7 @@ it.each(damages)('%s ends the connection, and throws nothing out of the socket',
 })
 
 it.each([{ pipeline: false }, { pipeline: true }])(
-  'a server that is not PostgreSQL is `UNAVAILABLE` at once, and keeps no connection %j',
+  'a server that is not PostgreSQL is `UNAVAILABLE` at once and gets its connection closed %j',
   async (options) => {
     const sockets = new Set<Socket>()
     const server = createServer((socket) => {
@@ -126,13 +126,13 @@ it.each([{ pipeline: false }, { pipeline: true }])(
     })
     const code = await backend.get('key').catch(cacheErrorCode)
     expect(code).toBe('UNAVAILABLE')
-    await waitUntil('the connection is closed', () => sockets.size === 0)
+    await waitUntil('the connection to close', () => sockets.size === 0)
     await backend.close()
     server.close()
   },
 )
 
-it('a row reads as texts for the queries of `pg` itself', () => {
+it('a row gives texts to the queries of `pg` itself', () => {
   const connection = new EventEmitter() as EventEmitter & RowConnection
   const forwarded: Buffer[] = []
   connection.attachListeners = (others) => {
@@ -148,14 +148,14 @@ it('a row reads as texts for the queries of `pg` itself', () => {
   expect(Buffer.concat(forwarded)).toEqual(message('Z', Buffer.from('I')))
 })
 
-it('a connection that is built otherwise is left alone', () => {
+it('a connection without the expected methods stays unchanged', () => {
   expect(readRawRows(new EventEmitter())).toBe(false)
 })
 
 it.each([
   ['as bytes', {}],
   ['in hexadecimal', { prepare: false }],
-] as const)('values of every length come back %s as they were', async (_, options) => {
+] as const)('values of every length come back unchanged %s', async (_, options) => {
   const clock = createMovableClock()
   const backend = new PostgresBackend({
     url: inject('postgresUrl'),

@@ -12,7 +12,7 @@ const server = await startPostgres({ tls: true })
 afterAll(() => server.stop())
 const ca = server.certificate?.pem ?? ''
 
-it('the server is spoken to over TLS when its certificate is trusted', async () => {
+it('a backend connects over TLS when it trusts the certificate', async () => {
   for (const pipeline of [false, true]) {
     const backend = new PostgresBackend({ url: server.url, options: { ssl: { ca } }, table: tableName(), pipeline })
     const one = item('k', { a: 1 })
@@ -24,9 +24,12 @@ it('the server is spoken to over TLS when its certificate is trusted', async () 
 })
 
 it.each<[string, (file: string) => PostgresBackendOptions]>([
-  ['beside a URL that asks for it', () => ({ url: `${server.url}?sslmode=verify-full`, options: { ssl: { ca } } })],
+  [
+    'in `options` next to a URL with `verify-full`',
+    () => ({ url: `${server.url}?sslmode=verify-full`, options: { ssl: { ca } } }),
+  ],
   ['in the URL', (file) => ({ url: `${server.url}?sslmode=verify-full&sslrootcert=${encodeURIComponent(file)}` })],
-])('what is trusted may be said %s', async (_, optionsFor) => {
+])('the trusted certificate may be given %s', async (_, optionsFor) => {
   const folder = await mkdtemp(join(tmpdir(), 'cache-tls-'))
   const file = join(folder, 'ca.pem')
   await writeFile(file, ca)
@@ -37,13 +40,13 @@ it.each<[string, (file: string) => PostgresBackendOptions]>([
   await rm(folder, { recursive: true })
 })
 
-it('without anything to trust, a certificate of its own making is refused', async () => {
+it('a self-signed certificate is refused when no certificate is trusted', async () => {
   const backend = new PostgresBackend({ url: `${server.url}?sslmode=verify-full`, table: tableName() })
   expect(await backend.get('k').catch(cacheErrorCode)).toBe('UNAVAILABLE')
   await backend.close()
 })
 
-it('a certificate that is not trusted is refused, with `UNAVAILABLE` and the reason', async () => {
+it('an untrusted certificate is refused with `UNAVAILABLE` and the reason', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'cache-tls-'))
   const other = await makeCertificate(folder)
   const backend = new PostgresBackend({ url: server.url, options: { ssl: { ca: other.pem } }, table: tableName() })
@@ -54,17 +57,17 @@ it('a certificate that is not trusted is refused, with `UNAVAILABLE` and the rea
   await rm(folder, { recursive: true })
 })
 
-it('the bus speaks TLS, too', async () => {
+it('a bus connects over TLS', async () => {
   const bus = new PostgresBus({ url: server.url, options: { ssl: { ca } }, channel: tableName() })
-  let heard = 0
+  let received = 0
   await bus.subscribe({
     message: () => {
-      heard += 1
+      received += 1
     },
     connected: () => {},
     disconnected: () => {},
   })
   await bus.publish({ kind: 'foreign', source: 's' })
-  await waitUntil('the message', async () => heard === 1)
+  await waitUntil('the message', async () => received === 1)
   await bus.close()
 })

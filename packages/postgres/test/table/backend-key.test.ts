@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { StoredKeys } from '../../src/table/backend-key.ts'
+import { BackendKeys } from '../../src/table/backend-key.ts'
 import { seed, seededRandom } from '../seeded-random.ts'
 
 const pieces = [
@@ -26,16 +26,16 @@ function randomKey(random: () => number, most: number): string {
   return Array.from({ length }, () => pieces[Math.floor(random() * pieces.length)]).join('')
 }
 
-/** By code points, as the collation "C" of a UTF-8 database compares. */
+/** Compares by code points, like the collation "C" of a UTF-8 database. */
 function compare(a: string, b: string): number {
   return Buffer.compare(Buffer.from(a), Buffer.from(b))
 }
 
-it(`keys that differ are stored apart, are well formed, and come back (seed ${seed})`, () => {
+it(`different keys have different, well-formed ids, and can be decoded (seed ${seed})`, () => {
   const random = seededRandom(seed)
-  const stored = new Map<string, string>()
+  const names = new Map<string, string>()
   for (const prefix of ['', 'a', 'a\\', 'ab']) {
-    const keys = new StoredKeys(prefix)
+    const keys = new BackendKeys(prefix)
     for (let n = 0; n < 3000; n++) {
       const key = randomKey(random, n % 10 === 0 ? 1200 : 8)
       const { id, whole } = keys.encode(key)
@@ -43,17 +43,17 @@ it(`keys that differ are stored apart, are well formed, and come back (seed ${se
       expect(Buffer.byteLength(id)).toBeLessThan(2704)
       expect(keys.decode(whole)).toBe(key)
       const name = JSON.stringify([prefix, key])
-      expect(stored.get(id) ?? name).toBe(name)
-      stored.set(id, name)
+      expect(names.get(id) ?? name).toBe(name)
+      names.set(id, name)
     }
   }
 })
 
-it(`the ranges of a prefix hold the keys that start with it and no others (seed ${seed})`, () => {
+it(`the ranges of a prefix contain exactly the keys that begin with it (seed ${seed})`, () => {
   const random = seededRandom(seed)
   for (let n = 0; n < 300; n++) {
     const long = n % 3 === 0
-    const keys = new StoredKeys(n % 2 === 0 ? '' : 'p')
+    const keys = new BackendKeys(n % 2 === 0 ? '' : 'p')
     const prefix = randomKey(random, long ? 900 : 4)
     const ranges = keys.ranges(prefix)
     for (let m = 0; m < 60; m++) {

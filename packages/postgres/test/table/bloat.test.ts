@@ -6,7 +6,7 @@ import { PostgresBackend } from '../../src/index.ts'
 import { item } from '../items.ts'
 import { tableName } from '../table-name.ts'
 
-// A server of its own: a transaction of another test would keep vacuum from what it still might see.
+// A server of its own: vacuum keeps the rows that an open transaction of another test might still see.
 const server = await startPostgres({ config: { autovacuum_naptime: '1s' } })
 const admin = new pg.Pool({ connectionString: server.url, max: 2 })
 afterAll(async () => {
@@ -18,20 +18,19 @@ function open(table: string, maxConnections = 10): PostgresBackend {
   return new PostgresBackend({ url: server.url, table, maxConnections, timeout: '30s' })
 }
 
-/** Of the table, its index and its large values. */
+/** Bytes of the table, its index and its large values. */
 async function size(table: string): Promise<number> {
   return Number((await admin.query('select pg_total_relation_size($1::regclass) as bytes', [table])).rows[0].bytes)
 }
 
-it('writing the same keys again and again does not make the table grow', async () => {
+it('a table does not grow when the same keys are written again and again', async () => {
   const table = tableName()
   const backend = open(table)
   const write = (): Promise<void> =>
     backend.setMany(Array.from({ length: 2000 }, (_, n) => item(`k${n}`, 'x'.repeat(100))))
   await write()
   const first = await size(table)
-  // The server's own vacuum comes once in a while; here its work is done by hand, with its thresholds, so that the test need
-  // not wait.
+  // The server's own vacuum runs at intervals. The test vacuums by the same thresholds instead, so it need not wait.
   const due = 1000 + 0.01 * 2000
   let written = 0
   for (let round = 0; round < 60; round++) {
@@ -42,7 +41,7 @@ it('writing the same keys again and again does not make the table grow', async (
       await admin.query(`vacuum ${table}`)
     }
   }
-  // A session that ends reports what it did; one that goes on does so when it likes.
+  // A session reports its statistics when it ends, and before that at times of its own.
   await backend.close()
   const statistics = async (): Promise<{ readonly updated: number; readonly hot: number }> => {
     const { rows: found } = await admin.query(
@@ -52,20 +51,20 @@ it('writing the same keys again and again does not make the table grow', async (
     )
     return found[0]
   }
-  await waitUntil('all updates are counted', async () => (await statistics()).updated === 60 * 2000)
+  await waitUntil('all updates to be counted', async () => (await statistics()).updated === 60 * 2000)
   expect(await size(table)).toBeLessThan(first * 3)
   expect((await admin.query(`select count(*)::int as n from ${table}`)).rows).toEqual([{ n: 2000 }])
-  // Updates that need no new index entry: that no index stands on what changes is what makes them possible.
+  // Updates without a new index entry are possible because no changing column has an index.
   expect((await statistics()).hot).toBeGreaterThan(0.15)
 }, 30_000)
 
-it("large values that are written again and again bring the server's own vacuum, and do not make the table grow", async () => {
+it("repeated writes of large values start the server's own vacuum, and the table does not grow", async () => {
   const table = tableName()
-  // One session: others would report late what they have done.
+  // One session, because further ones would report their statistics late.
   const backend = open(table, 1)
   const values = Array.from({ length: 400 }, () => randomBytes(15_000).toString('base64'))
   const rewrite = (): Promise<void> => backend.setMany(values.map((value, n) => item(`k${n}`, value)))
-  /** How often the server's own vacuum has been at the large values. Updates that need no index entry clear up by themselves. */
+  /** How often the server's own vacuum has processed the large values. (HOT updates of the table clean up by themselves.) */
   const vacuums = async (): Promise<number> => {
     const { rows } = await admin.query(
       `select s.autovacuum_count::int as n from pg_class c join pg_stat_all_tables s on s.relid = c.reltoastrelid
@@ -86,7 +85,7 @@ it("large values that are written again and again bring the server's own vacuum,
     },
     { timeout: 60_000, every: 200 },
   )
-  // Whatever it has not come to yet. It may also give the end of the table back: what counts is the largest that it was.
+  // Removes the rest of the dead rows. Vacuum may also shorten the table, so the largest size is the reference.
   await admin.query(`vacuum ${table}`)
   for (let round = 0; round < rounds / 2; round++) await rewrite()
   expect(await size(table)).toBeLessThan(largest * 1.3)

@@ -17,7 +17,7 @@ function open(options: Partial<PostgresBackendOptions>): PostgresBackend {
   return new PostgresBackend({ url, encryption, ...options } as PostgresBackendOptions)
 }
 
-/** How many sessions that use the table wait for a lock of another one. */
+/** The number of sessions on the table that wait for a lock of another session. */
 async function waiting(table: string): Promise<number> {
   const { rows } = await admin.query(
     "select count(*)::int as n from pg_stat_activity where wait_event_type = 'Lock' and query like '%' || $1 || '%'",
@@ -26,7 +26,7 @@ async function waiting(table: string): Promise<number> {
   return rows[0].n
 }
 
-it('a row that is locked costs no other counter of its tick anything, and none counts twice', async () => {
+it('a locked row delays no other counter of its tick, and no counter counts twice', async () => {
   const table = tableName()
   const backend = open({ table, timeout: '30s', lockTimeout: 400 })
   const keys = Array.from({ length: 20 }, (_, n) => `n${n}`)
@@ -45,7 +45,7 @@ it('a row that is locked costs no other counter of its tick anything, and none c
   await backend.close()
 })
 
-it('counters that wait for their rows are all counted, each once, when these are free', async () => {
+it('counters that wait for their rows count exactly once when the rows are free', async () => {
   const table = tableName()
   const backend = open({ table, timeout: '60s', lockTimeout: '30s', maxConnections: 4 })
   const keys = Array.from({ length: 10 }, (_, n) => `n${n}`)
@@ -54,7 +54,7 @@ it('counters that wait for their rows are all counted, each once, when these are
   await client.query('begin')
   await client.query(`select 1 from ${table} where key <> 'n0' for update`)
   const counted = Promise.all(keys.map((key) => backend.increment(key, 1)))
-  await waitUntil('one of them waits for all', async () => (await waiting(table)) === 1)
+  await waitUntil('one statement to wait for all', async () => (await waiting(table)) === 1)
   expect(await backend.increment('n0', 1)).toBe(3)
   expect((await backend.get('n1'))?.value).toBe(1)
   expect(await waiting(table)).toBe(1)
@@ -65,7 +65,7 @@ it('counters that wait for their rows are all counted, each once, when these are
   await backend.close()
 })
 
-it('a count that takes several statements takes the time of one call in all', async () => {
+it('a count of several statements has the time of one call in all', async () => {
   await using proxy = await tcpProxy(url)
   const backend = open({ url: proxy.url, table: tableName(), timeout: 1000, connectTimeout: '5s' })
   expect(await backend.increment('n', 1)).toBe(1)
@@ -74,7 +74,7 @@ it('a count that takes several statements takes the time of one call in all', as
   await backend.close()
 })
 
-it('a refusal, too, is looked into within the time of the call', async () => {
+it('the reason of a refusal is found within the time of the call', async () => {
   await using proxy = await tcpProxy(url)
   const backend = new PostgresBackend({
     url: proxy.url,

@@ -11,7 +11,7 @@ afterAll(() => admin.end())
 
 const long = 'k'.repeat(5000)
 
-it('another key with the same hash is a miss, is not counted on, and is overwritten', async () => {
+it('another key with the same hash is a miss, is never counted on, and is overwritten', async () => {
   const table = tableName()
   const backend = new PostgresBackend({ url, table })
   const collide = async (): Promise<void> => {
@@ -34,7 +34,7 @@ it('another key with the same hash is a miss, is not counted on, and is overwrit
   await backend.close()
 })
 
-it('short keys can be read and written in SQL as they are', async () => {
+it('SQL can read and write short keys unchanged', async () => {
   const table = tableName()
   const backend = new PostgresBackend({ url, table })
   await backend.set(item('user:42', { name: 'Ada' }))
@@ -47,19 +47,19 @@ it('short keys can be read and written in SQL as they are', async () => {
   await backend.close()
 })
 
-it('a number in SQL that JavaScript cannot hold exactly is a miss, never another number', async () => {
+it('a number in SQL that is no safe integer is a miss, never another number', async () => {
   const table = tableName()
   const backend = new PostgresBackend({ url, table })
   await backend.increment('n', 1)
   await admin.query(`update ${table} set number = 9007199254740993`)
-  const told: unknown[] = []
-  backend.listen((event) => told.push(event.type === 'error' ? event.error.code : event.type))
+  const events: unknown[] = []
+  backend.listen((event) => events.push(event.type === 'error' ? event.error.code : event.type))
   expect(await backend.get('n')).toBe(undefined)
-  expect(told).toEqual(['DAMAGED'])
+  expect(events).toEqual(['DAMAGED'])
   await backend.close()
 })
 
-it('encrypted values count, too, and no number stands in the table in clear', async () => {
+it('encrypted counters count, and the table holds no unencrypted number', async () => {
   const table = tableName()
   const encryption = { keys: [new Uint8Array(32).fill(7)] }
   const handles = [0, 1].map(() => new PostgresBackend({ url, table, encryption }))

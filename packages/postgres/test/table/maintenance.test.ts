@@ -25,7 +25,7 @@ async function fill(backend: PostgresBackend, prefix: string, count: number, exp
   await backend.setMany(Array.from({ length: count }, (_, n) => item(`${prefix}${n}`, 'x'.repeat(100), rest)))
 }
 
-it('several cleaners at once remove every expired item, each once, and nothing else', async () => {
+it('several concurrent `removeExpired` calls remove each expired item once, and no others', async () => {
   const table = tableName()
   const handles = [open(table), open(table), open(table)]
   await fill(handles[0] as PostgresBackend, 'live', 3000)
@@ -34,12 +34,12 @@ it('several cleaners at once remove every expired item, each once, and nothing e
   const removed = await Promise.all(handles.map((handle) => handle.removeExpired()))
   expect(removed.reduce((sum, count) => sum + count, 0)).toBe(5000)
   expect(await rows(table)).toBe(3000)
-  const told = await Promise.all(handles.map((handle) => handle.stats()))
-  expect(told.map(({ expired }) => expired)).toEqual(removed)
+  const stats = await Promise.all(handles.map((handle) => handle.stats()))
+  expect(stats.map(({ expired }) => expired)).toEqual(removed)
   for (const handle of handles) await handle.close()
 })
 
-it('cleaners leave a row that somebody has in hand to him, instead of waiting', async () => {
+it('`removeExpired` skips a locked row instead of waiting for it', async () => {
   const table = tableName()
   const backend = open(table)
   await fill(backend, 'k', 10, Date.now() + 3_600_000)
@@ -54,7 +54,7 @@ it('cleaners leave a row that somebody has in hand to him, instead of waiting', 
   await backend.close()
 })
 
-it('writes remove what has expired as they go', async () => {
+it('writes remove expired items as they go', async () => {
   const table = tableName()
   const backend = open(table)
   await fill(backend, 'old', 3000, Date.now() + 3_600_000)
@@ -65,7 +65,7 @@ it('writes remove what has expired as they go', async () => {
   expect(await rows(table)).toBe(1024)
 })
 
-it('cleaning and limits leave what belongs to another prefix alone', async () => {
+it('removal of expired items and limits affect their own prefix only', async () => {
   const table = tableName()
   const mine = open(table, { prefix: 'mine', maxEntries: 50 })
   const root = open(table, { maxEntries: 50 })
@@ -87,7 +87,7 @@ it('cleaning and limits leave what belongs to another prefix alone', async () =>
   await other.close()
 })
 
-it('a limit of bytes holds, the oldest go first, and each is told', async () => {
+it('a limit of bytes removes the oldest items first, each with an event', async () => {
   const table = tableName()
   const backend = open(table, { maxBytes: 100_000 })
   const evicted: string[] = []
@@ -96,7 +96,7 @@ it('a limit of bytes holds, the oldest go first, and each is told', async () => 
   })
   const value = 'x'.repeat(1000)
   for (let n = 0; n < 400; n++) await backend.set(item(`k${n}`, value))
-  await waitUntil('the table to come down to its limit', async () => ((await backend.stats()).size ?? 0) <= 100_000)
+  await waitUntil('the table to be within its limit', async () => ((await backend.stats()).size ?? 0) <= 100_000)
   const { evictions, items } = await backend.stats()
   expect(evictions).toBe(evicted.length)
   expect(items).toBe(400 - evicted.length)
@@ -107,7 +107,7 @@ it('a limit of bytes holds, the oldest go first, and each is told', async () => 
   await backend.close()
 })
 
-it('a limit of bytes counts the whole of keys that are stored apart', async () => {
+it('a limit of bytes counts long keys whole', async () => {
   const table = tableName()
   const backend = open(table, { maxBytes: 1_000_000 })
   for (let n = 0; n < 150; n++) await backend.set(item(`${n} ${'k'.repeat(20_000)}`, n))
@@ -117,9 +117,9 @@ it('a limit of bytes counts the whole of keys that are stored apart', async () =
   expect(left).toBeGreaterThanOrEqual(25)
 })
 
-it('a limit holds on a table that is too large to be counted, while several processes write', async () => {
+it('a limit holds on a table too large to be counted exactly, while several processes write', async () => {
   const table = tableName()
-  // Five rows on a page: 12,000 of them come to more pages than are counted whole.
+  // Five rows on a page: 12,000 rows take more pages than are counted exactly.
   const handles = [open(table, { maxEntries: 12_000 }), open(table, { maxEntries: 12_000 })]
   const wide = 'x'.repeat(1500)
   for (let round = 0; round < 10; round++) {
@@ -135,13 +135,13 @@ it('a limit holds on a table that is too large to be counted, while several proc
   expect(left).toBeGreaterThanOrEqual(12_000 * 0.7)
 }, 30_000)
 
-it('the clock of a process that is wrong by an hour neither kills nor keeps an item (RACES R16)', async () => {
+it('a process whose clock is wrong by an hour neither shortens nor prolongs a lifetime (RACES R16)', async () => {
   const table = tableName()
   const honest = open(table)
   const early = Date.now() - 3_600_000
   const real = Date.now
   const one = item('k', 1, { createdAt: early, expiresAt: early + 60_000 })
-  // The whole process of the writer is an hour behind: its deadline lies in the past of everybody else.
+  // The clock of the writing process is an hour behind: for other clocks its expiry time has passed.
   Date.now = () => real() - 3_600_000
   const writer = open(table)
   try {

@@ -21,7 +21,7 @@ async function code(work: Promise<unknown>): Promise<string> {
   )
 }
 
-it('twenty processes start on an empty database at once, and each writes (RACES R37)', async () => {
+it('twenty processes that start at once on an empty database can all write (RACES R37)', async () => {
   const table = tableName()
   const program = `
     import { PostgresBackend } from ${JSON.stringify(new URL('../../src/index.ts', import.meta.url).href)}
@@ -55,13 +55,13 @@ const names: readonly string[] = [
   'x'.repeat(62),
 ]
 
-it.each(names)('names are quoted: whatever they hold stays a name: %j', async (name) => {
+it.each(names)('a name may contain any characters, because it is quoted: %j', async (name) => {
   const schema = `${process.pid}`.slice(-1) + name
   const made = new PostgresBackend({ url, schema, table: name })
   const one = item('k', { a: 1 })
   await made.set(one)
   await made.close()
-  // By hand it is the same table.
+  // The migration by hand uses the same table.
   await admin.query(migrationSql({ schema, table: name }))
   const backend = new PostgresBackend({ url, schema, table: name, migrate: false, maxEntries: 1 })
   expect(await backend.get('k')).toEqual(one)
@@ -79,7 +79,7 @@ it.each(names)('names are quoted: whatever they hold stays a name: %j', async (n
   await admin.query(`drop schema ${pg.escapeIdentifier(schema)} cascade`)
 })
 
-it('a table of another kind is left as it is', async () => {
+it('a table of another kind stays unchanged', async () => {
   const table = tableName()
   await admin.query(`create table ${table} (id int); comment on table ${table} is 'ours'`)
   const backend = new PostgresBackend({ url, table })
@@ -92,7 +92,7 @@ it('a table of another kind is left as it is', async () => {
   await admin.query(`drop table ${table}`)
 })
 
-it('the SQL runs by itself, twice, and a backend that does not migrate works on what it made', async () => {
+it("the migration's SQL may run twice, and a backend with `migrate: false` works on its table", async () => {
   const schema = tableName()
   const sql = migrationSql({ schema, table: 'entries' })
   await admin.query(sql)
@@ -107,7 +107,7 @@ it('the SQL runs by itself, twice, and a backend that does not migrate works on 
   await admin.query(`drop schema ${schema} cascade`)
 })
 
-it('the SQL may be run by many at once, and beside backends that make the table themselves', async () => {
+it("the migration's SQL may run many times at once, and together with backends that migrate", async () => {
   const schema = tableName()
   const sql = migrationSql({ schema })
   const clients = Array.from({ length: 10 }, () => new pg.Client(url))
@@ -125,12 +125,12 @@ it('the SQL may be run by many at once, and beside backends that make the table 
   await admin.query(`drop schema ${schema} cascade`)
 })
 
-it('migration.sql in the package is what migrationSql() gives', async () => {
+it('migration.sql in the package is the result of migrationSql()', async () => {
   const file = fileURLToPath(new URL('../../migration.sql', import.meta.url))
   expect(await readFile(file, 'utf8')).toBe(migrationSql())
 })
 
-it('a role with nothing but the four rights on the table can do everything', async () => {
+it('a role with only the four rights on the table can call every method', async () => {
   const schema = tableName()
   const role = `${schema}_role`
   await admin.query(migrationSql({ schema }))
@@ -159,13 +159,13 @@ it('a role with nothing but the four rights on the table can do everything', asy
   await admin.query(`drop role ${role}`)
 })
 
-it('without a table and without migrating, every call says what is missing', async () => {
+it('a call without a table and with `migrate: false` says what is missing', async () => {
   const backend = new PostgresBackend({ url, table: tableName(), migrate: false })
   expect(await code(backend.get('k'))).toMatch(/^BACKEND_FAILURE .*run the migration/)
   await backend.close()
 })
 
-it('a table of a later version is left alone', async () => {
+it('a table of a later version stays unchanged', async () => {
   const table = tableName()
   const backend = new PostgresBackend({ url, table })
   await backend.set(item('k', 1))
@@ -177,7 +177,7 @@ it('a table of a later version is left alone', async () => {
   await admin.query(`drop table ${table}`)
 })
 
-it('a client that is in a transaction is not committed to make the table', async () => {
+it("a migration never commits the transaction of the application's client", async () => {
   const table = tableName()
   const client = new pg.Client(url)
   await client.connect()
@@ -189,7 +189,7 @@ it('a client that is in a transaction is not committed to make the table', async
   await client.query('rollback')
   const { rows } = await client.query(`select * from ${table}_users`)
   expect(rows).toEqual([])
-  // Outside of one it is made, and then used inside, too.
+  // Outside a transaction the table is created, and later transactions can use it.
   await backend.set(item('k', 1))
   await client.query('begin')
   const other = new PostgresBackend({ client, table })
@@ -199,7 +199,7 @@ it('a client that is in a transaction is not committed to make the table', async
   await client.end()
 })
 
-it('`unlogged` makes the table so', async () => {
+it('`unlogged` creates an unlogged table', async () => {
   const kinds: unknown[] = []
   for (const unlogged of [false, true]) {
     const table = tableName()
@@ -213,7 +213,7 @@ it('`unlogged` makes the table so', async () => {
   expect(kinds).toEqual(['p', 'u'])
 })
 
-it('a migration that fails is tried again by the next call', async () => {
+it('the next call repeats a migration that failed', async () => {
   const schema = tableName()
   await admin.query(`create schema ${schema}`)
   const role = `${schema}_role`

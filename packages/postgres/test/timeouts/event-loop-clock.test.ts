@@ -1,36 +1,36 @@
 import { expect, it } from 'vitest'
-import { loopClock } from '../../src/timeouts/event-loop-clock.ts'
+import { eventLoopClock } from '../../src/timeouts/event-loop-clock.ts'
 
 function block(ms: number): void {
   const end = performance.now() + ms
   while (performance.now() < end);
 }
 
-it('stands still while the event loop is blocked, whether the timer has noticed yet or not', async () => {
-  loopClock.begin()
-  const [began, by] = [performance.now(), loopClock.now()]
+it('the clock stands still while the event loop is blocked, before and after its timer notices the block', async () => {
+  eventLoopClock.begin()
+  const [began, by] = [performance.now(), eventLoopClock.now()]
   block(1000)
-  const [atOnce, took] = [loopClock.now() - by, performance.now() - began]
+  const [atOnce, took] = [eventLoopClock.now() - by, performance.now() - began]
   expect(atOnce).toBeLessThanOrEqual(took - 800)
   expect(atOnce).toBeGreaterThan(0)
   await new Promise((resolve) => setTimeout(resolve, 0))
-  const noticed = loopClock.now() - by
+  const noticed = eventLoopClock.now() - by
   expect(noticed).toBeGreaterThanOrEqual(atOnce)
   expect(noticed).toBeLessThanOrEqual(performance.now() - began - 800)
-  loopClock.end()
+  eventLoopClock.end()
 })
 
-it('goes on with the time while nothing blocks it', async () => {
-  loopClock.begin()
-  const [began, by] = [performance.now(), loopClock.now()]
-  let turns = 0
+it('the clock runs while the event loop is free', async () => {
+  eventLoopClock.begin()
+  const [began, by] = [performance.now(), eventLoopClock.now()]
+  let ticks = 0
   while (performance.now() - began < 300) {
-    turns += 1
+    ticks += 1
     await new Promise((resolve) => setImmediate(resolve))
   }
-  // A busy machine may have blocked it for a while; it never runs ahead.
-  expect(loopClock.now() - by).toBeLessThanOrEqual(performance.now() - began)
-  expect(loopClock.now() - by).toBeGreaterThan(0)
-  expect(turns).toBeGreaterThan(1)
-  loopClock.end()
+  // A busy machine may have blocked the loop for a while; the clock never runs ahead.
+  expect(eventLoopClock.now() - by).toBeLessThanOrEqual(performance.now() - began)
+  expect(eventLoopClock.now() - by).toBeGreaterThan(0)
+  expect(ticks).toBeGreaterThan(1)
+  eventLoopClock.end()
 })

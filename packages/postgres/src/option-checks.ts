@@ -1,0 +1,28 @@
+import { type Duration, invalidArgument, milliseconds, nonEmptyString } from '@cache/core/backend'
+
+// Checks of single options. Each returns the option in the form that the code uses, or throws `INVALID_ARGUMENT`.
+
+/** A duration in milliseconds that a timer of Node can wait for. */
+export function checkDuration(given: Duration, name: string, method: string): number {
+  const ms = milliseconds(given, name, method)
+  if (ms < 1 || ms > 2 ** 31 - 1) throw invalidArgument(name, given, 'between 1 ms and 24 days', method)
+  return ms
+}
+
+/** A boolean, or `fallback` when the option is absent. */
+export function checkFlag(given: boolean | undefined, fallback: boolean, name: string, method: string): boolean {
+  if (given === undefined) return fallback
+  if (typeof given !== 'boolean') throw invalidArgument(name, given, 'true or false', method)
+  return given
+}
+
+/** A name that PostgreSQL keeps as it is. */
+export function checkIdentifier(given: string, name: string, method: string): string {
+  const text = nonEmptyString(given, name, method)
+  const bytes = Buffer.from(text)
+  // PostgreSQL cuts longer names without an error, and UTF-8 cannot hold lone surrogates: two names could become one.
+  if (bytes.length > 63 || text.includes('\0') || bytes.toString() !== text) {
+    throw invalidArgument(name, given, 'a name of at most 63 bytes without NUL or lone surrogates', method)
+  }
+  return text
+}

@@ -1,0 +1,15 @@
+/** The time that one write may take. */
+export interface WriteTimeouts {
+  /** Milliseconds in all. */
+  readonly timeout: number
+  /** Milliseconds of them that it may wait for locked rows; absent: the short limit that the session has set. */
+  readonly lockTimeout?: number | undefined
+}
+
+/** The part of `lockTimeout` after which a statement that meets a locked row first gives up. */
+const firstShare = 0.25
+
+/** Milliseconds that a batch first waits for locked rows, before its calls are tried one by one. */
+export function firstLockTimeout(lockTimeout: number): number {
+  return Math.ceil(lockTimeout * firstShare)
+}
