@@ -3,9 +3,9 @@ import { parse } from 'pg-connection-string'
 import type { ResolvedConnections } from './connection-options.ts'
 
 /**
- * The options of `pg` for a connection that this package opens. `pg` itself would let the URL override the options even
- * for settings that the URL does not contain, so a user, password or certificate given in `options` would be lost.
- * Files named in a URL are read anew for each connection.
+ * The options of `pg` for a connection that this package opens. `pg` itself lets the URL override the options even for
+ * settings that the URL lacks: a user, password or certificate given in `options` would be lost. Files named in a URL
+ * are read anew for each connection.
  */
 export function clientConfig({ url, options }: Pick<ResolvedConnections, 'url' | 'options'>): ClientConfig {
   const given = Object.entries(options ?? {}).filter(([, value]) => value !== undefined)

@@ -8,7 +8,7 @@ import { PoolSession } from './pool-session.ts'
 import type { Session } from './session.ts'
 
 /**
- * A plan made while the table is empty scans the table, and a prepared statement keeps its plan until the next ANALYZE,
+ * A plan made while the table is empty scans the table. A prepared statement keeps its plan until the next ANALYZE,
  * however fast the table grows. Every statement here can use an index, so scans are turned off. One generic plan then
  * serves all calls, and no call is planned anew.
  */

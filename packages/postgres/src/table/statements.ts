@@ -210,9 +210,9 @@ export function statementsFor(table: string, isRoot: boolean): Statements {
         and t.expires_at <= ${now} and ${isOwn(isRoot)} limit $2 for update skip locked
       )) returning coalesce(v.long_key, v.key)`),
 
-    // Counts a sample of `$2` percent of the pages. If the estimate exceeds `$5` rows or `$6` bytes, removes expired
-    // rows first and then the oldest, down to `$7` rows and `$8` bytes, but at most `$9` rows. The lock admits one
-    // process at a time: several that found the same excess would each remove all of it.
+    // Counts a sample of `$2` percent of the pages. If the estimate exceeds `$5` rows or `$6` bytes, removes rows down
+    // to `$7` rows and `$8` bytes, but at most `$9`: expired rows first, then the oldest. The lock admits one process
+    // at a time: several that found the same excess would each remove all of it.
     evict: statement(`with sample as materialized (
         select t.ctid as place, ${live} as live, t.written_at,
         octet_length(t.key) + octet_length(t.value) + coalesce(octet_length(t.long_key), 0) as bytes

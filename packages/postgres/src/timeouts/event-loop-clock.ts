@@ -4,8 +4,8 @@ import { blockedAfter } from './start-timeout.ts'
 const period = 100
 
 /**
- * A clock in milliseconds that stands still while our own event loop is blocked, so that the time a call has waited for
- * its batch says nothing about the server. A late timer shows a block; the timer runs while calls are in flight.
+ * A clock in milliseconds that stands still while our own event loop is blocked. So a block never counts as time in
+ * which the server did not reply. A late timer shows a block; the timer runs while calls are in flight.
  */
 class EventLoopClock {
   #blocked = 0
