@@ -1,7 +1,7 @@
 import type {} from '@cache/testing/postgres-setup'
 import pg from 'pg'
 import { afterAll, expect, inject, it } from 'vitest'
-import { PostgresBackend } from '../../src/index.ts'
+import { PostgresBackend, type PostgresBackendOptions } from '../../src/index.ts'
 import { item } from '../items.ts'
 import { tableName } from '../table-name.ts'
 
@@ -11,9 +11,20 @@ afterAll(() => admin.end())
 
 const long = 'k'.repeat(5000)
 
+/** A backend with long time-outs: a slow machine must not look like a failure. */
+function open(table: string, options: Partial<PostgresBackendOptions> = {}): PostgresBackend {
+  return new PostgresBackend({
+    url,
+    table,
+    timeout: '30s',
+    connectTimeout: '30s',
+    ...options,
+  } as PostgresBackendOptions)
+}
+
 it('another key with the same hash is a miss, is never counted on, and is overwritten', async () => {
   const table = tableName()
-  const backend = new PostgresBackend({ url, table })
+  const backend = open(table)
   const collide = async (): Promise<void> => {
     const { rowCount } = await admin.query(`update ${table} set long_key = long_key || 'another'`)
     expect(rowCount).toBe(1)
@@ -36,7 +47,7 @@ it('another key with the same hash is a miss, is never counted on, and is overwr
 
 it('SQL can read and write short keys unchanged', async () => {
   const table = tableName()
-  const backend = new PostgresBackend({ url, table })
+  const backend = open(table)
   await backend.set(item('user:42', { name: 'Ada' }))
   await backend.increment('visits', 41)
   await admin.query(`update ${table} set number = number + 1 where key = 'visits'`)
@@ -49,7 +60,7 @@ it('SQL can read and write short keys unchanged', async () => {
 
 it('a number in SQL that is no safe integer is a miss, never another number', async () => {
   const table = tableName()
-  const backend = new PostgresBackend({ url, table })
+  const backend = open(table)
   await backend.increment('n', 1)
   await admin.query(`update ${table} set number = 9007199254740993`)
   const events: unknown[] = []
@@ -62,7 +73,7 @@ it('a number in SQL that is no safe integer is a miss, never another number', as
 it('encrypted counters count, and the table holds no unencrypted number', async () => {
   const table = tableName()
   const encryption = { keys: [new Uint8Array(32).fill(7)] }
-  const handles = [0, 1].map(() => new PostgresBackend({ url, table, encryption }))
+  const handles = [0, 1].map(() => open(table, { encryption }))
   const sums = await Promise.all(
     handles.flatMap((handle) => Array.from({ length: 20 }, () => handle.increment('n', 1))),
   )

@@ -12,7 +12,14 @@ const admin = new pg.Pool({ connectionString: url, max: 2 })
 afterAll(() => admin.end())
 
 function open(table: string, options: Partial<PostgresBackendOptions> = {}): PostgresBackend {
-  return new PostgresBackend({ url, table, ...options } as PostgresBackendOptions)
+  // Long time-outs: a slow machine must not look like a failure.
+  return new PostgresBackend({
+    url,
+    table,
+    timeout: '30s',
+    connectTimeout: '30s',
+    ...options,
+  } as PostgresBackendOptions)
 }
 
 async function rows(table: string, where = 'true'): Promise<number> {

@@ -57,13 +57,14 @@ const names: readonly string[] = [
 
 it.each(names)('a name may contain any characters, because it is quoted: %j', async (name) => {
   const schema = `${process.pid}`.slice(-1) + name
-  const made = new PostgresBackend({ url, schema, table: name })
+  const times = { timeout: '30s', connectTimeout: '30s' } as const
+  const made = new PostgresBackend({ url, schema, table: name, ...times })
   const one = item('k', { a: 1 })
   await made.set(one)
   await made.close()
   // The migration by hand uses the same table.
   await admin.query(migrationSql({ schema, table: name }))
-  const backend = new PostgresBackend({ url, schema, table: name, migrate: false, maxEntries: 1 })
+  const backend = new PostgresBackend({ url, schema, table: name, migrate: false, maxEntries: 1, ...times })
   expect(await backend.get('k')).toEqual(one)
   expect(await backend.getMany(['k', 'l'])).toEqual([one, undefined])
   await backend.set(item('l', 1))
