@@ -36,8 +36,8 @@ import { Writes } from './writing/writes.ts'
 const nothingKnown = { found: nothingFound }
 
 /**
- * A cache over a backend: for applications. Every backend gets the whole feature set; what needs compare-and-set rejects with
- * `UNSUPPORTED` on a backend without `compareAndSet`.
+ * A cache over a backend: for applications. Every backend gets the whole feature set; methods that need compare-and-set reject
+ * with `UNSUPPORTED` on a backend without `compareAndSet`.
  *
  * Every method rejects with a `CacheError`: `INVALID_ARGUMENT` before anything is written, `CLOSED` after `close`, and the backend's
  * own codes. Reads of a failing backend are misses unless `readFailure` says otherwise; writes, deletes and counters reject.
@@ -122,10 +122,10 @@ export class Cache<Value = unknown> {
   }
 
   /**
-   * Resolves to the value, loading and storing it when there is none. All who ask while a load runs share it. A result is not
+   * Resolves to the value, loading and storing it when there is none. Concurrent callers share one load. A result is not
    * stored when the key was deleted, set or cleared, or one of its tags invalidated, since its load began.
    *
-   * Rejects with what the loader threw, unless a stale value may be served; with `LOAD_TIMEOUT` after `timeout`, with `ABORTED` when
+   * Rejects with the error of the loader, unless a stale value may be served; with `LOAD_TIMEOUT` after `timeout`, with `ABORTED` when
    * `signal` aborts. Options are looked at when something has to be loaded.
    */
   getOrSet<T extends Value = Value>(key: string, loader: Loader<T>, options?: GetOrSetOptions): Promise<T> {
@@ -152,7 +152,7 @@ export class Cache<Value = unknown> {
     return traceGet(this.name, undefined, 'getOrSetMany', run) as Promise<(T | undefined)[]>
   }
 
-  /** Stores a value, replacing what was there. `undefined` cannot be stored; `null` can. */
+  /** Stores a value, replacing the earlier one. `undefined` cannot be stored; `null` can. */
   set(key: string, value: Value, options?: WriteOptions): Promise<void> {
     if (this.#writes.isPlain(options))
       return traceWrite(this.name, key, 'set', () => this.#promiseOf(() => this.#writes.setPlain(key, value, options)))
@@ -180,8 +180,8 @@ export class Cache<Value = unknown> {
   }
 
   /**
-   * Stores what `change` makes of the current value (`undefined` where there is none), and resolves to it. `change` runs again when
-   * another was faster, at most 100 times (`CONFLICT`); when it gives `undefined`, nothing is stored.
+   * Stores the result of `change` for the current value (`undefined` if there is none), and resolves to it. `change` runs again after a
+   * lost compare-and-set, at most 100 times (`CONFLICT`). If it returns `undefined`, nothing is stored.
    */
   update<T extends Value = Value>(
     key: string,
@@ -212,7 +212,7 @@ export class Cache<Value = unknown> {
     return this.#write(key, 'expire', this.#conditional.touch(key, { ttl }, 'expire'))
   }
 
-  /** Removes the value and resolves to it: of many who take at once, one gets it. */
+  /** Removes the value and resolves to it. Of concurrent calls one gets it. */
   take<T extends Value = Value>(key: string): Promise<T | undefined> {
     const stray = this.#stray(arguments, 1, 'take')
     if (stray !== undefined) return stray
@@ -233,7 +233,7 @@ export class Cache<Value = unknown> {
     return this.#write(undefined, 'deleteMany', this.#writes.deleteMany(keys))
   }
 
-  /** Makes every value invalid that has one of these tags, in this namespace. Costs the same whatever they guard. */
+  /** Makes every value invalid that has one of these tags, in this namespace. The cost does not depend on the number of values. */
   deleteByTag(...tags: readonly string[]): Promise<void> {
     return this.#write(undefined, 'deleteByTag', this.#writes.deleteByTag(tags))
   }
@@ -285,7 +285,7 @@ export class Cache<Value = unknown> {
    *     await client.query('commit')
    *
    * `clear` and `deleteByPrefix` are refused (`UNSUPPORTED`): they could not keep such loads of keys out that are not there. Locks and
-   * rate limits belong outside: nobody sees them before the commit.
+   * rate limits belong outside: no other process sees them before the commit.
    *
    * Throws `UNSUPPORTED` where the backend has no transactions (`inTransaction`) or the cache has a `writer`.
    */
@@ -295,7 +295,8 @@ export class Cache<Value = unknown> {
   }
 
   /**
-   * Runs `work` while holding a lock across processes; resolves to what it returns. The lock is renewed while the work runs.
+   * Runs `work` while holding a lock across processes; resolves to its result. The lock is renewed while the work runs. Rejects with
+   * `LOCK_LOST` if it was lost by the end of the work.
    * Rejects with `LOCK_TIMEOUT` when it was not free within `wait`. Needs a backend with `compareAndSet`.
    */
   withLock<T>(key: string, work: (lock: LockHandle) => Promise<T> | T, options: LockOptions = {}): Promise<T> {
@@ -315,7 +316,7 @@ export class Cache<Value = unknown> {
     return wrapFunction(this as Cache<unknown>, fn, options)
   }
 
-  /** Resolves to what the cache and its namespaces did, and what the backend holds. */
+  /** Resolves to the counts of the cache and its namespaces, and those of the backend. */
   async stats(): Promise<Stats> {
     this.#namespace.assertOpen('stats')
     const { adapter } = this.#state
@@ -363,7 +364,7 @@ export class Cache<Value = unknown> {
     try {
       await writer?.close()
     } finally {
-      // Also when the database did not take what waits: the backend is not to stay open for it.
+      // Also if the database did not accept the waiting changes: the backend must not stay open for them.
       await this.#leave().finally(() => events.close())
     }
   }

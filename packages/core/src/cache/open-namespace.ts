@@ -49,7 +49,7 @@ export function openSyncNamespace(options: SyncCacheOptions): Namespace {
   return new Namespace(state, segments, tagRecordsOf(state))
 }
 
-/** Removes from the cache what an earlier process had yet to write to the database. */
+/** Removes the keys from the cache whose changes an earlier process had not written to the database. */
 async function dropRecovered(namespace: Namespace, keys: readonly string[]): Promise<void> {
   if (keys.length === 0) return
   const { state } = namespace
@@ -64,7 +64,7 @@ async function dropRecovered(namespace: Namespace, keys: readonly string[]): Pro
 
 function syncStore(backend: CacheBackend | SyncCacheBackend, operation: string): SyncCacheBackend {
   if ('sync' in backend && backend.sync !== undefined) return backend.sync
-  // A synchronous backend has nothing to tell it from an asynchronous one but its answers.
+  // A synchronous backend differs from an asynchronous one only by its answers.
   const answer: unknown = backend.get('')
   if (answer instanceof Promise) {
     answer.catch(() => {})

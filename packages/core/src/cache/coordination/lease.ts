@@ -4,7 +4,7 @@ import type { CacheState } from '../state/cache-state.ts'
 
 /**
  * A record in the backend that only one process holds at a time, by compare-and-set. It runs out by the backend's own clock
- * when its owner does not renew it; owners are told apart by version, and no clocks are compared (RACES R16, R19).
+ * when its owner does not renew it. Owners differ by version, and no clocks are compared (RACES R16, R19).
  */
 export class Lease {
   /** Called once, when the lease ran out or was taken before it was released. */
@@ -12,10 +12,10 @@ export class Lease {
   readonly #state: CacheState
   readonly #record: string
   readonly #ttl: number
-  /** Versions that may stand in the record: the last that was confirmed, and those of renewals whose answer never came. */
+  /** Versions that the record may have: the last confirmed one, and those of renewals whose reply never came. */
   #versions: string[]
   #held = true
-  /** What it protects is worth nothing once the cache closes: it is given back then, rather than lost. */
+  /** Whether `close` of the cache releases the lease. Otherwise its holder loses it. */
   readonly #endsWithCache: boolean
   #renewing: Promise<boolean> | undefined
   #stopRenewing: () => void = () => {}
@@ -42,7 +42,7 @@ export class Lease {
     try {
       if ((await state.adapter.compareAndSet?.(record, undefined, item)) !== true) return undefined
     } catch (error) {
-      // It may stand there all the same, and would keep everybody out for its whole life.
+      // The record may exist all the same, and would block the lease for its whole life.
       void state.track(giveBack(state, record, item.version).catch(() => {}))
       throw error
     }
@@ -63,7 +63,7 @@ export class Lease {
 
   /** Holds it for another life; resolves to whether it was still held when this was called. */
   async renew(): Promise<boolean> {
-    // One at a time: a renewal has to know what the one before left.
+    // One at a time: a renewal must know the version that the earlier one left.
     while (this.#renewing !== undefined) await this.#renewing.catch(() => {})
     if (!this.#held) return false
     this.#renewing = this.#renew()
@@ -80,7 +80,7 @@ export class Lease {
     this.#versions.push(item.version)
     for (const version of known) {
       if ((await this.#state.adapter.compareAndSet?.(this.#record, version, item)) !== true) continue
-      // It stood there until this very moment: nobody else held it in between, whatever any clock says.
+      // The record still had our version, so no other process held the lease in between, by any clock.
       this.#versions = [item.version]
       if (this.#held) this.#confirmed(item)
       else await giveBack(this.#state, this.#record, item.version)
@@ -96,7 +96,7 @@ export class Lease {
     else this.lose()
   }
 
-  /** Stops renewing it, and tells its holder. */
+  /** Stops the renewals and calls `onLost`. */
   lose(): void {
     if (!this.#held) return
     this.#end()

@@ -20,10 +20,10 @@ export interface LockOptions {
   readonly signal?: AbortSignal | undefined
 }
 
-/** What the work of a lock gets. */
+/** The argument of the work under a lock. */
 export interface LockHandle {
   /**
-   * Fencing token: larger than that of every holder before. Hand it to what the work writes to, and refuse smaller ones there
+   * Fencing token: larger than that of every earlier holder. Pass it to the resource that the work changes, which refuses smaller ones
    * (Kleppmann, "How to do distributed locking", 2016).
    */
   readonly token: number

@@ -18,7 +18,7 @@ export function takeFromCounter(
   now: number,
 ): { results: RateLimitResult[]; counted: Window | undefined; expiresAt: number } {
   const window = calls[0]?.window ?? 0
-  // Within two windows everything that is counted now has slid out, whatever clock the record's window began by.
+  // After two windows every call counted now has left the window, by any clock.
   const gone = now + 2 * window
   let counted = roll(before?.value as Window | undefined, window, now)
   const freeAt = (limit: number): number => Math.min(nextFree(counted, limit, window), gone)
@@ -30,7 +30,7 @@ export function takeFromCounter(
     const remaining = free(counted, limit, window, now)
     return { allowed: true, remaining, resetAt: remaining > 0 ? now : freeAt(limit) }
   })
-  // Whoever is refused changes nothing, but for a record that a clock ahead of this one gave a longer life.
+  // A refused call changes nothing, except a record to which a clock ahead of this one gave a longer life.
   const tooLong = before?.expiresAt !== undefined && before.expiresAt > gone
   return {
     results,
@@ -52,7 +52,7 @@ function free([start, current, previous]: Window, limit: number, window: number,
   return Math.max(0, limit - current - Math.ceil((previous * (window - over)) / window))
 }
 
-/** The first instant at which one more call fits, if nobody calls before. */
+/** The first instant at which one more call fits, if no other call comes before. */
 function nextFree([start, current, previous]: Window, limit: number, window: number): number {
   const room = limit - current - 1
   if (room >= 0) return start + untilWeighs(previous, room, window)

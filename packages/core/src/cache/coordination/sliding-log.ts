@@ -21,7 +21,7 @@ export function takeFromLog(
   const stored = Array.isArray(before?.value) ? (before.value as number[]) : []
   const at = Math.max(now, stored.at(-1) ?? now)
   const log = stored.filter((instant) => instant + window > at)
-  // The record runs out a window after its last change, by the store's clock, whatever clock its instants are from.
+  // The record runs out a window after its last change, by the store's clock, also if its instants are from a clock ahead.
   const latest = now + window
   let allowed = false
   const results = calls.map(({ limit }): RateLimitResult => {

@@ -1,4 +1,4 @@
-/** What is left of a wait that is made of pauses. A clock that is set back does not prolong it: pauses count for what they are at least. */
+/** The rest of a wait that consists of pauses. A clock that is set back does not prolong it: each pause counts with its own length at least. */
 export class TimeLeft {
   #left: number
   #seen: number

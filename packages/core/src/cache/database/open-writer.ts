@@ -1,4 +1,5 @@
 import { invalidArgument } from '../../protocol/argument.ts'
+import { CacheError } from '../../protocol/cache-error.ts'
 import type { WriterPort } from '../items/writer-port.ts'
 import type { WriteBehindOptions, Writer, WriterEntry } from '../options/writer.ts'
 import type { CacheState } from '../state/cache-state.ts'
@@ -11,8 +12,7 @@ interface WriterOptions {
 }
 
 /**
- * The writer of a cache as its operations see it, or `undefined` without one. `onRecovered` is told the keys of writes that an
- * earlier process left. Throws `INVALID_ARGUMENT`.
+ * The writer of a cache, or `undefined` without one. `onRecovered` gets the keys of changes that an earlier process left. Throws `INVALID_ARGUMENT`.
  */
 export function openWriter(
   options: WriterOptions,
@@ -22,8 +22,7 @@ export function openWriter(
   const { writer, writeMode = 'through', writeBehind } = options
   if (writer === undefined) {
     for (const name of ['writeMode', 'writeBehind'] as const) {
-      if (options[name] !== undefined)
-        throw invalidArgument(name, options[name], 'absent where there is no writer', 'new Cache')
+      if (options[name] !== undefined) throw needs(name, 'a writer')
     }
     return undefined
   }
@@ -41,8 +40,7 @@ export function openWriter(
     )
   if (writeMode === 'behind')
     return new WriteBehind(writer as Writer, writeBehind === undefined ? {} : writeBehind, state, onRecovered)
-  if (writeBehind !== undefined)
-    throw invalidArgument('writeBehind', writeBehind, "absent unless writeMode is 'behind'", 'new Cache')
+  if (writeBehind !== undefined) throw needs('writeBehind', "writeMode: 'behind'")
   return new WriteThrough(writer as Writer)
 }
 
@@ -70,4 +68,8 @@ class WriteThrough implements WriterPort {
   end(): void {}
 
   async close(): Promise<void> {}
+}
+
+function needs(option: string, missing: string): CacheError {
+  return new CacheError('INVALID_ARGUMENT', `new Cache: ${option} needs ${missing}`, { operation: 'new Cache' })
 }

@@ -9,7 +9,7 @@ import { WriteJournal } from './write-journal.ts'
 
 const longestPause = 30_000
 const attemptsAtClose = 5
-/** The error of `close` names so many keys; the event has all of them. */
+/** Number of keys in the error of `close`; the event has all of them. */
 const namedKeys = 10
 
 /**
@@ -28,7 +28,7 @@ export class WriteBehind implements WriterPort {
   readonly #closeTimeout: number
   readonly #maxAttempts: number
   readonly #journal: WriteJournal | undefined
-  /** In the order of each key's first change since it was last taken into a batch. */
+  /** Waiting changes, in the order of each key's first change since its last batch. */
   readonly #queue = new Map<string, QueuedChange>()
   /** Keys in the next batch: one after a failure, and twice as many after each success. */
   #atOnce: number
@@ -36,7 +36,7 @@ export class WriteBehind implements WriterPort {
   readonly #tries = new WeakMap<QueuedChange, number>()
   /** The batch that is being written. */
   #writing: ReadonlyMap<string, QueuedChange> = new Map()
-  /** Keys that have their room and are on their way into the queue, how often. */
+  /** Number of changes of each key that have room and are being written to the journal. */
   readonly #coming = new Map<string, number>()
   #waiting: (() => void)[] = []
   #recovering: Promise<void> | undefined
@@ -51,9 +51,9 @@ export class WriteBehind implements WriterPort {
     this.#onGaveUp = resolve
   })
   #closed = false
-  /** At close: the database does not take anything, and no room will come. */
+  /** At close: the database does not accept changes any more, and no room will become free. */
   #gaveUp = false
-  /** EventPayloads the keys that a process before this one left. */
+  /** Called with the keys that an earlier process left. */
   readonly #onRecovered: (keys: readonly string[]) => Promise<void>
 
   constructor(
@@ -117,12 +117,12 @@ export class WriteBehind implements WriterPort {
       this.#stopCloseTimer = this.#state.settings.clock.after(this.#closeTimeout, () => this.#giveUp(), true)
     this.#closing = true
     this.#endPause()
-    // Those who wait for room are let in, as long as the database takes what is before them.
+    // Calls that wait for room get it as long as the database accepts the changes before them.
     void this.#flush()
   }
 
   /**
-   * Writes what waits. Rejects when the database does not take it, or does not answer within `closeTimeout`; with a journal it stays
+   * Writes the waiting changes. Rejects when the database does not take it, or does not answer within `closeTimeout`; with a journal it stays
    * there for the next process.
    */
   async close(): Promise<void> {
@@ -169,7 +169,7 @@ export class WriteBehind implements WriterPort {
       if (this.#closed) throw new CacheError('CLOSED', 'the queue of writes was closed', { key: change.key })
       await this.#room(change.key)
       try {
-        // Journal first: what is acknowledged below is already safe from a crash.
+        // Journal first: an acknowledged change is then safe from a crash.
         if (this.#journal !== undefined) await this.#journal.write(change)
         this.#queue.set(change.key, change)
       } finally {
@@ -186,12 +186,12 @@ export class WriteBehind implements WriterPort {
       if (this.#whenFull === 'reject' || this.#gaveUp) {
         throw new CacheError('QUEUE_FULL', `${this.#maxQueued} written values wait for the database already`, { key })
       }
-      // Waiting before the flush begins: it takes its first batch, and tells of the room, at once.
+      // The wait begins before the flush, which takes its first batch and frees room synchronously.
       const room = new Promise<void>((resolve) => this.#waiting.push(resolve))
       void this.#flush()
       await room
     }
-    // In the same step as the look, or all who looked at once would go in.
+    // In the same step as the check, or all concurrent calls would pass it.
     this.#coming.set(key, (this.#coming.get(key) ?? 0) + 1)
   }
 
@@ -252,7 +252,7 @@ export class WriteBehind implements WriterPort {
         this.#wake()
         return false
       }
-      // While somebody waits for `close` the pauses start small again.
+      // A caller waits for `close`, so the pauses start small again.
       const doubled = Math.max(0, (this.#closing ? atClose : failures) - 1)
       await this.#pause(Math.min(longestPause, this.#retryDelay * 2 ** doubled))
     }
@@ -269,7 +269,7 @@ export class WriteBehind implements WriterPort {
     return batch
   }
 
-  /** Hands a batch to the database, and takes it out of the journal; what failed at that, if anything did. */
+  /** Writes a batch to the database and removes it from the journal. Resolves to the failure, if there was one. */
   async #failureOf(batch: ReadonlyMap<string, QueuedChange>): Promise<{ readonly error: unknown } | undefined> {
     try {
       await this.#hand(batch)
@@ -291,7 +291,7 @@ export class WriteBehind implements WriterPort {
     const givenUp = batch.size === 1 && tries >= this.#maxAttempts
     if (!givenUp) this.#putBack(batch)
     this.#tell([...batch.keys()], error, mayWait && !givenUp)
-    // Left in the journal, it would be written by the next process, over what this one writes from now on.
+    // If it stayed in the journal, the next process would write it over newer changes of this one.
     if (givenUp)
       await this.#journal?.forget([...batch.values()]).catch((failed) => this.#state.degraded(failed, 'writeBehind'))
     return givenUp
@@ -306,8 +306,8 @@ export class WriteBehind implements WriterPort {
   }
 
   /**
-   * What could not be written, in front of what came since, unless a newer change of the same key waits. A change that failed by
-   * itself goes behind all others, which may have nothing to do with it.
+   * Puts failed changes in front of later ones, unless a newer change of the same key waits. A change that failed by itself goes
+   * behind all others, which may be unrelated to its failure.
    */
   #putBack(batch: ReadonlyMap<string, QueuedChange>): void {
     if (batch.size === 1) {
@@ -329,7 +329,7 @@ export class WriteBehind implements WriterPort {
     })
   }
 
-  /** Resolves when what an earlier process left has been taken over; `undefined` when it has. */
+  /** Resolves when the changes of an earlier process are in the queue; `undefined` once they are. */
   #ready(): Promise<void> | undefined {
     if (this.#recovered) return undefined
     this.#recovering ??= this.#recover().finally(() => {

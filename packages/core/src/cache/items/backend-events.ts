@@ -3,7 +3,7 @@ import { namespacePath, parseItemKey } from '../../protocol/keyspace.ts'
 import type { CacheEventName } from '../state/events.ts'
 import type { Namespace } from './namespace.ts'
 
-/** Passes on what the backend tells without being asked, as events of the cache, as far as it concerns the cache's namespace. */
+/** Forwards events of the backend that concern the cache's namespace as events of the cache. */
 export class BackendEvents {
   readonly #namespace: Namespace
   readonly #stops: (() => void)[] = []
@@ -12,7 +12,7 @@ export class BackendEvents {
   constructor(namespace: Namespace) {
     this.#namespace = namespace
     this.#listen(['error'])
-    // Evictions and expiries are many: the backend is asked for them only once somebody wants to know.
+    // Evictions and expiries are frequent: the backend emits them only once the cache has a listener for them.
     namespace.state.onListener = (name: CacheEventName) => {
       if (name === 'evict' || name === 'expire' || name === 'busMessage' || name === 'recovery') this.#listen([name])
     }

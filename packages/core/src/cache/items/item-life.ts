@@ -3,7 +3,7 @@ import type { Item } from '../../protocol/item.ts'
 import { createVersion } from '../../protocol/version.ts'
 import type { Lifetime } from '../options/lifetime.ts'
 
-/** Shortens a lifetime by a random part of up to `jitter`, so that what was stored together does not expire together. */
+/** Shortens a lifetime by a random part of up to `jitter`, so that values stored together do not expire together. */
 export function jittered(life: Lifetime, jitter: number, random: () => number): Lifetime {
   if (jitter === 0 || life.ttl === Infinity) return life
   return { ttl: Math.ceil(life.ttl * (1 - jitter * random())), staleFor: life.staleFor }
@@ -45,7 +45,7 @@ export function freshUntil(item: Item): number {
   return item.staleAt ?? item.expiresAt ?? Infinity
 }
 
-/** Whether a new item has a life at all; with `ttl` 0 it has none, and storing it removes what was there. */
+/** Whether a new item has a life at all; with `ttl` 0 it has none, and storing it removes the earlier item. */
 export function hasLife(item: Item): boolean {
   return isAlive(item, item.createdAt)
 }

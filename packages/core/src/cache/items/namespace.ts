@@ -18,14 +18,14 @@ import { hasLife, type Instants, instants, isFresh, jittered } from './item-life
 import { type TagRecords, tagRecord, tagRecordsOf } from './tag-records.ts'
 import type { WriterPort } from './writer-port.ts'
 
-/** How often an operation starts again when others change the key between its read and its compare-and-set. */
+/** Number of attempts when other changes come between the read and the compare-and-set. */
 export const compareAndSetTries = 100
-/** From this try on it first steps aside for a moment, of random length, so that many processes do not lose against each other for ever. */
+/** From this attempt on, each one waits for a random time first, so that many processes do not keep failing each other. */
 const backOffFrom = 8
 const longestBackOff = 20
 const noTurn = (): void => {}
 
-/** One namespace of a cache: its keys, look-ups, items, counts and events, for the operations that are built of them. */
+/** One namespace of a cache: its keys, items, counts and events. */
 export class Namespace {
   readonly state: CacheState
   readonly segments: readonly string[]
@@ -90,7 +90,7 @@ export class Namespace {
     return itemKey(namespacePath(this.segments.slice(this.state.segments.length)), key)
   }
 
-  /** Emits an event; ask the listeners first, so that nothing is built when nobody listens. */
+  /** Emits an event. Check for listeners first, so that no payload is built without one. */
   emit<Name extends CacheEventName>(name: Name, payload: EventPayload<Name>): void {
     this.state.listeners.emit(name, payload, this.segments)
   }
@@ -197,7 +197,7 @@ export class Namespace {
     for (const key of stored) this.state.shared.flights.invalidate(key)
   }
 
-  /** Waits for results that are being stored without a condition: they must not land after what comes now. */
+  /** Waits for results that are being stored without a condition: they must not be stored after the change that follows. */
   *waitForPendingWrites(matches: (flight: Flight) => boolean): Steps<void> {
     const { flights } = this.state.shared
     for (let pending = flights.pendingWrites(matches); pending !== undefined; pending = flights.pendingWrites(matches))
@@ -214,7 +214,7 @@ export class Namespace {
   *exclusively<T>(stored: readonly string[], inner: Steps<T>): Steps<T> {
     const ends: (() => void)[] = []
     try {
-      // In one order, whoever asks: two that hold each other's keys would wait for ever.
+      // Always in the same order: two calls that hold each other's keys would wait forever.
       for (const key of [...new Set(stored)].sort()) ends.push(yield* this.turn(key))
       return yield* inner
     } finally {
@@ -230,7 +230,7 @@ export class Namespace {
     yield* answer(new Promise<void>((resolve) => clock.after(ms, resolve, true)))
   }
 
-  /** Writes to the application's database; when that fails, the cache must not go on serving what may have been replaced. */
+  /** Writes to the application's database. If that fails, the keys are removed: the cached values may have been replaced. */
   *write(entries: readonly WriterEntry[], stored: readonly string[], operation: string): Steps<void> {
     try {
       yield* answer(this.writer?.put(entries.map(({ key, value }) => ({ key: this.writerKey(key), value }))))

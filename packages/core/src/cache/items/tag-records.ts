@@ -13,19 +13,19 @@ import type { CacheState } from '../state/cache-state.ts'
 import { answer, type Steps } from '../state/steps.ts'
 import { isAlive } from './item-life.ts'
 
-/** How often minting a record is tried when others mint and remove it meanwhile. */
+/** Number of attempts to mint a record that other processes mint and remove at the same time. */
 const mintTries = 5
 const nothingToUnlock = (): void => {}
 /** Combinations of tags and versions that items share; with more, those that come later begin a new collection. */
 const mostShared = 1000
-/** Tag records whose versions this process remembers, where nobody else writes. */
+/** Number of tag records whose versions the process remembers, if it is the only writer. */
 const mostKnown = 10_000
 
 /**
  * Tags by random versions. A tag's record holds a random version; an item keeps the versions that its tags had before its value
  * was made, and is valid while all of them are still the same. Validity is equality only: no clock is compared, and a lost
  * record makes its items invalid (RACES R4, R16, R17, R31), unless this process is the only writer and knows the version that
- * the record had. Invalidating writes one record, whatever it guards.
+ * the record had. An invalidation writes one record, however many items have the tag.
  */
 export class TagRecords {
   readonly #adapter: BackendAdapter
@@ -86,9 +86,9 @@ export class TagRecords {
     )
   }
 
-  /** `valid` without waiting; `false` also where the reader does not know. */
+  /** `valid` without waiting; `false` also if the reader has no answer. */
   validNow(tags: TagVersions, reader: NearReader): boolean {
-    // Where only this process writes, what was valid stays so until a tag is invalidated; elsewhere the reader tells for how long.
+    // If only this process writes, valid tags stay valid until an invalidation; otherwise the reader's generation limits that.
     const generation = this.#local ? this.#shared.tagGeneration : reader.generation?.()
     if (generation !== undefined && wasValidAt(tags, generation)) return true
     for (const record in tags) {
@@ -101,8 +101,8 @@ export class TagRecords {
   }
 
   /**
-   * A record that the store does not have any more, where this process knows it and nobody else writes: it is put back. Hits of
-   * remembered tags do not count as uses of a record, and its eviction would take along the items that are used most.
+   * A record that the store has lost is put back, if this process knows it and is the only writer. Hits with remembered tags do not
+   * count as uses of the record, so its eviction would invalidate the items that are used most.
    */
   #lost(record: string): Item | undefined {
     if (!this.#local) return undefined

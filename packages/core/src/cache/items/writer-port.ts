@@ -10,7 +10,7 @@ export interface QueuedChange {
 
 /** The application's database behind the cache, as the operations see it. */
 export interface WriterPort {
-  /** Whether the database has what was put only later. */
+  /** Whether the database gets a change only after the call has resolved. */
   readonly behind: boolean
   put(entries: readonly WriterEntry[]): MaybePromise<void>
   remove(keys: readonly string[]): MaybePromise<void>

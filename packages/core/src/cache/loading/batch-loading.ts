@@ -62,7 +62,7 @@ class Batch {
     this.#loaded = new Promise<void>((resolve) => {
       this.#start = resolve
     }).then(() => this.#load(this.#wanted))
-    // Rejects for those who wait in `value`; without any, nothing is loaded.
+    // Callers in `value` see the rejection; without callers no load starts.
     this.#loaded.catch(() => {})
   }
 
@@ -81,13 +81,13 @@ class Batch {
   async #load(wanted: ReadonlyMap<string, LoadContext>): Promise<Map<string, unknown>> {
     if (wanted.size === 0) return new Map()
     const { signal } = commonAbort([...wanted.values()].map((context) => context.signal))
-    // In the order in which they were asked for, whichever fence was raised first.
+    // In the order of the request, although the conditions were captured in any order.
     const keys = this.#keys.filter((key) => wanted.has(key))
     return new Map(pairsOf(await this.#loader(keys, { signal }), 'the result of the loader', 'getOrSetMany'))
   }
 }
 
-/** One load for all: it stops only when nobody waits for any of its keys (RACES R24). */
+/** One load for all: it stops only when no caller waits for any of its keys (RACES R24). */
 function commonAbort(signals: readonly AbortSignal[]): AbortController {
   const controller = new AbortController()
   let waiting = signals.length

@@ -4,10 +4,10 @@ import type { Item } from '../../protocol/item.ts'
 import { checkTags } from '../options/write-options.ts'
 import type { Flight } from '../state/flight.ts'
 
-/** What a loader may return to say that the stale value is still right. */
+/** The result of a loader whose stale value is still right. */
 export const notModified: unique symbol = Symbol('not modified')
 
-/** What a loader gets, and what it may decide from what it loaded. */
+/** The argument of a loader: its input, and settings for the result that the loader may change. */
 export class LoadContext {
   readonly key: string
   /** The value that is being renewed, if there is one, with its version and instants: for conditional requests. */
@@ -25,7 +25,7 @@ export class LoadContext {
     this.#flight = flight
   }
 
-  /** Lifetime of the result. Default: what the caller or the cache says. */
+  /** Lifetime of the result. Default: the option of the caller, else of the cache. */
   get ttl(): Duration | undefined {
     return this.#ttl
   }

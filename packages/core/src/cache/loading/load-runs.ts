@@ -17,7 +17,7 @@ const loadLeaseTtl = 10_000
 const firstPoll = 20
 const longestPoll = 250
 
-/** Runs loaders: under a lease where that is wanted, between the raising of the condition and the storing of the result. */
+/** Runs loaders: captures the condition before, stores the result after, and takes a lease if `lock` asks for it. */
 export class LoadRuns {
   readonly #namespace: Namespace
   readonly #state: CacheState
@@ -31,7 +31,7 @@ export class LoadRuns {
     this.#results = new ResultStore(namespace)
   }
 
-  /** Resolves to the value, whether or not it could be stored; rejects with what the loader threw. */
+  /** Resolves to the value, even if it could not be stored. Rejects with the error of the loader. */
   async run(flight: Flight, call: Call, found: LookUp): Promise<unknown> {
     if (!call.settings.lock || this.#state.local || this.#state.adapter.compareAndSet === undefined)
       return await this.#load(flight, call, found)
@@ -39,7 +39,7 @@ export class LoadRuns {
     if (lease === undefined) return await this.#load(flight, call, found)
     if ('value' in lease) return this.#others(flight, lease)
     try {
-      // Its holder before may have stored a value since the look-up (RACES R19).
+      // The earlier holder of the lease may have stored a value since the look-up (RACES R19).
       const now = await this.#lookAgain(call, found)
       if (this.#isNewer(now, found)) return this.#others(flight, now.usable as Item)
       return await this.#load(flight, call, now)
@@ -49,8 +49,8 @@ export class LoadRuns {
   }
 
   /**
-   * The lease on loading this key, or the item that its holder stored meanwhile, or `undefined` when the wait is over: a load
-   * without the lease is wasteful but right (RACES R19).
+   * The lease on loading this key, or the item that its holder has stored, or `undefined` when the wait is over: a load without the
+   * lease is wasteful but correct (RACES R19).
    */
   async #lease(flight: Flight, call: Call, found: LookUp): Promise<Lease | Item | undefined> {
     const record = recordKey('!', this.#namespace.path, `load:${call.backendKey}`)
@@ -63,7 +63,7 @@ export class LoadRuns {
         this.#state.degraded(error, 'getOrSet', call.key)
         return undefined
       }
-      // Two batches that waited for each other's keys, each with leases of its own, would wait for the whole timeout.
+      // Otherwise two batches that hold leases on each other's keys would wait for the whole timeout.
       call.known?.decided?.()
       await new Promise<void>((resolve) => this.#state.settings.clock.after(pause, resolve, true))
       time.at(this.#state.now(), pause)
@@ -88,7 +88,7 @@ export class LoadRuns {
   async #load(flight: Flight, call: Call, found: LookUp): Promise<unknown> {
     const condition = await this.#reserve(flight, call, found)
     if (condition !== undefined && 'key' in condition) return this.#others(flight, condition)
-    // Everybody left while the condition was raised: nobody wants the result, and the loader would not hear of it.
+    // All callers left while the condition was captured. The loader could not notice that.
     if (flight.phase === 'abandoned') {
       if (condition !== undefined) await this.#cancel(flight, condition, call)
       throw flight.signal.reason
@@ -102,7 +102,7 @@ export class LoadRuns {
       value = await (condition === undefined
         ? made
         : made.finally(this.#results.renewBeforeExpiry(flight, condition, call.settings)))
-      // One that another load's context gave, where this load has nothing to keep, is refused.
+      // `notModified` of another load's context is refused if this load has no stale value.
       if (value === notModified) context.notModified()
     } catch (error) {
       this.#failed(call, flight, this.#state.addName(error), started)
@@ -117,7 +117,7 @@ export class LoadRuns {
     return value === notModified ? context.stale?.value : value
   }
 
-  /** The value that another process stored: it was read at some moment, and whoever joined since then looks again. */
+  /** The value that another process stored. Callers that joined after it was read look again. */
   #others(flight: Flight, item: Item): unknown {
     flight.markOutdated()
     return item.value
@@ -129,7 +129,7 @@ export class LoadRuns {
     )
   }
 
-  /** What the loader makes, unless a newer value still waits to be written to the database that the loader reads. */
+  /** The result of the loader, unless a newer value still waits to be written to the database that the loader reads. */
   async #made(call: Call, context: LoadContext): Promise<unknown> {
     const { writer } = this.#namespace
     const queued = writer === undefined ? undefined : await writer.queued(this.#namespace.writerKey(call.key))
@@ -137,7 +137,7 @@ export class LoadRuns {
     return queued.deleted ? undefined : queued.value
   }
 
-  /** Nothing is stored without a condition: when the backend fails, the load still serves its callers. */
+  /** Captures the condition. If the backend fails, the load still serves its callers, and nothing is stored. */
   async #reserve(flight: Flight, call: Call, found: LookUp): Promise<StoreCondition | Item | undefined> {
     // The loader of a batch has no way to name tags.
     const mayName = call.loader.length > 0 || this.#state.anyNamesTags

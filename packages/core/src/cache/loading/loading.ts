@@ -23,7 +23,7 @@ const ignore = (): void => {}
 
 /**
  * `getOrSet`: a look-up and, if needed, a load, both shared by all callers of a key. Stale values are served while a load runs, or
- * when it fails. `decide` says what each caller gets.
+ * when it fails. `decide` chooses the answer for each caller.
  */
 export class Loading {
   readonly #namespace: Namespace
@@ -244,7 +244,7 @@ export class Loading {
     const shared = flight.lookUp as Promise<LookUp>
     const looking = this.#state.local ? shared : Promise.all([this.#find(call), shared]).then(([own]) => own)
     const found = await this.#answers.wait(flight, call, looking)
-    // The look-up found enough for its own caller; a forced refresh, or a caller who finds nothing any more, needs a load.
+    // The look-up was enough for its own caller. A forced refresh, or a caller that finds nothing any more, needs a load.
     const enough = found === timedOut || (found.usable !== undefined && call.options.forceRefresh !== true)
     if (flight.result === undefined && !enough) return await this.#take({ ...call, known: undefined })
     return await this.#answers.serve(flight, call, found)

@@ -13,41 +13,42 @@ import type { Flight } from '../state/flight.ts'
 import { answer, runAsync, type Steps } from '../state/steps.ts'
 import { type LoadContext, notModified } from './load-context.ts'
 
-/** What was captured before a load began; without all of it no result is stored. */
+/** The state captured before a load begins. A result is stored only if it has not changed. */
 export interface StoreCondition {
   /** The version that must still be stored under the key; `undefined` where the store has no `compareAndSet` or is local. */
   expected: string | undefined
   /** Whether this load put the placeholder, and takes it away when there is nothing to store. */
   ownPlaceholder: boolean
-  /** When what has that version ends, unless it is the load's own placeholder. */
+  /** The expiry of the item with that version, unless it is the load's own placeholder. */
   readonly endsAt: number | undefined
-  /** A placeholder is taking the place of what ends before the load does. */
+  /** A placeholder is replacing an item that expires before the load ends. */
   replacing: Promise<void> | undefined
   readonly tags: TagVersions
   /** Version of the namespace's tag record; `undefined` where the loader cannot name tags. */
   readonly namespaceVersion: string | undefined
 }
 
-/** What a load has to meet under its key. */
+/** The part of the condition that concerns the key. */
 type Standing = Pick<StoreCondition, 'expected' | 'ownPlaceholder' | 'endsAt'>
 
-/** How the result of a load is to be kept. */
+/** The options for storing the result of a load. */
 export interface Keeping {
   readonly options: WriteOptions
   readonly settings: LoadSettings
   readonly life: Lifetime
 }
 
-/** Placeholders live longer than any load that may still store, and not for ever: their process may die. */
+/** Placeholders outlive any load that may still store its result. They expire because their process may die. */
 const shortestPlaceholder = 60_000
 const longestPlaceholder = 3_600_000
-/** A placeholder has to be there before the store ends what it replaces: it takes a tenth of what is left of that life, this at most. */
+/** A placeholder must be stored before the item that it replaces expires: a tenth of the remaining life before, at most so many ms. */
 const longestHandover = 1000
 const nothingToEnd = (): void => {}
 
 /**
- * The way from a loader's result into the backend. Foreground, late and background loads and batches all go through `store`,
- * which requires the condition that `reserve` made before the load began (RACES R1, R3, R4, R5).
+ * Stores the results of loads, by the lease protocol of "Scaling Memcache at Facebook" (Nishtala et al., 2013). Foreground, late and
+ * background loads and batches all use `storeResult`, which requires the condition that `reserve` captured before the load began
+ * (RACES R1, R3, R4, R5).
  */
 export class ResultStore {
   readonly #namespace: Namespace
@@ -57,9 +58,9 @@ export class ResultStore {
   }
 
   /**
-   * Captures what must not change until the result arrives: the versions of the tags, and the version under the key. Where
-   * nothing is stored a placeholder is put, so that a delete by any process shows. Resolves to the item instead, where
-   * another process stored one in between.
+   * Captures the versions that must not change until the result arrives: those of the tags, and the one under the key. Under an empty
+   * key it puts a placeholder, so that a delete by any process is detected. Returns the item instead if another process stored one
+   * in between.
    */
   *reserve(
     flight: Flight,
@@ -93,8 +94,8 @@ export class ResultStore {
   }
 
   /**
-   * The end of what is stored looks like a delete, and would keep the result out. A moment before it a placeholder takes its place, if
-   * it is still there. Returns the function that ends this, for the load that is over.
+   * If the stored item expires during the load, our compare-and-set would fail as if the item had been deleted. So a placeholder replaces
+   * it just before it expires, if it is still there. Returns the function that stops the timer, for the end of the load.
    */
   renewBeforeExpiry(flight: Flight, condition: StoreCondition, settings: LoadSettings): () => void {
     const { clock } = this.#namespace.state.settings
@@ -147,7 +148,7 @@ export class ResultStore {
     return (yield* this.#namespace.tags.capture([record]))[record]
   }
 
-  /** Stores a result, if nothing has changed since `fence` was raised; answers whether it did. */
+  /** Stores a result if nothing has changed since `reserve`. Returns whether it was stored. */
   *storeResult(
     flight: Flight,
     condition: StoreCondition,
@@ -158,7 +159,7 @@ export class ResultStore {
     try {
       if (condition.replacing !== undefined) yield* answer(condition.replacing)
       const tags = yield* this.#allTags(condition, load, value)
-      // Those who came before this process invalidated a tag have their value.
+      // A local tag invalidation has made the flight suspect already; here another process changed a tag.
       if (tags === undefined && flight.validity === 'valid') flight.markOutdated()
       if (!load.store || tags === undefined) {
         yield* this.#storeNothing(flight, condition)
@@ -176,20 +177,20 @@ export class ResultStore {
       )
       return put && hasLife(item)
     } catch (error) {
-      // EventPayloads in any case: nobody else learns that what was loaded cannot be kept.
+      // Always reported: no caller learns that the loaded value cannot be stored.
       this.#namespace.state.degraded(error, 'getOrSet', load.key)
       return false
     }
   }
 
-  /** Takes this load's own placeholder away. */
+  /** Removes this load's own placeholder. */
   *cancel(flight: Flight, condition: StoreCondition): Steps<void> {
     if (condition.replacing !== undefined) yield* answer(condition.replacing)
     if (condition.ownPlaceholder && !this.#namespace.state.closed)
       yield* this.#compareAndSetExpected(flight, condition, undefined)
   }
 
-  /** Nothing is to be stored. */
+  /** Ends a load whose result is not stored. */
   *#storeNothing(flight: Flight, condition: StoreCondition): Steps<void> {
     yield* this.cancel(flight, condition)
     if (
@@ -203,7 +204,7 @@ export class ResultStore {
     if (standing?.version !== condition.expected) flight.markOutdated()
   }
 
-  /** Compare-and-set on what the condition captured. Where that is gone it was another process, unless this one has fenced the flight. */
+  /** Compare-and-set on the captured version. If it fails, another process changed the key, unless this one discarded the flight. */
   *#compareAndSetExpected(flight: Flight, condition: StoreCondition, next: Item | undefined): Steps<boolean> {
     const done = yield* this.#compareAndSet(flight.key, condition.expected, next)
     if (!done && flight.validity !== 'discarded') flight.markOutdated()
@@ -231,8 +232,8 @@ export class ResultStore {
   }
 
   /**
-   * The tags that were declared and those that the load named. For the latter the versions are captured now, which is only
-   * right when no tag of the namespace changed since the load began: `undefined` otherwise.
+   * The declared tags and those that the load named. The versions of the latter are captured now, which is correct only if no tag of
+   * the namespace has changed since the load began; otherwise `undefined`.
    */
   *#allTags(condition: StoreCondition, load: LoadContext, value: unknown): Steps<TagVersions | undefined> {
     if (load.tags === undefined)
@@ -241,18 +242,16 @@ export class ResultStore {
       .map((tag) => tagRecord(this.#namespace.path, tag))
       .filter((record) => !(record in condition.tags))
     if (records.length === 0) return condition.tags
-    // Nothing was captured by which to tell whether they changed: not stored this time, and the next load is prepared.
+    // No version was captured that would show a change: this result is not stored, and the next load captures one.
     if (condition.namespaceVersion === undefined) this.#namespace.state.anyNamesTags = true
     const late = yield* this.#namespace.tags.capture(records)
-    // Last: an invalidation changes this record first, so that it shows either here or in what was captured above.
+    // Read last: an invalidation changes this record first, so it is detected either here or in the versions captured above.
     const unchanged =
       condition.namespaceVersion !== undefined && (yield* this.#namespaceVersion()) === condition.namespaceVersion
     return unchanged ? { ...condition.tags, ...late } : undefined
   }
 
-  /**
-   * A value that is kept keeps its tags, and the versions that they had: one that was invalidated since stays invalid (R4).
-   */
+  /** The tags of a value that is not modified, with their earlier versions: an invalidated value stays invalid (R4). */
   #tagsOf(stale: Item | undefined): TagVersions {
     const named = Object.entries(stale?.tags ?? {})
     return Object.fromEntries(named.map(([tag, version]) => [tagRecord(this.#namespace.path, tag), version]))
@@ -260,7 +259,7 @@ export class ResultStore {
 
   *#put(flight: Flight, condition: StoreCondition, item: Item): Steps<boolean> {
     const { adapter, local } = this.#namespace.state
-    // Nothing is awaited between this look and the write: in one process nothing can come between them.
+    // No await between this check and the write: within one process no other code can run between them.
     if (flight.validity === 'discarded') {
       yield* this.cancel(flight, condition)
       return false
@@ -271,7 +270,7 @@ export class ResultStore {
     return true
   }
 
-  /** The source has none any more: the stale value that the load was to renew goes, on the same conditions as a result would come. */
+  /** The source has no value any more: the stale value is removed, on the condition under which a result would be stored. */
   *#remove(flight: Flight, condition: StoreCondition, load: LoadContext): Steps<void> {
     const { adapter, local } = this.#namespace.state
     if (load.stale === undefined || flight.validity === 'discarded') yield* this.cancel(flight, condition)
@@ -280,7 +279,7 @@ export class ResultStore {
     else yield* this.#writeUnconditionally(flight, adapter.delete(flight.key))
   }
 
-  /** Whoever changes the key meanwhile waits for this write, which asks for no version (RACES R1, R5). */
+  /** A later change of the key waits for this unconditional write (RACES R1, R5). */
   *#writeUnconditionally(flight: Flight, writing: MaybePromise<unknown>): Steps<void> {
     if (!isPromise(writing)) return
     flight.beginWrite(writing)
@@ -295,7 +294,7 @@ export class ResultStore {
       const { tags: _old, ...stale } = load.stale
       const now = state.now()
       const life = jittered(this.#life(stale.value, load, keeping), jitter, state.settings.random)
-      // Made now: the source has just said so, and the share of its life that is over is counted from here.
+      // Created now: the source has just confirmed the value, so its life begins here.
       const again = renewed({ ...stale, key: flight.key, createdAt: now }, instants(life, now))
       return kept === undefined ? again : { ...again, tags: kept }
     }

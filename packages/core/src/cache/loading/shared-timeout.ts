@@ -1,6 +1,6 @@
 import type { Clock } from '../../protocol/clock.ts'
 
-/** Those whose wait began in the same millisecond: one timer for all of them. */
+/** The waits that began in the same millisecond: one timer serves all of them. */
 interface Group {
   readonly began: number
   readonly onLate: (() => void)[]
@@ -9,8 +9,8 @@ interface Group {
 }
 
 /**
- * One time limit for many short waits. A timer for each would cost more than the answer of a store that is near, and hardly any of
- * them ever fires.
+ * One time limit for many short waits. A timer for each would cost more than the reply of a nearby store, and hardly any of them
+ * ever fires.
  */
 export class SharedTimeout {
   readonly #clock: Required<Clock>
@@ -22,7 +22,7 @@ export class SharedTimeout {
     this.#ms = ms
   }
 
-  /** `onLate` is called when the time is over, also when the wait has ended by then. Every wait ends by `end` of what this returns. */
+  /** `onLate` is called when the time is over, even if the wait has ended by then. Every wait must call `end` with the returned group. */
   begin(onLate: () => void): Group {
     const now = this.#clock.now()
     let group = this.#latest

@@ -33,7 +33,7 @@ interface Run {
 }
 
 /**
- * `getOrSet` where nothing waits. Only the loader itself can change the key meanwhile; then its result is returned and not
+ * `getOrSet` without waiting. Only the loader itself can change the key during the load; then its result is returned and not
  * stored (RACES R1, R4, R5).
  */
 export class SyncLoading {
@@ -148,7 +148,7 @@ export class SyncLoading {
     const namespaceRecord = namespaceTagRecord(this.#namespace.path)
     const startedAt = this.#state.now()
     const flight = new Flight(stored, records, namespaceRecord, { startedAt, timeout: Infinity })
-    // Nobody can wait for it: whoever asks while it runs was called by its own loader, and loads for itself.
+    // No caller can wait for it: a call while it runs comes from its own loader, and must load for itself.
     flight.suspect()
     const condition = (yield* this.#results.reserve(flight, found.raw, keeping.settings, namesTags)) as StoreCondition
     // A load of a Cache on the same backend may be under way; this one is newer, and its result is fenced off.
@@ -164,7 +164,7 @@ export class SyncLoading {
     }
   }
 
-  /** What the loader made, or `undefined` where it threw and a stale value stands in for every key. */
+  /** The loaded values, or `undefined` if the loader threw and every key has a stale value.
   #made(
     runs: readonly Run[],
     make: (runs: readonly Run[]) => readonly unknown[],

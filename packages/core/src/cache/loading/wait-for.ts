@@ -2,10 +2,10 @@ import type { Clock } from '../../protocol/clock.ts'
 import { aborted } from '../options/signal.ts'
 import type { Flight } from '../state/flight.ts'
 
-/** What a caller got that did not want to wait any longer. */
+/** The outcome of a wait whose time is over. */
 export const timedOut: unique symbol = Symbol('timed out')
 
-/** How long a caller waits, and what happens when it was the last one and left by its own signal. */
+/** The limits of one caller's wait, and the reaction to an abort of the last caller. */
 export interface WaitOptions {
   readonly ms: number
   /** The name of the cache, for errors. */
@@ -28,7 +28,7 @@ export function waitFor<T>(flight: Flight, work: Promise<T>, options: WaitOption
       (value) => leave(() => resolve(value)),
       (error) => leave(() => reject(error)),
     )
-    // Aborted between the look-up and here: no event comes any more.
+    // An abort before the listener was added causes no event.
     if (signal?.aborted === true) onAbort()
     function leave(settle: () => void): void {
       if (left) return
@@ -38,7 +38,7 @@ export function waitFor<T>(flight: Flight, work: Promise<T>, options: WaitOption
       signal?.removeEventListener('abort', onAbort)
       settle()
     }
-    /** Whoever does not wait any longer still wants the result in the cache: the load goes on without callers (RACES R22). */
+    /** Runs even after the caller timed out: the next caller can use the result, so the load goes on without callers (RACES R22). */
     function onTimeout(): void {
       flight.background = true
       leave(() => resolve(timedOut))

@@ -33,12 +33,12 @@ export interface LoadingOptions {
   /** Shortens each lifetime by a random part of up to this fraction, between 0 and 1. Default 0. */
   readonly jitter?: number | undefined
   /**
-   * One load per key across processes, by a lease in the backend. Correctness does not depend on it: who waits longer than
-   * `timeout` loads as well. Needs `compareAndSet`. Default `false`.
+   * One load per key across processes, by a lease in the backend. Correctness does not depend on it: a caller that waits longer than
+   * `timeout` loads too. Needs `compareAndSet`. Default `false`.
    */
   readonly lock?: boolean | undefined
   /**
-   * What a failing backend means for `get`, `getMany`, `has`, `getOrSet`: a miss, told by an `error` event and the `errors` count, or a
+   * The effect of a failing backend on `get`, `getMany`, `has` and `getOrSet`: a miss, with an `error` event and a count in `errors`, or a
    * rejection. Writes, deletes and counters always reject. Default `'miss'`.
    */
   readonly readFailure?: 'miss' | 'reject' | undefined
@@ -190,13 +190,13 @@ export function resolveSettings(options: CommonCacheOptions & LoadingOptions, op
 
 function completeClock(given: Clock): Required<Clock> {
   return {
-    // Instants are whole numbers, whatever a clock counts in.
+    // Instants are whole numbers, also with a clock that counts fractions.
     now: () => Math.floor(given.now()),
     after: (ms, action, keepAlive) => (given.after ?? systemClock.after).call(given, ms, action, keepAlive),
   }
 }
 
-/** Fills in what the options leave open. Throws `INVALID_ARGUMENT`. */
+/** The options with their defaults filled in. Throws `INVALID_ARGUMENT`. */
 export function resolveLoading(options: LoadingOptions, fallback: LoadSettings, operation: string): LoadSettings {
   return {
     timeout: timeLimit(options.timeout, fallback.timeout, operation),

@@ -3,7 +3,7 @@ import { type LoadingOptions, type LoadSettings, loadingOptionNames, resolveLoad
 import { checkSignal } from './signal.ts'
 import { checkWriteOptions, type WriteOptions, writeOptionNames } from './write-options.ts'
 
-/** Options of one `getOrSet`; what is absent the cache's own options say. Callers that join a running load take its options. */
+/** Options of one `getOrSet`; an absent option has the value of the cache. Callers that join a running load take its options. */
 export interface GetOrSetOptions extends WriteOptions, LoadingOptions {
   /** Aborting rejects this caller with `ABORTED`; others go on waiting. */
   readonly signal?: AbortSignal | undefined

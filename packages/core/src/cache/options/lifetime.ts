@@ -4,7 +4,7 @@ import { type Duration, milliseconds } from '../../protocol/duration.ts'
 export interface LifetimeOptions {
   /**
    * How long the value is fresh: milliseconds or a string such as `'10m'`; fractions of a millisecond are rounded up. 0 stores
-   * nothing and removes what was there. `Infinity` keeps it until it is removed or evicted. Default: the cache's `ttl`.
+   * nothing and removes the earlier value. `Infinity` keeps it until it is removed or evicted. Default: the cache's `ttl`.
    */
   readonly ttl?: Duration | undefined
   /** How long after that it may still be served while it is refreshed, or when a load fails. Default: the cache's `staleFor`. */

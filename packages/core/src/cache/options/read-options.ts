@@ -6,11 +6,11 @@ import { readFailure } from './cache-options.ts'
 export interface ReadOptions {
   /** Serves a value that is past its `ttl` and within its `staleFor`. Default `false`. */
   readonly stale?: boolean | undefined
-  /** What a failing backend means for this call. Default: the cache's `readFailure`. */
+  /** The effect of a failing backend on this call. Default: the cache's `readFailure`. */
   readonly readFailure?: 'miss' | 'reject' | undefined
 }
 
-/** Fills in what the options leave open. Throws `INVALID_ARGUMENT`. */
+/** The options with their defaults filled in. Throws `INVALID_ARGUMENT`. */
 export function resolveReadOptions(
   options: ReadOptions,
   fallback: ReadFailure,

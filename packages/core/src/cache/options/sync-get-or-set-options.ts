@@ -2,7 +2,7 @@ import { checkOptions, invalidArgument } from '../../protocol/argument.ts'
 import { type LoadingOptions, type LoadSettings, resolveLoading } from './cache-options.ts'
 import { checkWriteOptions, type WriteOptions, writeOptionNames } from './write-options.ts'
 
-/** Options of one `getOrSet` of a `SyncCache`; what is absent the cache's own options say. */
+/** Options of one `getOrSet` of a `SyncCache`; an absent option has the value of the cache. */
 export interface SyncGetOrSetOptions
   extends WriteOptions,
     Pick<LoadingOptions, 'retryAfter' | 'nullTtl' | 'jitter' | 'readFailure'> {
@@ -12,7 +12,7 @@ export interface SyncGetOrSetOptions
 
 const names: readonly string[] = [...writeOptionNames, 'retryAfter', 'nullTtl', 'jitter', 'readFailure', 'forceRefresh']
 
-/** Fills in what the options leave open. Throws `INVALID_ARGUMENT`. */
+/** The options with their defaults filled in. Throws `INVALID_ARGUMENT`. */
 export function resolveSyncGetOrSetOptions(
   options: SyncGetOrSetOptions,
   fallback: LoadSettings,

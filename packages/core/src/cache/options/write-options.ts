@@ -5,7 +5,7 @@ import type { LifetimeOptions } from './lifetime.ts'
 export interface WriteOptions extends LifetimeOptions {
   /** Names under which `deleteByTag` finds the value. Default: none. */
   readonly tags?: readonly string[] | undefined
-  /** What the value weighs against the backend's limit of bytes. Default: what the backend measures. */
+  /** The share of the value in the backend's limit of bytes. Default: the size that the backend measures. */
   readonly cost?: number | undefined
 }
 

@@ -20,21 +20,21 @@ export interface Writer<Value = unknown> {
   delete(keys: readonly string[]): Promise<void> | void
 }
 
-/** How writes wait, in `writeMode: 'behind'`. */
+/** Options of `writeMode: 'behind'`. */
 export interface WriteBehindOptions {
-  /** Keys in one batch. One change that the database refuses costs only itself: a batch that fails is written key by key. Default 100. */
+  /** Keys in one batch. A batch that fails is written key by key, so a refused change holds up no other. Default 100. */
   readonly batchSize?: number
   /** How long a write waits for others. Default `'100ms'`. */
   readonly delay?: Duration
   /** Keys that may wait. Default 10,000. */
   readonly maxQueued?: number
-  /** What a write does while that many wait: `'wait'` until there is room, or `'reject'` with `QUEUE_FULL`. Default `'wait'`. */
+  /** The effect of a full queue on a write: `'wait'` until there is room, or `'reject'` with `QUEUE_FULL`. Default `'wait'`. */
   readonly whenFull?: 'wait' | 'reject'
   /** The first pause after a failed batch; it doubles up to 30 seconds, until one succeeds. Default `'100ms'`. */
   readonly retryDelay?: Duration
   /**
-   * Tries of a change, the last of them by itself, before it is given up with a `writeFailed` event. Default: no end, until `close`,
-   * which ends when five tries in a row have failed.
+   * Attempts for a change, the last one by itself, before it is given up with a `writeFailed` event. Default: no limit until `close`,
+   * which gives up after five failures in a row.
    */
   readonly maxAttempts?: number
   /**
@@ -44,10 +44,10 @@ export interface WriteBehindOptions {
   readonly closeTimeout?: Duration
   /**
    * A backend that outlives the process (such as `FileBackend`) and that no other process uses at the same time. A write is
-   * acknowledged once it stands there, and leaves it when the database has it; what a killed process left is written by the next
-   * one. Not where the items of the cache are: `clear` would empty it. It must not evict: with `FileBackend`, `policy: 'none'`. The
-   * cache does not close it. Needs `compareAndSet` and `keys`.
-   * Default: none, and what waits is lost with the process.
+   * acknowledged once it is in the journal, and removed from there once the database has it. The next process writes the changes of a
+   * killed one. The journal must not be the backend of the cache, which `clear` empties, and must not evict: `FileBackend` needs
+   * `policy: 'none'`. The cache does not close it. Needs `compareAndSet` and `keys`.
+   * Default: none; waiting changes are lost with the process.
    */
   readonly journal?: CacheBackend
 }

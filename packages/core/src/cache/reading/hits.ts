@@ -9,10 +9,10 @@ import { getsName } from '../state/tracing.ts'
 
 const markerCode = 64
 
-/** The five moments of a traced get. As constants of this module they cost a hit nothing: V8 takes their answer for granted until somebody subscribes. */
+/** The five channels of a traced get. As module constants they cost a hit nothing: V8 assumes their state until a tool subscribes. */
 const { start, end, asyncStart, asyncEnd, error } = tracingChannel(getsName)
 
-/** Where hits come from, while there are any. */
+/** The source of hits; absent after `close`. */
 interface Near {
   readonly reader: NearReader | undefined
 }
@@ -23,11 +23,11 @@ export const nothingStored: Item = Object.freeze({ key: '', value: undefined, ve
 const nothingNear: Near = { reader: undefined }
 
 /**
- * Hits that need no waiting. What it answers with `undefined` (a miss, a failure, an item whose tags are not known here) goes the
- * way of the operations, which says what it is.
+ * Hits that need no waiting. For everything else (a failure, a stale item, an item whose tags are not known here) it returns
+ * `undefined`, and the caller takes the slower path.
  *
- * V8 makes one piece of code of a hit as long as the bytecode of all functions on its path stays below a limit (920 bytes by
- * default); beyond it, calls are left, each of which costs a tenth of a hit. So what stands here is as little as it can be.
+ * V8 inlines a hit completely while the bytecode of all functions on its path stays below a limit (920 bytes by default). Each call
+ * that is not inlined costs a tenth of a hit, so this file holds as little code as possible.
  */
 export class Hits {
   readonly #state: CacheState
@@ -50,8 +50,8 @@ export class Hits {
   }
 
   /**
-   * A fresh item of valid tags, or `nothingStored` where the store of this process has none; `undefined` where only the slower path can
-   * tell. The path of every hit: it allocates nothing.
+   * A fresh item of valid tags, or `nothingStored` where the store of this process has none; `undefined` where only the slower path
+   * can decide. The path of every hit: it allocates nothing.
    */
   find(key: string): Item | undefined {
     const { reader } = this.#near
@@ -63,7 +63,7 @@ export class Hits {
       if (item.tags !== undefined && !this.#namespace.tags.validNow(item.tags, reader)) return undefined
       return item.staleAt === undefined || this.#namespace.isFresh(item) ? item : undefined
     } catch {
-      // The way that waits meets the same failure, and tells it.
+      // The slower path meets the same failure and reports it.
       return undefined
     }
   }

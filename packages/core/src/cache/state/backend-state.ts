@@ -24,12 +24,12 @@ export class BackendState {
   readonly mutex: KeyMutex = new KeyMutex()
   /** Calls of rate limits by record, while one of them is on its way. */
   readonly limited: Map<string, WaitingCall[]> = new Map()
-  /** Moves with every change of a tag record by this process: what was valid at this generation still is, where nobody else writes. */
+  /** Changes with every change of a tag record by this process. If it is the only writer, tags valid at this generation still are. */
   tagGeneration = 0
-  /** Tag records as they are stored, as far as they are remembered, where nobody else writes. */
+  /** The stored tag records that the process remembers, if it is the only writer. */
   readonly knownTags: Map<string, Item> = new Map()
 
-  /** `origin` is what others share outside a transaction: they do not join its loads, and its changes fence theirs. */
+  /** `origin` is the state outside a transaction: its callers do not join loads inside, and changes inside invalidate its loads. */
   constructor(origin?: BackendState) {
     this.flights = new Flights(origin?.flights)
     this.moveTags()

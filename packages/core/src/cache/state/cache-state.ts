@@ -57,7 +57,7 @@ export class CacheState implements CacheStateParts {
   anyNamesTags = false
   /** The cache outside, where this is one in a transaction of the application. */
   readonly origin: CacheState | undefined
-  /** EventPayloads the name of every event that somebody begins to listen to. */
+  /** Called with the name of every event that gets a listener. */
   onListener: (name: CacheEventName) => void = () => {}
 
   constructor(parts: CacheStateParts, origin?: CacheState) {
@@ -78,7 +78,7 @@ export class CacheState implements CacheStateParts {
     this.settings = settings
   }
 
-  /** The same cache on its backend's view of a transaction. What it does counts and is told as of this one. */
+  /** The same cache on its backend's view of a transaction. Counts and events are those of this cache. */
   inTransaction(view: CacheBackend): CacheState {
     const { settings, segments } = this
     const inside = new CacheState({ backend: view, adapter: view, local: false, settings, segments }, this)
@@ -152,7 +152,7 @@ export class CacheState implements CacheStateParts {
     }
   }
 
-  /** Work that nobody may be waiting for, and that `close` lets settle. It does not reject. */
+  /** Background work that `close` lets settle. It does not reject. */
   async track(work: Promise<unknown>): Promise<void> {
     this.#inFlight.begin()
     await work
@@ -174,7 +174,7 @@ export class CacheState implements CacheStateParts {
     return this.#inFlight.idle()
   }
 
-  /** One call of the store, whose failure is counted, told, and thrown as a `CacheError`. */
+  /** One call of the store. Its failure is counted, emitted, and thrown as a `CacheError`. */
   *call<T>(operation: string, key: string | undefined, run: (adapter: BackendAdapter) => MaybePromise<T>): Steps<T> {
     try {
       return yield* answer(run(this.adapter))
@@ -192,7 +192,7 @@ export class CacheState implements CacheStateParts {
     }
   }
 
-  /** The error as a `CacheError`; counted and told once, unless it is the caller's mistake. */
+  /** The error as a `CacheError`; counted and emitted once, unless it is the caller's mistake. */
   failed(error: unknown, operation: string, key?: string): CacheError {
     const code = cacheErrorCode(error)
     const failure =
@@ -224,7 +224,7 @@ export class CacheState implements CacheStateParts {
     }
   }
 
-  /** A failure that no caller is told of: counted and told whatever its code. */
+  /** A failure that no caller sees: counted and emitted with every code. */
   degraded(error: unknown, operation: string, key?: string): void {
     const failure = this.failed(error, operation, key)
     if (!this.#isFailure(failure)) this.report(failure)
@@ -235,7 +235,7 @@ export class CacheState implements CacheStateParts {
     if (this.listeners.has('error')) this.listeners.emit('error', { error }, this.segments)
   }
 
-  /** A backend that was closed under an open cache has failed; after `close` it is the caller who is late. */
+  /** A backend that was closed under an open cache has failed; after `close` of the cache the caller is late. */
   #isFailure({ code }: CacheError): boolean {
     return code === 'CLOSED' ? !this.closed : !callersCodes.has(code)
   }

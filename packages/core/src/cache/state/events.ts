@@ -29,7 +29,7 @@ interface EventPayloads {
   refresh: { readonly key: string; readonly reason: 'stale' | 'ahead' | 'early' }
   /** A stale value was served. */
   stale: { readonly key: string; readonly reason: 'refreshing' | 'loadFailed' | 'slow' | 'asked' }
-  /** Something failed, whether or not a caller was told. */
+  /** A failure, also one that no caller sees. */
   error: { readonly error: CacheError }
   busMessage: { readonly kind: string; readonly keys: readonly string[] }
   recovery: { readonly state: 'started' | 'drained' | 'overflowed'; readonly pending: number }
@@ -62,8 +62,8 @@ const names: readonly CacheEventName[] = [
 ]
 
 /**
- * The listeners of one cache and its namespaces. Ask `has` before building an event: nothing is allocated when nobody
- * listens. A listener that throws does not harm the cache: its error is thrown again in a microtask of its own.
+ * The listeners of one cache and its namespaces. Call `has` before building a payload: without a listener nothing is
+ * allocated. A listener that throws does not harm the cache: its error is thrown again in a microtask of its own.
  */
 export class Listeners {
   readonly #listeners = new Map<CacheEventName, Set<(event: never) => void>>()

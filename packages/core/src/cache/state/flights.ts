@@ -1,12 +1,12 @@
 import type { Flight } from './flight.ts'
 
-/** So many keys of flights that ended are remembered. */
+/** Number of ended flights whose keys are remembered. */
 const rememberedEnds = 256
 
-/** The flights over one backend object, whichever caches started them. */
+/** The flights over one backend object, of all caches on it. */
 export class Flights {
   readonly #flights = new Map<string, Flight>()
-  /** Flights that what is changed here makes old too. */
+  /** The flights outside a transaction, which changes inside it invalidate too. */
   readonly #origin: Flights | undefined
   /** Keys of the flights that ended last, each at its number modulo their count. */
   readonly #endedKeys: string[] = []
@@ -40,7 +40,7 @@ export class Flights {
     return false
   }
 
-  /** The value of a key changes by other means: the result of its flight must not be stored nor joined. */
+  /** The key is changed by other means: no caller joins its flight, and the result is not stored. */
   invalidate(key: string): void {
     this.#origin?.invalidate(key)
     if (this.#flights.size === 0) return
@@ -63,7 +63,7 @@ export class Flights {
     }
   }
 
-  /** The writes of results that are under way and that a delete has to wait for. Call before fencing. */
+  /** The running writes of results that a later change must wait for. Call before `invalidate`. */
   pendingWrites(matches: (flight: Flight) => boolean): Promise<void> | undefined {
     if (this.#flights.size === 0) return undefined
     const all: Promise<unknown>[] = []

@@ -2,8 +2,8 @@ import type { CallsInFlight } from '../../backend-kit/calls-in-flight.ts'
 import { isPromise, type MaybePromise } from '../../backend-kit/maybe-promise.ts'
 
 /**
- * What a cache does, written once for stores that answer at once and for stores that answer later: a generator that yields
- * every answer of the store, a value or a promise, and gets the value back. `SyncCache` and `Cache` differ only in who runs it.
+ * The steps of an operation, written once for stores that answer at once and for stores that answer later: a generator that yields
+ * every answer of the store, a value or a promise, and gets the value back. `SyncCache` runs it with `runSync`, `Cache` with `runAsync`.
  */
 export type Steps<T> = Generator<unknown, T, unknown>
 

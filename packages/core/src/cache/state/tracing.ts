@@ -8,12 +8,12 @@ export interface CacheTrace {
   readonly operation: string
 }
 
-/** For `Hits`, which looks at its channels without a way through here. */
+/** The name of the channel of reads, for `Hits`, which checks its subscribers directly. */
 export const getsName = 'cache:get'
 
 /**
  * The channels `tracing:cache:get:*`, `tracing:cache:load:*` and `tracing:cache:write:*` of `node:diagnostics_channel`, for tracing
- * tools to attach to. They cost a comparison while nobody does.
+ * tools to attach to. Without a subscriber they cost one comparison.
  */
 const getChannel = tracingChannel<unknown, CacheTrace>(getsName)
 const loadChannel = tracingChannel<unknown, CacheTrace>('cache:load')
@@ -46,7 +46,7 @@ export function traceWrite<T>(
   return writeChannel.hasSubscribers ? writeChannel.tracePromise(run, trace(cache, key, operation)) : run()
 }
 
-/** The same for caches whose answers are there at once: their channels know `start`, `end` and `error` alone. */
+/** The same for a `SyncCache`, whose traces have `start`, `end` and `error` only. */
 export function traceGetNow<T>(cache: string, key: string | undefined, operation: string, run: () => T): T {
   return getChannel.hasSubscribers ? getChannel.traceSync(run, trace(cache, key, operation)) : run()
 }

@@ -2,8 +2,8 @@ import { invalidArgument } from '../../protocol/argument.ts'
 
 /**
  * A string that is the same for equal arguments and different for all others: every value is written with its type and, where
- * its end is not plain, its length. Members of objects, sets and maps are sorted. Throws `INVALID_ARGUMENT` for what has no value of its own to
- * compare (functions, symbols, members named by symbols, class instances, arrays with holes or named members): give a `key` function then.
+ * its end is not plain, its length. Members of objects, sets and maps are sorted. Throws `INVALID_ARGUMENT` for values that cannot be
+ * compared: functions, symbols, members named by symbols, class instances, arrays with holes or named members. They need a `key` function.
  */
 export function argumentKey(values: readonly unknown[], operation: string): string {
   try {
@@ -51,7 +51,7 @@ function encodeObject(value: object, operation: string, above: readonly object[]
   return `{${Object.entries(value).map(pair).sort().join(',')}}`
 }
 
-/** Whether it holds nothing but what is written of its kind: heirs of built-in classes and named members would be left out. */
+/** Whether the key contains all of the value. Subclasses of built-in classes and named members of arrays would be left out. */
 function isPlain(value: object): boolean {
   switch (Object.getPrototypeOf(value)) {
     case Array.prototype:

@@ -65,7 +65,7 @@ export function wrapSync<Arguments extends readonly unknown[], Result>(
   }
 }
 
-/** Lifetimes are only looked at here; what is absent the cache says at each call. */
+/** Lifetimes are only checked here: the cache applies its own defaults at each call. */
 const noLife = { ttl: 0, staleFor: 0 }
 
 function checkObject(options: unknown): void {

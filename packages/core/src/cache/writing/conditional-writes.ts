@@ -60,7 +60,7 @@ export class ConditionalWrites {
     return (yield* this.#change(key, 'compareAndSet', options, decide)) !== undefined
   }
 
-  /** Stores what `change` makes of the current value; starts again when another was faster. */
+  /** Stores the result of `change` for the current value; starts again after a lost compare-and-set. */
   *update(key: string, change: (current: unknown) => unknown, options: WriteOptions | undefined): Steps<unknown> {
     checkFunction(change, 'change', 'update')
     return yield* this.#change(key, 'update', options, (current) => change(current?.value))
@@ -181,7 +181,7 @@ export class ConditionalWrites {
       const decided = decide(this.#fresh(found), found.usable)
       let value = decided
       if (isPromise(decided)) {
-        // Others have their turns while the application thinks: what it awaits may well be a change of the same key.
+        // Unlocked while user code runs: it may wait for a change of the same key.
         end()
         value = yield* namespace.state.awaitUserCode(decided)
         namespace.assertOpen(writing.operation)

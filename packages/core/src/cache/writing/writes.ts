@@ -19,7 +19,7 @@ const placeholderLife = 60_000
 
 type Pairs = readonly (readonly [string, unknown])[]
 
-/** What stores and removes without a condition. */
+/** The unconditional writes and removals. */
 export class Writes {
   readonly #namespace: Namespace
 
@@ -84,8 +84,9 @@ export class Writes {
   }
 
   /**
-   * The same among other processes. A placeholder goes first, so that whatever they do to the key meanwhile shows: then nobody knows
-   * whose value the database was given last, and the cache keeps none (RACES R3, R5). A process that dies in between leaves none either.
+   * Write-through among other processes. A placeholder is stored first, so that any change of the key by them is detected. After such a
+   * change the order of the writes in the database is unknown, and the cache keeps no value (RACES R3, R5). A process that dies in
+   * between leaves none either.
    */
   *#among(
     pairs: Pairs,
@@ -300,7 +301,7 @@ export class Writes {
     if (state.listeners.has('clear')) this.#namespace.emit('clear', { prefix: given })
   }
 
-  /** Keys that are not there cannot be closed to loads one by one, and those would store what they read before the commit (RACES R4). */
+  /** Absent keys cannot be closed to loads one by one, and those loads would store values from before the commit (RACES R4). */
   #cannotClose(operation: string): CacheError {
     const message = `${operation}: not in a transaction, where loads of other keys would store what they read before the commit; use deleteByTag, or ${operation} after the commit`
     return new CacheError('UNSUPPORTED', message, { operation, backend: this.#namespace.state.adapter.name })
