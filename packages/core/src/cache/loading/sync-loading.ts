@@ -1,4 +1,3 @@
-import { invalidArgument } from '../../protocol/argument.ts'
 import type { Item } from '../../protocol/item.ts'
 import { isFresh } from '../items/item-life.ts'
 import type { Namespace } from '../items/namespace.ts'
@@ -164,7 +163,7 @@ export class SyncLoading {
     }
   }
 
-  /** The loaded values, or `undefined` if the loader threw and every key has a stale value.
+  /** The loaded values, or `undefined` if the loader threw and every key has a stale value. */
   #made(
     runs: readonly Run[],
     make: (runs: readonly Run[]) => readonly unknown[],
