@@ -1,10 +1,10 @@
-/** What an entry costs besides its key and value: slot, index, policy. */
-const ENTRY = 40
-const MOST_NODES = 10_000
+/** Bytes of an entry besides its key and value: slot, index and policy. */
+const entryOverhead = 40
+const maxVisitedMembers = 10_000
 
 /**
- * About how many bytes a value takes in memory: strings by their length, buffers by theirs, objects by walking over their
- * own members. It is an estimate: shared parts count once per value, and from 10,000 members on the rest is extrapolated.
+ * An estimate of the bytes that a value takes in memory: the lengths of strings and buffers, and the own members of objects.
+ * A part that appears several times in the value counts once. After 10,000 members the rest is extrapolated.
  */
 export function estimateBytes(value: unknown): number {
   const pending: unknown[] = [value]
@@ -12,7 +12,8 @@ export function estimateBytes(value: unknown): number {
   let bytes = 0
   let nodes = 0
   while (pending.length > 0) {
-    if (++nodes > MOST_NODES) return Math.ceil((bytes * (nodes + pending.length)) / nodes)
+    nodes += 1
+    if (nodes > maxVisitedMembers) return Math.ceil((bytes * (nodes + pending.length)) / nodes)
     const part = pending.pop()
     if (typeof part === 'string') bytes += 16 + part.length
     else if (typeof part === 'bigint') bytes += 24
@@ -25,10 +26,10 @@ export function estimateBytes(value: unknown): number {
   return bytes
 }
 
-/** Bytes of the object itself; what it holds goes to `pending`. */
+/** The bytes of the object itself. Its members are added to `pending`. */
 function ownBytes(part: object, pending: unknown[]): number {
-  if (ArrayBuffer.isView(part)) return ENTRY + part.byteLength
-  if (part instanceof ArrayBuffer) return ENTRY + part.byteLength
+  if (ArrayBuffer.isView(part)) return entryOverhead + part.byteLength
+  if (part instanceof ArrayBuffer) return entryOverhead + part.byteLength
   if (Array.isArray(part)) {
     for (const member of part) pending.push(member)
     return 16 + part.length * 8

@@ -1,25 +1,28 @@
 import { CacheError, type Item } from '@cache/core/backend'
 
-/** What guards stored values from their readers and writers. */
+/** How stored values are isolated from changes by their readers and writers. */
 export type Isolation = 'reference' | 'clone' | 'freeze'
 
 export const isolations: readonly Isolation[] = ['reference', 'clone', 'freeze']
 
-interface Isolators {
-  /** Applied to an item before it is stored; null where it is stored as it is. */
-  readonly isolate: ((item: Item, operation: string) => Item) | null
-  /** Applied to a stored item before it is given; null where it is given as it is. */
-  readonly reveal: ((item: Item, operation: string) => Item) | null
+/** Returns the item in its isolated form. `operation` is the name of the called method, for errors. */
+export type Isolate = (item: Item, operation: string) => Item
+
+interface IsolationSteps {
+  /** Applied to an item before it is stored; `undefined` if it is stored unchanged. */
+  readonly onWrite: Isolate | undefined
+  /** Applied to a stored item before it is returned; `undefined` if it is returned unchanged. */
+  readonly onRead: Isolate | undefined
 }
 
-export function isolators(isolation: Isolation, backend: string): Isolators {
-  if (isolation === 'reference') return { isolate: null, reveal: null }
-  if (isolation === 'freeze')
-    return { isolate: (item, operation) => frozenItem(item, backend, operation), reveal: null }
-  return {
-    isolate: (item, operation) => clonedItem(item, backend, operation),
-    reveal: (item, operation) => clonedItem(item, backend, operation),
+/** The steps of an isolation. They throw `NOT_STORABLE` for a value that cannot be isolated. */
+export function isolationSteps(isolation: Isolation, backend: string): IsolationSteps {
+  if (isolation === 'reference') return { onWrite: undefined, onRead: undefined }
+  if (isolation === 'freeze') {
+    return { onWrite: (item, operation) => frozenItem(item, backend, operation), onRead: undefined }
   }
+  const clone: Isolate = (item, operation) => clonedItem(item, backend, operation)
+  return { onWrite: clone, onRead: clone }
 }
 
 function isPrimitive(value: unknown): boolean {
@@ -37,11 +40,11 @@ function clonedItem(item: Item, backend: string, operation: string): Item {
 
 function frozenItem(item: Item, backend: string, operation: string): Item {
   const pending: unknown[] = [item.value]
-  const met = new Set<object>()
+  const visited = new Set<object>()
   while (pending.length > 0) {
     const part = pending.pop()
-    if (part === null || typeof part !== 'object' || met.has(part)) continue
-    // Freezing does not keep anyone from changing the content of these.
+    if (part === null || typeof part !== 'object' || visited.has(part)) continue
+    // The content of these stays changeable when they are frozen.
     if (
       ArrayBuffer.isView(part) ||
       part instanceof ArrayBuffer ||
@@ -51,15 +54,15 @@ function frozenItem(item: Item, backend: string, operation: string): Item {
     ) {
       throw notStorable('a buffer, map, set or date cannot be frozen', item, backend, operation)
     }
-    met.add(part)
+    visited.add(part)
     addMembers(part, pending)
   }
-  // Only now, so that a value which is refused stays as it was.
-  for (const part of met) Object.freeze(part)
+  // Only after all checks, so that a refused value stays unchanged.
+  for (const part of visited) Object.freeze(part)
   return item
 }
 
-/** Own members, hidden ones and those under symbols too. Getters are not called: what they make is not kept. */
+/** Adds the own members, including non-enumerable and symbol ones. Getters are not called: their results are not stored. */
 function addMembers(part: object, pending: unknown[]): void {
   if (Array.isArray(part)) for (const member of Object.values(part)) pending.push(member)
   else for (const key of Reflect.ownKeys(part)) pending.push(Object.getOwnPropertyDescriptor(part, key)?.value)

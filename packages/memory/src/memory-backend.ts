@@ -9,61 +9,69 @@ import {
   invalidArgument,
   nonEmptyString,
 } from '@cache/core/backend'
-import { checkFunction, createEngine, type EngineSettings, engineOptionNames } from './engine/create-engine.ts'
+import { checkFunction, createEngine } from './engine/create-engine.ts'
 import type { DumpedEntry } from './engine/dump.ts'
-import type { EvictionTeller } from './engine/engine.ts'
+import type { RemovalListener } from './engine/engine.ts'
+import { type EngineSettings, engineOptionNames } from './engine/engine-settings.ts'
 import { estimateBytes } from './estimate-bytes.ts'
-import { type Isolation, isolations, isolators } from './isolation.ts'
+import { type Isolation, isolationSteps, isolations } from './isolation.ts'
 import type { EvictionPolicy } from './policy/policy.ts'
 import type { RemovalReason } from './removal-reason.ts'
 import { SyncMemoryBackend } from './sync-memory-backend.ts'
 
 /** Options of a `MemoryBackend`. At least one of `maxEntries` and `maxBytes` is required. */
 export interface MemoryBackendOptions {
-  /** How many items it holds at most. Default: no limit of items. */
+  /** The largest number of items. Default: no limit. */
   readonly maxEntries?: number
-  /** How many bytes, as told by `weigh`, it holds at most. Default: no limit of bytes. */
+  /** The largest sum of the bytes that `weigh` returns. Default: no limit. */
   readonly maxBytes?: number
   /** A heavier item is not stored. Default: half of `maxBytes`. */
   readonly maxEntryBytes?: number
-  /** Bytes of an item, a finite number of 0 or more. Default: the item's `cost`, else an estimate of its value and key. */
+  /** Returns the bytes of an item, a finite number of 0 or more. Default: the `cost` of the item, else an estimate of value and key. */
   readonly weigh?: (item: Item) => number
-  /** Who leaves when a limit is reached. Default: `adaptive`. */
+  /** Chooses the item to evict when a limit is exceeded. Default: `adaptive`. */
   readonly policy?: EvictionPolicy
   /**
-   * What guards stored values from their readers and writers. `reference`: nothing, the very value is kept and given.
-   * `clone`: `structuredClone` on the way in and out. `freeze`: the value is deeply frozen when it is stored. Default: `reference`.
+   * How stored values are isolated from changes by their readers and writers. `reference`: not at all, the value itself is
+   * stored and returned. `clone`: `structuredClone` at each write and read. `freeze`: each write freezes the value deeply.
+   * Default: `reference`.
    */
   readonly isolation?: Isolation
-  /** Called after an item has left, with the reason. It may call the backend again. */
+  /** Called after an item was removed, with the reason. It may call the backend again. */
   readonly onRemoval?: (item: Item, reason: RemovalReason) => void
-  /** Noun for logs and errors. Default: `memory`. */
+  /** The name in logs and errors. Default: `memory`. */
   readonly name?: string
-  /** Read on every access to an item with a lifetime. Default: the wall clock, read at most once in 64 closely following calls. */
+  /** Read at every access to an item with a lifetime. Default: the wall clock, read at most once in 64 closely following calls. */
   readonly clock?: Clock
-  /** Numbers from 0 (inclusive) to 1 (exclusive), for the seed of the index and for policies that draw lots. */
+  /**
+   * Returns numbers from 0 (inclusive) to 1 (exclusive), for the seed of the index and for random choices of policies.
+   * Default: secure numbers for the seed, `Math.random` for policies.
+   */
   readonly random?: () => number
 }
 
-const known = [...engineOptionNames, 'isolation', 'onRemoval', 'name']
+const optionNames = [...engineOptionNames, 'isolation', 'onRemoval', 'name']
 
-/** A bounded cache backend in this process' memory. It answers without waiting, through `sync`; the promises of the other members are resolved at once. */
+/**
+ * A bounded cache backend in the memory of the process. The members of `sync` are synchronous; the other members return
+ * settled promises of the same results.
+ */
 export class MemoryBackend implements CacheBackend {
   readonly name: string
   readonly sync: SyncMemoryBackend
 
   /** Throws `INVALID_ARGUMENT` for an unknown option, a bad value, or when there is neither `maxEntries` nor `maxBytes`. */
   constructor(options: MemoryBackendOptions) {
-    checkOptions(options, known, 'MemoryBackend')
+    checkOptions(options, optionNames, 'MemoryBackend')
     const { isolation = 'reference', onRemoval } = options
     if (!isolations.includes(isolation)) {
       throw invalidArgument('isolation', isolation, `one of ${isolations.join(', ')}`, 'MemoryBackend')
     }
     this.name = options.name === undefined ? 'memory' : nonEmptyString(options.name, 'name', 'MemoryBackend')
     const hub = new EventHub()
-    const engine = createEngine<string, Item>(engineSettings(options), evictionTeller(hub, onRemoval), 'MemoryBackend')
-    const { isolate, reveal } = isolators(isolation, this.name)
-    this.sync = new SyncMemoryBackend(this.name, engine, hub, isolate, reveal)
+    const engine = createEngine<string, Item>(engineSettings(options), removalListener(hub, onRemoval), 'MemoryBackend')
+    const { onWrite, onRead } = isolationSteps(isolation, this.name)
+    this.sync = new SyncMemoryBackend(this.name, engine, hub, onWrite, onRead)
   }
 
   get(key: string): Promise<Item | undefined> {
@@ -122,19 +130,20 @@ export class MemoryBackend implements CacheBackend {
     this.sync.close()
   }
 
-  /** Changes the limit of items. A smaller one pushes items out at once. Throws `INVALID_ARGUMENT` unless it is a whole number of 1 or more. */
+  /** Changes the limit of items. A smaller limit evicts at once. Throws `INVALID_ARGUMENT` unless it is a whole number from 1 to 2^30. */
   resize(maxEntries: number): void {
     this.sync.resize(maxEntries)
   }
 
-  /** All live items, those that would be evicted first at the front, for `load` after a restart. */
+  /** All live items, those that would be evicted first at the front. For `load`, after a restart for example. */
   dump(): DumpedEntry<string, Item>[] {
     return this.sync.dump()
   }
 
   /**
-   * Stores what `dump` gave; what has expired meanwhile is left out. Returns how many items were stored. Throws `INVALID_ARGUMENT` and
-   * `NOT_STORABLE` at the first entry that is none of a dump or cannot be kept; those before it are stored then.
+   * Stores the items of a dump, except those that have expired since. Returns how many were stored. At the first entry that
+   * cannot come from a dump it throws `INVALID_ARGUMENT`, and at the first value that cannot be stored `NOT_STORABLE`. The
+   * items before that one stay stored.
    */
   load(entries: Iterable<DumpedEntry<string, Item>>): number {
     return this.sync.load(entries)
@@ -148,23 +157,23 @@ function engineSettings(options: MemoryBackendOptions): EngineSettings<string, I
   return options.maxBytes === undefined ? settings : { ...settings, weigh: itemBytes }
 }
 
-/** What the application says an item costs, else an estimate. */
+/** The `cost` that the application gave, else an estimate. */
 function itemBytes(item: Item): number {
   return item.cost ?? estimateBytes(item) + estimateBytes(item.key)
 }
 
-function evictionTeller(hub: EventHub, onRemoval: MemoryBackendOptions['onRemoval']): EvictionTeller<string, Item> {
+function removalListener(hub: EventHub, onRemoval: MemoryBackendOptions['onRemoval']): RemovalListener<string, Item> {
   checkFunction(onRemoval, 'onRemoval', 'MemoryBackend')
   return {
-    tellsRemovals: onRemoval !== undefined,
-    tell(key, item, reason) {
-      if (hub.active) tellHub(hub, key, reason)
+    everyReason: onRemoval !== undefined,
+    emit(key, item, reason) {
+      if (hub.active) emitRemoval(hub, key, reason)
       onRemoval?.(item, reason)
     },
   }
 }
 
-function tellHub(hub: EventHub, key: string, reason: RemovalReason): void {
+function emitRemoval(hub: EventHub, key: string, reason: RemovalReason): void {
   if (reason === 'expired') hub.emit({ type: 'expire', key })
   else if (reason === 'entries' || reason === 'bytes') hub.emit({ type: 'evict', key, reason })
   else if (reason === 'oversize') hub.emit({ type: 'evict', key, reason: 'bytes' })

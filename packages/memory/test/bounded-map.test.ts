@@ -173,7 +173,7 @@ it('an entry that a callback of clear sets stays, or its leaving is told', () =>
 })
 
 it('load takes from a dump no more uses than dump gives, whatever stands there', () => {
-  const engine = createEngine<string, number>({ maxEntries: 10, policy: 'lfu' }, null, 'test')
+  const engine = createEngine<string, number>({ maxEntries: 10, policy: 'lfu' }, undefined, 'test')
   const hit = engine.policy.hit.bind(engine.policy)
   let hits = 0
   engine.policy.hit = (slot) => {

@@ -5,7 +5,7 @@ import { KeyHasher } from '../src/engine/key-hasher.ts'
 import { checkEngine } from './check-engine.ts'
 import { numbersFrom, testSeed } from './random.ts'
 
-const BLOCK = 0xcc9e2d51
+const blockFactor = 0xcc9e2d51
 
 /** The inverse of an odd number modulo 2^32 (Newton's iteration). */
 function inverse(odd: number): number {
@@ -20,17 +20,17 @@ function rotate(word: number): number {
 
 /** Four-character strings that all have one hash when strings are hashed whole with the seed: the last two characters make up for the first two. */
 function collidingKeys(count: number, seed: number): string[] {
-  const target = Math.imul(0x1234567, inverse(BLOCK))
+  const target = Math.imul(0x1234567, inverse(blockFactor))
   return Array.from({ length: count }, (_, i) => {
     const first = (i & 0xff) | ((i >> 8) << 16)
-    const state = Math.imul(rotate(seed ^ 4) ^ first, BLOCK)
+    const state = Math.imul(rotate(seed ^ 4) ^ first, blockFactor)
     const second = rotate(state) ^ target
     return String.fromCharCode(first & 0xffff, first >>> 16, second & 0xffff, second >>> 16)
   })
 }
 
 function engineWith(random: () => number, maxEntries: number): Engine<string | number, number> {
-  return createEngine<string | number, number>({ maxEntries, policy: 'fifo', random }, null, 'test')
+  return createEngine<string | number, number>({ maxEntries, policy: 'fifo', random }, undefined, 'test')
 }
 
 /** How many keys are compared and cells are moved by the work, per operation: counted, because time depends on the machine. */
@@ -113,7 +113,7 @@ function keysThatAlwaysCollide(count: number): string[] {
 it('keys that collide under every seed there is, which nobody has to know, cost a bounded number of comparisons', () => {
   const keys = keysThatAlwaysCollide(20_000)
   for (const seed of [1, -77, 0x5eed]) {
-    const whole = new KeyHasher(seed, null, true)
+    const whole = new KeyHasher(seed, undefined, true)
     expect(new Set(keys.map((key) => whole.hash(key))).size).toBe(1)
   }
   const engine = engineWith(Math.random, 40_000)
@@ -178,9 +178,9 @@ it('keys without a place in the cells are kept when a small index, which moves a
   const now = Array.from({ length: 60 }, (_, i) => `${'a'.repeat(60)}${i % 6}${'b'.repeat(60)}${Math.floor(i / 6)}`)
   const overflowed: boolean[] = []
   for (const [i, key] of [...later, ...now].entries()) {
-    const earlier = index.overflow !== null
+    const earlier = index.overflow !== undefined
     engine.set(key, i, Number.POSITIVE_INFINITY)
-    if (index.hasher.seed === ~before && overflowed.length === 0) overflowed.push(earlier, index.overflow !== null)
+    if (index.hasher.seed === ~before && overflowed.length === 0) overflowed.push(earlier, index.overflow !== undefined)
   }
   expect(overflowed).toEqual([false, true])
   expect(index.hasher).toMatchObject({ seed: ~before, whole: true })
@@ -188,7 +188,7 @@ it('keys without a place in the cells are kept when a small index, which moves a
   for (const [i, key] of [...later, ...now].entries()) expect(engine.get(key)).toBe(i)
   checkEngine(engine)
   for (const key of [...later, ...now]) expect(engine.delete(key)).toBe(true)
-  expect(index.overflow).toBe(null)
+  expect(index.overflow).toBe(undefined)
 })
 
 it('runs of filled cells as nobody meets by chance give the table a new seed', () => {
@@ -257,7 +257,7 @@ it('keys of every kind are found as in a Map', () => {
     object,
     symbol,
   ]
-  const engine = createEngine<unknown, number>({ maxEntries: 100, policy: 'lru' }, null, 'test')
+  const engine = createEngine<unknown, number>({ maxEntries: 100, policy: 'lru' }, undefined, 'test')
   const model = new Map<unknown, number>()
   for (const [i, key] of keys.entries()) {
     engine.set(key, i, Number.POSITIVE_INFINITY)
@@ -310,7 +310,7 @@ it('a cache of nine million works on after 2^24 entries came and went, where a M
   timeout: 300_000,
 }, () => {
   const maxEntries = 9_000_000
-  const engine = createEngine<number, number>({ maxEntries, policy: 'lru' }, null, 'test')
+  const engine = createEngine<number, number>({ maxEntries, policy: 'lru' }, undefined, 'test')
   const last = 2 ** 24 + 200_000
   for (let i = 0; i <= last; i++) engine.set(i, i, Number.POSITIVE_INFINITY)
   expect(engine.slots.count).toBe(maxEntries)
@@ -319,7 +319,7 @@ it('a cache of nine million works on after 2^24 entries came and went, where a M
 
 it('more than 2^24 entries are held, where a Map throws', { timeout: 600_000 }, () => {
   const entries = 2 ** 24 + 200_000
-  const engine = createEngine<number, number>({ maxEntries: entries, policy: 'fifo' }, null, 'test')
+  const engine = createEngine<number, number>({ maxEntries: entries, policy: 'fifo' }, undefined, 'test')
   for (let i = 0; i < entries + 10; i++) engine.set(i, i, Number.POSITIVE_INFINITY)
   expect(engine.slots.count).toBe(entries)
   expect(engine.get(9)).toBe(undefined)

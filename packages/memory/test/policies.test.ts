@@ -178,7 +178,7 @@ it('adaptive loses little to the best of the others where entries have weights t
 })
 
 it('adaptive looks at few slots for each eviction after a large cache was made small', () => {
-  const engine = createEngine<number, number>({ maxEntries: 100_000, policy: 'adaptive' }, null, 'test')
+  const engine = createEngine<number, number>({ maxEntries: 100_000, policy: 'adaptive' }, undefined, 'test')
   for (let i = 0; i < 100_000; i++) engine.set(i, i, Number.POSITIVE_INFINITY)
   engine.resize(100)
   let looks = 0
@@ -199,7 +199,7 @@ it('adaptive looks at few slots for each eviction after a large cache was made s
 })
 
 it('adaptive counts every hit once, in the window or in the main part', () => {
-  const engine = createEngine<number, number>({ maxEntries: 1000, policy: 'adaptive' }, null, 'test')
+  const engine = createEngine<number, number>({ maxEntries: 1000, policy: 'adaptive' }, undefined, 'test')
   for (let i = 0; i < 100; i++) engine.set(i, i, Number.POSITIVE_INFINITY)
   const { policy } = engine as unknown as { policy: { hits: number; windowHits: number } }
   const before = [policy.hits, policy.windowHits]

@@ -25,8 +25,8 @@ function walk(policy: EvictionPolicy, weighted: boolean, seed: number): void {
       random,
     },
     {
-      tellsRemovals: true,
-      tell: (key, value, reason) => {
+      everyReason: true,
+      emit: (key, value, reason) => {
         if (reason === 'entries' || reason === 'bytes' || reason === 'expired') {
           // What `set` finds expired under its key has been overwritten in the model already.
           if (model.get(key)?.value === value) model.delete(key)

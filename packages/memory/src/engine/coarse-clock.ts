@@ -1,84 +1,91 @@
 import type { Clock } from '@cache/core/backend'
 
-/** Reads of the clock that may be answered from memory while calls follow each other closely. */
-const MOST_READS = 64
-/** Reads in a row within one millisecond from which on calls are taken to follow each other closely. */
-const CLOSE_READS = 16
+/** At most this many closely following calls get the result of one read of the clock. */
+const maxCallsPerRead = 64
+/** After this many reads within one millisecond, calls count as closely following. */
+const readsBeforeCaching = 16
 
 /**
- * The wall clock, read at most once in 64 calls: `Date.now()` costs more than a look-up. Calls that come slowly read it each
- * time; the number of calls answered from memory grows only while the millisecond stands still. So the answer is late by a
- * millisecond or two at most, or inside one synchronous block that stalls after a busy phase, by at most 63 calls, and 15 more of
- * each cache that had told of its next hits before.
+ * The wall clock, read at most once in 64 calls, because `Date.now()` costs more than a look-up. Every call reads it unless
+ * calls follow closely: the number of calls per read grows only while reads return the same millisecond. So a result is
+ * late by at most a millisecond or two. After a busy phase, a synchronous block that stalls can get up to 63 late results,
+ * and up to 15 more from each cache that has reported its next hits in advance.
  *
- * A timer of one millisecond runs only while answers come from memory, ends itself when the calls end, and keeps no process alive.
+ * A timer of one millisecond runs only while calls are answered without a read. It ends when the calls end, and keeps no
+ * process alive.
  */
 export class CoarseClock implements Clock {
-  /** The time while it may be answered from memory, else Infinity: what lies beyond it has not come yet. For those who `spend`. */
+  /**
+   * The last read time while calls are answered without a read, else `Infinity`. An instant beyond it has not come yet.
+   * A reader of this field must report its reads with `spend`.
+   */
   horizon: number = Number.POSITIVE_INFINITY
-  private time = 0
-  private left = 0
-  private reads = 1
-  /** Reads in a row that found the same millisecond. */
-  private still = 0
-  private used = false
-  private timer: ReturnType<typeof setInterval> | undefined
+  #time = 0
+  /** The calls that are still answered without a read. */
+  #left = 0
+  #callsPerRead = 1
+  /** Reads in a row that returned the same millisecond. */
+  #sameReads = 0
+  #usedSinceTick = false
+  #timer: ReturnType<typeof setInterval> | undefined
 
   now(): number {
-    if (this.left <= 0) return this.read()
-    if (--this.left === 0) this.horizon = Number.POSITIVE_INFINITY
-    return this.time
+    if (this.#left <= 0) return this.#read()
+    this.#left -= 1
+    if (this.#left === 0) this.horizon = Number.POSITIVE_INFINITY
+    return this.#time
   }
 
-  /** Counts calls that looked at the horizon instead of asking for the time. */
+  /** Counts calls that read `horizon` instead of calling `now`. */
   spend(calls: number): void {
-    this.left -= calls
-    if (this.left <= 0) this.horizon = Number.POSITIVE_INFINITY
+    this.#left -= calls
+    if (this.#left <= 0) this.horizon = Number.POSITIVE_INFINITY
   }
 
-  private read(): number {
+  #read(): number {
     const time = Date.now()
-    const passed = time - this.time
+    const passed = time - this.#time
     if (passed === 0) {
-      if (++this.still >= CLOSE_READS) this.reads = Math.min(this.reads * 2, MOST_READS)
+      this.#sameReads += 1
+      if (this.#sameReads >= readsBeforeCaching) this.#callsPerRead = Math.min(this.#callsPerRead * 2, maxCallsPerRead)
     } else {
-      this.still = this.reads === 1 ? 0 : this.still
-      if (passed !== 1) this.slowDown()
+      this.#sameReads = this.#callsPerRead === 1 ? 0 : this.#sameReads
+      if (passed !== 1) this.#slowDown()
     }
-    this.time = time
-    this.left = this.reads - 1
-    this.horizon = this.left > 0 ? time : Number.POSITIVE_INFINITY
-    this.used = true
-    if (this.left > 0 && this.timer === undefined) this.start()
+    this.#time = time
+    this.#left = this.#callsPerRead - 1
+    this.horizon = this.#left > 0 ? time : Number.POSITIVE_INFINITY
+    this.#usedSinceTick = true
+    if (this.#left > 0 && this.#timer === undefined) this.#startTimer()
     return time
   }
 
-  private start(): void {
-    this.timer = setInterval(() => this.tick(), 1)
-    // In a browser the timer is a number.
-    if (typeof this.timer === 'object') this.timer.unref()
+  #startTimer(): void {
+    this.#timer = setInterval(() => this.#tick(), 1)
+    // A browser's timer is a number.
+    if (typeof this.#timer === 'object') this.#timer.unref()
   }
 
-  private tick(): void {
-    this.left = 0
+  #tick(): void {
+    this.#left = 0
     this.horizon = Number.POSITIVE_INFINITY
-    if (this.used) {
-      this.used = false
+    if (this.#usedSinceTick) {
+      this.#usedSinceTick = false
       return
     }
-    clearInterval(this.timer)
-    this.timer = undefined
-    this.slowDown()
+    clearInterval(this.#timer)
+    this.#timer = undefined
+    this.#slowDown()
   }
 
-  private slowDown(): void {
-    this.reads = 1
-    this.still = 0
+  #slowDown(): void {
+    this.#callsPerRead = 1
+    this.#sameReads = 0
   }
 }
 
-/** One for all caches of the process. */
+/** The one clock of all caches of the process without a clock of their own. */
 export const coarseClock: CoarseClock = new CoarseClock()
 
-/** Stands in where another clock was given: nobody reads it, so nothing ever lies beyond its horizon. */
-export const shutClock: CoarseClock = new CoarseClock()
+/** Takes the place of the coarse clock in caches with a clock of their own. It is never read, so its horizon is always `Infinity`. */
+export const unusedClock: CoarseClock = new CoarseClock()

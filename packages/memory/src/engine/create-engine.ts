@@ -1,44 +1,28 @@
-import { type Duration, invalidArgument, milliseconds, wholeNumber } from '@cache/core/backend'
-import type { BoundedMapOptions } from '../bounded-map.ts'
+import { CacheError, type Duration, invalidArgument, milliseconds, wholeNumber } from '@cache/core/backend'
 import { estimateBytes } from '../estimate-bytes.ts'
 import { createPolicy } from '../policy/create-policy.ts'
-import { coarseClock, shutClock } from './coarse-clock.ts'
-import { Engine, type EvictionTeller } from './engine.ts'
+import { coarseClock, unusedClock } from './coarse-clock.ts'
+import { Engine, type RemovalListener } from './engine.ts'
+import type { EngineSettings } from './engine-settings.ts'
 import { secureRandom } from './secure-random.ts'
 
-/** The options that `BoundedMap` and `MemoryBackend` have in common. */
-export type EngineSettings<K, V> = Pick<
-  BoundedMapOptions<K, V>,
-  'maxEntries' | 'maxBytes' | 'maxEntryBytes' | 'weigh' | 'policy' | 'clock' | 'random'
->
-
-export const engineOptionNames: readonly string[] = [
-  'maxEntries',
-  'maxBytes',
-  'maxEntryBytes',
-  'weigh',
-  'policy',
-  'clock',
-  'random',
-]
-
-/** More slots than this would not fit into 32-bit cells. */
-export const MOST_ENTRIES: number = 2 ** 30
+/** The cells of the index have 32 bits, and could not hold more slots. */
+export const maxEntryCount: number = 2 ** 30
 
 /** Throws `INVALID_ARGUMENT`. */
 export function entryLimit(maxEntries: number, operation: string): number {
-  return wholeNumber(maxEntries, 'maxEntries', operation, 1, MOST_ENTRIES)
+  return wholeNumber(maxEntries, 'maxEntries', operation, 1, maxEntryCount)
 }
 
 /** Checks and resolves the options, once. Throws `INVALID_ARGUMENT`. */
 export function createEngine<K, V>(
   options: EngineSettings<K, V>,
-  teller: EvictionTeller<K, V> | null,
+  listener: RemovalListener<K, V> | undefined,
   operation: string,
 ): Engine<K, V> {
   const { maxEntries, maxBytes, clock, random, policy } = options
   if (maxEntries === undefined && maxBytes === undefined) {
-    throw invalidArgument('maxEntries', maxEntries, 'given, or maxBytes', operation)
+    throw new CacheError('INVALID_ARGUMENT', `${operation}: give maxEntries or maxBytes`, { operation })
   }
   checkFunction(options.weigh, 'weigh', operation)
   checkFunction(random, 'random', operation)
@@ -50,17 +34,17 @@ export function createEngine<K, V>(
     maxEntries: maxEntries === undefined ? Number.POSITIVE_INFINITY : entryLimit(maxEntries, operation),
     maxBytes: bytes,
     maxEntryBytes: resolveMaxEntryBytes(options.maxEntryBytes, bytes, operation),
-    weigh: options.weigh ?? (maxBytes === undefined ? null : estimateEntry),
+    weigh: options.weigh ?? (maxBytes === undefined ? undefined : estimateEntry),
     clock: clock ?? coarseClock,
-    coarse: clock === undefined ? coarseClock : shutClock,
+    coarseClock: clock === undefined ? coarseClock : unusedClock,
     reclaimWhenIdle: clock === undefined,
     policy: createPolicy(policy ?? 'adaptive', random ?? Math.random),
-    teller,
+    listener,
     random: random ?? secureRandom,
   })
 }
 
-/** Milliseconds of a lifetime of more than none; `Infinity` means never. */
+/** Milliseconds of a lifetime longer than 0; `Infinity` means never. */
 export function lifetime(ttl: Duration, operation: string): number {
   const ms = milliseconds(ttl, 'ttl', operation)
   if (ms === 0) throw invalidArgument('ttl', ttl, 'longer than 0', operation)

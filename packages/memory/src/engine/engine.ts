@@ -6,10 +6,10 @@ import { KeyIndex } from './key-index.ts'
 import { Slots } from './slots.ts'
 import { Sweeper } from './sweeper.ts'
 
-/** Hears of entries that left. Always of those that a limit or their lifetime took; of the others only where `tellsRemovals`. */
-export interface EvictionTeller<K, V> {
-  readonly tellsRemovals: boolean
-  tell(key: K, value: V, reason: RemovalReason): void
+/** Receives removed entries: always those that a limit or their lifetime removed, the others only with `everyReason`. */
+export interface RemovalListener<K, V> {
+  readonly everyReason: boolean
+  emit(key: K, value: V, reason: RemovalReason): void
 }
 
 export interface EngineOptions<K, V> {
@@ -17,34 +17,33 @@ export interface EngineOptions<K, V> {
   readonly maxBytes: number
   /** An entry that weighs more is not stored. */
   readonly maxEntryBytes: number
-  readonly weigh: ((value: V, key: K) => number) | null
+  readonly weigh: ((value: V, key: K) => number) | undefined
   readonly clock: Clock
-  /** `clock` where that is a coarse one, else one that is never read. A class of its own, so that V8 sees one shape in every hit. */
-  readonly coarse: CoarseClock
-  /** Whether expired entries are also reclaimed while nobody writes. Not with an injected clock, whose time a timer cannot follow. */
+  /** `clock` if that is a coarse clock, else `unusedClock`. Always one class, so that V8 sees one shape in every hit. */
+  readonly coarseClock: CoarseClock
+  /** Whether a timer also removes expired entries. `false` with an injected clock: a timer cannot follow its time. */
   readonly reclaimWhenIdle: boolean
   readonly policy: (slots: Slots<unknown, unknown>) => Policy
-  readonly teller: EvictionTeller<K, V> | null
-  /** Numbers from 0 to 1, for the seed of the index. */
+  readonly listener: RemovalListener<K, V> | undefined
+  /** Numbers from 0 (inclusive) to 1 (exclusive), for the seed of the index. */
   readonly random: () => number
 }
 
-/** One in so many hits tells the coarse clock, for all of them. A power of two, less than its `MOST_READS`. */
-const HITS_AT_ONCE = 16
+/** The coarse clock learns of hits in groups of this size. A power of two, less than its `maxCallsPerRead`. */
+const hitsPerReport = 16
 
 /** Equal to no key. */
-const NOTHING: unknown = {}
+const noKey: unknown = {}
 
 /**
- * The bounded map behind `BoundedMap` and `MemoryBackend`: slots, the index that finds them, the policy that picks who leaves,
- * and the sweeper of expired ones. Arguments were checked by the caller.
+ * The bounded map behind `BoundedMap` and `MemoryBackend`: slots, the index that finds them, the policy that chooses which
+ * entry to evict, and the sweeper of expired entries. The caller has checked the arguments.
  */
 export class Engine<K, V> {
   readonly slots: Slots<K, V>
   readonly index: KeyIndex<K, V>
   readonly policy: Policy
   readonly clock: Clock
-  private readonly coarse: CoarseClock
   maxEntries: number
   readonly maxBytes: number
   readonly maxEntryBytes: number
@@ -57,61 +56,66 @@ export class Engine<K, V> {
   evictedForEntries = 0
   evictedForBytes = 0
   refused = 0
-  private readonly weigh: ((value: V, key: K) => number) | null
-  private readonly teller: EvictionTeller<K, V> | null
-  private readonly tellsRemovals: boolean
-  private readonly sweeper: Sweeper<K, V>
-  /** The string that was looked for last and is not in, and its hash: who reads through a cache sets next what it missed. */
-  private missed: unknown = NOTHING
-  private missedHash = 0
+  readonly #coarseClock: CoarseClock
+  readonly #weigh: ((value: V, key: K) => number) | undefined
+  readonly #listener: RemovalListener<K, V> | undefined
+  readonly #emitsEveryReason: boolean
+  readonly #sweeper: Sweeper
+  /** The string that the last miss looked for, and its hash: a read-through caller sets that key next. */
+  #missedKey: unknown = noKey
+  #missedHash = 0
 
   constructor(options: EngineOptions<K, V>) {
     this.maxEntries = options.maxEntries
     this.maxBytes = options.maxBytes
     this.maxEntryBytes = options.maxEntryBytes
     this.clock = options.clock
-    this.coarse = options.coarse
-    this.weigh = options.weigh
-    this.teller = options.teller
-    this.tellsRemovals = options.teller?.tellsRemovals ?? false
-    this.slots = new Slots(options.weigh !== null)
+    this.#coarseClock = options.coarseClock
+    this.#weigh = options.weigh
+    this.#listener = options.listener
+    this.#emitsEveryReason = options.listener?.everyReason ?? false
+    this.slots = new Slots(options.weigh !== undefined)
     this.index = new KeyIndex(this.slots, options.random)
     this.policy = options.policy(this.slots)
     this.policy.limit(options.maxEntries, options.maxBytes)
-    this.sweeper = new Sweeper(this, options.reclaimWhenIdle)
+    this.#sweeper = new Sweeper(this, options.reclaimWhenIdle)
   }
 
-  // The usual hit, written out: the value comes from the chunk that the key was compared in, and no loop is part of it.
+  // The usual hit, without a loop. The value comes from the chunk in which the key was compared. The methods that it calls
+  // have no `#private` names: with them, V8 needs more bytecode and inlines less of a hit.
   get(key: K): V | undefined {
     const { index, slots } = this
     const hash = index.hasher.hash(key)
     const slot = index.guess(hash)
-    if (slot < 0) return this.getFar(key, hash)
-    const chunk = slots.chunkOf(slot)
-    const place = slots.placeOf(slot)
-    if (chunk[place] !== key || (slots.deadlines !== null && !this.isBeyondHorizon(slot))) return this.getFar(key, hash)
-    this.hits++
-    this.policy.hit(slot)
-    return chunk[place | 1] as V
+    if (slot >= 0) {
+      const chunk = slots.chunkOf(slot)
+      const place = slots.placeOf(slot)
+      if (chunk[place] === key && (slots.expiryTimes === undefined || this.isBeyondHorizon(slot))) {
+        this.hits += 1
+        this.policy.hit(slot)
+        return chunk[place | 1] as V
+      }
+    }
+    return this.getBySearch(key, hash)
   }
 
-  private getFar(key: K, hash: number): V | undefined {
+  getBySearch(key: K, hash: number): V | undefined {
     const slot = this.index.find(key, hash)
     if (slot < 0) {
       if (typeof key === 'string') {
-        this.missed = key
-        this.missedHash = hash
+        this.#missedKey = key
+        this.#missedHash = hash
       }
-    } else if (this.isLive(slot)) {
-      this.hits++
+    } else if (this.#isLive(slot)) {
+      this.hits += 1
       this.policy.hit(slot)
       return this.slots.valueAt(slot)
     }
-    this.misses++
+    this.misses += 1
     return undefined
   }
 
-  /** The value, without counting as a use. */
+  /** The value. Does not count as a use. */
   peek(key: K): V | undefined {
     const slot = this.find(key)
     return slot < 0 ? undefined : this.slots.valueAt(slot)
@@ -120,178 +124,182 @@ export class Engine<K, V> {
   /** The slot of a live entry, or -1. */
   find(key: K): number {
     const slot = this.index.find(key, this.index.hash(key))
-    return slot < 0 || (this.slots.deadlines !== null && this.expireIfDue(slot)) ? -1 : slot
+    return slot < 0 || (this.slots.expiryTimes !== undefined && this.#expireIfDue(slot)) ? -1 : slot
   }
 
-  /** Stores the entry until `deadline`. Returns false when it was not stored: expired already, or too heavy. */
-  set(key: K, value: V, deadline: number): boolean {
-    const weight = this.weigh === null ? 1 : checkedWeight(this.weigh(value, key))
-    const missed = key === this.missed
-    const hash = missed ? this.missedHash : this.index.hash(key)
-    const found = missed ? -1 : this.index.find(key, hash)
-    const due = deadline !== Number.POSITIVE_INFINITY && deadline <= this.clock.now()
+  /** Stores the entry until `expiresAt`. Returns `false` if it was not stored: already expired, or too heavy. */
+  set(key: K, value: V, expiresAt: number): boolean {
+    const weight = this.#weigh === undefined ? 1 : checkedWeight(this.#weigh(value, key))
+    const isMissedKey = key === this.#missedKey
+    const hash = isMissedKey ? this.#missedHash : this.index.hash(key)
+    const found = isMissedKey ? -1 : this.index.find(key, hash)
+    const isExpired = expiresAt !== Number.POSITIVE_INFINITY && expiresAt <= this.clock.now()
     if (found >= 0) {
-      // The callback of the expiry may have set this very key: look again rather than insert it twice.
-      if (this.slots.deadlines !== null && this.expireIfDue(found)) return this.set(key, value, deadline)
-      if (!due && weight <= this.maxEntryBytes) return this.overwrite(found, value, weight, deadline)
-      this.drop(found, 'replaced')
+      // The listener of the expiry may have set this very key: look up again, so that it is not inserted twice.
+      if (this.slots.expiryTimes !== undefined && this.#expireIfDue(found)) return this.set(key, value, expiresAt)
+      if (!isExpired && weight <= this.maxEntryBytes) return this.#overwrite(found, value, weight, expiresAt)
+      this.#drop(found, 'replaced')
     }
-    if (due) return false
+    if (isExpired) return false
     if (weight > this.maxEntryBytes) {
-      this.refused++
-      this.teller?.tell(key, value, 'oversize')
+      this.refused += 1
+      this.#listener?.emit(key, value, 'oversize')
       return false
     }
-    this.sets++
-    if (this.slots.isFull()) this.grow()
+    this.sets += 1
+    if (this.slots.isFull()) this.#grow()
     const slot = this.slots.take(key, value, hash)
     this.bytes += weight
-    if (this.slots.weights !== null) this.slots.weights[slot] = weight
-    this.setDeadline(slot, deadline)
-    // Before the index moves on: another key, another seed, or this very key is in from here on.
-    this.missed = NOTHING
+    if (this.slots.weights !== undefined) this.slots.weights[slot] = weight
+    this.#setExpiryTime(slot, expiresAt)
+    // Before the index changes: from here on, the missed key may be present, or its hash may have another seed.
+    this.#missedKey = noKey
     this.index.insert(key, slot)
     this.policy.insert(slot)
-    this.settle()
+    this.#evictToLimit()
     return true
   }
 
   delete(key: K): boolean {
     const slot = this.find(key)
     if (slot < 0) return false
-    this.deletes++
-    this.drop(slot, 'deleted')
+    this.deletes += 1
+    this.#drop(slot, 'deleted')
     return true
   }
 
   clear(): void {
-    if (this.tellsRemovals) {
-      for (const slot of this.liveSlots()) this.drop(slot, 'cleared')
-      // What a callback set meanwhile came after the clear, and nobody would be told that it left.
+    if (this.#emitsEveryReason) {
+      for (const slot of this.liveSlots()) this.#drop(slot, 'cleared')
+      // A listener has set entries during the clear. They stay: removing them here would emit nothing.
       if (this.slots.count > 0) return
     }
     this.slots.clear()
     this.index.clear()
     this.policy.clear()
-    this.sweeper.clear()
+    this.#sweeper.clear()
     this.bytes = 0
   }
 
-  /** Removes the entry of a live slot because of a `clear` that spares others. */
+  /** Removes the entry of a live slot, for a `clear` of a part of the entries. */
   clearSlot(slot: number): void {
-    this.drop(slot, 'cleared')
+    this.#drop(slot, 'cleared')
   }
 
   resize(maxEntries: number): void {
     this.maxEntries = maxEntries
     this.policy.limit(maxEntries, this.maxBytes)
-    this.settle()
+    this.#evictToLimit()
     this.index.shrink(Math.min(this.maxEntries, this.slots.count))
   }
 
-  /** Live entries that have not expired, by slot. Entries that are added or removed meanwhile may or may not appear. */
+  /** The slots of live entries that have not expired. Entries added or removed during the iteration may or may not appear. */
   *liveSlots(): Generator<number> {
     const slots = this.slots
-    for (let slot = 0; slot < slots.high; slot++) {
-      if (slots.isLive(slot) && !(slots.deadlines !== null && this.expireIfDue(slot))) yield slot
+    for (let slot = 0; slot < slots.high; slot += 1) {
+      if (slots.isLive(slot) && !(slots.expiryTimes !== undefined && this.#expireIfDue(slot))) yield slot
     }
   }
 
-  /** Removes every expired entry. Returns how many. */
+  /** Removes every expired entry. Returns their number. */
   removeExpired(): number {
     const before = this.expired
-    if (this.slots.deadlines !== null) this.sweeper.sweepAll()
+    if (this.slots.expiryTimes !== undefined) this.#sweeper.sweepAll()
     return this.expired - before
   }
 
+  /** Removes the entry of a live slot that has expired. */
   expire(slot: number): void {
-    this.expired++
-    this.drop(slot, 'expired')
+    this.expired += 1
+    this.#drop(slot, 'expired')
   }
 
-  /** As `expireIfDue`, but it reads a clock only where the horizon does not settle it: an instant from there would be a number on the heap. */
-  private isLive(slot: number): boolean {
-    return this.slots.deadlines === null || this.isBeyondHorizon(slot) || !this.expireIfDue(slot)
+  /** Like `!expireIfDue`, but calls a clock only if the horizon does not decide: its result would be a number on the heap. */
+  #isLive(slot: number): boolean {
+    return this.slots.expiryTimes === undefined || this.isBeyondHorizon(slot) || !this.#expireIfDue(slot)
   }
 
-  // Asking the clock costs a tenth of a hit: most hits compare with its last answer only.
-  // Takes the slot: a deadline as an argument would be a number on the heap wherever V8 leaves this a call.
-  private isBeyondHorizon(slot: number): boolean {
-    if ((this.hits & (HITS_AT_ONCE - 1)) === 0) this.coarse.spend(HITS_AT_ONCE)
-    return ((this.slots.deadlines as Float64Array)[slot] as number) > this.coarse.horizon
+  // A call of the clock costs a tenth of a hit, so most hits compare with its last answer only.
+  // The argument is the slot: an expiry time would be a number on the heap wherever V8 does not inline this call.
+  isBeyondHorizon(slot: number): boolean {
+    const clock = this.#coarseClock
+    if ((this.hits & (hitsPerReport - 1)) === 0) clock.spend(hitsPerReport)
+    return ((this.slots.expiryTimes as Float64Array)[slot] as number) > clock.horizon
   }
 
-  private expireIfDue(slot: number): boolean {
-    const deadline = (this.slots.deadlines as Float64Array)[slot] as number
+  #expireIfDue(slot: number): boolean {
+    const expiresAt = (this.slots.expiryTimes as Float64Array)[slot] as number
     // Entries without a lifetime do not even read the clock.
-    if (deadline === Number.POSITIVE_INFINITY || deadline > this.clock.now()) return false
+    if (expiresAt === Number.POSITIVE_INFINITY || expiresAt > this.clock.now()) return false
     this.expire(slot)
     return true
   }
 
-  private overwrite(slot: number, value: V, weight: number, deadline: number): boolean {
+  #overwrite(slot: number, value: V, weight: number, expiresAt: number): boolean {
     const slots = this.slots
-    this.sets++
+    this.sets += 1
     const key = slots.keyAt(slot)
     const replaced = slots.valueAt(slot)
     slots.setValue(slot, value)
-    this.setDeadline(slot, deadline)
+    this.#setExpiryTime(slot, expiresAt)
     const before = slots.weightAt(slot)
-    if (slots.weights !== null && before !== weight) {
+    if (slots.weights !== undefined && before !== weight) {
       slots.weights[slot] = weight
       this.bytes += weight - before
       this.policy.reweigh(slot, before)
     }
     this.policy.hit(slot)
-    if (this.tellsRemovals) this.teller?.tell(key, replaced, 'replaced')
-    this.settle()
+    if (this.#emitsEveryReason) this.#listener?.emit(key, replaced, 'replaced')
+    this.#evictToLimit()
     return true
   }
 
-  private setDeadline(slot: number, deadline: number): void {
+  #setExpiryTime(slot: number, expiresAt: number): void {
     const slots = this.slots
-    if (slots.deadlines === null) {
-      if (deadline === Number.POSITIVE_INFINITY) return
-      slots.openDeadlines()
+    if (slots.expiryTimes === undefined) {
+      if (expiresAt === Number.POSITIVE_INFINITY) return
+      slots.openExpiryTimes()
     }
-    ;(slots.deadlines as Float64Array)[slot] = deadline
-    if (deadline !== Number.POSITIVE_INFINITY) this.sweeper.add(deadline)
+    ;(slots.expiryTimes as Float64Array)[slot] = expiresAt
+    if (expiresAt !== Number.POSITIVE_INFINITY) this.#sweeper.add(expiresAt)
   }
 
-  // A callback may call this cache again: every step leaves it whole, and the limits are read anew each time.
-  private settle(): void {
-    if (this.slots.deadlines !== null) this.sweeper.step()
+  // A listener may call this engine again, so every step leaves consistent data and reads the limits anew.
+  #evictToLimit(): void {
+    if (this.slots.expiryTimes !== undefined) this.#sweeper.step()
     while (this.slots.count > this.maxEntries || this.bytes > this.maxBytes) {
       if (this.slots.count > this.maxEntries) {
-        this.evictedForEntries++
-        this.forget(this.policy.evict(), 'entries')
+        this.evictedForEntries += 1
+        this.#removeEntry(this.policy.evict(), 'entries')
       } else {
-        this.evictedForBytes++
-        this.forget(this.policy.evict(), 'bytes')
+        this.evictedForBytes += 1
+        this.#removeEntry(this.policy.evict(), 'bytes')
       }
     }
   }
 
-  private drop(slot: number, reason: RemovalReason): void {
+  #drop(slot: number, reason: RemovalReason): void {
     this.policy.remove(slot)
-    this.forget(slot, reason)
+    this.#removeEntry(slot, reason)
   }
 
-  private forget(slot: number, reason: RemovalReason): void {
+  /** Removes the entry from everything but the policy. */
+  #removeEntry(slot: number, reason: RemovalReason): void {
     const slots = this.slots
     const key = slots.keyAt(slot)
     const value = slots.valueAt(slot)
     this.index.remove(key, slot)
     this.bytes -= slots.weightAt(slot)
     slots.release(slot)
-    if (this.teller === null) return
-    if (this.tellsRemovals || (reason !== 'deleted' && reason !== 'cleared' && reason !== 'replaced')) {
-      this.teller.tell(key, value, reason)
+    const listener = this.#listener
+    if (listener === undefined) return
+    if (this.#emitsEveryReason || (reason !== 'deleted' && reason !== 'cleared' && reason !== 'replaced')) {
+      listener.emit(key, value, reason)
     }
   }
 
-  private grow(): void {
-    // One slot more than the limit: a new entry is in before the policy says who leaves.
+  #grow(): void {
+    // One slot more than the limit: a new entry is inserted before the policy chooses the entry to evict.
     this.policy.grow(this.slots.grow(this.maxEntries + 1))
   }
 }

@@ -1,79 +1,79 @@
 import { KeyHasher } from './key-hasher.ts'
-import { MOST_SAMPLES } from './key-pattern.ts'
+import { maxSamples } from './key-pattern.ts'
 import { Overflow } from './overflow.ts'
 import type { Slots } from './slots.ts'
 
-const SMALLEST = 16
-/** Cells hold the slot in at least this many low bits; the bits above hold a piece of the hash. */
-const SLOT_BITS = 24
-/** What one look-up may spend in the cells before it turns to the overflow map: a cell costs 1, a wrong key compared costs 32. */
-const BUDGET = 256
-const MISMATCH = 32
-/** Cells moved to the new table at each insertion. Growing by two at a load of 11/16, six would do; eight leaves a margin. */
-const STEP = 8
-const GONE = -1
-/** The share of the cells that is filled before the table grows. */
-const MOST_FILLED = 0.6875
-/** A table up to this size moves at once: that takes some ten microseconds. */
-const SMALL = 1024
-/** Tables of these sizes learn their keys' pattern anew when they grow; larger ones only when keys collide. */
-const LEARN_FROM = 128
-const LEARN_UNTIL = 16_384
-/** So many collisions, and one in 32 inserts, are no reason to move: learning anew takes a millisecond. */
-const TOLERATED = 64
-/** Of the last collisions, so many slots are remembered: their keys show what the pattern overlooks. */
-const WITNESSES = 64
-/** So many keys of the overflow map at most get another chance in the cells when the seed changes; all at once could be a long pause. */
-const MOST_REPLACED = 1024
-/** A run of filled cells longer than this does not happen by chance: the table gets a new seed. */
-const LONGEST_RUN = 4096
+const minTableSize = 16
+/** Cells hold the slot in at least this many low bits. The bits above hold a part of the hash, the tag. */
+const minSlotBits = 24
+/** The cost that one look-up may have in the cells before it turns to the overflow map: 1 per cell, 32 per wrong key compared. */
+const lookUpBudget = 256
+const mismatchCost = 32
+/** Cells moved to the new table at each insertion. With a growth by two at a load of 11/16, six would be enough. */
+const cellsPerStep = 8
+const movedCell = -1
+/** The table grows when this share of its cells is filled. */
+const maxLoad = 0.6875
+/** A table up to this size moves at once, in about ten microseconds. */
+const smallTableSize = 1024
+/** Tables of these sizes learn a new key pattern when they grow; larger ones only when keys collide. */
+const minLearningSize = 128
+const maxLearningSize = 16_384
+/** Collisions, besides one in 32 inserts, that do not cause a new pattern: learning one takes a millisecond. */
+const toleratedCollisions = 64
+/** The number of slots of recent collisions that are remembered: their keys show what the pattern misses. */
+const collisionSlotCount = 64
+/** At most this many keys of the overflow map return to the cells when the seed changes, so that the pause stays short. */
+const maxRetriedKeys = 1024
+/** A longer run of filled cells does not happen by chance: the table gets a new seed. */
+const longestChanceRun = 4096
 
-/** One open-addressing table: a cell is 0 when free, GONE where an entry was (only in a table that is being left), else a tag and slot + 1. */
+/** A table with open addressing. A cell is 0 if free, `movedCell` if its entry moved to the new table, else a tag and slot + 1. */
 interface Table {
   readonly cells: Int32Array
   readonly mask: number
   readonly slotMask: number
-  /** How keys were hashed when they were put here. */
+  /** The hasher of the keys in this table. */
   readonly hasher: KeyHasher
 }
 
 /**
- * Finds the slot of a key: linear probing over 32-bit cells, each with a piece of the hash beside the slot number.
+ * Finds the slot of a key: linear probing over 32-bit cells, each with a part of the hash beside the slot number.
  *
- * Cost is bounded whatever the keys are. Strings are hashed with a seed of this instance's own, by those characters at which the keys
- * differ (`KeyPattern`). A look-up spends at most a fixed budget in the cells; a key that cannot be placed within it goes to a `Map`. When keys
- * collide, the table moves to a fresh seed and a better pattern, in the end to whole strings; whoever still collides stays in the `Map`, which V8 seeds.
- * Keys that are neither strings nor numbers always live in the `Map`.
+ * The cost is bounded for all keys. Each instance has its own seed, and hashes strings by those characters at which the
+ * keys differ (`KeyPattern`). A look-up has a fixed budget in the cells. A key that cannot be placed within it goes to a
+ * `Map`, whose hashes V8 seeds. When keys collide, the table moves to a new seed and a better pattern, and finally to
+ * hashes of whole strings. Keys that are neither strings nor numbers are always in the `Map`.
  *
- * Growth moves a few cells at each insertion, so no call pays for a whole rehash.
+ * Growth moves a few cells at each insertion, so that no single call rehashes everything.
  */
 export class KeyIndex<K, V> {
   cells: Int32Array
   mask: number
   slotMask: number
   hasher: KeyHasher
-  /** The table that is being left while entries move over; null otherwise. */
-  old: Table | null = null
-  /** Keys without a place in the cells; null until there is one. */
-  overflow: Overflow<K> | null = null
-  private moved = 0
-  private crowded = false
-  /** Inserts, and other keys with the very same hash that they met, since the hasher or the table changed. */
-  private inserts = 0
-  private collisions = 0
-  /** The slots that met at the last collisions; some may have been released since. */
-  private readonly witnesses = new Int32Array(WITNESSES)
-  private inCells = 0
-  private slots: Slots<K, V>
-  private random: () => number
+  /** The old table while its entries move to the new one. */
+  oldTable: Table | undefined = undefined
+  /** Keys without a place in the cells; `undefined` if there are none. */
+  overflow: Overflow<K> | undefined = undefined
+  #moved = 0
+  #crowded = false
+  /** Inserts since the hasher or the table changed, and how many of them met another key with the same hash. */
+  #inserts = 0
+  #collisions = 0
+  /** The slots of the last collisions; some may have been freed since. */
+  readonly #collisionSlots = new Int32Array(collisionSlotCount)
+  #inCells = 0
+  #slots: Slots<K, V>
+  #random: () => number
 
   constructor(slots: Slots<K, V>, random: () => number) {
-    this.slots = slots
-    this.random = random
+    this.#slots = slots
+    this.#random = random
     this.hasher = new KeyHasher(randomWord(random))
-    this.cells = new Int32Array(SMALLEST)
-    this.mask = SMALLEST - 1
-    this.slotMask = slotMaskFor(SMALLEST, 0)
+    this.cells = new Int32Array(minTableSize)
+    this.mask = minTableSize - 1
+    this.slotMask = slotMaskFor(minTableSize, 0)
   }
 
   hash(key: K): number {
@@ -81,9 +81,8 @@ export class KeyIndex<K, V> {
   }
 
   /**
-   * A slot whose key is likely to be the one with the hash, or -1: nine in ten keys that are in stand in the first two cells. Choosing
-   * between these by arithmetic spares a branch that nobody can predict, and with it the waiting for both cells: an eighth of a hit among
-   * a hundred thousand keys.
+   * A slot whose key probably has the hash, or -1. Nine in ten present keys are in the first two cells. The choice between
+   * these is arithmetic: a branch would be unpredictable and wait for both cells, an eighth of a hit with 100,000 keys.
    */
   guess(hash: number): number {
     const cells = this.cells
@@ -96,163 +95,164 @@ export class KeyIndex<K, V> {
     return ((chosen ^ hash) & ~slotMask) === 0 ? (chosen & slotMask) - 1 : -1
   }
 
-  /** The slot of the key, or -1. `hash` is `this.hash(key)`. */
+  /** The slot of the key, or -1. `hash` must be `this.hash(key)`. */
   find(key: K, hash: number): number {
     const cells = this.cells
     const mask = this.mask
     const slotMask = this.slotMask
     let at = hash & mask
-    let budget = BUDGET
+    let budget = lookUpBudget
     let cell = cells[at] as number
     while (cell !== 0 && budget > 0) {
       if (((cell ^ hash) & ~slotMask) === 0) {
         const slot = (cell & slotMask) - 1
-        if (this.slots.keyAt(slot) === key) return slot
-        budget -= MISMATCH
+        if (this.#slots.keyAt(slot) === key) return slot
+        budget -= mismatchCost
       }
-      budget--
+      budget -= 1
       at = (at + 1) & mask
       cell = cells[at] as number
     }
-    if (this.old === null && this.overflow === null) return -1
-    return this.findElsewhere(key, hash)
+    if (this.oldTable === undefined && this.overflow === undefined) return -1
+    return this.#findElsewhere(key, hash)
   }
 
-  /** Adds a key that is not in the index; its hash stands in `slots.hashes` already. */
+  /** Adds an absent key. `slots.hashes` must contain its hash. */
   insert(key: K, slot: number): void {
-    if (this.old !== null) this.move(STEP)
-    else if (this.inCells >= (this.mask + 1) * MOST_FILLED) this.growTable(key, slot)
-    else if (slot >= this.slotMask) this.leave(this.mask + 1, this.hasher)
-    else if (this.isFlooded()) this.reseed(key, slot)
-    this.inserts++
+    if (this.oldTable !== undefined) this.#moveCells(cellsPerStep)
+    else if (this.#inCells >= (this.mask + 1) * maxLoad) this.#growTable(key, slot)
+    else if (slot >= this.slotMask) this.#startMove(this.mask + 1, this.hasher)
+    else if (this.#isFlooded()) this.#reseed(key, slot)
+    this.#inserts += 1
     this.place(key, slot)
   }
 
-  /** Takes out the key of a slot that is still filled. */
+  /** Removes the key of a slot. The slot must still contain it. */
   remove(key: K, slot: number): void {
     const overflow = this.overflow
-    if (overflow !== null && overflow.get(key) === slot) {
+    if (overflow !== undefined && overflow.get(key) === slot) {
       overflow.delete(key)
-      if (overflow.size === 0) this.overflow = null
+      if (overflow.size === 0) this.overflow = undefined
       return
     }
-    const at = this.cellOf(slot)
+    const at = this.#cellOf(slot)
     if (at >= 0) {
-      this.inCells--
-      this.close(at)
-    } else this.removeFromOld(key, slot)
+      this.#inCells -= 1
+      this.#closeHole(at)
+    } else this.#removeFromOld(key, slot)
   }
 
   /**
-   * Makes the table fit `entries` again after the cache was made smaller. At once: insertions that bring a much smaller table in use
-   * would fill it long before all cells of the large one had moved.
+   * Makes the table fit `entries` after the cache became smaller. All cells move at once: insertions would fill a much
+   * smaller table long before all cells of the large one had moved in steps.
    */
   shrink(entries: number): void {
-    let size = SMALLEST
-    while (size * MOST_FILLED <= entries) size *= 2
-    if (size * 2 > this.mask + 1 || this.old !== null) return
-    this.leave(size, this.hasher)
-    if (this.old !== null) this.move(Number.POSITIVE_INFINITY)
+    let size = minTableSize
+    while (size * maxLoad <= entries) size *= 2
+    if (size * 2 > this.mask + 1 || this.oldTable !== undefined) return
+    this.#startMove(size, this.hasher)
+    if (this.oldTable !== undefined) this.#moveCells(Number.POSITIVE_INFINITY)
   }
 
   clear(): void {
-    this.cells = new Int32Array(SMALLEST)
-    this.mask = SMALLEST - 1
-    this.slotMask = slotMaskFor(SMALLEST, 0)
-    this.old = null
-    this.overflow = null
-    this.inCells = 0
+    this.cells = new Int32Array(minTableSize)
+    this.mask = minTableSize - 1
+    this.slotMask = slotMaskFor(minTableSize, 0)
+    this.oldTable = undefined
+    this.overflow = undefined
+    this.#inCells = 0
   }
 
-  // Every cell that this walk passes was counted when the key was placed, and deletions only shorten the walk (backward shift keeps
-  // the order of entries), so the same budget that placed a key always finds it.
-  private place(key: K, slot: number): void {
+  // A look-up passes only cells that were counted when the key was placed: deletions shorten the walk, as a backward shift
+  // keeps the order of entries. So the budget that placed a key always finds it.
+  place(key: K, slot: number): void {
     const cells = this.cells
     const mask = this.mask
     const slotMask = this.slotMask
-    const hash = this.slots.hashes[slot] as number
-    let budget = typeof key === 'string' || (typeof key === 'number' && !Number.isNaN(key)) ? BUDGET : 0
+    const hash = this.#slots.hashes[slot] as number
+    let budget = typeof key === 'string' || (typeof key === 'number' && !Number.isNaN(key)) ? lookUpBudget : 0
     let at = hash & mask
     while (budget > 0) {
       const cell = cells[at] as number
       if (cell === 0) {
         cells[at] = (hash & ~slotMask) | (slot + 1)
-        this.inCells++
+        this.#inCells += 1
         return
       }
-      budget--
+      budget -= 1
       if (((cell ^ hash) & ~slotMask) === 0) {
-        budget -= MISMATCH
+        budget -= mismatchCost
         const other = (cell & slotMask) - 1
-        if (this.slots.hashes[other] === hash) this.witness(slot, other)
+        if (this.#slots.hashes[other] === hash) this.#recordCollision(slot, other)
       }
       at = (at + 1) & mask
     }
-    this.overflowing().add(key, slot)
+    this.#openOverflow().add(key, slot)
   }
 
-  private overflowing(): Overflow<K> {
-    if (this.overflow === null) this.overflow = new Overflow()
+  #openOverflow(): Overflow<K> {
+    if (this.overflow === undefined) this.overflow = new Overflow()
     return this.overflow
   }
 
-  private witness(slot: number, other: number): void {
-    const at = (this.collisions++ * 2) % WITNESSES
-    this.witnesses[at] = slot
-    this.witnesses[at + 1] = other
+  #recordCollision(slot: number, other: number): void {
+    const at = (this.#collisions * 2) % collisionSlotCount
+    this.#collisions += 1
+    this.#collisionSlots[at] = slot
+    this.#collisionSlots[at + 1] = other
   }
 
-  private findElsewhere(key: K, hash: number): number {
-    const old = this.old
-    if (old !== null) {
+  #findElsewhere(key: K, hash: number): number {
+    const old = this.oldTable
+    if (old !== undefined) {
       const oldHash = old.hasher === this.hasher ? hash : old.hasher.hash(key)
-      const at = this.findInOld(key, oldHash, old)
+      const at = this.#findInOld(key, oldHash, old)
       const slot = at >= 0 ? ((old.cells[at] as number) & old.slotMask) - 1 : -1
-      // Reading alone also brings the move to its end.
-      this.move(STEP)
+      // Reads also complete the move.
+      this.#moveCells(cellsPerStep)
       if (slot >= 0) return slot
     }
     return this.overflow?.get(key) ?? -1
   }
 
-  private findInOld(key: K, hash: number, old: Table): number {
+  #findInOld(key: K, hash: number, old: Table): number {
     const { cells, mask, slotMask } = old
     let at = hash & mask
-    for (let budget = BUDGET; budget > 0; budget--) {
+    for (let budget = lookUpBudget; budget > 0; budget -= 1) {
       const cell = cells[at] as number
       if (cell === 0) return -1
-      if (cell !== GONE && ((cell ^ hash) & ~slotMask) === 0) {
-        if (this.slots.keyAt((cell & slotMask) - 1) === key) return at
-        budget -= MISMATCH
+      if (cell !== movedCell && ((cell ^ hash) & ~slotMask) === 0) {
+        if (this.#slots.keyAt((cell & slotMask) - 1) === key) return at
+        budget -= mismatchCost
       }
       at = (at + 1) & mask
     }
     return -1
   }
 
-  private removeFromOld(key: K, slot: number): void {
-    const old = this.old as Table
-    const oldHash = this.slots.hashes[slot] as number
+  #removeFromOld(key: K, slot: number): void {
+    const old = this.oldTable as Table
+    const oldHash = this.#slots.hashes[slot] as number
     const { cells, mask, slotMask } = old
     for (let at = oldHash & mask; ; at = (at + 1) & mask) {
       const cell = cells[at] as number
-      if (cell !== GONE && (cell & slotMask) - 1 === slot) {
-        cells[at] = GONE
+      if (cell !== movedCell && (cell & slotMask) - 1 === slot) {
+        cells[at] = movedCell
         return
       }
-      if (cell === 0) throw new Error(`the index has lost the key ${String(key)}`)
+      if (cell === 0) throw new Error(`the index does not contain the key ${String(key)}`)
     }
   }
 
-  /** The cell of the current table that holds the slot, or -1. */
-  private cellOf(slot: number): number {
+  /** The cell of the current table with the slot, or -1. */
+  #cellOf(slot: number): number {
     const cells = this.cells
     const mask = this.mask
-    const hash = this.slots.hashes[slot] as number
+    const hash = this.#slots.hashes[slot] as number
     const wanted = (hash & ~this.slotMask) | (slot + 1)
     let at = hash & mask
-    // No entry stands further from its home than the budget.
-    for (let left = BUDGET; left > 0; left--) {
+    // No entry is further from its home cell than the budget.
+    for (let left = lookUpBudget; left > 0; left -= 1) {
       const cell = cells[at] as number
       if (cell === wanted) return at
       if (cell === 0) return -1
@@ -261,12 +261,12 @@ export class KeyIndex<K, V> {
     return -1
   }
 
-  // Backward shift (Knuth, TAOCP 3, 6.4, algorithm R): no tombstones, so long-lived caches never slow down.
-  private close(hole: number): void {
+  // Backward shift (Knuth, TAOCP 3, 6.4, algorithm R): it leaves no tombstones that would slow down a long-lived cache.
+  #closeHole(hole: number): void {
     const cells = this.cells
     const mask = this.mask
     const slotMask = this.slotMask
-    const hashes = this.slots.hashes
+    const hashes = this.#slots.hashes
     let free = hole
     let at = (hole + 1) & mask
     for (let cell = cells[at] as number; cell !== 0; cell = cells[at] as number) {
@@ -276,108 +276,109 @@ export class KeyIndex<K, V> {
         free = at
       }
       at = (at + 1) & mask
-      // No entry stands further from its home than the budget, so none beyond can fill the hole.
-      if (((at - free) & mask) > BUDGET) break
+      // No entry is further from its home cell than the budget, so no later one can fill the hole.
+      if (((at - free) & mask) > lookUpBudget) break
     }
     cells[free] = 0
-    if (((at - hole) & mask) > LONGEST_RUN) this.crowded = true
+    if (((at - hole) & mask) > longestChanceRun) this.#crowded = true
   }
 
-  // The characters that are read do not tell these keys apart, or somebody knows the seed.
-  private isFlooded(): boolean {
-    return this.crowded || (!this.hasher.whole && this.collisions > TOLERATED + (this.inserts >> 5))
+  // The characters that are read do not distinguish these keys, or an attacker knows the seed.
+  #isFlooded(): boolean {
+    return this.#crowded || (!this.hasher.whole && this.#collisions > toleratedCollisions + (this.#inserts >> 5))
   }
 
-  private growTable(key: K, slot: number): void {
+  #growTable(key: K, slot: number): void {
     const size = this.mask + 1
-    const learns = size >= LEARN_FROM && size <= LEARN_UNTIL && !this.hasher.whole
-    this.leave(size * 2, learns ? this.hasher.grown(this.inCells, this.sample()) : this.hasher)
-    this.slots.hashes[slot] = this.hash(key)
+    const learns = size >= minLearningSize && size <= maxLearningSize && !this.hasher.whole
+    this.#startMove(size * 2, learns ? this.hasher.grown(this.#inCells, this.sample()) : this.hasher)
+    this.#slots.hashes[slot] = this.hash(key)
   }
 
-  private reseed(key: K, slot: number): void {
-    let seed = randomWord(this.random)
-    // Sources of randomness that are handed in may repeat themselves.
+  #reseed(key: K, slot: number): void {
+    let seed = randomWord(this.#random)
+    // A given source of random numbers may repeat itself.
     if (seed === this.hasher.seed) seed = ~seed
     const colliding = this.overflow
-    // Before anything moves: a small table moves at once, and what finds no place in it goes to a new overflow map.
-    this.overflow = null
-    this.leave(this.mask + 1, this.hasher.improved(seed, this.slots.count, this.sample()))
-    this.slots.hashes[slot] = this.hash(key)
-    if (colliding === null) return
-    let left = MOST_REPLACED
+    // Before the move: a small table moves at once, and keys without a place in it go to a new overflow map.
+    this.overflow = undefined
+    this.#startMove(this.mask + 1, this.hasher.improved(seed, this.#slots.count, this.sample()))
+    this.#slots.hashes[slot] = this.hash(key)
+    if (colliding === undefined) return
+    let left = maxRetriedKeys
     for (const [other, at] of colliding) {
-      if (left-- > 0) this.replace(other, at)
-      else this.overflowing().add(other, at)
+      left -= 1
+      if (left >= 0) this.#placeAgain(other, at)
+      else this.#openOverflow().add(other, at)
     }
   }
 
-  private replace(key: K, slot: number): void {
-    this.slots.hashes[slot] = this.hash(key)
+  #placeAgain(key: K, slot: number): void {
+    this.#slots.hashes[slot] = this.hash(key)
     this.place(key, slot)
   }
 
   /**
-   * Some string keys: those that collided last, and one of each stretch of the slots, drawn by lot. With even steps, keys that were set by
-   * turns (every other one a user's, say) would show half of their kinds only.
+   * Some string keys: those that collided last, and a random one from each of equal ranges of the slots. With even steps,
+   * keys of two kinds that were set in turn would show one kind only.
    */
-  private sample(): string[] {
-    const { high } = this.slots
-    const slots = new Set<number>(this.witnesses.subarray(0, Math.min(WITNESSES, this.collisions * 2)))
-    const stretches = Math.min(high, MOST_SAMPLES - slots.size)
-    let lot = this.hasher.seed
-    for (let i = 0, start = 0; i < stretches; i++) {
-      // Numerical Recipes' linear congruential generator: its high bits are good enough for this.
-      lot = (Math.imul(lot, 1_664_525) + 1_013_904_223) | 0
-      const end = Math.floor(((i + 1) * high) / stretches)
-      slots.add(start + Math.floor((lot >>> 0) * 2 ** -32 * (end - start)))
+  sample(): string[] {
+    const { high } = this.#slots
+    const slots = new Set<number>(this.#collisionSlots.subarray(0, Math.min(collisionSlotCount, this.#collisions * 2)))
+    const ranges = Math.min(high, maxSamples - slots.size)
+    let state = this.hasher.seed
+    for (let i = 0, start = 0; i < ranges; i += 1) {
+      // The linear congruential generator of Numerical Recipes: its high bits are random enough.
+      state = (Math.imul(state, 1_664_525) + 1_013_904_223) | 0
+      const end = Math.floor(((i + 1) * high) / ranges)
+      slots.add(start + Math.floor((state >>> 0) * 2 ** -32 * (end - start)))
       start = end
     }
     const keys: string[] = []
     for (const slot of slots) {
-      const key = this.slots.isLive(slot) ? this.slots.keyAt(slot) : undefined
+      const key = this.#slots.isLive(slot) ? this.#slots.keyAt(slot) : undefined
       if (typeof key === 'string') keys.push(key)
     }
     return keys
   }
 
-  private leave(size: number, hasher: KeyHasher): void {
-    if (this.old !== null) this.move(Number.POSITIVE_INFINITY)
-    this.old = { cells: this.cells, mask: this.mask, slotMask: this.slotMask, hasher: this.hasher }
-    this.moved = 0
-    this.inCells = 0
-    this.crowded = false
-    this.collisions = 0
-    this.inserts = 0
+  #startMove(size: number, hasher: KeyHasher): void {
+    if (this.oldTable !== undefined) this.#moveCells(Number.POSITIVE_INFINITY)
+    this.oldTable = { cells: this.cells, mask: this.mask, slotMask: this.slotMask, hasher: this.hasher }
+    this.#moved = 0
+    this.#inCells = 0
+    this.#crowded = false
+    this.#collisions = 0
+    this.#inserts = 0
     this.hasher = hasher
     this.cells = new Int32Array(size)
     this.mask = size - 1
-    this.slotMask = slotMaskFor(size, this.slots.capacity)
-    if (size <= SMALL) this.move(Number.POSITIVE_INFINITY)
+    this.slotMask = slotMaskFor(size, this.#slots.capacity)
+    if (size <= smallTableSize) this.#moveCells(Number.POSITIVE_INFINITY)
   }
 
-  private move(steps: number): void {
-    const old = this.old as Table
+  #moveCells(steps: number): void {
+    const old = this.oldTable as Table
     const cells = old.cells
-    const end = Math.min(this.moved + steps, cells.length)
-    for (let at = this.moved; at < end; at++) {
+    const end = Math.min(this.#moved + steps, cells.length)
+    for (let at = this.#moved; at < end; at += 1) {
       const cell = cells[at] as number
-      if (cell === 0 || cell === GONE) continue
-      // A hole in the middle would end the walks of keys that lie behind it.
-      cells[at] = GONE
+      if (cell === 0 || cell === movedCell) continue
+      // A free cell would end the walks of keys behind it.
+      cells[at] = movedCell
       const slot = (cell & old.slotMask) - 1
-      const key = this.slots.keyAt(slot)
-      if (old.hasher !== this.hasher) this.slots.hashes[slot] = this.hash(key)
+      const key = this.#slots.keyAt(slot)
+      if (old.hasher !== this.hasher) this.#slots.hashes[slot] = this.hash(key)
       this.place(key, slot)
     }
-    this.moved = end
-    if (end === cells.length) this.old = null
+    this.#moved = end
+    if (end === cells.length) this.oldTable = undefined
   }
 }
 
 function slotMaskFor(size: number, capacity: number): number {
-  let bits = SLOT_BITS
-  while (2 ** bits < Math.max(size, capacity + 2)) bits++
+  let bits = minSlotBits
+  while (2 ** bits < Math.max(size, capacity + 2)) bits += 1
   return 2 ** bits - 1
 }
 

@@ -1,22 +1,22 @@
 import type { Engine } from './engine.ts'
 
-/** What a `BoundedMap` did since it was made. Counters never go down, `clear` does not reset them. */
+/** Counts since the `BoundedMap` was created. Counters never go down, and `clear` does not reset them. */
 export interface BoundedMapStats {
-  /** `get` that found a live entry. */
+  /** Calls of `get` that found a live entry. */
   readonly hits: number
-  /** `get` that did not. `has` and `peek` count as neither. */
+  /** Calls of `get` that found none. `has` and `peek` count as neither. */
   readonly misses: number
-  /** `set` that stored. */
+  /** Calls of `set` that stored an entry. */
   readonly sets: number
-  /** `delete` that removed a live entry. */
+  /** Calls of `delete` that removed a live entry. */
   readonly deletes: number
-  /** Entries that a limit pushed out, by the limit; `oversize` are those that were never let in. */
+  /** Evicted entries by the limit that evicted them. `oversize` counts those that were never stored. */
   readonly evictions: { readonly entries: number; readonly bytes: number; readonly oversize: number }
-  /** Entries removed because their lifetime was over. */
+  /** Entries removed because they had expired. */
   readonly expired: number
-  /** Entries held now, expired ones that were not yet reclaimed included. */
+  /** Entries held now, including expired ones that are not yet removed. */
   readonly entries: number
-  /** Their bytes; the number of entries where nothing is weighed. */
+  /** The bytes of the entries held now; their number if nothing is weighed. */
   readonly bytes: number
 }
 

@@ -1,109 +1,124 @@
-import type { Engine } from './engine.ts'
+import type { Clock } from '@cache/core/backend'
+import type { Slots } from './slots.ts'
 
-/** Slots looked at for each write: at a steady rate of writes a pass over the cache ends after a quarter as many writes as slots. */
-const SLOTS_PER_WRITE = 4
-/** Slots looked at in one turn of the timer: well under a millisecond. */
-const SLOTS_PER_TURN = 16_384
-const PAUSE_BETWEEN_TURNS = 10
-const SHORTEST_WAIT = 1000
-const LONGEST_WAIT = 2 ** 31 - 1
+/** Slots examined at each write: at a steady rate of writes, a pass takes a quarter as many writes as there are slots. */
+const slotsPerWrite = 4
+/** Slots examined at each tick of the timer: well under a millisecond. */
+const slotsPerTick = 16_384
+const pauseBetweenTicks = 10
+const shortestWait = 1000
+const longestWait = 2 ** 31 - 1
+
+/** The entries that a sweeper removes. `expire` removes the entry of a slot. */
+interface SweptEntries {
+  readonly slots: Slots<unknown, unknown>
+  readonly clock: Clock
+  expire(slot: number): void
+}
 
 /**
- * Reclaims expired entries by walking over the slots in small steps, a few at each write and, while nobody writes, by a timer
- * that keeps neither the process nor the cache alive. A walk begins only when some deadline has passed. Wheels and heaps would cost
- * every write more than this walk saves.
+ * Removes expired entries by passes over the slots in small steps: a few slots at each write and, without writes, by a
+ * timer that keeps neither the process nor the cache alive. A pass begins only after some entry has expired.
+ * Timing wheels and heaps would cost every write more than these passes save.
  */
-export class Sweeper<K, V> {
-  private readonly engine: Engine<K, V>
-  private readonly useTimer: boolean
+export class Sweeper {
+  readonly #entries: SweptEntries
+  readonly #useTimer: boolean
   /** No entry expires before this instant. */
-  private earliest = Number.POSITIVE_INFINITY
-  /** Where the walk stands; -1 when there is none. */
-  private hand = -1
-  /** The earliest deadline that the walk left behind. */
-  private earliestBehind = Number.POSITIVE_INFINITY
-  private timer: ReturnType<typeof setTimeout> | undefined
-  /** When the timer is due; Infinity where there is none. */
-  private wakesAt = Number.POSITIVE_INFINITY
+  #earliest = Number.POSITIVE_INFINITY
+  /** The next slot of the current pass; -1 if there is no pass. */
+  #hand = -1
+  /** The earliest expiry time among the slots that the current pass has examined. */
+  #earliestExamined = Number.POSITIVE_INFINITY
+  #timer: ReturnType<typeof setTimeout> | undefined
+  /** The instant at which the timer fires; `Infinity` if there is no timer. */
+  #firesAt = Number.POSITIVE_INFINITY
 
-  constructor(engine: Engine<K, V>, useTimer: boolean) {
-    this.engine = engine
-    this.useTimer = useTimer
+  constructor(entries: SweptEntries, useTimer: boolean) {
+    this.#entries = entries
+    this.#useTimer = useTimer
   }
 
-  /** An entry with this deadline was set. */
-  add(deadline: number): void {
-    if (deadline < this.earliest) this.earliest = deadline
-    if (deadline < this.earliestBehind) this.earliestBehind = deadline
-    // A timer that waits for a far deadline would let nearer ones lie until then.
-    if (this.useTimer && (this.timer === undefined || deadline + SHORTEST_WAIT < this.wakesAt)) this.wait()
+  /** Call it after an entry with this expiry time was set. */
+  add(expiresAt: number): void {
+    if (expiresAt < this.#earliest) this.#earliest = expiresAt
+    if (expiresAt < this.#earliestExamined) this.#earliestExamined = expiresAt
+    // A timer that waits for a distant expiry would keep entries that expire sooner until then.
+    if (this.#useTimer && (this.#timer === undefined || expiresAt + shortestWait < this.#firesAt)) this.#wait()
   }
 
-  /** A small step of the walk, if one is due. */
+  /** A small step of a pass, if one is due. */
   step(): void {
-    if (this.hand >= 0 || this.earliest <= this.engine.clock.now()) this.walk(SLOTS_PER_WRITE)
+    if (this.#isDue()) this.#examine(slotsPerWrite)
   }
 
   sweepAll(): void {
-    this.hand = -1
-    this.walk(Number.POSITIVE_INFINITY)
+    this.#hand = -1
+    this.#examine(Number.POSITIVE_INFINITY)
   }
 
   clear(): void {
-    this.earliest = Number.POSITIVE_INFINITY
-    this.hand = -1
-    this.stopTimer()
+    this.#earliest = Number.POSITIVE_INFINITY
+    this.#hand = -1
+    this.#stopTimer()
   }
 
-  private stopTimer(): void {
-    clearTimeout(this.timer)
-    this.timer = undefined
-    this.wakesAt = Number.POSITIVE_INFINITY
+  #isDue(): boolean {
+    return this.#hand >= 0 || this.#earliest <= this.#entries.clock.now()
   }
 
-  private walk(steps: number): void {
-    const { slots, clock } = this.engine
-    if (this.hand < 0) {
-      this.hand = 0
-      this.earliestBehind = Number.POSITIVE_INFINITY
+  #stopTimer(): void {
+    clearTimeout(this.#timer)
+    this.#timer = undefined
+    this.#firesAt = Number.POSITIVE_INFINITY
+  }
+
+  #examine(steps: number): void {
+    const { slots, clock } = this.#entries
+    if (this.#hand < 0) {
+      this.#hand = 0
+      this.#earliestExamined = Number.POSITIVE_INFINITY
     }
     const now = clock.now()
-    for (let left = steps; left > 0; left--) {
-      // A callback of an expiry may have cleared the cache.
-      if (this.hand < 0 || slots.deadlines === null) return
-      if (this.hand >= slots.high) {
-        this.hand = -1
-        this.earliest = this.earliestBehind
+    for (let left = steps; left > 0; left -= 1) {
+      // A listener of an expiry may have cleared the cache.
+      if (this.#hand < 0 || slots.expiryTimes === undefined) return
+      if (this.#hand >= slots.high) {
+        this.#hand = -1
+        this.#earliest = this.#earliestExamined
         return
       }
-      const slot = this.hand++
+      const slot = this.#hand
+      this.#hand += 1
       if (!slots.isLive(slot)) continue
-      const deadline = slots.deadlines[slot] as number
-      if (deadline <= now) this.engine.expire(slot)
-      else if (deadline < this.earliestBehind) this.earliestBehind = deadline
+      const expiresAt = slots.expiryTimes[slot] as number
+      if (expiresAt <= now) this.#entries.expire(slot)
+      else if (expiresAt < this.#earliestExamined) this.#earliestExamined = expiresAt
     }
   }
 
-  private wait(): void {
-    this.stopTimer()
-    const now = this.engine.clock.now()
-    const due = this.earliest - now
-    const pause = this.hand >= 0 ? PAUSE_BETWEEN_TURNS : Math.min(Math.max(due, SHORTEST_WAIT), LONGEST_WAIT)
-    this.wakesAt = now + pause
-    // The timer must not keep a cache alive that the application has let go of.
+  #wait(): void {
+    this.#stopTimer()
+    const now = this.#entries.clock.now()
+    const untilEarliest = this.#earliest - now
+    const pause = this.#hand >= 0 ? pauseBetweenTicks : Math.min(Math.max(untilEarliest, shortestWait), longestWait)
+    this.#firesAt = now + pause
+    // A weak reference: the timer must not keep alive a cache that the application no longer uses.
     const self = new WeakRef(this)
-    this.timer = setTimeout(() => self.deref()?.turn(), pause)
-    if (typeof this.timer === 'object') this.timer.unref()
+    this.#timer = setTimeout(() => {
+      const sweeper = self.deref()
+      if (sweeper !== undefined) sweeper.#tick()
+    }, pause)
+    if (typeof this.#timer === 'object') this.#timer.unref()
   }
 
-  /** What the timer does. */
-  turn(): void {
-    this.stopTimer()
+  #tick(): void {
+    this.#stopTimer()
     try {
-      if (this.hand >= 0 || this.earliest <= this.engine.clock.now()) this.walk(SLOTS_PER_TURN)
+      if (this.#isDue()) this.#examine(slotsPerTick)
     } finally {
-      // Also after a callback that throws.
-      if (this.hand >= 0 || this.earliest < Number.POSITIVE_INFINITY) this.wait()
+      // Also after a listener that throws.
+      if (this.#hand >= 0 || this.#earliest < Number.POSITIVE_INFINITY) this.#wait()
     }
   }
 }

@@ -26,7 +26,7 @@ const policies: { readonly [name in EvictionPolicy]?: PolicyClass } = {
 /** The names of all policies. */
 export const policyNames: readonly EvictionPolicy[] = Object.keys(policies) as EvictionPolicy[]
 
-/** The function that makes the policy of that name. Throws `INVALID_ARGUMENT` for an unknown name. */
+/** A function that creates the policy with the name. Throws `INVALID_ARGUMENT` for an unknown name. */
 export function createPolicy(name: EvictionPolicy, random: () => number): (slots: Slots<unknown, unknown>) => Policy {
   const Chosen = Object.hasOwn(policies, name) ? policies[name] : undefined
   if (Chosen === undefined) throw invalidArgument('policy', name, `one of ${policyNames.join(', ')}`)

@@ -1,17 +1,17 @@
 import type { Policy } from './policy.ts'
 import { SlotLists } from './slot-lists.ts'
 
-/** First in, first out: the entry that was stored first leaves, however much it is used. */
+/** First in, first out: evicts the entry that was stored first. Uses and overwrites change nothing. */
 export class FifoPolicy implements Policy {
   readonly name = 'fifo'
-  private readonly lists = new SlotLists(1)
+  readonly #lists = new SlotLists(1)
 
   grow(capacity: number): void {
-    this.lists.grow(capacity)
+    this.#lists.grow(capacity)
   }
 
   insert(slot: number): void {
-    this.lists.push(0, slot)
+    this.#lists.push(0, slot)
   }
 
   hit(): void {}
@@ -19,23 +19,23 @@ export class FifoPolicy implements Policy {
   reweigh(): void {}
 
   evict(): number {
-    const slot = this.lists.back(0)
-    this.lists.remove(0, slot)
+    const slot = this.#lists.back(0)
+    this.#lists.remove(0, slot)
     return slot
   }
 
   remove(slot: number): void {
-    this.lists.remove(0, slot)
+    this.#lists.remove(0, slot)
   }
 
   clear(): void {
-    this.lists.clear()
+    this.#lists.clear()
   }
 
   limit(): void {}
 
   order(): Iterable<number> {
-    return this.lists.slots(0)
+    return this.#lists.slots(0)
   }
 
   uses(): number {
@@ -43,6 +43,6 @@ export class FifoPolicy implements Policy {
   }
 
   check(): void {
-    this.lists.check(0)
+    this.#lists.check(0)
   }
 }

@@ -1,87 +1,88 @@
-const CELLS = 4
-const FREQUENCY = 0x0f
-const REJECTED = 0x10
-const TAG = 0xffe0
-const CELLS_PER_ENTRY = 2
+const cellsPerBucket = 4
+const frequencyMask = 0x0f
+const rejectedBit = 0x10
+const tagMask = 0xffe0
+const cellsPerEntry = 2
 
-/** What is known of a key that left. */
+/** The remembered facts about an evicted key. */
 export interface Ghost {
   frequency: number
-  /** It left from the window rather than from the main part. */
+  /** Whether it was evicted from the window, not from the main part. */
   rejected: boolean
-  /** It left lately: among the last half as many evictions as the cache has entries, roughly. */
+  /** Whether it was evicted lately: roughly among as many last evictions as half of the entries of the cache. */
   recent: boolean
 }
 
 /**
- * Remembers how often keys were used that have left: buckets of four 16-bit cells, each an 11-bit tag of the key's hash, where it left
- * from, and a 4-bit frequency. Four bytes per entry of the cache remember twice as many keys as it holds. Tags of different
- * keys may meet: then one inherits the other's frequency, which costs a little accuracy and nothing else.
+ * Remembers the frequencies of evicted keys, in buckets of four 16-bit cells. A cell has an 11-bit tag of the hash, a bit
+ * for the part that evicted the key, and a 4-bit frequency. With four bytes per entry of the cache it remembers twice as
+ * many keys as the cache holds. Two keys may have one tag: then one inherits the frequency of the other, which costs a
+ * little accuracy.
  */
 export class GhostTable {
-  /** The answer of the last `take`: one object for ever, so that an insert allocates nothing. */
+  /** The result of the last `take`. Always the same object, so that an insert allocates nothing. */
   readonly found: Ghost = { frequency: 0, rejected: false, recent: false }
-  private cells: Uint16Array = new Uint16Array(CELLS)
-  private bucketMask = 0
+  #cells: Uint16Array = new Uint16Array(cellsPerBucket)
+  #bucketMask = 0
 
   get length(): number {
-    return this.cells.length
+    return this.#cells.length
   }
 
-  /** Makes room for a cache of `entries`; what was remembered is forgotten when the table grows. */
+  /** Makes room for a cache of `entries`. Growth forgets all keys. */
   grow(entries: number): void {
     let buckets = 1
-    while (buckets * CELLS < entries * CELLS_PER_ENTRY) buckets *= 2
-    if (buckets * CELLS <= this.cells.length) return
-    this.cells = new Uint16Array(buckets * CELLS)
-    this.bucketMask = buckets - 1
+    while (buckets * cellsPerBucket < entries * cellsPerEntry) buckets *= 2
+    if (buckets * cellsPerBucket <= this.#cells.length) return
+    this.#cells = new Uint16Array(buckets * cellsPerBucket)
+    this.#bucketMask = buckets - 1
   }
 
   clear(): void {
-    this.cells = new Uint16Array(CELLS)
-    this.bucketMask = 0
+    this.#cells = new Uint16Array(cellsPerBucket)
+    this.#bucketMask = 0
   }
 
-  /** Takes out what is remembered of the hash into `found`. Returns whether there was anything. */
+  /** Moves the cell of the hash into `found`. Returns whether there was one. */
   take(hash: number): boolean {
-    const cells = this.cells
-    const first = (hash & this.bucketMask) * CELLS
-    const tag = (hash >>> 16) & TAG
-    for (let at = first + CELLS - 1; at >= first; at--) {
+    const cells = this.#cells
+    const first = (hash & this.#bucketMask) * cellsPerBucket
+    const tag = (hash >>> 16) & tagMask
+    for (let at = first + cellsPerBucket - 1; at >= first; at -= 1) {
       const cell = cells[at] as number
-      if (cell === 0 || (cell & TAG) !== tag) continue
-      this.found.frequency = cell & FREQUENCY
-      this.found.rejected = (cell & REJECTED) !== 0
-      // Cells of a bucket stand in the order of arrival, and a bucket gets one for every half cache of evictions.
-      this.found.recent = at === first + CELLS - 1
-      for (let hole = at; hole > first; hole--) cells[hole] = cells[hole - 1] as number
+      if (cell === 0 || (cell & tagMask) !== tag) continue
+      this.found.frequency = cell & frequencyMask
+      this.found.rejected = (cell & rejectedBit) !== 0
+      // Cells of a bucket are in the order of arrival. On average a bucket gets one per half as many evictions as there are entries.
+      this.found.recent = at === first + cellsPerBucket - 1
+      for (let hole = at; hole > first; hole -= 1) cells[hole] = cells[hole - 1] as number
       cells[first] = 0
       return true
     }
     return false
   }
 
-  /** Remembers a key in place of the least frequent of its bucket, the oldest among equals. */
+  /** Remembers a key instead of the least frequent of its bucket, of equals the oldest. */
   add(hash: number, frequency: number, rejected: boolean): void {
-    const cells = this.cells
-    const first = (hash & this.bucketMask) * CELLS
+    const cells = this.#cells
+    const first = (hash & this.#bucketMask) * cellsPerBucket
     let least = first
-    for (let at = first + 1; at < first + CELLS; at++) {
-      if (((cells[at] as number) & FREQUENCY) < ((cells[least] as number) & FREQUENCY)) least = at
+    for (let at = first + 1; at < first + cellsPerBucket; at += 1) {
+      if (((cells[at] as number) & frequencyMask) < ((cells[least] as number) & frequencyMask)) least = at
     }
-    const last = first + CELLS - 1
-    for (let at = least; at < last; at++) cells[at] = cells[at + 1] as number
-    cells[last] = ((hash >>> 16) & TAG) | (rejected ? REJECTED : 0) | frequency
+    const last = first + cellsPerBucket - 1
+    for (let at = least; at < last; at += 1) cells[at] = cells[at + 1] as number
+    cells[last] = ((hash >>> 16) & tagMask) | (rejected ? rejectedBit : 0) | frequency
   }
 
-  /** Halves the frequencies of the cells from `start` to `end`; those that come to nothing are forgotten. */
+  /** Halves the frequencies of the cells from `start` to `end`. Keys with frequency 0 are forgotten. */
   halve(start: number, end: number): void {
-    const cells = this.cells
+    const cells = this.#cells
     const stop = Math.min(end, cells.length)
-    for (let at = start; at < stop; at++) {
+    for (let at = start; at < stop; at += 1) {
       const cell = cells[at] as number
-      const frequency = (cell & FREQUENCY) >> 1
-      cells[at] = frequency === 0 ? 0 : (cell & ~FREQUENCY) | frequency
+      const frequency = (cell & frequencyMask) >> 1
+      cells[at] = frequency === 0 ? 0 : (cell & ~frequencyMask) | frequency
     }
   }
 }

@@ -1,33 +1,33 @@
-/** The policies by name. */
+/** The name of an eviction policy. */
 export type EvictionPolicy = 'lru' | 'lfu' | 'fifo' | 'random' | 'sieve' | 's3-fifo' | 'w-tinylfu' | 'adaptive'
 
 /**
- * Decides which entry leaves. Entries are slot numbers; hashes and weights stand in the `Slots` that the policy was made with.
- * The policy may keep six bits per slot in `slots.meta` (`POLICY_BITS`), which are 0 when a slot is inserted.
+ * Decides which entry to evict. Entries are slot numbers; their hashes and weights are in the `Slots` that the constructor
+ * received. The policy may use six bits per slot in `slots.meta` (`policyBits`), which are 0 when a slot is inserted.
  *
- * The order of calls: `insert` once, then `hit` and `reweigh` any number of times, then `evict` or `remove` once.
+ * The order of calls for a slot: `insert` once, then `hit` and `reweigh` any number of times, then `evict` or `remove` once.
  */
 export interface Policy {
   readonly name: EvictionPolicy
-  /** There are now `capacity` slots, never fewer than before, except after `clear`. */
+  /** Makes room for `capacity` slots. The capacity never falls, except by `clear`. */
   grow(capacity: number): void
-  /** A new entry. */
+  /** Adds a new entry. */
   insert(slot: number): void
-  /** The entry was read or overwritten. Allocates nothing. */
+  /** Counts a use: the entry was read or overwritten. Allocates nothing. */
   hit(slot: number): void
-  /** The entry's weight was `before`. */
+  /** Accounts for a changed weight, which was `before`. */
   reweigh(slot: number, before: number): void
-  /** Chooses the entry that leaves, and forgets it. Called while at least one entry is in, right after the insert that exceeded a limit. */
+  /** Chooses the entry to evict, and forgets it. Called with at least one entry, right after the insert that exceeded a limit. */
   evict(): number
-  /** The entry leaves for another reason: deleted or expired. */
+  /** Forgets an entry that was removed for another reason: deleted or expired. */
   remove(slot: number): void
   clear(): void
-  /** The limits, Infinity where there is none. Called before the first insert, and when one changes. */
+  /** Sets the limits, `Infinity` for none. Called before the first insert, and when a limit changes. */
   limit(maxEntries: number, maxBytes: number): void
-  /** The slots, those that would leave first at the front. */
+  /** The slots, those that would be evicted first at the front. */
   order(): Iterable<number>
-  /** How often the entry is known to have been used: so many hits are played when it is loaded from a dump. */
+  /** The counted uses of the entry. Loading it from a dump repeats as many hits. */
   uses(slot: number): number
-  /** Throws when the policy's own data disagree with each other. For tests. */
+  /** Throws if the data of the policy are inconsistent. For tests. */
   check(): void
 }

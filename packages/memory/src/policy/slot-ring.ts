@@ -1,68 +1,69 @@
-import { type Slots, STICKY } from '../engine/slots.ts'
+import { type Slots, stickyBit } from '../engine/slots.ts'
 
 /**
- * A queue of slots. A slot that leaves the queue out of turn stays in it as a dead place until the place comes to the front,
- * and takes that place again if it is used anew before: so a slot stands here once at most, and removing costs nothing.
- * The sticky bit of `slots.meta` says which slots stand here.
+ * A queue of slots in a ring buffer. A slot whose entry is removed keeps its place until the place reaches the front.
+ * If the slot gets a new entry before, that entry has the place. So a slot is in the queue at most once, and a removal
+ * costs nothing. The sticky bit in `slots.meta` says whether a slot is in the queue.
  */
 export class SlotRing {
-  private readonly table: Slots<unknown, unknown>
-  private places: Int32Array = new Int32Array(0)
-  private first = 0
-  private count = 0
+  readonly #table: Slots<unknown, unknown>
+  #places: Int32Array = new Int32Array(0)
+  #first = 0
+  #count = 0
 
   constructor(slots: Slots<unknown, unknown>) {
-    this.table = slots
+    this.#table = slots
   }
 
-  /** Places, dead ones included. */
+  /** The number of places, including those of removed entries. */
   get length(): number {
-    return this.count
+    return this.#count
   }
 
   clear(): void {
-    this.places = new Int32Array(0)
-    this.first = 0
-    this.count = 0
+    this.#places = new Int32Array(0)
+    this.#first = 0
+    this.#count = 0
   }
 
   holds(slot: number): boolean {
-    return ((this.table.meta[slot] as number) & STICKY) !== 0
+    return ((this.#table.meta[slot] as number) & stickyBit) !== 0
   }
 
-  /** Puts a slot at the end that does not stand here. */
+  /** Adds a slot that is not in the queue, at the end. */
   push(slot: number): void {
-    if (this.count === this.places.length) this.grow()
-    let at = this.first + this.count
-    if (at >= this.places.length) at -= this.places.length
-    this.places[at] = slot
-    this.count++
-    const meta = this.table.meta
-    meta[slot] = (meta[slot] as number) | STICKY
+    if (this.#count === this.#places.length) this.#grow()
+    let at = this.#first + this.#count
+    if (at >= this.#places.length) at -= this.#places.length
+    this.#places[at] = slot
+    this.#count += 1
+    const meta = this.#table.meta
+    meta[slot] = (meta[slot] as number) | stickyBit
   }
 
-  /** Takes the slot at the front, dead or alive. */
+  /** Removes and returns the slot at the front. Its entry may have been removed. */
   shift(): number {
-    const slot = this.places[this.first] as number
-    if (++this.first === this.places.length) this.first = 0
-    this.count--
-    const meta = this.table.meta
-    meta[slot] = (meta[slot] as number) & ~STICKY
+    const slot = this.#places[this.#first] as number
+    this.#first += 1
+    if (this.#first === this.#places.length) this.#first = 0
+    this.#count -= 1
+    const meta = this.#table.meta
+    meta[slot] = (meta[slot] as number) & ~stickyBit
     return slot
   }
 
-  // On its own, by half: the queue is a small part of the cache most of the time.
-  private grow(): void {
-    const places = new Int32Array(Math.max(16, this.count + (this.count >> 1)))
-    const untilEnd = this.places.length - this.first
-    places.set(this.places.subarray(this.first))
-    places.set(this.places.subarray(0, this.first), untilEnd)
-    this.places = places
-    this.first = 0
+  // By half, not with the capacity: usually the queue is a small part of the cache.
+  #grow(): void {
+    const places = new Int32Array(Math.max(16, this.#count + (this.#count >> 1)))
+    const untilEnd = this.#places.length - this.#first
+    places.set(this.#places.subarray(this.#first))
+    places.set(this.#places.subarray(0, this.#first), untilEnd)
+    this.#places = places
+    this.#first = 0
   }
 
-  /** From the front to the end, dead places included. */
+  /** The slots from the front to the end, including those of removed entries. */
   *slots(): Generator<number> {
-    for (let i = 0; i < this.count; i++) yield this.places[(this.first + i) % this.places.length] as number
+    for (let i = 0; i < this.#count; i += 1) yield this.#places[(this.#first + i) % this.#places.length] as number
   }
 }

@@ -1,52 +1,52 @@
 import type { RequestLog } from './request-log.ts'
 
-const NEVER = 2 ** 31 - 1
+const neverUsed = 2 ** 31 - 1
 
 /**
- * Hits of the policy that knows the future and lets the entry leave whose next use is furthest away: no policy that stores every
- * miss has more. Laszlo Belady, "A Study of Replacement Algorithms for a Virtual-Storage Computer", IBM Systems Journal 5(2), 1966.
- * With weights the rule is the same, but no longer the optimum, which cannot be computed in reasonable time.
+ * The hits of the policy that knows the future and evicts the entry with the most distant next use. No policy that stores
+ * every miss has more hits. Laszlo Belady, "A Study of Replacement Algorithms for a Virtual-Storage Computer", IBM Systems
+ * Journal 5(2), 1966. With weights the rule is the same but only near the optimum, which takes too long to compute.
  */
 export function optimalHits(log: RequestLog, size: number, progress: (done: number) => void): number {
   const { ids, weights } = log
   const next = nextUses(log)
-  /** Next use of each key that is in the cache; -1 for the others. */
+  /** The next use of each key in the cache; -1 for the other keys. */
   const held = new Int32Array(log.distinct).fill(-1)
-  const heldWeight = weights === null ? null : new Float64Array(log.distinct)
+  const heldWeight = weights === undefined ? undefined : new Float64Array(log.distinct)
   const furthest = new FurthestFirst()
   let hits = 0
   let used = 0
-  for (let i = 0; i < ids.length; i++) {
+  for (let i = 0; i < ids.length; i += 1) {
     progress(i)
     const id = ids[i] as number
     if ((held[id] as number) >= 0) {
-      hits++
+      hits += 1
       held[id] = next[i] as number
       furthest.add(next[i] as number, id)
       continue
     }
-    const weight = weights === null ? 1 : (weights[i] as number)
+    const weight = weights === undefined ? 1 : (weights[i] as number)
     if (weight > size) continue
     while (used + weight > size) {
       const [at, victim] = furthest.take()
-      // Entries of uses that are over are left in the heap, and recognized here.
+      // The heap keeps entries of past uses; this skips them.
       if (held[victim] !== at) continue
       held[victim] = -1
-      used -= heldWeight === null ? 1 : (heldWeight[victim] as number)
+      used -= heldWeight === undefined ? 1 : (heldWeight[victim] as number)
     }
     used += weight
     held[id] = next[i] as number
-    if (heldWeight !== null) heldWeight[id] = weight
+    if (heldWeight !== undefined) heldWeight[id] = weight
     furthest.add(next[i] as number, id)
   }
   return hits
 }
 
-/** For each request, the index of the next one for the same key. */
+/** The index of the next request for the same key, for each request. */
 function nextUses(log: RequestLog): Int32Array {
   const next = new Int32Array(log.ids.length)
-  const upcoming = new Int32Array(log.distinct).fill(NEVER)
-  for (let i = log.ids.length - 1; i >= 0; i--) {
+  const upcoming = new Int32Array(log.distinct).fill(neverUsed)
+  for (let i = log.ids.length - 1; i >= 0; i -= 1) {
     const id = log.ids[i] as number
     next[i] = upcoming[id] as number
     upcoming[id] = i
@@ -54,13 +54,14 @@ function nextUses(log: RequestLog): Int32Array {
   return next
 }
 
-/** A binary heap of key ids, the one with the furthest next use on top. */
+/** A binary heap of key ids. The id with the most distant next use is at the top. */
 class FurthestFirst {
-  private readonly uses: number[] = []
-  private readonly ids: number[] = []
+  readonly #uses: number[] = []
+  readonly #ids: number[] = []
 
   add(use: number, id: number): void {
-    const { uses, ids } = this
+    const uses = this.#uses
+    const ids = this.#ids
     let at = uses.length
     uses.push(use)
     ids.push(id)
@@ -76,7 +77,8 @@ class FurthestFirst {
   }
 
   take(): [number, number] {
-    const { uses, ids } = this
+    const uses = this.#uses
+    const ids = this.#ids
     const top: [number, number] = [uses[0] as number, ids[0] as number]
     const use = uses.pop() as number
     const id = ids.pop() as number
@@ -86,7 +88,7 @@ class FurthestFirst {
     for (;;) {
       let child = 2 * at + 1
       if (child >= length) break
-      if (child + 1 < length && (uses[child + 1] as number) > (uses[child] as number)) child++
+      if (child + 1 < length && (uses[child + 1] as number) > (uses[child] as number)) child += 1
       if ((uses[child] as number) <= use) break
       uses[at] = uses[child] as number
       ids[at] = ids[child] as number

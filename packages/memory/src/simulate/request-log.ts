@@ -1,20 +1,20 @@
 import { invalidArgument } from '@cache/core/backend'
-import { createEngine, MOST_ENTRIES } from '../engine/create-engine.ts'
+import { createEngine, maxEntryCount } from '../engine/create-engine.ts'
 
-/** A log of requests with keys numbered in the order of their first appearance. */
+/** A log of requests, with keys numbered in the order of their first appearance. */
 export interface RequestLog {
   readonly ids: Uint32Array
   readonly distinct: number
-  /** Bytes of each request; null where all count 1. */
-  readonly weights: Float64Array | null
+  /** The bytes of each request; `undefined` if all count 1. */
+  readonly weights: Float64Array | undefined
 }
 
-/** Reads the keys, and the bytes beside them, once. Throws `INVALID_ARGUMENT` for a key that is no string or number, and when the two differ in length. */
+/** Reads keys and weights once. Throws `INVALID_ARGUMENT` for a key that is no string or number, and for different lengths. */
 export function readRequests(keys: Iterable<string | number>, weights: Iterable<number> | undefined): RequestLog {
-  // A Map ends at 2^24 keys.
+  // A `Map` throws beyond 2^24 keys.
   const numbers = createEngine<string | number, number>(
-    { maxEntries: MOST_ENTRIES, policy: 'fifo' },
-    null,
+    { maxEntries: maxEntryCount, policy: 'fifo' },
+    undefined,
     'simulatePolicies',
   )
   let ids = new Uint32Array(1024)
@@ -29,7 +29,8 @@ export function readRequests(keys: Iterable<string | number>, weights: Iterable<
       numbers.set(key, id, Number.POSITIVE_INFINITY)
     }
     if (count === ids.length) ids = doubled(ids)
-    ids[count++] = id
+    ids[count] = id
+    count += 1
   }
   return { ids: ids.subarray(0, count), distinct: numbers.slots.count, weights: readWeights(weights, count) }
 }
@@ -40,8 +41,8 @@ function doubled(from: Uint32Array<ArrayBuffer>): Uint32Array<ArrayBuffer> {
   return to
 }
 
-function readWeights(weights: Iterable<number> | undefined, count: number): Float64Array | null {
-  if (weights === undefined) return null
+function readWeights(weights: Iterable<number> | undefined, count: number): Float64Array | undefined {
+  if (weights === undefined) return undefined
   if (typeof weights?.[Symbol.iterator] !== 'function') {
     throw invalidArgument('weights', weights, 'an iterable of numbers', 'simulatePolicies')
   }

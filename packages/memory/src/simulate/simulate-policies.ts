@@ -1,30 +1,30 @@
 import { checkOptions, invalidArgument, wholeNumber } from '@cache/core/backend'
-import { checkFunction, createEngine, MOST_ENTRIES } from '../engine/create-engine.ts'
+import { checkFunction, createEngine, maxEntryCount } from '../engine/create-engine.ts'
 import { policyNames } from '../policy/create-policy.ts'
 import type { EvictionPolicy } from '../policy/policy.ts'
 import { optimalHits } from './optimal.ts'
 import { type RequestLog, readRequests } from './request-log.ts'
 
-/** A policy of a `BoundedMap`, or Belady's, which knows the future. */
+/** A policy of a `BoundedMap`, or `optimal`: Belady's policy, which knows the future. */
 export type SimulatedPolicy = EvictionPolicy | 'optimal'
 
 export interface SimulationOptions {
   /** Default: all policies, and `optimal`. */
   readonly policies?: readonly SimulatedPolicy[]
-  /** The limits to try: numbers of entries, or of bytes where `weights` are given. */
+  /** The limits to simulate: numbers of entries, or of bytes with `weights`. */
   readonly sizes: readonly number[]
-  /** Bytes of each request, in the order of the keys. With them `optimal` is only near the optimum. Default: every entry counts 1. */
+  /** The bytes of each request, in the order of the keys. With weights, `optimal` is only near the optimum. Default: every entry counts 1. */
   readonly weights?: Iterable<number>
-  /** Called about every 100,000 requests and at the end of each row. */
+  /** Called after about every 100,000 requests and at the end of each row. */
   readonly onProgress?: (progress: SimulationProgress) => void
-  /** Where the lots of policies that draw them begin: the same seed gives the same rows. Default: 1. */
+  /** The seed of policies that use random numbers: the same seed gives the same rows. Default: 1. */
   readonly seed?: number
 }
 
 export interface SimulationProgress {
   readonly policy: SimulatedPolicy
   readonly size: number
-  /** Requests done and to be done, over all rows. */
+  /** The simulated requests and all requests, summed over all rows. */
   readonly done: number
   readonly total: number
 }
@@ -39,11 +39,12 @@ export interface SimulationRow {
 }
 
 const known = ['policies', 'sizes', 'weights', 'onProgress', 'seed']
-const PROGRESS_MASK = 0x1ffff
+const progressMask = 0x1ffff
 
 /**
- * Replays a log of requests against each policy at each size, as a cache that stores every miss, and returns one row for each, in the
- * order of `sizes` and then of `policies`. The keys are read once. Throws `INVALID_ARGUMENT` for a bad option, size, key or weight.
+ * Replays a log of requests against each policy at each size, as a cache that stores every miss. Returns one row for each,
+ * in the order of `sizes` and then of `policies`. Reads the keys once. Throws `INVALID_ARGUMENT` for a bad option, size, key
+ * or weight.
  */
 export function simulatePolicies(keys: Iterable<string | number>, options: SimulationOptions): SimulationRow[] {
   checkOptions(options, known, 'simulatePolicies')
@@ -63,7 +64,7 @@ export function simulatePolicies(keys: Iterable<string | number>, options: Simul
     for (const policy of policies) {
       const before = rows.length * requests
       const progress = (done: number): void => {
-        if ((done & PROGRESS_MASK) === 0 || done === requests) {
+        if ((done & progressMask) === 0 || done === requests) {
           options.onProgress?.({ policy, size, done: before + done, total })
         }
       }
@@ -81,7 +82,7 @@ function isIterable(given: unknown): boolean {
 }
 
 function checkSize(size: number, weighted: boolean): void {
-  wholeNumber(size, 'sizes', 'simulatePolicies', 1, weighted ? Number.MAX_SAFE_INTEGER : MOST_ENTRIES)
+  wholeNumber(size, 'sizes', 'simulatePolicies', 1, weighted ? Number.MAX_SAFE_INTEGER : maxEntryCount)
 }
 
 function checkedPolicies(given: readonly SimulatedPolicy[]): SimulatedPolicy[] {
@@ -103,11 +104,15 @@ function policyHits(
   const { ids, weights } = log
   let current = 0
   const limits =
-    weights === null
+    weights === undefined
       ? { maxEntries: size }
       : { maxBytes: size, maxEntryBytes: size, weigh: () => weights[current] as number }
-  const engine = createEngine<number, true>({ ...limits, policy, random: lots(seed) }, null, 'simulatePolicies')
-  for (let i = 0; i < ids.length; i++) {
+  const engine = createEngine<number, true>(
+    { ...limits, policy, random: seededRandom(seed) },
+    undefined,
+    'simulatePolicies',
+  )
+  for (let i = 0; i < ids.length; i += 1) {
     progress(i)
     current = i
     const id = ids[i] as number
@@ -116,8 +121,8 @@ function policyHits(
   return engine.hits
 }
 
-/** Numbers from 0 to 1, the same for the same seed: mulberry32 (Tommy Ettinger, public domain). */
-function lots(seed: number): () => number {
+/** A source of numbers from 0 to 1, equal for equal seeds: mulberry32 (Tommy Ettinger, public domain). */
+function seededRandom(seed: number): () => number {
   let state = seed
   return () => {
     state = (state + 0x6d2b79f5) | 0
