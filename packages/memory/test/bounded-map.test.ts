@@ -36,16 +36,16 @@ it('a bounded map holds at most as many entries as it may', () => {
   })
 })
 
-it('onRemoval hears of every entry that leaves, with the reason', () => {
+it('onRemoval receives every removed entry with the reason', () => {
   let now = 0
-  const told: unknown[] = []
+  const emitted: unknown[] = []
   const map = new BoundedMap<string, string>({
     maxEntries: 2,
     maxBytes: 10,
     weigh: (value) => value.length,
     policy: 'lru',
     clock: { now: () => now },
-    onRemoval: (key, value, reason) => told.push(`${key} ${value} ${reason}`),
+    onRemoval: (key, value, reason) => emitted.push(`${key} ${value} ${reason}`),
   })
   map.set('a', '1')
   map.set('a', '2')
@@ -60,7 +60,7 @@ it('onRemoval hears of every entry that leaves, with the reason', () => {
   map.set('g', '12345')
   map.set('h', '67890')
   map.clear()
-  expect(told).toEqual([
+  expect(emitted).toEqual([
     'a 1 replaced',
     'a 2 entries',
     'b 3 deleted',
@@ -73,7 +73,7 @@ it('onRemoval hears of every entry that leaves, with the reason', () => {
   ])
 })
 
-it('maxBytes pushes out until the rest fits, and an entry that grows too', () => {
+it('maxBytes evicts entries until the rest fits, also after an entry grows', () => {
   const map = new BoundedMap<string, number>({
     maxBytes: 100,
     maxEntryBytes: 100,
@@ -91,7 +91,7 @@ it('maxBytes pushes out until the rest fits, and an entry that grows too', () =>
   expect([map.size, map.stats().bytes, map.stats().evictions.oversize]).toEqual([0, 0, 1])
 })
 
-it('a callback may call the map again', () => {
+it('onRemoval may call the map again', () => {
   const map: BoundedMap<number, number> = new BoundedMap<number, number>({
     maxEntries: 10,
     policy: 'lru',
@@ -100,7 +100,7 @@ it('a callback may call the map again', () => {
       if (reason === 'deleted') map.clear()
     },
   })
-  for (let i = 0; i < 100; i++) map.set(i, i)
+  for (let i = 0; i < 100; i += 1) map.set(i, i)
   expect(map.size).toBe(10)
   map.delete([...map.keys()][0] as number)
   expect(map.size).toBe(0)
@@ -108,7 +108,7 @@ it('a callback may call the map again', () => {
   expect(map.get(1)).toBe(1)
 })
 
-it('an expiry callback that sets the very key does not make it stand there twice', () => {
+it('a key that onRemoval sets during its expiry has one entry', () => {
   let now = 0
   const map: BoundedMap<string, number> = new BoundedMap<string, number>({
     maxEntries: 10,
@@ -123,10 +123,10 @@ it('an expiry callback that sets the very key does not make it stand there twice
   expect([map.size, map.get('a')]).toEqual([1, 2])
 })
 
-it('what was missed and is set next stands there once, whatever happened between', () => {
+it('a set after a miss stores one entry, whatever happened in between', () => {
   const map = new BoundedMap<string, number>({
     maxEntries: 2000,
-    // Looks for the key of every entry that it weighs, sets another one, and grows the index meanwhile.
+    // Looks up the key of every entry that it weighs, and sets another entry, which also grows the index.
     weigh: (value, key) => {
       if (value !== 1) return 1
       map.get(key)
@@ -135,7 +135,7 @@ it('what was missed and is set next stands there once, whatever happened between
       return 1
     },
   })
-  for (let i = 0; i < 500; i++) {
+  for (let i = 0; i < 500; i += 1) {
     expect(map.get(`key:${i}`)).toBe(undefined)
     map.set(`key:${i}`, 1)
     map.set(`key:${i}`, 3)
@@ -151,28 +151,28 @@ it('what was missed and is set next stands there once, whatever happened between
   expect([...map.keys()]).toEqual(['later'])
 })
 
-it('an entry that a callback of clear sets stays, or its leaving is told', () => {
+it('an entry that onRemoval sets during clear stays, or onRemoval receives it too', () => {
   for (const count of [1, 10, 100]) {
-    const told: string[] = []
+    const emitted: string[] = []
     const map = new BoundedMap<string, number>({
       maxEntries: 1000,
       onRemoval: (key, value) => {
-        told.push(key)
+        emitted.push(key)
         if (value === 1) map.set(`${key}, again`, 2)
       },
     })
-    for (let i = 0; i < count; i++) map.set(`key:${i}`, 1)
+    for (let i = 0; i < count; i += 1) map.set(`key:${i}`, 1)
     map.clear()
     const again = Array.from({ length: count }, (_, i) => `key:${i}, again`)
-    expect([...told.filter((key) => key.endsWith('again')), ...map.keys()].sort()).toEqual(again.sort())
+    expect([...emitted.filter((key) => key.endsWith('again')), ...map.keys()].sort()).toEqual(again.sort())
     for (const key of map.keys()) expect(map.get(key)).toBe(2)
     map.clear()
     expect(map.size).toBe(0)
-    expect(told.length).toBe(2 * count)
+    expect(emitted.length).toBe(2 * count)
   }
 })
 
-it('load takes from a dump no more uses than dump gives, whatever stands there', () => {
+it('load repeats at most 15 uses of an entry, whatever the dump says', () => {
   const engine = createEngine<string, number>({ maxEntries: 10, policy: 'lfu' }, undefined, 'test')
   const hit = engine.policy.hit.bind(engine.policy)
   let hits = 0
@@ -192,7 +192,7 @@ it('load takes from a dump no more uses than dump gives, whatever stands there',
   }
 })
 
-it('load refuses what no dump gives', () => {
+it('load refuses entries that cannot come from a dump', () => {
   const map = new BoundedMap<string, unknown>({ maxEntries: 10 })
   const bad: unknown[] = [
     5,
@@ -211,29 +211,29 @@ it('load refuses what no dump gives', () => {
   expect(map.size).toBe(0)
 })
 
-it('resize pushes out at once and grows again', () => {
+it('resize evicts at once, and the map grows again after a larger limit', () => {
   const map = new BoundedMap<number, number>({ maxEntries: 1000, policy: 'lru' })
-  for (let i = 0; i < 1000; i++) map.set(i, i)
+  for (let i = 0; i < 1000; i += 1) map.set(i, i)
   map.resize(10)
   expect([...map.keys()].sort((a, b) => a - b)).toEqual([990, 991, 992, 993, 994, 995, 996, 997, 998, 999])
   map.resize(2000)
-  for (let i = 0; i < 3000; i++) map.set(i, i)
+  for (let i = 0; i < 3000; i += 1) map.set(i, i)
   expect([map.size, map.get(999), map.get(1000)]).toEqual([2000, undefined, 1000])
 })
 
-it('clear leaves an empty map that works on', () => {
+it('clear leaves an empty map that can be used again', () => {
   const map = new BoundedMap<number, number>({ maxEntries: 100 })
-  for (let round = 0; round < 3; round++) {
-    for (let i = 0; i < 300; i++) map.set(i, i)
+  for (let round = 0; round < 3; round += 1) {
+    for (let i = 0; i < 300; i += 1) map.set(i, i)
     expect(map.size).toBe(100)
     map.clear()
     expect([map.size, map.get(299), [...map.keys()]]).toEqual([0, undefined, []])
   }
 })
 
-it('an entry that stays through an iteration appears once, whatever comes and goes meanwhile', () => {
+it('an entry that stays during an iteration appears once, whatever else changes', () => {
   const map = new BoundedMap<number, number>({ maxEntries: 100_000 })
-  for (let i = 0; i < 1000; i++) map.set(i, i)
+  for (let i = 0; i < 1000; i += 1) map.set(i, i)
   const seen = new Map<number, number>()
   let next = 1000
   for (const key of map.keys()) {
@@ -244,10 +244,10 @@ it('an entry that stays through an iteration appears once, whatever comes and go
   for (let i = 0; i < 1000; i += 2) expect([i, seen.get(i)]).toEqual([i, 1])
 })
 
-it('dump keeps how often entries were used, and load gives it back', () => {
+it('a dump carries the uses of entries to the map that loads it', () => {
   const map = new BoundedMap<number, number>({ maxEntries: 100 })
-  for (let i = 0; i < 100; i++) map.set(i, i)
-  for (let round = 0; round < 5; round++) for (let i = 0; i < 10; i++) map.get(i)
+  for (let i = 0; i < 100; i += 1) map.set(i, i)
+  for (let round = 0; round < 5; round += 1) for (let i = 0; i < 10; i += 1) map.get(i)
   const copy = new BoundedMap<number, number>({ maxEntries: 100 })
   expect(copy.load(map.dump())).toBe(100)
   expect(
@@ -259,7 +259,7 @@ it('dump keeps how often entries were used, and load gives it back', () => {
   ).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9])
 })
 
-it('bad arguments are refused before anything is stored', () => {
+it('bad arguments are refused before a write', () => {
   const make = (options: unknown) => () => new BoundedMap(options as never)
   const bad: unknown[] = [
     undefined,
@@ -296,7 +296,7 @@ it('bad arguments are refused before anything is stored', () => {
   expect(map.size).toBe(0)
 })
 
-it('estimateBytes follows strings, buffers and members, and ends on rings and giants', () => {
+it('estimateBytes counts strings, buffers and members, and terminates on cycles and large values', () => {
   const ring: Record<string, unknown> = {}
   ring.self = ring
   expect(estimateBytes('x'.repeat(1000))).toBe(1016)

@@ -1,13 +1,13 @@
 import type { Engine } from '../src/engine/engine.ts'
 
-/** Throws unless everything that the engine knows agrees: slots, index, policy, sums. */
+/** Throws if slots, index, policy and sums of the engine are inconsistent. */
 export function checkEngine<K, V>(engine: Engine<K, V>): void {
   const { slots, index, policy } = engine
   let count = 0
   let bytes = 0
-  for (let slot = 0; slot < slots.high; slot++) {
+  for (let slot = 0; slot < slots.high; slot += 1) {
     if (!slots.isLive(slot)) continue
-    count++
+    count += 1
     bytes += slots.weightAt(slot)
     const key = slots.keyAt(slot)
     if (index.find(key, index.hash(key)) !== slot)

@@ -10,7 +10,7 @@ const blockFactor = 0xcc9e2d51
 /** The inverse of an odd number modulo 2^32 (Newton's iteration). */
 function inverse(odd: number): number {
   let x = odd
-  for (let i = 0; i < 5; i++) x = Math.imul(x, 2 - Math.imul(odd, x))
+  for (let i = 0; i < 5; i += 1) x = Math.imul(x, 2 - Math.imul(odd, x))
   return x
 }
 
@@ -18,7 +18,7 @@ function rotate(word: number): number {
   return (word << 13) | (word >>> 19)
 }
 
-/** Four-character strings that all have one hash when strings are hashed whole with the seed: the last two characters make up for the first two. */
+/** Strings of four characters with one hash for the seed, if hashed whole: the last two characters compensate for the first two. */
 function collidingKeys(count: number, seed: number): string[] {
   const target = Math.imul(0x1234567, inverse(blockFactor))
   return Array.from({ length: count }, (_, i) => {
@@ -33,13 +33,13 @@ function engineWith(random: () => number, maxEntries: number): Engine<string | n
   return createEngine<string | number, number>({ maxEntries, policy: 'fifo', random }, undefined, 'test')
 }
 
-/** How many keys are compared and cells are moved by the work, per operation: counted, because time depends on the machine. */
+/** Counts the compared keys and the moved cells per operation of the work. Times would depend on the machine. */
 function comparisons(engine: Engine<string | number, number>, operations: number, work: () => void): number {
   const { slots } = engine
   const keyAt = slots.keyAt.bind(slots)
   let count = 0
   slots.keyAt = (slot) => {
-    count++
+    count += 1
     return keyAt(slot)
   }
   work()
@@ -62,7 +62,7 @@ function flood(engine: Engine<string | number, number>, keys: readonly (string |
 
 const honest = Array.from({ length: 20_000 }, (_, i) => `user:${i}:profile`)
 
-it('an index compares about one key for each look-up of honest keys', () => {
+it('an index compares about one key per look-up of ordinary keys', () => {
   expect(
     flood(
       engineWith(() => 0.25, 20_000),
@@ -79,12 +79,12 @@ it('keys that collide under a known seed cost a bounded number of comparisons', 
   expect(flood(engineWith(random, 20_000), keys)).toBeLessThan(12)
 })
 
-it('keys that collide under every seed that will ever be drawn end in a Map, at a bounded cost', () => {
-  // The attacker knows the source of randomness itself, so it knows the seed that whole strings are hashed with in the end.
+it('keys that collide under every seed of the source end in a Map at a bounded cost', () => {
+  // The attacker knows the source of random numbers, and so the final seed with which whole strings are hashed.
   const seed = 2 ** 30
   for (const known of [seed, ~seed]) {
     const engine = engineWith(() => 0.25, 60_000)
-    // Long keys that differ only where no pattern looks drive the index to whole strings first.
+    // Long keys that differ only beyond the reach of patterns make the index hash whole strings first.
     const hidden = Array.from(
       { length: 2000 },
       (_, i) => `${'a'.repeat(60)}${String(i).padStart(5, '0')}${'b'.repeat(60)}`,
@@ -110,7 +110,7 @@ function keysThatAlwaysCollide(count: number): string[] {
   )
 }
 
-it('keys that collide under every seed there is, which nobody has to know, cost a bounded number of comparisons', () => {
+it('keys that collide under every possible seed cost a bounded number of comparisons', () => {
   const keys = keysThatAlwaysCollide(20_000)
   for (const seed of [1, -77, 0x5eed]) {
     const whole = new KeyHasher(seed, undefined, true)
@@ -125,13 +125,13 @@ it('keys that collide under every seed there is, which nobody has to know, cost 
   const after = comparisons(engine, honest.length, () => {
     for (const key of honest) engine.get(key)
   })
-  // Whoever keeps to honest keys hardly notices.
+  // Ordinary keys cost hardly more.
   expect(after - before).toBeLessThan(2)
   for (const key of honest) engine.delete(key)
   expect(flood(engine, keys)).toBeLessThan(24)
 })
 
-it('long keys that differ only in their middle are told apart at the cost of honest ones', () => {
+it('long keys that differ only in the middle cost as much as ordinary keys', () => {
   const keys = Array.from(
     { length: 20_000 },
     (_, i) => `${'a'.repeat(100)}${String(i).padStart(6, '0')}${'b'.repeat(100)}`,
@@ -139,16 +139,16 @@ it('long keys that differ only in their middle are told apart at the cost of hon
   expect(flood(engineWith(numbersFrom(7), 20_000), keys)).toBeLessThan(4)
 })
 
-it('keys that change their form after the pattern was learned are told apart again', () => {
+it('keys with a new form get a new pattern that distinguishes them', () => {
   const engine = engineWith(numbersFrom(7), 20_000)
-  for (let i = 0; i < 20_000; i++) engine.set(`user:${i}`, i, Number.POSITIVE_INFINITY)
+  for (let i = 0; i < 20_000; i += 1) engine.set(`user:${i}`, i, Number.POSITIVE_INFINITY)
   const keys = Array.from({ length: 20_000 }, (_, i) => `session:${String(i * 7919).padStart(12, '0')}:00000000`)
   expect(flood(engine, keys)).toBeLessThan(6)
 })
 
-it('a pattern is learned from all kinds of keys, also where they were set by turns', () => {
+it('a pattern is learned from both kinds of keys that were set in turn', () => {
   const engine = engineWith(numbersFrom(7), 4096)
-  for (let i = 0; i < 4096; i++) {
+  for (let i = 0; i < 4096; i += 1) {
     engine.set(i % 2 === 0 ? `user:${i}` : `${String(i * 7919).padStart(10, '0')}:order`, i, Number.POSITIVE_INFINITY)
   }
   const sample = (engine.index as unknown as { sample(): string[] }).sample()
@@ -159,7 +159,7 @@ it('a pattern is learned from all kinds of keys, also where they were set by tur
   expect(users.length).toBeLessThan(192)
 })
 
-it('keys that are numbered upwards are told apart by a few characters, however many there are', () => {
+it('keys with ascending numbers are distinguished by a few characters, however many there are', () => {
   for (const seed of [1, 2, 3, 4, 5]) {
     const engine = engineWith(numbersFrom(seed), 30_000)
     const keys = Array.from({ length: 30_000 }, (_, i) => `user:${i}`)
@@ -168,12 +168,12 @@ it('keys that are numbered upwards are told apart by a few characters, however m
   }
 })
 
-it('keys without a place in the cells are kept when a small index, which moves at once, gets another seed', () => {
+it('keys in the overflow map stay present when a small index gets another seed', () => {
   const engine = engineWith(() => 0.25, 1000)
   const { index } = engine
   const before = index.hasher.seed
-  // These collide under the seed that follows, when strings are hashed whole. The others collide now, by sixes, which leaves all of them
-  // in the cells, and no pattern tells them apart.
+  // These collide under the next seed, when strings are hashed whole. The others collide now, in groups of six: all of them
+  // stay in the cells, and no pattern distinguishes them.
   const later = collidingKeys(20, ~before)
   const now = Array.from({ length: 60 }, (_, i) => `${'a'.repeat(60)}${i % 6}${'b'.repeat(60)}${Math.floor(i / 6)}`)
   const overflowed: boolean[] = []
@@ -191,17 +191,17 @@ it('keys without a place in the cells are kept when a small index, which moves a
   expect(index.overflow).toBe(undefined)
 })
 
-it('runs of filled cells as nobody meets by chance give the table a new seed', () => {
+it('improbably long runs of filled cells cause a new seed', () => {
   const engine = engineWith(numbersFrom(3), 40_000)
   const { index } = engine
-  for (let i = 0; i < 22_000; i++) engine.set(i, i, Number.POSITIVE_INFINITY)
+  for (let i = 0; i < 22_000; i += 1) engine.set(i, i, Number.POSITIVE_INFINITY)
   const before = index.hasher.seed
-  // The attacker knows the seed: its numbers have their homes side by side.
+  // The attacker knows the seed: the home cells of its numbers are adjacent.
   const at = (home: number): number => unmix(home) ^ before
   engine.clear()
-  for (let i = 0; i < 20_000; i++) engine.set(at(i >> 1), i, Number.POSITIVE_INFINITY)
+  for (let i = 0; i < 20_000; i += 1) engine.set(at(i >> 1), i, Number.POSITIVE_INFINITY)
   for (let i = 0; i < 20_000; i += 2) engine.delete(at(i >> 1))
-  for (let i = 0; i < 20_000; i++) engine.set(-1 - i, i, Number.POSITIVE_INFINITY)
+  for (let i = 0; i < 20_000; i += 1) engine.set(-1 - i, i, Number.POSITIVE_INFINITY)
   checkEngine(engine)
 })
 
@@ -221,11 +221,11 @@ it('a growing index moves a few cells at each insertion, never the whole table',
   const place = index.place.bind(index)
   let placed = 0
   index.place = (key, slot) => {
-    placed++
+    placed += 1
     place(key, slot)
   }
   let most = 0
-  for (let i = 0; i < 300_000; i++) {
+  for (let i = 0; i < 300_000; i += 1) {
     placed = 0
     engine.set(`key:${i}`, i, Number.POSITIVE_INFINITY)
     if (engine.slots.count > 2000) most = Math.max(most, placed)
@@ -273,7 +273,7 @@ it('an index agrees with a Map in a random walk that grows, shrinks and floods i
   const engine = engineWith(random, 5000)
   const model = new Map<string | number, number>()
   const bad = collidingKeys(3000, 1)
-  for (let step = 0; step < 60_000; step++) {
+  for (let step = 0; step < 60_000; step += 1) {
     const i = Math.floor(random() * 3000)
     const key = step < 20_000 ? `key:${i}` : step < 40_000 ? (bad[i] as string) : i * 0.5
     if (random() < 0.6 && model.size < 5000) {
@@ -292,35 +292,35 @@ it('an index agrees with a Map in a random walk that grows, shrinks and floods i
   expect(engine.slots.count).toBe(model.size)
 })
 
-it('an index that was made smaller grows again like any other', () => {
+it('an index that was made smaller grows again', () => {
   const engine = engineWith(numbersFrom(9), 100_000)
-  for (let i = 0; i < 60_000; i++) engine.set(`key:${i}`, i, Number.POSITIVE_INFINITY)
+  for (let i = 0; i < 60_000; i += 1) engine.set(`key:${i}`, i, Number.POSITIVE_INFINITY)
   engine.resize(1400)
   engine.resize(100_000)
-  // The ones that stayed are the last ones to come.
-  for (let i = 0; i < 5000; i++) engine.set(`more:${i}`, i, Number.POSITIVE_INFINITY)
+  // The last entries have stayed.
+  for (let i = 0; i < 5000; i += 1) engine.set(`more:${i}`, i, Number.POSITIVE_INFINITY)
   expect(engine.index.overflow?.size ?? 0).toBe(0)
   checkEngine(engine)
-  for (let i = 58_600; i < 60_000; i++) expect(engine.delete(`key:${i}`)).toBe(true)
-  for (let i = 0; i < 5000; i++) expect(engine.get(`more:${i}`)).toBe(i)
+  for (let i = 58_600; i < 60_000; i += 1) expect(engine.delete(`key:${i}`)).toBe(true)
+  for (let i = 0; i < 5000; i += 1) expect(engine.get(`more:${i}`)).toBe(i)
   checkEngine(engine)
 })
 
-it('a cache of nine million works on after 2^24 entries came and went, where a Map throws', {
+it('a cache of nine million entries still works after 2^24 insertions, where a Map throws', {
   timeout: 300_000,
 }, () => {
   const maxEntries = 9_000_000
   const engine = createEngine<number, number>({ maxEntries, policy: 'lru' }, undefined, 'test')
   const last = 2 ** 24 + 200_000
-  for (let i = 0; i <= last; i++) engine.set(i, i, Number.POSITIVE_INFINITY)
+  for (let i = 0; i <= last; i += 1) engine.set(i, i, Number.POSITIVE_INFINITY)
   expect(engine.slots.count).toBe(maxEntries)
   expect(engine.get(last)).toBe(last)
 })
 
-it('more than 2^24 entries are held, where a Map throws', { timeout: 600_000 }, () => {
+it('a map holds more than 2^24 entries, where a Map throws', { timeout: 600_000 }, () => {
   const entries = 2 ** 24 + 200_000
   const engine = createEngine<number, number>({ maxEntries: entries, policy: 'fifo' }, undefined, 'test')
-  for (let i = 0; i < entries + 10; i++) engine.set(i, i, Number.POSITIVE_INFINITY)
+  for (let i = 0; i < entries + 10; i += 1) engine.set(i, i, Number.POSITIVE_INFINITY)
   expect(engine.slots.count).toBe(entries)
   expect(engine.get(9)).toBe(undefined)
   for (const key of [10, 2 ** 24 - 1, 2 ** 24, 2 ** 24 + 1, entries + 9]) expect(engine.get(key)).toBe(key)

@@ -15,7 +15,7 @@ function clockAt(start: number): { now(): number; time: number } {
   }
 }
 
-it('an entry is served until its lifetime ends and not from that millisecond on', () => {
+it('an entry is returned until its lifetime ends and absent from that millisecond on', () => {
   const clock = clockAt(0)
   const map = new BoundedMap<string, number>({ maxEntries: 10, clock })
   map.set('a', 1, { ttl: 20 })
@@ -33,7 +33,7 @@ it('an entry is served until its lifetime ends and not from that millisecond on'
   expect(map.stats()).toMatchObject({ hits: 2, misses: 1, expired: 1, deletes: 0, entries: 1 })
 })
 
-it('a clock that stands at 0 or below is a clock like any other', () => {
+it('a clock at 0 or below works like any other clock', () => {
   for (const start of [0, -5]) {
     const clock = clockAt(start)
     const map = new BoundedMap<string, number>({ maxEntries: 10, clock, ttl: 5 })
@@ -44,7 +44,7 @@ it('a clock that stands at 0 or below is a clock like any other', () => {
   }
 })
 
-it('a set without a lifetime ends the lifetime that was there', () => {
+it('a set without a lifetime removes the previous lifetime', () => {
   const clock = clockAt(0)
   const map = new BoundedMap<string, number>({ maxEntries: 10, clock })
   map.set('a', 1, { ttl: 20 })
@@ -53,7 +53,7 @@ it('a set without a lifetime ends the lifetime that was there', () => {
   expect(map.get('a')).toBe(2)
 })
 
-it('an own lifetime goes before that of the map, and Infinity means never', () => {
+it('the lifetime of a set overrides that of the map, and Infinity means never', () => {
   const clock = clockAt(0)
   const map = new BoundedMap<string, number>({ maxEntries: 10, clock, ttl: '1s' })
   map.set('a', 1)
@@ -66,7 +66,7 @@ it('an own lifetime goes before that of the map, and Infinity means never', () =
   expect([map.get('b'), map.get('c'), map.get('d')]).toEqual([undefined, 3, 4])
 })
 
-it('a lifetime ends inside one synchronous block too', () => {
+it('a lifetime ends within a synchronous block too', () => {
   const map = new BoundedMap<string, number>({ maxEntries: 10 })
   map.set('a', 1, { ttl: 20 })
   const end = Date.now() + 40
@@ -74,32 +74,32 @@ it('a lifetime ends inside one synchronous block too', () => {
   expect(map.get('a')).toBe(undefined)
 })
 
-it('after a busy phase a stalled block serves an expired entry at most 63 times more', () => {
-  // The clock is told of hits by sixteens: the stall may begin at any of them.
-  for (let phase = 0; phase < 16; phase++) {
+it('a stalled block after a busy phase returns an expired entry at most 63 times', () => {
+  // The clock learns of hits in groups of sixteen, so the stall may begin at any of them.
+  for (let phase = 0; phase < 16; phase += 1) {
     const map = new BoundedMap<string, number>({ maxEntries: 10 })
     map.set('a', 1, { ttl: '1h' })
-    for (let i = 0; i < 10_000 + phase; i++) map.get('a')
+    for (let i = 0; i < 10_000 + phase; i += 1) map.get('a')
     map.set('a', 1, { ttl: 20 })
     const end = Date.now() + 40
     while (Date.now() < end);
     let served = 0
-    while (map.get('a') !== undefined) served++
+    while (map.get('a') !== undefined) served += 1
     expect(served).toBeLessThan(64)
   }
 })
 
-it('the coarse clock never runs ahead of the wall clock and never goes back', () => {
+it('the coarse clock is never ahead of the wall clock and never goes back', () => {
   const clock = new CoarseClock()
   let last = 0
-  for (let i = 0; i < 100_000; i++) {
+  for (let i = 0; i < 100_000; i += 1) {
     const time = clock.now()
     expect(time >= last && time <= Date.now()).toBe(true)
     last = time
   }
 })
 
-it('reads allocate nothing, with and without a lifetime', { timeout: 60_000 }, async () => {
+it('reads allocate nothing, with or without a lifetime', { timeout: 60_000 }, async () => {
   const source = new URL('../src/index.ts', import.meta.url).href
   const program = `
     import { BoundedMap } from '${source}'
@@ -112,9 +112,9 @@ it('reads allocate nothing, with and without a lifetime', { timeout: 60_000 }, a
     }
     const read = (times) => {
       let found = 0
-      for (let i = 0; i < times; i++) {
+      for (let i = 0; i < times; i += 1) {
         const key = keys[i % 1000]
-        if (forever.get(key) === key && mortal.get(key) === key && mortal.get('absent') === undefined) found++
+        if (forever.get(key) === key && mortal.get(key) === key && mortal.get('absent') === undefined) found += 1
       }
       return found
     }
@@ -128,11 +128,11 @@ it('reads allocate nothing, with and without a lifetime', { timeout: 60_000 }, a
   )
   const after = stdout.slice(stdout.indexOf('begin'))
   expect(after).toContain('found 5000000')
-  // Sixteen bytes a read, the least that there is, would be eighty collections of one megabyte. What remains is the start of the process.
+  // Sixteen bytes per read, the smallest allocation, would cause eighty collections of one megabyte. The start causes the rest.
   expect(after.split('Scavenge').length - 1).toBeLessThan(5)
 })
 
-it('writes reclaim what has expired, a few slots at a time', () => {
+it('writes remove expired entries, a few slots at a time', () => {
   const clock = clockAt(0)
   const reasons: RemovalReason[] = []
   const map = new BoundedMap<number, number>({
@@ -140,12 +140,12 @@ it('writes reclaim what has expired, a few slots at a time', () => {
     clock,
     onRemoval: (_key, _value, reason) => reasons.push(reason),
   })
-  for (let i = 0; i < 1000; i++) map.set(i, i, { ttl: 10 })
-  for (let i = 1000; i < 2000; i++) map.set(i, i)
+  for (let i = 0; i < 1000; i += 1) map.set(i, i, { ttl: 10 })
+  for (let i = 1000; i < 2000; i += 1) map.set(i, i)
   expect(map.size).toBe(2000)
   clock.time = 10
   let most = 0
-  for (let i = 2000; i < 2600; i++) {
+  for (let i = 2000; i < 2600; i += 1) {
     const before = map.stats().expired
     map.set(i, i)
     most = Math.max(most, map.stats().expired - before)
@@ -156,24 +156,24 @@ it('writes reclaim what has expired, a few slots at a time', () => {
   expect(new Set(reasons)).toEqual(new Set(['expired']))
 })
 
-it('removeExpired removes all that has expired and says how many', () => {
+it('removeExpired removes all expired entries and returns their number', () => {
   const clock = clockAt(0)
   const map = new BoundedMap<number, number>({ maxEntries: 100, clock })
-  for (let i = 0; i < 50; i++) map.set(i, i, { ttl: i + 1 })
+  for (let i = 0; i < 50; i += 1) map.set(i, i, { ttl: i + 1 })
   clock.time = 20
   expect([map.removeExpired(), map.size, map.removeExpired()]).toEqual([20, 30, 0])
 })
 
-it('expired entries are reclaimed while nobody uses the map, and the process may end before', {
+it('a timer removes expired entries of an idle map, and the process may end earlier', {
   timeout: 30_000,
 }, async () => {
   const source = new URL('../src/index.ts', import.meta.url).href
   const program = `
     import { BoundedMap } from '${source}'
     const map = new BoundedMap({ maxEntries: 100 })
-    // One before and one after: the timer of the first must not let the others lie for an hour.
+    // One before and one after: the timer of the first must not keep the others for an hour.
     map.set('late', 1, { ttl: '1h' })
-    for (let i = 0; i < 50; i++) map.set(i, i, { ttl: 5 })
+    for (let i = 0; i < 50; i += 1) map.set(i, i, { ttl: 5 })
     map.set('later', 1, { ttl: '2h' })
     if (process.argv[1] === 'wait') {
       const poll = setInterval(() => { if (map.size === 2) { clearInterval(poll); console.log('reclaimed') } }, 20)
@@ -182,11 +182,11 @@ it('expired entries are reclaimed while nobody uses the map, and the process may
   const run = (...args: string[]): Promise<{ stdout: string }> =>
     execute(process.execPath, ['--input-type=module-typescript', '-e', program, ...args], { timeout: 25_000 })
   expect((await run('wait')).stdout).toBe('reclaimed\n')
-  // A timer of an hour that kept the process alive would run into the time limit.
+  // A timer of an hour that kept the process alive would exceed the time limit.
   expect((await run()).stdout).toBe('')
 })
 
-it('a callback that throws in the timer is an uncaught exception, and reclaiming goes on', {
+it('an error of onRemoval in the timer is an uncaught exception, and the removal of entries continues', {
   timeout: 30_000,
 }, async () => {
   const source = new URL('../src/index.ts', import.meta.url).href
@@ -195,7 +195,7 @@ it('a callback that throws in the timer is an uncaught exception, and reclaiming
     let thrown = 0
     process.on('uncaughtException', () => { thrown++ })
     const map = new BoundedMap({ maxEntries: 100, onRemoval: (key) => { if (key === 3) throw new Error('refused') } })
-    for (let i = 0; i < 10; i++) map.set(i, i, { ttl: 900 })
+    for (let i = 0; i < 10; i += 1) map.set(i, i, { ttl: 900 })
     const poll = setInterval(() => { if (map.size === 0) { clearInterval(poll); console.log('thrown', thrown) } }, 20)
     setTimeout(() => { clearInterval(poll); console.log('size', map.size) }, 20000).unref()`
   const { stdout } = await execute(process.execPath, ['--input-type=module-typescript', '-e', program], {

@@ -3,11 +3,11 @@ import { Overflow } from '../src/engine/overflow.ts'
 import { GhostQueue } from '../src/policy/ghost-queue.ts'
 import { numbersFrom, testSeed } from './random.ts'
 
-it('a ghost queue of many sets is one queue', () => {
+it('a ghost queue of many sets works as one queue', () => {
   const random = numbersFrom(testSeed('ghost queue'))
   const queue = new GhostQueue(16)
   let model: number[] = []
-  for (let step = 0; step < 20_000; step++) {
+  for (let step = 0; step < 20_000; step += 1) {
     const hash = Math.floor(random() * 300)
     const choice = random()
     if (choice < 0.6) {
@@ -25,14 +25,14 @@ it('a ghost queue of many sets is one queue', () => {
       model = []
     }
   }
-  for (let hash = 0; hash < 300; hash++) expect([hash, queue.take(hash)]).toEqual([hash, model.includes(hash)])
+  for (let hash = 0; hash < 300; hash += 1) expect([hash, queue.take(hash)]).toEqual([hash, model.includes(hash)])
 })
 
-it('an overflow of many maps is one map', () => {
+it('an overflow of many maps works as one map', () => {
   const random = numbersFrom(testSeed('overflow'))
   const overflow = new Overflow<number>(8)
   const model = new Map<number, number>()
-  for (let step = 0; step < 20_000; step++) {
+  for (let step = 0; step < 20_000; step += 1) {
     const key = Math.floor(random() * 100)
     expect(overflow.get(key)).toBe(model.get(key))
     if (random() < 0.5) {

@@ -7,7 +7,7 @@ function item(key: string, value: unknown, more: Partial<Item> = {}): Item {
   return { key, value, version: `v${versions++}`, createdAt: 0, ...more }
 }
 
-it('a memory backend gives the very item that was set, so that a hit allocates nothing', async () => {
+it('a memory backend returns the item itself, so that a hit allocates nothing', async () => {
   const backend = new MemoryBackend({ maxEntries: 10 })
   const stored = item('a', { x: 1 }, { tags: { t: '1' }, cost: 5 })
   await backend.set(stored)
@@ -15,7 +15,7 @@ it('a memory backend gives the very item that was set, so that a hit allocates n
   expect(await backend.get('a')).toBe(stored)
 })
 
-it('isolation clone keeps readers and writers apart', () => {
+it('isolation clone separates the values of readers and writers', () => {
   const { sync } = new MemoryBackend({ maxEntries: 10, isolation: 'clone' })
   const value = { list: [1] }
   sync.set(item('a', value))
@@ -26,7 +26,7 @@ it('isolation clone keeps readers and writers apart', () => {
   expect(sync.get('a')?.value).toEqual({ list: [1] })
 })
 
-it('isolation freeze keeps the value and forbids changing it', () => {
+it('isolation freeze stores the value itself and prevents changes', () => {
   const { sync } = new MemoryBackend({ maxEntries: 10, isolation: 'freeze' })
   const value = { deep: { list: [1] } }
   sync.set(item('a', value))
@@ -40,7 +40,7 @@ it('isolation freeze keeps the value and forbids changing it', () => {
   expect(sync.get('a')?.value).toBe(value)
 })
 
-it('isolation freeze reaches every member, however many, hidden or under a symbol', () => {
+it('isolation freeze includes every member, even many, non-enumerable and symbol ones', () => {
   const { sync } = new MemoryBackend({ maxEntries: 10, isolation: 'freeze' })
   const symbol = Symbol('s')
   const value = { list: Array.from({ length: 500_000 }, (_, i) => ({ i })), [symbol]: { x: 1 } }
@@ -54,7 +54,7 @@ it('isolation freeze reaches every member, however many, hidden or under a symbo
   expect(made).toBe(0)
 })
 
-it('isolation guards what a dump gives and what is loaded too', () => {
+it('isolation applies to dump and load too', () => {
   const clone = new MemoryBackend({ maxEntries: 10, isolation: 'clone' })
   const value = { list: [1] }
   expect(clone.load([{ key: 'a', value: item('a', value) }])).toBe(1)
@@ -70,7 +70,7 @@ it('isolation guards what a dump gives and what is loaded too', () => {
   )
 })
 
-it('a closed backend holds nothing and takes nothing', () => {
+it('a closed backend has no items and refuses every call', () => {
   const backend = new MemoryBackend({ maxEntries: 10 })
   backend.sync.set(item('a', 1))
   const dumped = backend.dump()
@@ -80,7 +80,7 @@ it('a closed backend holds nothing and takes nothing', () => {
   }
 })
 
-it('a backend loads items under their own keys only', () => {
+it('a backend refuses to load an item under another key', () => {
   const backend = new MemoryBackend({ maxEntries: 10 })
   const foreign: unknown[] = [
     { key: 'a', value: item('b', 1) },
@@ -95,7 +95,7 @@ it('a backend loads items under their own keys only', () => {
   expect(backend.sync.stats().items).toBe(0)
 })
 
-it('isolation clone refuses what cannot be cloned, and setMany then stores none', () => {
+it('isolation clone refuses a value that cannot be cloned, and setMany then stores nothing', () => {
   const { sync } = new MemoryBackend({ maxEntries: 10, isolation: 'clone' })
   expect(() => sync.set(item('a', () => 1))).toThrow(expect.objectContaining({ code: 'NOT_STORABLE' }))
   expect(() => sync.setMany([item('b', 1), item('c', { f: () => 1 })])).toThrow(
@@ -104,7 +104,7 @@ it('isolation clone refuses what cannot be cloned, and setMany then stores none'
   expect(sync.get('b')).toBe(undefined)
 })
 
-it('listeners hear of evictions and expiries, and only of those', () => {
+it('listeners receive evictions and expiries only', () => {
   let now = 0
   const backend = new MemoryBackend({ maxEntries: 2, policy: 'lru', clock: { now: () => now } })
   const events: BackendEvent[] = []
@@ -127,7 +127,7 @@ it('listeners hear of evictions and expiries, and only of those', () => {
   expect(backend.sync.stats()).toEqual({ items: 2, evictions: 2, expired: 1 })
 })
 
-it('maxBytes counts the cost that an item names, else an estimate', () => {
+it('maxBytes counts the cost of an item, else an estimate', () => {
   const { sync } = new MemoryBackend({ maxBytes: 10_000, policy: 'lru' })
   sync.set(item('a', 1, { cost: 4000 }))
   sync.set(item('b', 1, { cost: 4000 }))
@@ -137,23 +137,23 @@ it('maxBytes counts the cost that an item names, else an estimate', () => {
   expect(sync.stats().size).toBeGreaterThan(7000)
 })
 
-it('a weigher of the application goes before the cost', () => {
+it('weigh of the application overrides the cost', () => {
   const { sync } = new MemoryBackend({ maxBytes: 100, weigh: ({ value }) => value as number })
   sync.set(item('a', 30, { cost: 1e6 }))
   expect(sync.stats().size).toBe(30)
 })
 
-it('onRemoval hears every item that leaves, with the reason', () => {
-  const told: string[] = []
-  const backend = new MemoryBackend({ maxEntries: 1, onRemoval: ({ key }, reason) => told.push(`${key} ${reason}`) })
+it('onRemoval receives every removed item with the reason', () => {
+  const emitted: string[] = []
+  const backend = new MemoryBackend({ maxEntries: 1, onRemoval: ({ key }, reason) => emitted.push(`${key} ${reason}`) })
   backend.sync.set(item('a', 1))
   backend.sync.set(item('b', 1))
   backend.sync.set(item('b', 2))
   backend.sync.delete('b')
-  expect(told).toEqual(['a entries', 'b replaced', 'b deleted'])
+  expect(emitted).toEqual(['a entries', 'b replaced', 'b deleted'])
 })
 
-it('a dump carries items over a restart, with their deadlines and versions', () => {
+it('a dump carries items over a restart, with their expiry times and versions', () => {
   const before = new MemoryBackend({ maxEntries: 100, clock: { now: () => 0 } })
   before.sync.set(item('a', 1, { expiresAt: 50 }))
   before.sync.set(item('b', 2))
@@ -165,14 +165,14 @@ it('a dump carries items over a restart, with their deadlines and versions', () 
   expect(later.load(dumped)).toBe(1)
 })
 
-it('resize holds the new limit', () => {
+it('resize enforces the new limit', () => {
   const backend = new MemoryBackend({ maxEntries: 100 })
-  for (let i = 0; i < 100; i++) backend.sync.set(item(`k${i}`, i))
+  for (let i = 0; i < 100; i += 1) backend.sync.set(item(`k${i}`, i))
   backend.resize(10)
   expect(backend.sync.stats()).toEqual({ items: 10, evictions: 90, expired: 0 })
 })
 
-it('bad options are refused by name', () => {
+it('an error for a bad option names the option', () => {
   const bad: [string, unknown][] = [
     ['maxEntries', {}],
     ['isolation', { maxEntries: 1, isolation: 'copy' }],

@@ -1,10 +1,10 @@
-/** The rules of the papers, written as plainly as possible: lists searched from end to end. Each returns the number of hits. */
+/** The rules of the papers in their simplest form, with linear searches. Each function returns the number of hits. */
 
 export function naiveFifo(keys: readonly number[], size: number): number {
   const queue: number[] = []
   let hits = 0
   for (const key of keys) {
-    if (queue.includes(key)) hits++
+    if (queue.includes(key)) hits += 1
     else {
       if (queue.length === size) queue.shift()
       queue.push(key)
@@ -19,7 +19,7 @@ export function naiveLru(keys: readonly number[], size: number): number {
   for (const key of keys) {
     const at = queue.indexOf(key)
     if (at >= 0) {
-      hits++
+      hits += 1
       queue.splice(at, 1)
     } else if (queue.length === size) queue.shift()
     queue.push(key)
@@ -33,8 +33,8 @@ export function naiveLfu(keys: readonly number[], size: number): number {
   for (const [now, key] of keys.entries()) {
     const found = held.find((entry) => entry.key === key)
     if (found !== undefined) {
-      hits++
-      found.uses++
+      hits += 1
+      found.uses += 1
       found.last = now
       continue
     }
@@ -55,7 +55,7 @@ export function naiveSieve(keys: readonly number[], size: number): number {
   for (const key of keys) {
     const found = list.find((entry) => entry.key === key)
     if (found !== undefined) {
-      hits++
+      hits += 1
       found.visited = true
       continue
     }
@@ -72,7 +72,7 @@ export function naiveSieve(keys: readonly number[], size: number): number {
   return hits
 }
 
-/** S3-FIFO as in the paper's algorithm 1, with as many ghosts as the authors' simulator has: what the main queue has room for. */
+/** S3-FIFO as in the paper's algorithm 1, with as many ghosts as the simulator of its authors: the size of the main queue. */
 export function naiveS3Fifo(keys: readonly number[], size: number): number {
   const small: { key: number; uses: number }[] = []
   const main: { key: number; uses: number }[] = []
@@ -88,7 +88,7 @@ export function naiveS3Fifo(keys: readonly number[], size: number): number {
   for (const key of keys) {
     const found = [...small, ...main].find((entry) => entry.key === key)
     if (found !== undefined) {
-      hits++
+      hits += 1
       found.uses = Math.min(3, found.uses + 1)
       continue
     }
@@ -100,13 +100,13 @@ export function naiveS3Fifo(keys: readonly number[], size: number): number {
   return hits
 }
 
-/** Belady's: of those held, the one leaves that is not asked for until the latest; found by looking ahead each time. */
+/** Belady's policy evicts the entry with the most distant next request, found by a search in the future requests. */
 export function naiveOptimal(keys: readonly number[], size: number): number {
   const held: number[] = []
   let hits = 0
   for (const [now, key] of keys.entries()) {
     if (held.includes(key)) {
-      hits++
+      hits += 1
       continue
     }
     if (held.length === size) {

@@ -9,7 +9,7 @@ import { numbersFrom } from './random.ts'
 const random = numbersFrom(42)
 const skewed = Array.from({ length: 20_000 }, () => Math.floor(random() ** 3 * 400))
 
-/** What each policy is replayed on: popular keys; a loop; popular keys with a loop between; keys that are used a few times soon. */
+/** The traffic for each policy: popular keys; a loop; popular keys mixed with a loop; keys used a few times within a short time. */
 const logs: Record<string, number[]> = {
   skewed: skewed.slice(0, 5000),
   loop: Array.from({ length: 3000 }, (_, i) => i % 130),
@@ -27,7 +27,7 @@ const naive = {
 }
 
 for (const [policy, hits] of Object.entries(naive)) {
-  it(`${policy} has exactly the hits of its plainest form`, () => {
+  it(`${policy} has exactly the hits of a naive implementation`, () => {
     for (const [name, keys] of Object.entries(logs)) {
       for (const size of [1, 2, 10, 37, 100]) {
         const [row] = simulatePolicies(keys, { policies: [policy as 'lru'], sizes: [size] })
@@ -38,7 +38,7 @@ for (const [policy, hits] of Object.entries(naive)) {
 }
 
 for (const policy of policyNames) {
-  it(`${policy} keeps what was just set, at every size`, () => {
+  it(`${policy} keeps the newest entry at every size`, () => {
     for (const maxEntries of [1, 2, 3, 50]) {
       const map = new BoundedMap<number, number>({ maxEntries, policy, random: numbersFrom(1) })
       for (const key of skewed.slice(0, 3000)) {
@@ -49,15 +49,15 @@ for (const policy of policyNames) {
     }
   })
 
-  it(`${policy} does not let one huge entry push out everything`, () => {
+  it(`${policy} does not evict everything for one huge entry`, () => {
     const map = new BoundedMap<string, number>({
       maxBytes: 1000,
       weigh: (weight) => weight,
       policy,
       random: numbersFrom(1),
     })
-    for (let i = 0; i < 100; i++) map.set(`small:${i}`, 10)
-    for (let round = 0; round < 3; round++) for (let i = 0; i < 100; i++) map.get(`small:${i}`)
+    for (let i = 0; i < 100; i += 1) map.set(`small:${i}`, 10)
+    for (let round = 0; round < 3; round += 1) for (let i = 0; i < 100; i += 1) map.get(`small:${i}`)
     expect(map.size).toBe(100)
     expect(map.set('huge', 900)).toBe(false)
     expect(map.size).toBe(100)
@@ -66,7 +66,7 @@ for (const policy of policyNames) {
     expect(map.stats().bytes).toBeLessThanOrEqual(1000)
   })
 
-  it(`${policy} gives a dump that a new map loads with the same entries`, () => {
+  it(`${policy} creates a dump that a new map loads with the same entries`, () => {
     const map = new BoundedMap<number, number>({
       maxEntries: 100,
       policy,
@@ -96,19 +96,19 @@ for (const policy of policyNames) {
 }
 
 for (const policy of ['w-tinylfu', 'adaptive'] as const) {
-  it(`${policy} lets a huge entry in only when it is asked for more often than what would leave`, () => {
+  it(`${policy} admits a huge entry only if it was requested more often than the entries it would evict`, () => {
     const map = new BoundedMap<string, number>({ maxBytes: 1000, weigh: (weight) => weight, policy, random: () => 0.5 })
-    for (let i = 0; i < 100; i++) map.set(`small:${i}`, 10)
-    for (let i = 0; i < 100; i++) map.get(`small:${i}`)
+    for (let i = 0; i < 100; i += 1) map.set(`small:${i}`, 10)
+    for (let i = 0; i < 100; i += 1) map.get(`small:${i}`)
     map.set('large', 400)
     expect([map.size, map.peek('large')]).toEqual([100, undefined])
-    for (let i = 0; i < 8; i++) map.set('large', 400)
+    for (let i = 0; i < 8; i += 1) map.set('large', 400)
     expect(map.peek('large')).toBe(400)
     expect(map.stats().bytes).toBeLessThanOrEqual(1000)
   })
 }
 
-/** Traffic of many kinds, made here: recency, loops, drifting popularity, scans, phases. */
+/** Generated traffic of many kinds: recency, loops, drifting popularity, scans and phases. */
 function traffic(): Record<string, number[]> {
   const draw = numbersFrom(7)
   const skew = (n: number): number => Math.floor(n * draw() ** 4)
@@ -127,7 +127,7 @@ function traffic(): Record<string, number[]> {
   }
 }
 
-it('adaptive loses little to the best of all other policies, whatever the traffic', () => {
+it('adaptive loses little against the best other policy on every traffic', () => {
   const losses: [string, number, number][] = []
   for (const [name, keys] of Object.entries(traffic())) {
     for (const size of [100, 400, 1000]) {
@@ -151,11 +151,11 @@ it('adaptive loses little to the best of all other policies, whatever the traffi
   for (const [name, size, loss] of losses) expect([name, size, loss < 7]).toEqual([name, size, true])
 })
 
-it('adaptive gives the window more where its rejects come back and what left the main part does not', () => {
+it('adaptive enlarges the window if keys evicted from it return more often than those of the main part', () => {
   const draw = numbersFrom(5)
   const keys = Array.from({ length: 120_000 }, (_, i) => {
     const step = Math.floor(i / 3)
-    // One key comes, one is used once more after 300 others came, and one is popular.
+    // One new key, one key used again after 300 others, and one popular key.
     return i % 3 === 0 ? 1e6 + step : i % 3 === 1 ? 1e6 + step - 300 : Math.floor(2000 * draw() ** 3)
   })
   const rows = simulatePolicies(keys, { policies: ['adaptive', 'w-tinylfu', 'lru'], sizes: [1000] })
@@ -164,7 +164,7 @@ it('adaptive gives the window more where its rejects come back and what left the
   expect(lru - adaptive).toBeLessThan(12)
 })
 
-it('adaptive loses little to the best of the others where entries have weights too', () => {
+it('adaptive loses little against the best other policy with weights too', () => {
   const draw = numbersFrom(11)
   const keys = Array.from({ length: 40_000 }, () => Math.floor(2000 * draw() ** 3))
   const weights = keys.map((key) => 1 + ((key * 7919) % 97))
@@ -177,14 +177,14 @@ it('adaptive loses little to the best of the others where entries have weights t
   }
 })
 
-it('adaptive looks at few slots for each eviction after a large cache was made small', () => {
+it('adaptive examines few slots per eviction after a large cache was made small', () => {
   const engine = createEngine<number, number>({ maxEntries: 100_000, policy: 'adaptive' }, undefined, 'test')
-  for (let i = 0; i < 100_000; i++) engine.set(i, i, Number.POSITIVE_INFINITY)
+  for (let i = 0; i < 100_000; i += 1) engine.set(i, i, Number.POSITIVE_INFINITY)
   engine.resize(100)
   let looks = 0
   engine.slots.meta = new Proxy(engine.slots.meta, {
     get: (meta, name) => {
-      looks++
+      looks += 1
       return meta[name as unknown as number]
     },
     set: (meta, name, value) => {
@@ -192,18 +192,18 @@ it('adaptive looks at few slots for each eviction after a large cache was made s
       return true
     },
   })
-  for (let i = 0; i < 1000; i++) engine.set(-1 - i, i, Number.POSITIVE_INFINITY)
-  // The slots that are left stand a thousand apart.
+  for (let i = 0; i < 1000; i += 1) engine.set(-1 - i, i, Number.POSITIVE_INFINITY)
+  // The remaining slots are a thousand apart.
   expect(looks / 1000).toBeLessThan(400)
   expect(engine.slots.count).toBe(100)
 })
 
 it('adaptive counts every hit once, in the window or in the main part', () => {
   const engine = createEngine<number, number>({ maxEntries: 1000, policy: 'adaptive' }, undefined, 'test')
-  for (let i = 0; i < 100; i++) engine.set(i, i, Number.POSITIVE_INFINITY)
+  for (let i = 0; i < 100; i += 1) engine.set(i, i, Number.POSITIVE_INFINITY)
   const { policy } = engine as unknown as { policy: { hits: number; windowHits: number } }
   const before = [policy.hits, policy.windowHits]
-  for (let i = 0; i < 500; i++) engine.get(i % 100)
+  for (let i = 0; i < 500; i += 1) engine.get(i % 100)
   expect(policy.hits - (before[0] as number)).toBe(500)
   const window = policy.windowHits - (before[1] as number)
   expect(window).toBeGreaterThan(0)

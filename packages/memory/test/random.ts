@@ -1,11 +1,11 @@
-/** The seed of this run, from `TEST_SEED` or drawn; printed, so that a failure can be repeated. */
+/** The seed of this run: `TEST_SEED`, or a random one. It is printed, so that a failure can be repeated. */
 export function testSeed(title: string): number {
   const seed = process.env.TEST_SEED === undefined ? Math.floor(Math.random() * 2 ** 31) : Number(process.env.TEST_SEED)
   console.log(`${title}: TEST_SEED=${seed}`)
   return seed
 }
 
-/** Numbers from 0 to 1, the same for the same seed (mulberry32). */
+/** A source of numbers from 0 to 1, equal for equal seeds (mulberry32). */
 export function numbersFrom(seed: number): () => number {
   let state = seed
   return () => {

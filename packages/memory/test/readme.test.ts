@@ -24,7 +24,7 @@ it('the examples of the readme run', async () => {
   expect(await run(2, { simulatePolicies }, 'rows.length')).toBe(2 * (policyNames.length + 1))
 })
 
-it('the readme names every policy and every option', () => {
+it('the readme lists every policy and every option', () => {
   for (const policy of policyNames) expect(readme).toContain(`\`${policy}\``)
   for (const option of [
     'maxEntries',

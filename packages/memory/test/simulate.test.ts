@@ -3,7 +3,7 @@ import { simulatePolicies } from '../src/simulate/index.ts'
 
 const textbook = [7, 0, 1, 2, 0, 3, 0, 4, 2, 3, 0, 3, 2, 1, 2, 0, 1, 7, 0, 1]
 
-it('a simulation has the misses that textbooks print for three frames', () => {
+it('a simulation has the misses of the textbooks for three frames', () => {
   const rows = simulatePolicies(textbook, { policies: ['fifo', 'lru', 'optimal'], sizes: [3] })
   expect(rows).toEqual([
     { policy: 'fifo', size: 3, requests: 20, hits: 5, hitRatio: 0.25 },
@@ -36,8 +36,8 @@ it('a simulation reads any iterable of strings or numbers once, and orders rows 
   expect(rows.find(({ policy, size }) => policy === 'lru' && size === 2)?.hits).toBe(1)
 })
 
-it('the optimum is the best of all ways to evict, tried by force', () => {
-  /** The most hits over all choices of who leaves at each miss. */
+it('optimal has as many hits as the best of all possible evictions', () => {
+  /** The largest number of hits over all possible evictions. */
   const most = (keys: readonly number[], held: readonly number[], size: number): number => {
     const [key, ...rest] = keys
     if (key === undefined) return 0
@@ -46,7 +46,7 @@ it('the optimum is the best of all ways to evict, tried by force', () => {
     return Math.max(...held.map((victim) => most(rest, [...held.filter((other) => other !== victim), key], size)))
   }
   let state = 5
-  for (let trial = 0; trial < 60; trial++) {
+  for (let trial = 0; trial < 60; trial += 1) {
     const keys = Array.from({ length: 12 }, () => {
       state = (Math.imul(state, 1103515245) + 12345) & 0x7fffffff
       return (state >> 16) % 5
@@ -58,7 +58,7 @@ it('the optimum is the best of all ways to evict, tried by force', () => {
   }
 })
 
-it('a simulation with weights holds as many bytes as it may', () => {
+it('a simulation with weights uses the sizes as bytes', () => {
   const keys = ['a', 'b', 'c', 'a', 'b', 'c', 'huge', 'a']
   const weights = [3, 3, 3, 3, 3, 3, 100, 3]
   const rows = simulatePolicies(keys, { policies: ['lru', 'optimal'], sizes: [9, 6], weights })
@@ -74,24 +74,24 @@ it('the same seed gives the same rows', () => {
 })
 
 it('progress reaches the total', () => {
-  const told: number[] = []
+  const emitted: number[] = []
   simulatePolicies(textbook, {
     policies: ['lru', 'optimal'],
     sizes: [2, 3],
-    onProgress: ({ done, total }) => told.push(done, total),
+    onProgress: ({ done, total }) => emitted.push(done, total),
   })
-  expect(told.at(-2)).toBe(80)
-  expect(told.at(-1)).toBe(80)
+  expect(emitted.at(-2)).toBe(80)
+  expect(emitted.at(-1)).toBe(80)
 })
 
-it('an empty log gives rows without hits', () => {
+it('an empty log results in rows without hits', () => {
   expect(simulatePolicies([], { policies: ['adaptive', 'optimal'], sizes: [5] })).toEqual([
     { policy: 'adaptive', size: 5, requests: 0, hits: 0, hitRatio: 0 },
     { policy: 'optimal', size: 5, requests: 0, hits: 0, hitRatio: 0 },
   ])
 })
 
-it('bad arguments are refused by name', () => {
+it('an error for a bad argument names the argument', () => {
   const refused = (call: () => unknown): unknown => {
     try {
       call()
