@@ -1,5 +1,4 @@
-import { type Bus, type BusMessage, type Clock, createVersion } from '@cache/core/backend'
-import { BackoffTimer } from './backoff-timer.ts'
+import { BackoffTimer, type Bus, type BusMessage, type Clock, createVersion } from '@cache/core/backend'
 
 /** Keys whose announcement could not be sent that are remembered one by one; with more, "anything may have changed" is sent. */
 const mostUnsent = 10_000

@@ -15,14 +15,6 @@ export function asCacheError(error: unknown, operation: string, key?: string): C
   })
 }
 
-export function closedError(operation: string, key?: string): CacheError {
-  return new CacheError('CLOSED', `${operation}: the layered backend was closed`, {
-    operation,
-    backend: backendName,
-    key,
-  })
-}
-
 export function queueFull(key: string, bound: number, cause: unknown): CacheError {
   const message = `delete: the last layer failed, and ${bound} deletes wait for it already; this one was not done`
   return new CacheError('QUEUE_FULL', message, { operation: 'delete', backend: backendName, key, cause })

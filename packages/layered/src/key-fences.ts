@@ -1,4 +1,4 @@
-import type { Soon } from './soon.ts'
+import { isPromise, type MaybePromise } from '@cache/core/backend'
 
 /**
  * What is known of a key while operations on it are under way. `generation` moves whenever the authority's item may have changed,
@@ -49,9 +49,9 @@ export class KeyFences {
   }
 
   /** Runs the step after every step of this key that was begun before: at once, without a promise, where nothing waits. */
-  run(fence: Fence, step: () => Soon<void>): Soon<void> {
+  run(fence: Fence, step: () => MaybePromise<void>): MaybePromise<void> {
     const done = fence.tail === undefined ? step() : fence.tail.then(step)
-    if (!(done instanceof Promise)) return
+    if (!isPromise(done)) return
     const tail = done.finally(() => {
       if (fence.tail === tail) fence.tail = undefined
     })

@@ -6,11 +6,12 @@ import {
   CompositeParts,
   EventHub,
   type Item,
+  Lifecycle,
   type NearReader,
 } from '@cache/core/backend'
 import { Authority } from './authority.ts'
 import { BusLink } from './bus-link.ts'
-import { asCacheError, backendName, closedError } from './errors.ts'
+import { asCacheError, backendName } from './errors.ts'
 import { LayeredReader } from './layered-reader.ts'
 import type { LayeredStats, LayerStats } from './layered-stats.ts'
 import { LayeredTransaction } from './layered-transaction.ts'
@@ -46,9 +47,8 @@ export class LayeredBackend implements CacheBackend {
   readonly #link: BusLink | undefined
   readonly #reader: LayeredReader
   readonly #writer: LayeredWriter
-  readonly #inFlight = new Set<Promise<unknown>>()
+  readonly #life = new Lifecycle(backendName)
   readonly #parts: CompositeParts
-  #closing: Promise<void> | undefined
 
   /** Throws `INVALID_ARGUMENT` for unknown options and values that are not allowed. Subscribes to the bus in the background. */
   constructor(options: LayeredOptions) {
@@ -71,11 +71,11 @@ export class LayeredBackend implements CacheBackend {
     this.#writer = new LayeredWriter(this.#near, this.#authority, this.#tags, this.#recovery, this.#link)
     if (authority.compareAndSet !== undefined) {
       this.compareAndSet = (key, expected, next) =>
-        this.#run('compareAndSet', key, () => this.#writer.compareAndSet(key, expected, next))
+        this.#life.run('compareAndSet', key, () => this.#writer.compareAndSet(key, expected, next))
     }
     if (authority.increment !== undefined) {
       this.increment = (key, delta, expiresAt) =>
-        this.#run('increment', key, () => this.#writer.increment(key, delta, expiresAt))
+        this.#life.run('increment', key, () => this.#writer.increment(key, delta, expiresAt))
     }
     if (authority.keys !== undefined) this.keys = (prefix) => this.#keys(prefix)
     if (authority.inTransaction !== undefined && bus?.inTransaction !== undefined) {
@@ -86,19 +86,19 @@ export class LayeredBackend implements CacheBackend {
   }
 
   get(key: string): Promise<Item | undefined> {
-    return this.#run('get', key, () => this.#reader.get(key))
+    return this.#life.run('get', key, () => this.#reader.get(key))
   }
 
   getMany(keys: readonly string[]): Promise<(Item | undefined)[]> {
-    return this.#run('getMany', undefined, () => this.#reader.getMany(keys))
+    return this.#life.run('getMany', undefined, () => this.#reader.getMany(keys))
   }
 
   set(item: Item): Promise<void> {
-    return this.#run('set', item.key, () => this.#writer.set(item))
+    return this.#life.run('set', item.key, () => this.#writer.set(item))
   }
 
   setMany(items: readonly Item[]): Promise<void> {
-    return this.#run('setMany', undefined, () => this.#writer.setMany(items))
+    return this.#life.run('setMany', undefined, () => this.#writer.setMany(items))
   }
 
   /**
@@ -106,19 +106,19 @@ export class LayeredBackend implements CacheBackend {
    * delete is done and announced later; rejects with `QUEUE_FULL` when too many wait.
    */
   delete(key: string): Promise<boolean> {
-    return this.#run('delete', key, () => this.#writer.delete(key))
+    return this.#life.run('delete', key, () => this.#writer.delete(key))
   }
 
   deleteMany(keys: readonly string[]): Promise<number> {
-    return this.#run('deleteMany', undefined, () => this.#writer.deleteMany(keys))
+    return this.#life.run('deleteMany', undefined, () => this.#writer.deleteMany(keys))
   }
 
   clear(prefix?: string): Promise<void> {
-    return this.#run('clear', undefined, () => this.#writer.clear(prefix))
+    return this.#life.run('clear', undefined, () => this.#writer.clear(prefix))
   }
 
   stats(): Promise<LayeredStats> {
-    return this.#run('stats', undefined, () => this.#stats())
+    return this.#life.run('stats', undefined, () => this.#stats())
   }
 
   /** Passes on what the last layer tells; of the near layers errors only, since what they evict is not lost. */
@@ -146,47 +146,32 @@ export class LayeredBackend implements CacheBackend {
    * open user stays open; with `closeParts: false` all of them do. Rejects with the first failure, after all have closed.
    */
   close(): Promise<void> {
-    this.#closing ??= this.#close()
-    return this.#closing
+    return this.#life.close(
+      () => this.#close(),
+      () => this.#near.close(),
+    )
   }
 
   async #close(): Promise<void> {
     try {
-      await this.#end()
+      const lost = (await this.#recovery?.close()) ?? 0
+      if (lost > 0) this.#report(new Error(`${lost} acknowledged deletes were not done before close`), 'close')
+      await this.#link?.close()
+      this.#tags.close()
     } finally {
       await this.#parts.close()
     }
   }
 
-  async #end(): Promise<void> {
-    this.#near.close()
-    await Promise.allSettled([...this.#inFlight])
-    const lost = (await this.#recovery?.close()) ?? 0
-    if (lost > 0) this.#report(new Error(`${lost} acknowledged deletes were not done before close`), 'close')
-    await this.#link?.close()
-    this.#tags.close()
-  }
-
-  #run<Answer>(operation: string, key: string | undefined, work: () => Promise<Answer>): Promise<Answer> {
-    if (this.#closing !== undefined) return Promise.reject(closedError(operation, key))
-    const running = work()
-    this.#inFlight.add(running)
-    const end = (): void => {
-      this.#inFlight.delete(running)
-    }
-    running.then(end, end)
-    return running
-  }
-
   #inTransaction(transaction: unknown): CacheBackend {
-    if (this.#closing !== undefined) throw closedError('inTransaction')
+    this.#life.refuseWhenClosed('inTransaction')
     const { authority, bus } = this.#options
     const [view, publisher] = [authority.inTransaction?.(transaction), bus?.inTransaction?.(transaction)]
     return new LayeredTransaction(view as CacheBackend, publisher as Pick<Bus, 'publish'>)
   }
 
   async *#keys(prefix?: string): AsyncGenerator<string> {
-    if (this.#closing !== undefined) throw closedError('keys')
+    this.#life.refuseWhenClosed('keys')
     for await (const key of this.#options.authority.keys?.(prefix) ?? []) {
       if (!this.#recovery?.has(key)) yield key
     }

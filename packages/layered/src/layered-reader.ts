@@ -1,4 +1,4 @@
-import { type Item, isRecordKey } from '@cache/core/backend'
+import { type Item, isPromise, isRecordKey } from '@cache/core/backend'
 import type { Authority } from './authority.ts'
 import type { Fence } from './key-fences.ts'
 import type { NearLayer } from './near-layer.ts'
@@ -40,12 +40,12 @@ export class LayeredReader {
       for (const [index, layer] of this.#near.layers.entries()) {
         if (!this.#near.trusted) break
         const held = layer.read(key)
-        const item = held instanceof Promise ? await held : held
+        const item = isPromise(held) ? await held : held
         if (item === undefined) continue
         search.seen[index] = item.version
         if (search.disputed) continue
         const valid = item.tags === undefined || this.#tags.valid(item.tags)
-        if (valid instanceof Promise ? !(await valid) : !valid) search.disputed = true
+        if (isPromise(valid) ? !(await valid) : !valid) search.disputed = true
         else return await this.#serve(search, item, layer, index)
       }
       search.found = await this.#authority.backend.get(key)

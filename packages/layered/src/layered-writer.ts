@@ -1,11 +1,10 @@
-import { type Item, isRecordKey } from '@cache/core/backend'
+import { type Item, isPromise, isRecordKey, type MaybePromise } from '@cache/core/backend'
 import type { Authority } from './authority.ts'
 import type { Announcement, BusLink } from './bus-link.ts'
 import { mayPass, queueFull } from './errors.ts'
 import type { Fence } from './key-fences.ts'
 import type { NearSide } from './near-side.ts'
 import type { RecoveryQueue } from './recovery-queue.ts'
-import type { Soon } from './soon.ts'
 import type { TagWindow } from './tag-window.ts'
 
 /**
@@ -265,6 +264,6 @@ function isTagRecord(key: string): boolean {
 }
 
 /** Waits for those that take their time. */
-async function all(steps: readonly Soon<void>[]): Promise<void> {
-  for (const step of steps) if (step instanceof Promise) await step
+async function all(steps: readonly MaybePromise<void>[]): Promise<void> {
+  for (const step of steps) if (isPromise(step)) await step
 }

@@ -2,11 +2,12 @@ import {
   type CacheBackend,
   type Clock,
   type Item,
+  isPromise,
+  type MaybePromise,
   type NearReader,
   rememberValidity,
   type SyncCacheBackend,
 } from '@cache/core/backend'
-import type { Soon } from './soon.ts'
 
 const markCode = 126
 /** No version that is made for an item begins with it. */
@@ -52,7 +53,7 @@ export class NearLayer {
     return this.#wrapped || held.staleAt === never ? this.#unmarked(held) : held
   }
 
-  read(key: string): Soon<Item | undefined> {
+  read(key: string): MaybePromise<Item | undefined> {
     if (this.sync === undefined) return this.#readLater(key)
     try {
       return this.unwrap(this.sync.get(key))
@@ -72,7 +73,7 @@ export class NearLayer {
   }
 
   /** The items of several keys, in their order. */
-  readMany(keys: readonly string[]): Soon<(Item | undefined)[]> {
+  readMany(keys: readonly string[]): MaybePromise<(Item | undefined)[]> {
     if (this.sync !== undefined) return keys.map((key) => this.read(key) as Item | undefined)
     return this.#readManyLater(keys)
   }
@@ -88,7 +89,7 @@ export class NearLayer {
   }
 
   /** Holds a copy of what was just written, whatever was there. Resolves to `false` when the layer failed. */
-  put(item: Item): Soon<boolean> {
+  put(item: Item): MaybePromise<boolean> {
     const copy = this.#copy(item)
     if (copy === undefined) return this.drop(item.key)
     return this.#attempt(item.key, (store) => store.set(copy), done)
@@ -98,7 +99,7 @@ export class NearLayer {
    * Holds a copy of an item that was read further away, if the layer still holds what it held when that read began
    * (RACES R7). Resolves to `false` when it holds something else, or failed.
    */
-  offer(item: Item, seen: string | undefined): Soon<boolean> {
+  offer(item: Item, seen: string | undefined): MaybePromise<boolean> {
     if (seen === item.version) return true
     const copy = this.#copy(item)
     // No life remains: nothing is written (RACES R9), and what was seen is older still.
@@ -108,17 +109,17 @@ export class NearLayer {
       item.key,
       (store) =>
         store.compareAndSet === undefined
-          ? (store.set(copy) as Soon<undefined>)
+          ? (store.set(copy) as MaybePromise<undefined>)
           : store.compareAndSet(item.key, expected, copy),
       (swapped) => swapped !== false,
     )
   }
 
-  drop(key: string): Soon<boolean> {
+  drop(key: string): MaybePromise<boolean> {
     return this.#attempt(key, (store) => store.delete(key), done)
   }
 
-  clear(prefix: string): Soon<boolean> {
+  clear(prefix: string): MaybePromise<boolean> {
     return this.#attempt(undefined, (store) => (prefix === '' ? store.clear() : store.clear(prefix)), done)
   }
 
@@ -153,12 +154,12 @@ export class NearLayer {
 
   #attempt<Answer>(
     key: string | undefined,
-    call: (store: CacheBackend | SyncCacheBackend) => Soon<Answer>,
+    call: (store: CacheBackend | SyncCacheBackend) => MaybePromise<Answer>,
     judge: (answer: Answer) => boolean,
-  ): Soon<boolean> {
+  ): MaybePromise<boolean> {
     try {
       const answer = call(this.sync ?? this.backend)
-      return answer instanceof Promise ? this.#settle(key, answer, judge) : judge(answer)
+      return isPromise(answer) ? this.#settle(key, answer, judge) : judge(answer)
     } catch (error) {
       this.#report(error, key)
       return false

@@ -1,9 +1,17 @@
-import { type CacheBackend, type Clock, type Item, isRecordKey, type NearReader } from '@cache/core/backend'
-import { BackoffTimer } from './backoff-timer.ts'
+import {
+  BackoffTimer,
+  type CacheBackend,
+  type Clock,
+  chain,
+  type Item,
+  isPromise,
+  isRecordKey,
+  type MaybePromise,
+  type NearReader,
+} from '@cache/core/backend'
 import { Doubts } from './doubts.ts'
 import { type Fence, KeyFences } from './key-fences.ts'
 import { NearLayer } from './near-layer.ts'
-import { followed, type Soon } from './soon.ts'
 
 /** Doubtful keys that are remembered one by one; with more, all copies are dropped instead. */
 const mostDoubts = 10_000
@@ -82,7 +90,7 @@ export class NearSide implements NearReader {
   }
 
   /** The authority holds `item` now, by the operation that began at the epoch `ticket`. Every near layer gets a copy, farthest first. */
-  put(fence: Fence, ticket: number, item: Item): Soon<void> {
+  put(fence: Fence, ticket: number, item: Item): MaybePromise<void> {
     // Another write of this key ended, or was announced, while this one ran: which of the two the authority took last is not
     // known, so neither is copied.
     const alone = fence.epoch === ticket
@@ -96,18 +104,24 @@ export class NearSide implements NearReader {
   }
 
   /** The authority's item of this key is gone or unknown: nothing near may say otherwise. */
-  drop(fence: Fence, key: string): Soon<void> {
+  drop(fence: Fence, key: string): MaybePromise<void> {
     fence.epoch += 1
     return this.#change(fence, key, () => this.#each((layer) => layer.drop(key)))
   }
 
   /** Removes copies that the authority did not confirm, unless something newer came in between. */
-  dropUnchanged(fence: Fence, epoch: number, key: string): Soon<void> {
+  dropUnchanged(fence: Fence, epoch: number, key: string): MaybePromise<void> {
     return this.#step(fence, key, () => (fence.epoch === epoch ? this.#each((layer) => layer.drop(key)) : undefined))
   }
 
   /** Copies an item that was read at layer `from` into the nearer ones; `seen` are the versions they held when the read began. */
-  promote(fence: Fence, epoch: number, item: Item, from: number, seen: readonly (string | undefined)[]): Soon<void> {
+  promote(
+    fence: Fence,
+    epoch: number,
+    item: Item,
+    from: number,
+    seen: readonly (string | undefined)[],
+  ): MaybePromise<void> {
     return this.#step(fence, item.key, () =>
       // RACES R6: a delete, set, clear or announcement since the read began makes it bounce.
       fence.epoch === epoch
@@ -117,14 +131,14 @@ export class NearSide implements NearReader {
   }
 
   /** The authority was cleared. Copies are not served from here on, also while a layer takes its time to drop them. */
-  clear(prefix: string): Soon<void> {
+  clear(prefix: string): MaybePromise<void> {
     this.fences.bumpPrefix(prefix)
     const tails = this.fences.tails(prefix)
     const cleared =
       tails.length === 0
         ? this.#each((layer) => layer.clear(prefix))
         : Promise.all(tails).then(() => this.#each((layer) => layer.clear(prefix)))
-    if (!(cleared instanceof Promise)) {
+    if (!isPromise(cleared)) {
       this.#doubts.deletePrefix(prefix)
       return cleared ? undefined : this.restart()
     }
@@ -166,7 +180,7 @@ export class NearSide implements NearReader {
     const generation = this.#generation
     const tails = this.fences.tails('')
     const cleared = tails.length === 0 ? this.#clearAll() : Promise.all(tails).then(() => this.#clearAll())
-    void followed(cleared, (ok) => {
+    void chain(cleared, (ok) => {
       if (generation !== this.#generation) return
       if (ok) this.#trust()
       else this.#retry.schedule()
@@ -180,7 +194,7 @@ export class NearSide implements NearReader {
     this.#retry.reset()
   }
 
-  #clearAll(): Soon<boolean> {
+  #clearAll(): MaybePromise<boolean> {
     return this.#each((layer) => layer.clear(''))
   }
 
@@ -200,9 +214,9 @@ export class NearSide implements NearReader {
   }
 
   /** A near write that follows a change of the authority. */
-  #change(fence: Fence, key: string, work: () => Soon<boolean>): Soon<void> {
+  #change(fence: Fence, key: string, work: () => MaybePromise<boolean>): MaybePromise<void> {
     const done = this.#step(fence, key, work)
-    if (!(done instanceof Promise)) return
+    if (!isPromise(done)) return
     // A layer that takes its time was readable with the old item meanwhile: whoever met it there may not promote it.
     return done.then(() => {
       fence.epoch += 1
@@ -210,12 +224,12 @@ export class NearSide implements NearReader {
   }
 
   /** One near write of a key, after those that were begun before. A layer that failed leaves the key in doubt. */
-  #step(fence: Fence, key: string, work: () => Soon<boolean | undefined>): Soon<void> {
+  #step(fence: Fence, key: string, work: () => MaybePromise<boolean | undefined>): MaybePromise<void> {
     return this.fences.run(fence, () => {
       // Everything near is dropped before it is trusted again, so nothing need be written now.
       if (!this.#trusted) return
       const epoch = fence.epoch
-      return followed(work(), (ok) => {
+      return chain(work(), (ok) => {
         if (ok === false) this.#addDoubt(key)
         else if (ok && fence.epoch === epoch) this.#doubts.delete(key)
       })
@@ -223,11 +237,11 @@ export class NearSide implements NearReader {
   }
 
   /** Applies to every layer, farthest first, so that no nearer layer is refilled from a farther one that is old. */
-  #each(action: (layer: NearLayer, index: number) => Soon<boolean>): Soon<boolean> {
+  #each(action: (layer: NearLayer, index: number) => MaybePromise<boolean>): MaybePromise<boolean> {
     let all = true
     for (let index = this.layers.length - 1; index >= 0; index -= 1) {
       const done = action(this.layers[index] as NearLayer, index)
-      if (done instanceof Promise) return this.#rest(index, all, done, action)
+      if (isPromise(done)) return this.#rest(index, all, done, action)
       all &&= done
     }
     return all
@@ -237,7 +251,7 @@ export class NearSide implements NearReader {
     from: number,
     before: boolean,
     first: Promise<boolean>,
-    action: (layer: NearLayer, index: number) => Soon<boolean>,
+    action: (layer: NearLayer, index: number) => MaybePromise<boolean>,
   ): Promise<boolean> {
     let all = (await first) && before
     for (let index = from - 1; index >= 0; index -= 1) {

@@ -1,5 +1,4 @@
-import type { CacheBackend, Clock, EventHub } from '@cache/core/backend'
-import { BackoffTimer } from './backoff-timer.ts'
+import { BackoffTimer, type CacheBackend, type Clock, type EventHub } from '@cache/core/backend'
 import type { ResolvedRecovery } from './options.ts'
 
 /**

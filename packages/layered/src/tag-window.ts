@@ -1,8 +1,14 @@
-import { type Clock, type Item, type NearReader, newGeneration, type TagVersions } from '@cache/core/backend'
+import {
+  type Clock,
+  type Item,
+  type MaybePromise,
+  type NearReader,
+  newGeneration,
+  startTimer,
+  type TagVersions,
+} from '@cache/core/backend'
 import type { Authority } from './authority.ts'
-import { after } from './backoff-timer.ts'
 import { type Fence, KeyFences } from './key-fences.ts'
-import type { Soon } from './soon.ts'
 
 /** Records that are remembered; with more, the oldest is forgotten. */
 const mostRecords = 10_000
@@ -62,7 +68,7 @@ export class TagWindow implements NearReader {
   }
 
   /** Whether every tag still has the version that it had for the item. At once where the records are remembered and agree. */
-  valid(tags: TagVersions): Soon<boolean> {
+  valid(tags: TagVersions): MaybePromise<boolean> {
     for (const record in tags) {
       if (this.get(record)?.value !== tags[record]) return this.validMany([tags]).then(([valid]) => valid === true)
     }
@@ -196,7 +202,7 @@ export class TagWindow implements NearReader {
 
   #armSweep(): void {
     if (this.#cancelSweep !== undefined) return
-    this.#cancelSweep = after(this.#clock, this.#window, () => {
+    this.#cancelSweep = startTimer(this.#clock, this.#window, () => {
       this.#cancelSweep = undefined
       this.#forgetOver()
       if (this.#remembered.size > 0) this.#armSweep()

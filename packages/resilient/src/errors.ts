@@ -56,10 +56,6 @@ export function timeoutError(call: Call, ms: number): CacheError {
   return made('TIMEOUT', `the store did not answer within ${ms} ms`, call)
 }
 
-export function closedError(call: Call): CacheError {
-  return made('CLOSED', 'the backend was closed', call)
-}
-
 function made(code: CacheErrorCode, why: string, call: Call, cause?: unknown): CacheError {
   return new CacheError(code, `${call.operation}: ${why}`, { ...call, cause })
 }

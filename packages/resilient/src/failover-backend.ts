@@ -3,14 +3,19 @@ import {
   type BackendStats,
   type CacheBackend,
   CacheError,
+  CallsInFlight,
   CompositeParts,
   cacheErrorCode,
+  deleteMany,
   EventHub,
+  getMany,
   type Item,
+  Lifecycle,
   type NearReader,
+  setMany,
 } from '@cache/core/backend'
 import { type Change, ChangedKeys } from './changed-keys.ts'
-import { asCacheError, closedError } from './errors.ts'
+import { asCacheError } from './errors.ts'
 import { type FailoverOptions, type ResolvedFailoverOptions, resolveFailover } from './failover-options.ts'
 
 const name = 'failover'
@@ -38,10 +43,10 @@ export class FailoverBackend implements CacheBackend {
   readonly #options: ResolvedFailoverOptions
   readonly #hub = new EventHub()
   readonly #changed: ChangedKeys
-  readonly #inFlight = new Set<Promise<unknown>>()
+  readonly #life = new Lifecycle(name)
   readonly #parts: CompositeParts
   /** Calls that the secondary is answering. */
-  readonly #atSecondary = new Set<Promise<unknown>>()
+  readonly #atSecondary = new CallsInFlight()
   #active: 'primary' | 'secondary' = 'primary'
   #failures = 0
   /** The secondary is known to hold nothing. */
@@ -51,7 +56,6 @@ export class FailoverBackend implements CacheBackend {
   #returning: Promise<void> | undefined
   /** Calls wait here for the moment in which the primary takes over again. */
   #gate: Promise<void> | undefined
-  #closing: Promise<void> | undefined
 
   /** `[primary, secondary]`. Throws `INVALID_ARGUMENT` for anything else, unknown options and values that are not allowed. */
   constructor(backends: readonly [CacheBackend, CacheBackend], options: FailoverOptions = {}) {
@@ -76,7 +80,7 @@ export class FailoverBackend implements CacheBackend {
     if (primary.keys && secondary.keys) this.keys = (prefix) => this.#keys(prefix)
     const { near } = primary
     if (near) {
-      const serves = (): boolean => this.#active === 'primary' && this.#closing === undefined
+      const serves = (): boolean => this.#active === 'primary' && !this.#life.isClosed
       this.near = {
         get: (key) => (serves() ? near.get(key) : undefined),
         generation: () => (serves() ? near.generation?.() : undefined),
@@ -95,9 +99,7 @@ export class FailoverBackend implements CacheBackend {
   }
 
   getMany(keys: readonly string[]): Promise<(Item | undefined)[]> {
-    return this.#run('getMany', undefined, (backend) =>
-      backend.getMany === undefined ? Promise.all(keys.map((key) => backend.get(key))) : backend.getMany(keys),
-    )
+    return this.#run('getMany', undefined, (backend) => getMany(backend, keys))
   }
 
   set(item: Item): Promise<void> {
@@ -105,11 +107,7 @@ export class FailoverBackend implements CacheBackend {
   }
 
   setMany(items: readonly Item[]): Promise<void> {
-    const setAll = async (backend: CacheBackend): Promise<void> => {
-      if (backend.setMany !== undefined) return backend.setMany(items)
-      for (const item of items) await backend.set(item)
-    }
-    return this.#run('setMany', undefined, setAll, { keys: items.map(({ key }) => key) })
+    return this.#run('setMany', undefined, (backend) => setMany(backend, items), { keys: items.map(({ key }) => key) })
   }
 
   delete(key: string): Promise<boolean> {
@@ -117,7 +115,7 @@ export class FailoverBackend implements CacheBackend {
   }
 
   deleteMany(keys: readonly string[]): Promise<number> {
-    return this.#run('deleteMany', undefined, (backend) => deleteAll(backend, keys), { keys })
+    return this.#run('deleteMany', undefined, (backend) => deleteMany(backend, keys), { keys })
   }
 
   clear(prefix?: string): Promise<void> {
@@ -151,13 +149,10 @@ export class FailoverBackend implements CacheBackend {
    * `closeParts: false` both do. Rejects with the first failure, after both have closed.
    */
   close(): Promise<void> {
-    this.#closing ??= this.#close()
-    return this.#closing
-  }
-
-  async #close(): Promise<void> {
-    await Promise.allSettled([...this.#inFlight, this.#returning])
-    await this.#parts.close()
+    return this.#life.close(async () => {
+      await this.#returning?.catch(() => {})
+      await this.#parts.close()
+    })
   }
 
   #run<Answer>(
@@ -166,8 +161,7 @@ export class FailoverBackend implements CacheBackend {
     call: (backend: CacheBackend) => Promise<Answer>,
     change?: Change,
   ): Promise<Answer> {
-    if (this.#closing !== undefined) return Promise.reject(closedError({ operation, backend: name, key }))
-    return tracked(this.#inFlight, this.#answer(call, change))
+    return this.#life.run(operation, key, () => this.#answer(call, change))
   }
 
   async #answer<Answer>(call: (backend: CacheBackend) => Promise<Answer>, change: Change | undefined): Promise<Answer> {
@@ -198,7 +192,7 @@ export class FailoverBackend implements CacheBackend {
     // the primary did the change itself and only its answer was lost.
     if (change !== undefined) this.#remember(change)
     if (this.#probeIsDue()) this.#probe()
-    return tracked(this.#atSecondary, call(this.#options.secondary))
+    return this.#atSecondary.run(() => call(this.#options.secondary))
   }
 
   /** Resolves when the secondary serves; rejects with the primary's error when it does not, or not yet. */
@@ -229,7 +223,7 @@ export class FailoverBackend implements CacheBackend {
   }
 
   #probe(): void {
-    if (this.#returning !== undefined || this.#closing !== undefined) return
+    if (this.#returning !== undefined || this.#life.isClosed) return
     this.#returning = this.#return()
       .catch(() => {})
       .finally(() => {
@@ -249,7 +243,7 @@ export class FailoverBackend implements CacheBackend {
       open = resolve
     })
     try {
-      await Promise.allSettled([...this.#atSecondary])
+      await this.#atSecondary.idle()
       await this.#removeOld()
       this.#active = 'primary'
       this.#failures = 0
@@ -270,7 +264,7 @@ export class FailoverBackend implements CacheBackend {
       change = this.#changed.take(keysPerDelete)
     ) {
       try {
-        if ('keys' in change) await deleteAll(primary, change.keys)
+        if ('keys' in change) await deleteMany(primary, change.keys)
         else await (change.prefix === '' ? primary.clear() : primary.clear(change.prefix))
       } catch (error) {
         this.#changed.add(change)
@@ -296,7 +290,7 @@ export class FailoverBackend implements CacheBackend {
   }
 
   async *#keys(prefix?: string): AsyncGenerator<string> {
-    if (this.#closing !== undefined) throw closedError({ operation: 'keys', backend: name })
+    this.#life.refuseWhenClosed('keys')
     if (this.#gate !== undefined) await this.#gate
     if (this.#serves('primary')) {
       try {
@@ -315,20 +309,4 @@ export class FailoverBackend implements CacheBackend {
 function isUnreachable(error: unknown): boolean {
   const code = cacheErrorCode(error)
   return code === 'UNAVAILABLE' || code === 'TIMEOUT' || code === 'CIRCUIT_OPEN'
-}
-
-async function deleteAll(backend: CacheBackend, keys: readonly string[]): Promise<number> {
-  if (backend.deleteMany !== undefined) return backend.deleteMany(keys)
-  const removed = await Promise.all(keys.map((key) => backend.delete(key)))
-  return removed.filter(Boolean).length
-}
-
-/** Keeps the promise in the set while it is pending. */
-function tracked<Answer>(set: Set<Promise<unknown>>, running: Promise<Answer>): Promise<Answer> {
-  set.add(running)
-  const end = (): void => {
-    set.delete(running)
-  }
-  running.then(end, end)
-  return running
 }

@@ -1,14 +1,15 @@
 import {
   type CacheBackend,
   type Clock,
+  checkBackend,
+  checkClock,
   checkOptions,
   type Duration,
   invalidArgument,
   milliseconds,
-  systemClock,
+  trueOrFalse,
   wholeNumber,
 } from '@cache/core/backend'
-import { checkBackend, checkBoolean } from './check-backend.ts'
 
 export interface FailoverOptions {
   /** Failures of the primary in a row before the secondary takes over; those before reject. Default 1. */
@@ -44,15 +45,13 @@ export function resolveFailover(backends: readonly unknown[], options: FailoverO
     throw invalidArgument('backends', backends, 'an array of two different backends, [primary, secondary]', operation)
   }
   checkOptions(options, known, operation)
-  const { clock = systemClock } = options
-  if (typeof clock?.now !== 'function') throw invalidArgument('clock', clock, 'a clock, with now', operation)
   return {
     primary: checkBackend(backends[0], 'backends[0]', operation),
     secondary: checkBackend(backends[1], 'backends[1]', operation),
     failures: wholeNumber(options.failures ?? 1, 'failures', operation, 1),
     probeEvery: milliseconds(options.probeEvery ?? '1s', 'probeEvery', operation),
     maxChanged: wholeNumber(options.maxChanged ?? 10_000, 'maxChanged', operation),
-    closeParts: checkBoolean(options.closeParts ?? true, 'closeParts', operation),
-    clock,
+    closeParts: trueOrFalse(options.closeParts ?? true, 'closeParts', operation),
+    clock: checkClock(options.clock, operation),
   }
 }

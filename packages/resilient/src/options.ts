@@ -1,12 +1,13 @@
 import {
   type CacheBackend,
+  checkBackend,
   checkOptions,
   type Duration,
   invalidArgument,
   milliseconds,
+  trueOrFalse,
   wholeNumber,
 } from '@cache/core/backend'
-import { checkBackend, checkBoolean } from './check-backend.ts'
 
 export interface RetryOptions {
   /** Tries after the first. Default 2. */
@@ -68,7 +69,7 @@ export function resolveOptions(options: ResilientOptions): ResolvedOptions {
     retry: options.retry === false ? undefined : resolveRetry(options.retry ?? {}),
     breaker: options.breaker === false ? undefined : resolveBreaker(options.breaker ?? {}),
     bulkhead: options.bulkhead === undefined ? undefined : resolveBulkhead(options.bulkhead),
-    closeParts: checkBoolean(options.closeParts ?? true, 'closeParts', operation),
+    closeParts: trueOrFalse(options.closeParts ?? true, 'closeParts', operation),
   }
 }
 

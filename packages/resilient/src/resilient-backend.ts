@@ -6,9 +6,10 @@ import {
   CompositeParts,
   EventHub,
   type Item,
+  Lifecycle,
   type NearReader,
 } from '@cache/core/backend'
-import { type Call, closedError } from './errors.ts'
+import type { Call } from './errors.ts'
 import { type CircuitStateName, Guard, type Kind } from './guard.ts'
 import { type ResilientOptions, resolveOptions } from './options.ts'
 
@@ -33,9 +34,8 @@ export class ResilientBackend implements CacheBackend {
   readonly #backend: CacheBackend
   readonly #guard: Guard
   readonly #hub = new EventHub()
-  readonly #inFlight = new Set<Promise<unknown>>()
+  readonly #life: Lifecycle
   readonly #parts: CompositeParts
-  #closing: Promise<void> | undefined
 
   /** Throws `INVALID_ARGUMENT` for unknown options and values that are not allowed. */
   constructor(options: ResilientOptions) {
@@ -43,6 +43,7 @@ export class ResilientBackend implements CacheBackend {
     const { backend } = resolved
     this.#backend = backend
     this.name = backend.name
+    this.#life = new Lifecycle(this.name)
     this.#guard = new Guard(resolved, (failure) => this.#opened(failure))
     // Bound to the backend here, so that a capability is present exactly where the backend has it.
     const { getMany, setMany, deleteMany, compareAndSet, increment, keys, stats, near, inTransaction } = backend
@@ -64,8 +65,8 @@ export class ResilientBackend implements CacheBackend {
     if (inTransaction) this.inTransaction = (transaction) => inTransaction.call(backend, transaction)
     if (near) {
       this.near = {
-        get: (key) => (this.#closing === undefined ? near.get(key) : undefined),
-        generation: () => (this.#closing === undefined ? near.generation?.() : undefined),
+        get: (key) => (!this.#life.isClosed ? near.get(key) : undefined),
+        generation: () => (!this.#life.isClosed ? near.generation?.() : undefined),
       }
     }
     if (keys) this.keys = (prefix) => this.#keys(keys.call(backend, prefix))
@@ -110,25 +111,12 @@ export class ResilientBackend implements CacheBackend {
    * stays open; with `closeParts: false` it always does.
    */
   close(): Promise<void> {
-    this.#closing ??= this.#close()
-    return this.#closing
-  }
-
-  async #close(): Promise<void> {
-    await Promise.allSettled([...this.#inFlight])
-    await this.#parts.close()
+    return this.#life.close(() => this.#parts.close())
   }
 
   #run<Answer>(kind: Kind, operation: string, key: string | undefined, work: () => Promise<Answer>): Promise<Answer> {
     const call: Call = { operation, backend: this.name, key }
-    if (this.#closing !== undefined) return Promise.reject(closedError(call))
-    const running = this.#guard.run(kind, call, work)
-    this.#inFlight.add(running)
-    const end = (): void => {
-      this.#inFlight.delete(running)
-    }
-    running.then(end, end)
-    return running
+    return this.#life.run(operation, key, () => this.#guard.run(kind, call, work))
   }
 
   async *#keys(found: AsyncIterable<string>): AsyncGenerator<string> {

@@ -1,4 +1,4 @@
-import { type CacheBackend, checkOptions, invalidArgument } from '@cache/core/backend'
+import { type CacheBackend, checkBackend, checkOptions, invalidArgument, trueOrFalse } from '@cache/core/backend'
 
 export interface ShardedOptions {
   /**
@@ -14,7 +14,6 @@ export interface ShardedOptions {
 }
 
 const operation = 'new ShardedBackend'
-const required = ['get', 'set', 'delete', 'clear'] as const
 
 /** The shards in the order of their names, and whether to close them. Throws `INVALID_ARGUMENT`. */
 export function resolveOptions(options: ShardedOptions): {
@@ -27,16 +26,8 @@ export function resolveOptions(options: ShardedOptions): {
   if (given === null || typeof given !== 'object' || Array.isArray(given) || Object.keys(given).length < 2)
     throw invalidArgument('shards', given, 'an object of two backends or more, by their names', operation)
   const names = Object.keys(given).sort()
-  const shards = names.map((name) => checkedShard(given[name], name))
+  const shards = names.map((name) => checkBackend(given[name], `shards.${name}`, operation))
   if (new Set(shards).size < shards.length)
     throw invalidArgument('shards', given, 'different backends, each under one name', operation)
-  if (typeof closeParts !== 'boolean') throw invalidArgument('closeParts', closeParts, 'true or false', operation)
-  return { names, shards, closeParts }
-}
-
-function checkedShard(given: unknown, name: string): CacheBackend {
-  const members = given as Record<string, unknown> | null | undefined
-  if (typeof members !== 'object' || members === null || required.some((one) => typeof members[one] !== 'function'))
-    throw invalidArgument(`shards.${name}`, given, 'a backend, with get, set, delete, clear', operation)
-  return given as CacheBackend
+  return { names, shards, closeParts: trueOrFalse(closeParts, 'closeParts', operation) }
 }

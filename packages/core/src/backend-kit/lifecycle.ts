@@ -1,6 +1,5 @@
 import { CacheError } from '../protocol/cache-error.ts'
 import { CallsInFlight } from './calls-in-flight.ts'
-import { promiseOf } from './maybe-promise.ts'
 
 /**
  * The life of a backend or a bus: refuses calls after `close`, and lets `close` wait for the calls in flight (RACES R33).
@@ -11,7 +10,6 @@ export class Lifecycle {
   readonly #calls = new CallsInFlight()
   #isClosed = false
   #closing: Promise<void> | undefined
-  readonly #end = (): void => this.#calls.end()
 
   /** `name` and `kind` are for the messages of errors, such as `redis` and `bus`. */
   constructor(name: string, kind: 'backend' | 'bus' = 'backend') {
@@ -38,10 +36,7 @@ export class Lifecycle {
   /** Runs a call that `close` waits for. Rejects with `CLOSED` after `close`. A synchronous throw becomes a rejection. */
   run<Result>(method: string, key: string | undefined, work: () => Promise<Result>): Promise<Result> {
     if (this.#isClosed) return Promise.reject(this.closedError(method, key))
-    this.begin()
-    const running = promiseOf(work)
-    running.then(this.#end, this.#end)
-    return running
+    return this.#calls.run(work)
   }
 
   /** Begins work that `close` waits for. Each `begin` needs one `end`. */
