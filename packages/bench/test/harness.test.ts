@@ -97,9 +97,12 @@ test('an unknown candidate or row is refused with the list of known ones', async
 
 test('the resource of a suite is closed, also when its candidates fail', async () => {
   let closed = 0
+  const close = async (): Promise<void> => {
+    closed += 1
+  }
   const opening: Suite = {
     ...only('sync', 'idle'),
-    open: async () => ({ shared: { step: 1 }, close: async () => void closed++ }),
+    open: async () => ({ shared: { step: 1 }, close }),
   }
   await runSuite(opening, { ...options, candidates: [], rows: ['count'] })
   expect(closed).toBe(1)
@@ -149,7 +152,7 @@ test('progress is one line that is rewritten on a terminal, and a line at each t
       written += text
     }
     const progress = createProgress({ isTTY, write } as never, () => time)
-    for (let done = 0; done < 20; done++) {
+    for (let done = 0; done < 20; done += 1) {
       progress.show(done, 20, `step ${done}`)
       time += 1000
     }

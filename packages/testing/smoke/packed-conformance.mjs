@@ -26,7 +26,8 @@ function prefixed(name, make) {
     name,
     values: 'copies',
     open() {
-      prefix = `${run}:${++stores}:`
+      stores += 1
+      prefix = `${run}:${stores}:`
       return make(prefix)
     },
     openSecond: () => make(prefix),

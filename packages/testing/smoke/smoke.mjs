@@ -75,7 +75,7 @@ async function useCache(backend) {
   const cache = new Cache({ backend, ttl: '1m' })
   let loads = 0
   const load = async () => {
-    loads++
+    loads += 1
     return { text: 'grüße', at: new Date(0), list: [1, null, 'x'] }
   }
   assert.equal(await cache.get('greeting'), undefined)

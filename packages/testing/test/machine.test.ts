@@ -82,7 +82,11 @@ it('a certificate names the loopback address and is self-signed', async () => {
 
 it('a wait resolves to the first result, and rejects with the name of a missing one', async () => {
   let looks = 0
-  expect(await waitUntil('three looks', () => ++looks === 3 && 'done', { every: 1 })).toBe('done')
+  const look = (): string | false => {
+    looks += 1
+    return looks === 3 && 'done'
+  }
+  expect(await waitUntil('three looks', look, { every: 1 })).toBe('done')
   const failure = waitUntil('the moon', () => Promise.reject(new Error('cloudy')), { timeout: 5, every: 1 })
   await expect(failure).rejects.toThrow('not within 5 ms: the moon')
   await expect(failure).rejects.toHaveProperty('cause.message', 'cloudy')

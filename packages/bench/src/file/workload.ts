@@ -75,7 +75,7 @@ export async function measureScenario(scenario: Scenario, open: OpenStore): Prom
 async function fill(store: Contestant, { entries, valueBytes }: Scenario): Promise<void> {
   for (let start = 0; start < entries; start += 1000) {
     const batch: [string, string][] = []
-    for (let index = start; index < Math.min(entries, start + 1000); index++) {
+    for (let index = start; index < Math.min(entries, start + 1000); index += 1) {
       batch.push([keyOf(index), textOf(keyOf(index), 0, valueBytes)])
     }
     await setAll(store, batch)
@@ -110,7 +110,7 @@ async function measureDelay(
   const values = Array.from({ length: entries }, (_, n) => Buffer.alloc(valueBytes, 97 + n).toString('latin1'))
   const meter = kind === 'delay' ? byTheClock() : byTheProcessor()
   let right = 0
-  for (let round = 0; round <= operations; round++) {
+  for (let round = 0; round <= operations; round += 1) {
     // The first round is for the compiler.
     if (round === 1) meter.start()
     const key = keyOf(round % entries)
@@ -192,7 +192,7 @@ function operationsOf(scenario: Scenario): Run {
     case 'get':
       return async (store, operations) => {
         let right = 0
-        for (let index = 0; index < operations; index++) {
+        for (let index = 0; index < operations; index += 1) {
           const key = keyOf(scattered(index, entries))
           const found = (await store.get(key)) as string | undefined
           if (found?.startsWith(`${key}#0#`)) right += 1
@@ -213,7 +213,7 @@ function operationsOf(scenario: Scenario): Run {
       return async (store, operations, round) => {
         for (let index = 0; index < operations; index += atOnce) {
           const sets: unknown[] = []
-          for (let n = index; n < index + atOnce; n++) {
+          for (let n = index; n < index + atOnce; n += 1) {
             const key = keyOf(scattered(n, entries))
             sets.push(store.set(key, stored(key, round, n)))
           }
@@ -224,7 +224,7 @@ function operationsOf(scenario: Scenario): Run {
     case 'mixed':
       return async (store, operations, round) => {
         let found = 0
-        for (let index = 0; index < operations; index++) {
+        for (let index = 0; index < operations; index += 1) {
           const key = keyOf(scattered(index, entries))
           if (index % 10 === 0) await store.set(key, stored(key, round, index))
           else if ((await store.get(key)) !== undefined) found += 1
@@ -233,7 +233,7 @@ function operationsOf(scenario: Scenario): Run {
       }
     default:
       return async (store, operations, round) => {
-        for (let index = 0; index < operations; index++) {
+        for (let index = 0; index < operations; index += 1) {
           const key = keyOf(scattered(index, entries))
           await store.set(key, stored(key, round, index))
         }

@@ -72,7 +72,7 @@ export function measureSync(operation: (index: number) => number, options: LoopO
   let work: number
   do {
     work = 0
-    for (let index = 0; index < operations; index++) work += operation(index)
+    for (let index = 0; index < operations; index += 1) work += operation(index)
   } while (rounds.another(work))
   return rounds.measurement()
 }
@@ -91,7 +91,7 @@ export async function measureAsync<Value>(
   let work: number
   do {
     work = 0
-    for (let index = 0; index < operations; index++) work += count(await operation(index))
+    for (let index = 0; index < operations; index += 1) work += count(await operation(index))
   } while (rounds.another(work))
   return rounds.measurement()
 }

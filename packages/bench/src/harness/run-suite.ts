@@ -48,7 +48,7 @@ export async function runSuite(suite: Suite, options: RunOptions): Promise<Outco
     const results = new Results(rows)
     const jobs = jobsOf(suite, candidates, rows)
     const repetitions = options.repetitions ?? suite.repetitions ?? (options.quick ? 3 : 5)
-    for (let repetition = 0; repetition < repetitions; repetition++) {
+    for (let repetition = 0; repetition < repetitions; repetition += 1) {
       for (const [index, job] of jobs.entries()) {
         const label = `${job.candidate.name}: ${job.rows.length === 1 ? job.rows[0]?.name : `${job.rows.length} rows`}`
         options.progress(repetition * jobs.length + index, repetitions * jobs.length, label)

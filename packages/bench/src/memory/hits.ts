@@ -13,7 +13,7 @@ export async function measureHitRatio(maker: Maker): Promise<Measurement> {
       let hits = 0
       for (const number of trace.keys) {
         const key = keyOf(number)
-        if (cache.get(key) === value) hits++
+        if (cache.get(key) === value) hits += 1
         else cache.set(key, value)
       }
       ratios.push((100 * hits) / trace.keys.length)

@@ -24,7 +24,7 @@ export async function measureBytes(maker: Maker, ttl: boolean, turnovers: number
   const before = bytesInUse()
   const cache = await maker.make(ENTRIES, ttl ? LIFETIME : undefined)
   const last = ENTRIES * (1 + turnovers)
-  for (let entry = 0; entry < last; entry++) cache.set(keyOf(entry), value)
+  for (let entry = 0; entry < last; entry += 1) cache.set(keyOf(entry), value)
   const bytes = bytesInUse() - before
   // Not the newest alone: a cache that admits by frequency need not hold any other of them.
   return { value: bytes / ENTRIES, work: cache.get(keyOf(last - 1)) === value ? 1 : 0 }
@@ -36,7 +36,7 @@ export async function measurePause(maker: Maker, capacity: number): Promise<Meas
   const inserts = 4_000_000
   let longest = 0
   let started = performance.now()
-  for (let entry = 0; entry < inserts; entry++) {
+  for (let entry = 0; entry < inserts; entry += 1) {
     cache.set(keyOf(entry), value)
     // Every eighth insert: reading the clock costs a third of an insert.
     if ((entry & 7) !== 7) continue

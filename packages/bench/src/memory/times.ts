@@ -22,7 +22,7 @@ async function filled(
   key: (entry: number) => string | number,
 ): Promise<Bounded> {
   const cache = await maker.make(entries, ttl)
-  for (let entry = 0; entry < entries; entry++) cache.set(key(entry), value)
+  for (let entry = 0; entry < entries; entry += 1) cache.set(key(entry), value)
   return cache
 }
 
@@ -65,7 +65,8 @@ function setNew(entries: number): TimeRow['measure'] {
     const cache = await filled(maker, entries, undefined, keyOf)
     let next = entries
     return measureSync(() => {
-      cache.set(keyOf(next++), value)
+      cache.set(keyOf(next), value)
+      next += 1
       return 1
     }, options)
   }
@@ -77,12 +78,15 @@ function right(found: unknown): 1 {
   return 1
 }
 
-// Rounds go on where the last one ended, with more draws than a round has: if each began anew, a cache that holds the
-// keys of one round would have nothing to push out.
+// Each round continues after the last one, with more draws than a round has. If each began anew, a cache that holds the
+// keys of one round would never evict.
 function drawn(entries: number): () => number {
   const order = zipf(entries, DRAWS)
   let next = 0
-  return () => order[next++ & (DRAWS - 1)] as number
+  return () => {
+    next += 1
+    return order[(next - 1) & (DRAWS - 1)] as number
+  }
 }
 
 function readThrough(entries: number, ttl: number | undefined, key: 'ready' | 'fresh'): TimeRow['measure'] {

@@ -40,7 +40,11 @@ function* madeHere(): Generator<Trace> {
   yield make('popularity', (i) => popular[i] as number)
   yield make('drift', (i) => (popular[i] as number) + Math.floor(i / 20))
   let next = 0
-  yield make('recency', (i) => (i % 3 === 0 ? next++ : Math.max(0, next - 1 - Math.floor(random() * 40))))
+  yield make('recency', (i) => {
+    if (i % 3 !== 0) return Math.max(0, next - 1 - Math.floor(random() * 40))
+    next += 1
+    return next - 1
+  })
   yield make('loop', (i) => i % 3000)
   yield make('scan', (i) => (i % 10_000 < 3000 ? 1_000_000 + i : (popular[i] as number)))
 }

@@ -28,7 +28,7 @@ export function keyOf(entry: number): string {
  */
 export function readyKeys(count: number): string[] {
   const names: Record<string, true> = {}
-  for (let entry = 0; entry < count; entry++) names[keyOf(entry)] = true
+  for (let entry = 0; entry < count; entry += 1) names[keyOf(entry)] = true
   return Object.keys(names)
 }
 
@@ -51,13 +51,13 @@ export function zipf(entries: number, length: number = OPERATIONS): Int32Array {
   const random = numbersFrom(2)
   const sums = new Float64Array(entries)
   let total = 0
-  for (let rank = 0; rank < entries; rank++) {
+  for (let rank = 0; rank < entries; rank += 1) {
     total += 1 / (rank + 1) ** 0.99
     sums[rank] = total
   }
   const cuts = new Int32Array(CUTS + 1).fill(entries - 1)
-  for (let cut = 0, rank = 0; cut < CUTS; cut++) {
-    while ((sums[rank] as number) < (cut / CUTS) * total) rank++
+  for (let cut = 0, rank = 0; cut < CUTS; cut += 1) {
+    while ((sums[rank] as number) < (cut / CUTS) * total) rank += 1
     cuts[cut] = rank
   }
   return Int32Array.from({ length }, () => {

@@ -49,7 +49,7 @@ async function spend(contestant: Contestant, row: string, ms: number): Promise<{
   let calls = 0
   let wrong = 0
   const one = async (caller: number): Promise<void> => {
-    for (let index = caller * 7; performance.now() < end; index++) {
+    for (let index = caller * 7; performance.now() < end; index += 1) {
       const key = keys[index % keys.length] as string
       if (!isGet) await contestant.set?.(key, value)
       else if ((await contestant.get?.(key)) === undefined) wrong += 1

@@ -29,7 +29,7 @@ async function measure(
   await redis.flushall()
   const [figure, kind] = row.split(', ') as [string, string]
   const contestant = await open(url)
-  for (let index = 0; index < items; index++) await contestant.set?.(`user:${1000 + index}`, values[kind])
+  for (let index = 0; index < items; index += 1) await contestant.set?.(`user:${1000 + index}`, values[kind])
   await contestant.close()
   let bytes = 0
   let keys = 0

@@ -40,7 +40,7 @@ async function measureRaw(text: string, concurrency: number, context: CandidateC
       arrived = resolve
       socket.write(request)
     })
-  for (let index = 0; index < keyCount; index++) await exchange(command('SET', `key:${index}`, text), 5)
+  for (let index = 0; index < keyCount; index += 1) await exchange(command('SET', `key:${index}`, text), 5)
   const reply = `$${text.length}\r\n${text}\r\n`.length
   const requests = Array.from({ length: 10 }, (_, start) =>
     Buffer.concat(Array.from({ length: concurrency }, (_, n) => command('GET', `key:${(start * 100 + n) % keyCount}`))),

@@ -41,7 +41,7 @@ async function slice(contestant: Contestant, scenario: Scenario, keys: readonly 
   let calls = 0
   let wrong = 0
   const one = async (caller: number): Promise<void> => {
-    for (let index = caller * 7; !isOver; index++) {
+    for (let index = caller * 7; !isOver; index += 1) {
       const key = keys[index % keys.length] as string
       if (operation === 'set') await contestant.set?.(key, value)
       else if ((await contestant.get?.(key)) === undefined) wrong += 1
@@ -65,7 +65,7 @@ async function measure(row: string, given: Pairs, { shared, quick }: CandidateCo
   }
   const ratios: number[] = []
   let wrong = 0
-  for (let pair = 0; pair < (quick ? pairs / 2 : pairs); pair++) {
+  for (let pair = 0; pair < (quick ? pairs / 2 : pairs); pair += 1) {
     // The second of a pair also collects the garbage of the first, so the order alternates.
     const turns = pair % 2 === 0 ? [plain, cache] : [cache, plain]
     const slices = new Map<Contestant, Slice>()

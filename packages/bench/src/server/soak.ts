@@ -99,7 +99,7 @@ class Soak {
 
   /** Each worker has its own keys, so that it knows their possible values. */
   async work(id: number, random: () => number, end: number): Promise<void> {
-    for (let round = 1; performance.now() < end; round++) {
+    for (let round = 1; performance.now() < end; round += 1) {
       const key = `${id}:${Math.floor(random() * keysPerWorker)}`
       const choice = random()
       const failures = this.#failures

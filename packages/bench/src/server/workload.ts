@@ -150,7 +150,7 @@ async function runFor(ms: number, callers: number, { call, isRight }: Work): Pro
   let calls = 0
   let wrong = 0
   const one = async (caller: number): Promise<void> => {
-    for (let index = caller * 7; !isOver; index++) {
+    for (let index = caller * 7; !isOver; index += 1) {
       if (!isRight(await call(index))) wrong += 1
       calls += 1
     }
@@ -177,7 +177,7 @@ async function check(
   if (operation.startsWith('get')) return true
   // Only the first key of each caller is certain to be written: a slow caller writes few keys.
   const perCall = operation === 'setMany' ? batchSize : 1
-  for (let caller = 0; caller < Math.min(concurrency, 10); caller++) {
+  for (let caller = 0; caller < Math.min(concurrency, 10); caller += 1) {
     const key = keys[(firstIndex(caller) * perCall) % keys.length] as string
     if (!sameValue(await contestant.get?.(key), expected)) return false
   }

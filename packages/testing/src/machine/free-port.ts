@@ -26,7 +26,7 @@ async function canListen(port: number): Promise<boolean> {
 
 /** Resolves to a loopback port that was free a moment ago. Never resolves to the same port twice. */
 export async function freePort(): Promise<number> {
-  for (let attempt = 0; attempt < attempts; attempt++) {
+  for (let attempt = 0; attempt < attempts; attempt += 1) {
     const port = randomInt(lowest, highest)
     if (taken.has(port)) continue
     taken.add(port)

@@ -143,7 +143,7 @@ async function join(nodes: readonly (ClusterNode & { busPort?: number })[], mast
   const [first, ...others] = nodes
   if (!first) return
   for (const node of others) await ask(first, 'meet', node.host, node.port, node.busPort ?? 0)
-  for (let index = 0; index < masters; index++) {
+  for (let index = 0; index < masters; index += 1) {
     const node = nodes[index]
     const start = Math.floor((slots * index) / masters)
     const end = Math.floor((slots * (index + 1)) / masters) - 1

@@ -108,7 +108,7 @@ export async function startRedisSentinel(options: RedisSentinelOptions = {}): Pr
     const master = await startRedis()
     nodes.push(master)
     const replicaConfig = { replicaof: `127.0.0.1 ${master.port}`, 'repl-diskless-sync-delay': 0 }
-    for (let index = 0; index < (options.replicas ?? 1); index++)
+    for (let index = 0; index < (options.replicas ?? 1); index += 1)
       nodes.push(await startRedis({ config: replicaConfig }))
     const sentinelConfig = {
       sentinel: [
@@ -117,7 +117,7 @@ export async function startRedisSentinel(options: RedisSentinelOptions = {}): Pr
         `failover-timeout ${name} 3000`,
       ],
     }
-    for (let index = 0; index < count; index++) {
+    for (let index = 0; index < count; index += 1) {
       sentinels.push(await startRedis({ sentinel: true, config: sentinelConfig }))
     }
     await waitUntil('the sentinels know each other', () => all.isComplete(), { timeout: 30_000, every: 100 })

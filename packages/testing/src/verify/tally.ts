@@ -15,7 +15,7 @@ export class Tally {
   }
 
   fail(name: string, reason: string): void {
-    this.failed++
+    this.failed += 1
     this.failures.push({ name, reason })
     this.#write(`  FAILED ${name}\n${indent(lastLines(reason, 60))}\n`)
   }
