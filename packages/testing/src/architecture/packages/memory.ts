@@ -10,5 +10,4 @@ export const memory: PackageArchitecture = {
     simulate: ['engine/slots.ts', 'policy', 'engine'],
     '.': ['removal-reason.ts', 'estimate-bytes.ts', 'policy', 'engine'],
   },
-  known: { circles: 2, imports: ['engine/create-engine.ts imports bounded-map.ts'] },
 }
