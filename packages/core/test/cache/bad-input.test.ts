@@ -3,7 +3,7 @@ import { Cache, type CacheOptions, SyncCache } from '../../src/index.ts'
 import { MapBackend } from '../conformance/map-backend.ts'
 import { bothStores, collect } from './rig.ts'
 
-/** What is none of the things that arguments are, nor an object of options. */
+/** Values that are neither valid arguments nor objects of options. */
 const nonsense: readonly unknown[] = [
   null,
   5,
@@ -24,7 +24,7 @@ const nonsense: readonly unknown[] = [
 
 type Call = (cache: Cache, wrong: unknown) => Promise<unknown>
 
-/** Each argument of each method by its name, with the nonsense that is no nonsense there. */
+/** Each argument of each method by its name, and a test for the values that are valid there. */
 const calls: Readonly<Record<string, readonly [argument: string, call: Call, fine?: (given: unknown) => boolean][]>> =
   (() => {
     const isText = (given: unknown): boolean => typeof given === 'string'
@@ -151,9 +151,9 @@ async function failureOf(
 }
 
 for (const [name, open] of bothStores) {
-  describe(`nonsense, on ${name}`, () => {
+  describe(`an invalid argument, on ${name}`, () => {
     for (const [method, cases] of Object.entries(calls)) {
-      it(`is refused by ${method} with an error that names method and argument, and nothing is written`, async () => {
+      it(`${method} refuses an invalid argument with an error that names method and argument, and writes nothing`, async () => {
         for (const [argument, call, fine] of cases) {
           for (const wrong of nonsense) {
             if (fine?.(wrong) === true) continue
@@ -169,7 +169,7 @@ for (const [name, open] of bothStores) {
       })
     }
 
-    it('in the options of a write or a load is refused whichever it is', async () => {
+    it('every write and every load refuses invalid options', async () => {
       const { cache } = open()
       const wrongOptions = [
         { ttl: 'soon' },
@@ -220,7 +220,7 @@ for (const [name, open] of bothStores) {
       expect(await collect(cache.keys())).toEqual([])
     })
 
-    it('among the keys and entries of a batch refuses the whole batch', async () => {
+    it('a batch with one invalid key or entry is refused as a whole', async () => {
       const { cache } = open()
       for (const call of [
         () => cache.getMany(['a', 5 as never]),
@@ -251,7 +251,7 @@ for (const [name, open] of bothStores) {
 describe('the options of a cache', () => {
   const backend = new MapBackend()
 
-  it('are refused where they are unknown or mean nothing, each by its name', () => {
+  it('an unknown or invalid option is refused by its name', () => {
     const wrong: Readonly<Record<string, readonly unknown[]>> = {
       backend: [undefined, null, {}, { get: () => {} }, 'redis', () => {}],
       ttl: [null, -1, 'soon', Number.NaN, true],

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { bothStores, codeOf, GatedLoad, settled, twoProcesses } from './rig.ts'
 
-/** A batch loader that notes what it was asked for. */
+/** A batch loader that records the requested keys. */
 function squares(): { loader: (keys: readonly string[]) => Promise<[string, number][]>; asked: string[][] } {
   const asked: string[][] = []
   return {
@@ -15,7 +15,7 @@ function squares(): { loader: (keys: readonly string[]) => Promise<[string, numb
 
 for (const [name, open] of bothStores) {
   describe(`getOrSetMany, on ${name}`, () => {
-    it('loads all that are missing at once, and answers in the order of the keys', async () => {
+    it('one load fetches all missing keys, and the values come in the order of the keys', async () => {
       const { cache } = open()
       await cache.set('2', 'two')
       const { loader, asked } = squares()
@@ -24,7 +24,7 @@ for (const [name, open] of bothStores) {
       expect(await cache.getMany(['1', '2', '3'])).toEqual([1, 'two', 9])
     })
 
-    it('R38 asks for duplicates once, and gives each its value; no key at all loads nothing', async () => {
+    it('R38 a duplicate key is loaded once and gets its value in each place; an empty batch loads nothing', async () => {
       const { cache } = open()
       const { loader, asked } = squares()
       expect(await cache.getOrSetMany(['2', '2', '3', '2'], loader)).toEqual([4, 4, 9, 4])
@@ -32,7 +32,7 @@ for (const [name, open] of bothStores) {
       expect(asked).toEqual([['2', '3']])
     })
 
-    it('does not store keys that the loader does not give, nor keys that nobody asked for', async () => {
+    it('a key that the loader omits is not stored, nor is a key outside the batch', async () => {
       const { cache } = open()
       const loader = async () =>
         new Map([
@@ -43,7 +43,7 @@ for (const [name, open] of bothStores) {
       expect(await cache.getMany(['a', 'b', 'other'])).toEqual([1, undefined, undefined])
     })
 
-    it('R25 gives and stores falsy values', async () => {
+    it('R25 falsy values are returned and stored', async () => {
       const { cache } = open()
       const falsy: [string, unknown][] = [
         ['null', null],
@@ -59,7 +59,7 @@ for (const [name, open] of bothStores) {
       expect(await cache.getMany(keys)).toEqual(values)
     })
 
-    it('joins the load of a key that runs already, and loads the others', async () => {
+    it('a batch joins the running load of a key and loads the other keys', async () => {
       const { cache } = open()
       const load = new GatedLoad<number>()
       const single = cache.getOrSet('2', load.loader)
@@ -73,7 +73,7 @@ for (const [name, open] of bothStores) {
       expect(await many).toEqual([1, -4, 9])
     })
 
-    it('is joined by callers of one of its keys', async () => {
+    it('a caller of one key joins the batch that loads it', async () => {
       const { cache } = open()
       const load = new GatedLoad<[string, number][]>()
       const many = cache.getOrSetMany(['1', '2'], load.loader)
@@ -87,7 +87,7 @@ for (const [name, open] of bothStores) {
       expect(await single).toBe(4)
     })
 
-    it('serves stale values while one load renews them behind', async () => {
+    it('stale values are served while one background load renews them', async () => {
       const { cache, clock } = open({ staleFor: '1h' })
       await cache.setMany([
         ['1', 'old'],
@@ -101,7 +101,7 @@ for (const [name, open] of bothStores) {
       expect(await cache.getMany(['1', '2'])).toEqual([1, 4])
     })
 
-    it('R20 rejects with what the loader threw, after one run, and serves stale values where all have one', async () => {
+    it('R20 the error of the loader rejects the call after one run, and stale values are served if every key has one', async () => {
       const { cache, clock } = open({ staleFor: '1h', softTimeout: Infinity })
       const failure = new Error('down')
       let runs = 0
@@ -119,7 +119,7 @@ for (const [name, open] of bothStores) {
       expect(await cache.getOrSetMany(['1', '2'], failing)).toEqual(['old', 'old'])
     })
 
-    it('rejects when the loader throws at once, or gives what is no list of values', async () => {
+    it('a loader that throws synchronously or returns no list of values rejects the call', async () => {
       const { cache } = open()
       const throwing = (): never => {
         throw new Error('at once')
@@ -129,7 +129,7 @@ for (const [name, open] of bothStores) {
         expect(await codeOf(cache.getOrSetMany(['1'], async () => wrong as never))).toBe('INVALID_ARGUMENT')
     })
 
-    it('R1 R5 does not store the keys that were deleted or set while it ran', async () => {
+    it('R1 R5 a key that was deleted or set during the load is not stored', async () => {
       const { cache } = open()
       const load = new GatedLoad<[string, number][]>()
       const many = cache.getOrSetMany(['1', '2', '3'], load.loader)
@@ -146,7 +146,7 @@ for (const [name, open] of bothStores) {
       expect(await cache.getMany(['1', '2', '3'])).toEqual([undefined, 'set', 9])
     })
 
-    it('R4 stores nothing of a tag that was invalidated while it ran', async () => {
+    it('R4 a tag that was invalidated during the load keeps all results out', async () => {
       const { cache } = open()
       const load = new GatedLoad<[string, number][]>()
       const many = cache.getOrSetMany(['1', '2'], load.loader, { tags: ['t'] })
@@ -161,7 +161,7 @@ for (const [name, open] of bothStores) {
       expect(await cache.getMany(['1', '2'])).toEqual([undefined, undefined])
     })
 
-    it('R24 stops its load when all callers of all its keys have left, and not before', async () => {
+    it('R24 the load stops only when all callers of all its keys have left', async () => {
       const { cache } = open()
       const controller = new AbortController()
       const load = new GatedLoad<[string, number][]>()
@@ -188,7 +188,7 @@ for (const [name, open] of bothStores) {
       expect(signal?.aborted).toBe(true)
     })
 
-    it('refuses wrong options before it looks anything up', async () => {
+    it('invalid options are refused before the first look-up', async () => {
       const { cache } = open()
       const { loader, asked } = squares()
       for (const options of [null, { ttl: -1 }, { wrong: 1 }, { readFailure: 'maybe' }, { tags: 'a' }])
@@ -203,7 +203,7 @@ for (const [name, open] of bothStores) {
 }
 
 describe('getOrSetMany across processes', () => {
-  it('asks the backend once for all keys', async () => {
+  it('the backend receives one call for all keys', async () => {
     const { cache, far } = twoProcesses()
     await cache.setMany([
       ['1', 'a'],
@@ -214,7 +214,7 @@ describe('getOrSetMany across processes', () => {
     expect(far.calls).toEqual(['getMany 1,2'])
   })
 
-  it('R41 loads when the backend fails, and rejects where the caller wants that, without a rejection that nobody handles', async () => {
+  it('R41 a failing backend leads to a load, or to a handled rejection with readFailure reject', async () => {
     const { cache, far } = twoProcesses()
     far.broken = true
     const { loader, asked } = squares()
@@ -234,7 +234,7 @@ describe('getOrSetMany across processes', () => {
     await settled()
   })
 
-  it('R19 with lock loads what is free at once, and takes the rest from the process that loads it', async () => {
+  it('R19 a batch with lock loads the free keys at once, and takes the others from the process that loads them', async () => {
     const { cache, other, clock } = twoProcesses({ lock: true })
     const load = new GatedLoad<number>()
     const single = other.getOrSet('2', load.loader)
@@ -250,7 +250,7 @@ describe('getOrSetMany across processes', () => {
     expect(asked).toEqual([['1', '3']])
   })
 
-  it('R19 with lock two batches that want the same keys never wait for each other', async () => {
+  it('R19 two batches with lock never wait for each other, although their keys are the same', async () => {
     const { cache, other, clock } = twoProcesses({ lock: true })
     const one = squares()
     const two = squares()
@@ -273,7 +273,7 @@ describe('getOrSetMany across processes', () => {
     expect([...one.asked, ...two.asked].flat().sort()).toEqual(['1', '2', '3', '4'])
   })
 
-  it('R19 with lock a key whose holder died is loaded by itself', async () => {
+  it('R19 a batch with lock loads a key whose holder died by itself', async () => {
     const { cache, other, otherFar, clock } = twoProcesses({ lock: true })
     const dead = new GatedLoad<number>()
     void other.getOrSet('2', dead.loader)

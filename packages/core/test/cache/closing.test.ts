@@ -3,7 +3,7 @@ import { type BackendEvent, Cache, type CacheBackend, CacheError, SyncCache } fr
 import { MapBackend } from '../conformance/map-backend.ts'
 import { bothStores, codeOf, collect, GatedLoad, oneProcess, settled, twoProcesses } from './rig.ts'
 
-/** Every method that asks or changes something, each as a call that would succeed. */
+/** Every method that reads or writes, each as a call that would succeed. */
 const calls: Readonly<Record<string, (cache: Cache) => Promise<unknown>>> = {
   get: (cache) => cache.get('k'),
   getMany: (cache) => cache.getMany(['k']),
@@ -39,7 +39,7 @@ const calls: Readonly<Record<string, (cache: Cache) => Promise<unknown>>> = {
 
 for (const [name, open] of bothStores) {
   describe(`close, on ${name}`, () => {
-    it('R33 makes every later call reject with CLOSED, of namespaces too', async () => {
+    it('R33 every later call rejects with CLOSED, of namespaces too', async () => {
       const { cache } = open()
       const inner = cache.namespace('inner')
       await cache.close()
@@ -49,7 +49,7 @@ for (const [name, open] of bothStores) {
       }
     })
 
-    it('R33 of a namespace ends that object alone', async () => {
+    it('R33 close of a namespace ends that object only', async () => {
       const { cache } = open()
       const inner = cache.namespace('inner')
       const twin = cache.namespace('inner')
@@ -61,7 +61,7 @@ for (const [name, open] of bothStores) {
       expect(await cache.get('k')).toBe(2)
     })
 
-    it('may be called twice, also at once, and by await using', async () => {
+    it('close may be called twice, also concurrently, and by await using', async () => {
       const { cache } = open()
       await Promise.all([cache.close(), cache.close()])
       await cache.close()
@@ -74,7 +74,7 @@ for (const [name, open] of bothStores) {
 }
 
 describe('close with work in flight', () => {
-  it('R33 lets operations of several steps end before the backend is closed', async () => {
+  it('R33 operations of several steps end before the backend is closed', async () => {
     const { cache, far } = twoProcesses()
     await cache.set('n', 1)
     const held = far.holdBefore('getMany')
@@ -95,7 +95,7 @@ describe('close with work in flight', () => {
     expect(far.calls.at(-1)).toBe('close')
   })
 
-  it('R33 lets reads end before the backend is closed', async () => {
+  it('R33 reads end before the backend is closed', async () => {
     for (const read of [
       (cache: Cache) => cache.get('k'),
       (cache: Cache) => cache.get('k', {}),
@@ -115,7 +115,7 @@ describe('close with work in flight', () => {
     }
   })
 
-  it('R33 lets calls of a rate limit end that wait for an earlier one', async () => {
+  it('R33 rate limit calls that wait for an earlier one end before the backend is closed', async () => {
     const { cache, far } = twoProcesses()
     const held = far.holdBefore('get')
     const calls = [1, 2, 3].map(() => cache.rateLimit('r', { limit: 2, window: '1m' }))
@@ -126,7 +126,7 @@ describe('close with work in flight', () => {
     await closing
   })
 
-  it('R33 does not wait for functions of the application, which store nothing afterwards', async () => {
+  it('R33 functions of the application do not delay close, and store nothing afterwards', async () => {
     const { cache, far, items } = twoProcesses()
     const change = new GatedLoad<string>()
     const update = codeOf(cache.update('k', change.loader))
@@ -144,7 +144,7 @@ describe('close with work in flight', () => {
     expect([...items.values()].filter(({ value }) => value !== undefined)).toEqual([])
   })
 
-  it('R33 gives leases on loads back, so that another process need not wait for their end', async () => {
+  it('R33 leases on loads are released, so that another process need not wait for their expiry', async () => {
     const { cache, other } = twoProcesses({ lock: true })
     const load = new GatedLoad<string>()
     const first = cache.getOrSet('k', load.loader)
@@ -155,7 +155,7 @@ describe('close with work in flight', () => {
     await first
   })
 
-  it('R33 leaves no timer', async () => {
+  it('R33 no timer is left', async () => {
     const { cache, clock } = twoProcesses({ lock: true, timeout: '1m' })
     expect(await cache.getOrSet('k', async () => 1)).toBe(1)
     await cache.withLock('job', () => 1)
@@ -163,7 +163,7 @@ describe('close with work in flight', () => {
     expect(clock.timers).toBe(0)
   })
 
-  it('tells what its backend tells while that closes', async () => {
+  it('events of the backend reach the listeners until the backend is closed', async () => {
     const listeners: ((event: BackendEvent) => void)[] = []
     const lost = new CacheError('BACKEND_FAILURE', '3 deletes were not done')
     const backend: CacheBackend = Object.assign(new MapBackend(), {
@@ -176,13 +176,13 @@ describe('close with work in flight', () => {
       },
     })
     const cache = new Cache({ backend })
-    const told: unknown[] = []
-    cache.on('error', ({ error }) => told.push(error))
+    const emitted: unknown[] = []
+    cache.on('error', ({ error }) => emitted.push(error))
     await cache.close()
-    expect([told, listeners]).toEqual([[lost], []])
+    expect([emitted, listeners]).toEqual([[lost], []])
   })
 
-  it('rejects with a CacheError when the backend fails to close', async () => {
+  it('a backend that fails to close makes close reject with a CacheError', async () => {
     const backend = new MapBackend()
     backend.close = () => Promise.reject(new Error('socket'))
     const failure = await new Cache({ backend }).close().catch((error) => error)
@@ -191,7 +191,7 @@ describe('close with work in flight', () => {
 })
 
 describe('two caches on one backend', () => {
-  it('R36 know of each other in loads, deletes and tags', async () => {
+  it('R36 both caches share their loads, deletes and tags', async () => {
     const { far, cache, clock } = twoProcesses()
     const second = new Cache({ backend: far, clock, ttl: '1m' })
     const load = new GatedLoad<string>()
@@ -208,21 +208,21 @@ describe('two caches on one backend', () => {
     expect(await second.get('l')).toBe(undefined)
   })
 
-  it('R36 keep their own figures, listeners and options', async () => {
+  it('R36 each cache keeps its own figures, listeners and options', async () => {
     const { backend, cache, clock } = oneProcess()
     const second = new Cache({ backend, clock, ttl: '1h' })
-    const heard: string[] = []
-    second.on('hit', ({ key }) => heard.push(key))
+    const emitted: string[] = []
+    second.on('hit', ({ key }) => emitted.push(key))
     await cache.set('k', 1)
     await cache.get('k')
     await second.set('j', 1)
-    expect(heard).toEqual([])
+    expect(emitted).toEqual([])
     expect((await cache.stats()).hits).toBe(1)
     expect((await second.stats()).hits).toBe(0)
     expect(await second.ttl('j')).toBe(3_600_000)
   })
 
-  it('R36 the last one closes it, in whichever order, synchronous ones included', async () => {
+  it('R36 the last cache closes the backend, in either order, synchronous caches included', async () => {
     for (const order of [
       [0, 1, 2],
       [2, 1, 0],
@@ -238,7 +238,7 @@ describe('two caches on one backend', () => {
     }
   })
 
-  it('R36 the one that is left works on while the other closes with a load under way', async () => {
+  it('R36 the remaining cache works on while the other closes during a load', async () => {
     const { far, cache, clock } = twoProcesses()
     const second = new Cache({ backend: far, clock })
     const load = new GatedLoad<string>()
@@ -252,7 +252,7 @@ describe('two caches on one backend', () => {
     expect(await second.get('k')).toBe('second')
   })
 
-  it('a backend that was closed under an open cache is a failure that is told', async () => {
+  it('a backend that was closed under an open cache is reported as a failure', async () => {
     const { backend, cache } = oneProcess()
     const codes: string[] = []
     cache.on('error', ({ error }) => codes.push(error.code))

@@ -4,7 +4,7 @@ import { bothStores, codeOf, GatedLoad, settled, twoProcesses } from './rig.ts'
 
 for (const [name, open] of bothStores) {
   describe(`conditional writes, on ${name}`, () => {
-    it('add stores only where no value is, and replace only where one is', async () => {
+    it('add stores only if there is no value, and replace only if there is one', async () => {
       const { cache } = open()
       expect(await cache.replace('k', 1)).toBe(false)
       expect(await cache.add('k', 2)).toBe(true)
@@ -13,7 +13,7 @@ for (const [name, open] of bothStores) {
       expect(await cache.get('k')).toBe(4)
     })
 
-    it('take an expired, a stale and an invalidated value for none', async () => {
+    it('an expired, a stale and an invalidated value count as none', async () => {
       const { cache, clock } = open({ staleFor: '1h' })
       await cache.set('stale', 1)
       await cache.set('expired', 1, { ttl: 10, staleFor: 0 })
@@ -30,7 +30,7 @@ for (const [name, open] of bothStores) {
       }
     })
 
-    it('compareAndSet stores over exactly the version that item gave, be the value fresh or stale', async () => {
+    it('compareAndSet overwrites only the version that item returned, whether the value is fresh or stale', async () => {
       const { cache, clock } = open({ staleFor: '1h' })
       expect(await cache.compareAndSet('k', undefined, 1)).toBe(true)
       expect(await cache.compareAndSet('k', undefined, 2)).toBe(false)
@@ -44,7 +44,7 @@ for (const [name, open] of bothStores) {
       expect(await cache.get('k')).toBe(4)
     })
 
-    it('update gives what it stored, waits for an asynchronous change, and stores nothing for undefined', async () => {
+    it('update returns the stored value, waits for an asynchronous change, and stores nothing for undefined', async () => {
       const { cache } = open()
       expect(await cache.update<number>('k', (current) => (current ?? 0) + 1)).toBe(1)
       expect(await cache.update<number>('k', async (current) => (current ?? 0) + 1)).toBe(2)
@@ -59,13 +59,13 @@ for (const [name, open] of bothStores) {
       expect(await cache.update<number>('k', (current) => (current ?? 0) + 1)).toBe(3)
     })
 
-    it('update counts every one of 300 changes at once', async () => {
+    it('update counts each of 300 concurrent changes', async () => {
       const { cache } = open()
       await Promise.all(Array.from({ length: 300 }, () => cache.update<number>('k', (n) => (n ?? 0) + 1)))
       expect(await cache.get('k')).toBe(300)
     })
 
-    it('update may change its own key within its change, without a deadlock', async () => {
+    it('update may change its own key within its change function, without a deadlock', async () => {
       const { cache } = open()
       let runs = 0
       const result = await cache.update<string>('k', async (current) => {
@@ -93,7 +93,7 @@ for (const [name, open] of bothStores) {
       expect(runs).toBe(100)
     })
 
-    it('R39 take gives the value to one of many who take it at once', async () => {
+    it('R39 take returns the value to one of many concurrent calls', async () => {
       const { cache } = open()
       await cache.set('k', 'value')
       const taken = await Promise.all(Array.from({ length: 50 }, () => cache.take('k')))
@@ -101,7 +101,7 @@ for (const [name, open] of bothStores) {
       expect(await cache.has('k')).toBe(false)
     })
 
-    it('touch gives the life of the cache or of the call from now on, and keeps value, tags and cost', async () => {
+    it('touch starts the lifetime of the cache or of the call, and keeps value, tags and cost', async () => {
       const { cache, clock } = open()
       await cache.set('k', 'value', { tags: ['t'], cost: 7 })
       clock.advance(30_000)
@@ -116,7 +116,7 @@ for (const [name, open] of bothStores) {
       expect(await cache.touch('k')).toBe(false)
     })
 
-    it('expire ends a value after its time, with 0 at once', async () => {
+    it('expire ends a value after the given time, and at once for 0', async () => {
       const { cache, clock } = open()
       await cache.set('k', 1)
       expect(await cache.expire('k', '1s')).toBe(true)
@@ -128,7 +128,7 @@ for (const [name, open] of bothStores) {
       expect(await cache.has('k')).toBe(false)
     })
 
-    it('R1 keep the result of a load out that began before them', async () => {
+    it('R1 a conditional write keeps out the result of a load that began before it', async () => {
       const { cache } = open()
       for (const [write, left] of [
         [() => cache.add('k', 'added'), 'added'],
@@ -150,7 +150,7 @@ for (const [name, open] of bothStores) {
   })
 
   describe(`counters, on ${name}`, () => {
-    it('R39 count exactly, live from their creation, and take a default of the cache', async () => {
+    it('R39 a counter counts exactly, has a lifetime from its creation, and uses the default of the cache', async () => {
       const { cache, clock } = open()
       expect(await cache.increment('k')).toBe(1)
       expect(await cache.increment('k', 4)).toBe(5)
@@ -163,7 +163,7 @@ for (const [name, open] of bothStores) {
       expect(await cache.get('k')).toBe(1)
     })
 
-    it('R39 R40 leave what is no whole number, and what would leave the exact range, as it is', async () => {
+    it('R39 R40 a value stays unchanged if it is no integer or the sum would leave the exact range', async () => {
       const { cache } = open()
       await cache.set('text', '5')
       expect(await codeOf(cache.increment('text'))).toBe('NOT_A_NUMBER')
@@ -174,7 +174,7 @@ for (const [name, open] of bothStores) {
       expect(await cache.decrement('large')).toBe(Number.MAX_SAFE_INTEGER - 1)
     })
 
-    it('refuse what is no whole number, and a life of 0', async () => {
+    it('a delta that is no integer and a lifetime of 0 are refused', async () => {
       const { cache } = open()
       for (const delta of [0.5, Number.NaN, Infinity, 2 ** 53, '1', null])
         expect(await codeOf(cache.increment('k', delta as number))).toBe('INVALID_ARGUMENT')
@@ -185,7 +185,7 @@ for (const [name, open] of bothStores) {
   })
 }
 
-/** A far store that counts only by compare-and-set. */
+/** A remote store without `increment`: counters use compare-and-set. */
 function withoutIncrement(inner: CacheBackend): CacheBackend {
   return {
     name: 'no counters',
@@ -198,8 +198,8 @@ function withoutIncrement(inner: CacheBackend): CacheBackend {
   }
 }
 
-describe('counters of a backend without any', () => {
-  it('R39 count a thousand at once exactly, and no two see the same sum', async () => {
+describe('counters of a backend without increment', () => {
+  it('R39 a thousand concurrent increments count exactly, and all their sums differ', async () => {
     const { far, clock } = twoProcesses()
     const cache = new Cache({ backend: withoutIncrement(far), clock })
     const sums = await Promise.all(Array.from({ length: 1000 }, () => cache.increment('k')))
@@ -207,7 +207,7 @@ describe('counters of a backend without any', () => {
     expect(await cache.get('k')).toBe(1000)
   })
 
-  it('R39 R40 leave what is no whole number, and what would leave the exact range, as it is', async () => {
+  it('R39 R40 a value stays unchanged if it is no integer or the sum would leave the exact range', async () => {
     const { far, clock } = twoProcesses()
     const cache = new Cache({ backend: withoutIncrement(far), clock })
     for (const [value, delta, code] of [
@@ -223,7 +223,7 @@ describe('counters of a backend without any', () => {
     }
   })
 
-  it('keep deadline, tags and cost of a counter that is there, and take a placeholder for none', async () => {
+  it('an existing counter keeps its deadline, tags and cost, and a placeholder counts as none', async () => {
     const { far, clock } = twoProcesses()
     const cache = new Cache({ backend: withoutIncrement(far), clock })
     await cache.set('k', 5, { ttl: '1h', staleFor: '1h', tags: ['t'], cost: 3 })
@@ -244,7 +244,7 @@ describe('counters of a backend without any', () => {
 })
 
 describe('take among processes', () => {
-  it('R3 of a key that another process is loading keeps the result out', async () => {
+  it('R3 take of a key keeps out the result of another process that is loading it', async () => {
     const { cache, other } = twoProcesses()
     const load = new GatedLoad<string>()
     const loading = cache.getOrSet('k', load.loader)
@@ -256,7 +256,7 @@ describe('take among processes', () => {
     expect(await cache.get('k')).toBe(undefined)
   })
 
-  it('leaves no stale value of what the database has no more', async () => {
+  it('take resolves to undefined for a stale value, and removes it', async () => {
     const { far, clock } = twoProcesses()
     const writer = { write: () => {}, delete: () => {} }
     const cache = new Cache({ backend: far, clock, ttl: '1m', staleFor: '1h', writer })

@@ -60,11 +60,11 @@ describe('decide', () => {
     })
   }
 
-  it('has one example for every row', () => {
+  it('the table has one example for every row', () => {
     expect(examples.length).toBe(decisionTable.length)
   })
 
-  it('keeps its rules in all combinations of circumstances', () => {
+  it('the rules hold in all combinations of circumstances', () => {
     for (const circumstances of allCircumstances()) {
       const { found, phase, validity, joined, forceRefresh } = circumstances
       const decision = decide(circumstances)

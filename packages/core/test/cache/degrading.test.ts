@@ -3,7 +3,7 @@ import { Cache, type CacheBackend, type Item, nullBackend } from '../../src/inde
 import { MapBackend } from '../conformance/map-backend.ts'
 import { codeOf, collect, twoProcesses } from './rig.ts'
 
-/** All methods of a cache by their names, with what each gives on an empty cache when all is well. */
+/** All methods of a cache by their names, with the result of each on an empty cache with a working backend. */
 const reads: Readonly<
   Record<string, readonly [(cache: Cache, readFailure?: 'miss' | 'reject') => Promise<unknown>, unknown]>
 > = {
@@ -44,7 +44,7 @@ const writes: Readonly<Record<string, (cache: Cache) => Promise<unknown>>> = {
 
 describe('R41 a backend that fails', () => {
   for (const [method, [call, whenMissing]] of Object.entries(reads)) {
-    it(`is a miss for ${method}, told as an error, unless the cache or the call wants a rejection`, async () => {
+    it(`${method} returns a miss and emits an error, unless readFailure is reject`, async () => {
       const { cache, far, clock } = twoProcesses()
       const codes: string[] = []
       cache.on('error', ({ error }) => codes.push(error.code))
@@ -62,7 +62,7 @@ describe('R41 a backend that fails', () => {
   }
 
   for (const [method, call] of Object.entries(writes)) {
-    it(`makes ${method} reject, counted as one error, and work again when the backend is back`, async () => {
+    it(`${method} rejects, counts one error, and works again once the backend has recovered`, async () => {
       const { cache, far } = twoProcesses()
       far.broken = true
       expect(await codeOf(call(cache))).toBe('UNAVAILABLE')
@@ -72,7 +72,7 @@ describe('R41 a backend that fails', () => {
     })
   }
 
-  it('does not keep a load from its callers, whatever step of it fails', async () => {
+  it('a load reaches its callers, whichever of its steps fails', async () => {
     for (const operation of ['get', 'compareAndSet', 'getMany'] as const) {
       const { cache, far } = twoProcesses({ staleFor: '1h' })
       far.failing.add(operation)
@@ -86,7 +86,7 @@ describe('R41 a backend that fails', () => {
     }
   })
 
-  it('with errors of its own kind is told by a CacheError that names operation, backend and cause', async () => {
+  it('an error of another class becomes a CacheError that names operation, backend and cause', async () => {
     const cause = new TypeError('socket')
     const backend: CacheBackend = { ...nullBackend, name: 'odd', get: () => Promise.reject(cause) }
     const failure = await new Cache({ backend }).item('k').catch((error) => error)
@@ -100,7 +100,7 @@ describe('R41 a backend that fails', () => {
     })
   })
 
-  it('by throwing instead of rejecting is no different', async () => {
+  it('a synchronous throw has the same effect as a rejection', async () => {
     const throwing = (): never => {
       throw new Error('thrown')
     }
@@ -120,7 +120,7 @@ describe('R41 a backend that fails', () => {
   })
 })
 
-/** The four members that every backend has, and no other. */
+/** A backend with only the four required members. */
 function four(inner: CacheBackend): CacheBackend {
   return {
     name: 'four',
@@ -131,10 +131,10 @@ function four(inner: CacheBackend): CacheBackend {
   }
 }
 
-describe('a backend with the four required members alone', () => {
+describe('a backend with only the four required members', () => {
   const open = (): Cache => new Cache({ backend: four(new MapBackend({ items: new Map<string, Item>() })), ttl: '1m' })
 
-  it('reads, writes, loads, tags, clears and has namespaces', async () => {
+  it('the cache reads, writes, loads, tags, clears and has namespaces', async () => {
     const cache = open()
     await cache.set('k', 1, { tags: ['t'] })
     await cache.setMany([
@@ -163,7 +163,7 @@ describe('a backend with the four required members alone', () => {
     await cache.close()
   })
 
-  it('refuses with UNSUPPORTED what cannot be honest without compare-and-set or iteration, and writes nothing', async () => {
+  it('operations that need compare-and-set or iteration reject with UNSUPPORTED, and write nothing', async () => {
     const cache = open()
     for (const [method, call] of Object.entries({
       add: cache.add('k', 1),
@@ -184,7 +184,7 @@ describe('a backend with the four required members alone', () => {
     expect((await cache.stats()).errors).toBe(0)
   })
 
-  it('loads under lock as without it', async () => {
+  it('a load with lock works as one without', async () => {
     expect(await open().getOrSet('k', () => 1, { lock: true })).toBe(1)
   })
 })

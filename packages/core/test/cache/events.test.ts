@@ -24,13 +24,13 @@ const names: readonly CacheEventName[] = [
 ]
 
 /** Every event of a cache, in order, as `[name, event]`. */
-function heard(cache: Cache): [string, unknown][] {
+function collectEvents(cache: Cache): [string, unknown][] {
   const all: [string, unknown][] = []
   for (const name of names) cache.on(name, (event) => all.push([name, event]))
   return all
 }
 
-/** A backend with a hub of its own, through which the test speaks. */
+/** A backend with its own event hub, through which the test emits. */
 function speaking(): { backend: CacheBackend; hub: EventHub; asked: string[] } {
   const hub = new EventHub()
   const inner = new MapBackend()
@@ -53,9 +53,9 @@ const root = { cache: 'cache', namespace: [] }
 
 for (const [name, open] of bothStores) {
   describe(`events, on ${name}`, () => {
-    it('tell each hit, miss, set, delete, clear and invalidation, under the key of the application', async () => {
+    it('each hit, miss, set, delete, clear and invalidation is emitted, with the key of the application', async () => {
       const { cache } = open()
-      const all = heard(cache)
+      const all = collectEvents(cache)
       await cache.get('k')
       await cache.set('k', 1)
       await cache.get('k')
@@ -81,9 +81,9 @@ for (const [name, open] of bothStores) {
       ])
     })
 
-    it('tell of conditional writes as of others, and of take as a hit and a delete', async () => {
+    it('a conditional write emits the same events as any other, and take emits a hit and a delete', async () => {
       const { cache } = open()
-      const all = heard(cache)
+      const all = collectEvents(cache)
       await cache.add('k', 1)
       await cache.replace('k', 2)
       await cache.update('k', () => 3)
@@ -92,11 +92,11 @@ for (const [name, open] of bothStores) {
       expect(all.map(([event]) => event)).toEqual(['set', 'set', 'set', 'hit', 'delete', 'miss'])
     })
 
-    it('tell the story of a load, of its failure, and of stale values', async () => {
+    it('a load, its failure and stale values are emitted in order', async () => {
       const { cache, clock } = open({ staleFor: '1h', softTimeout: '1s' })
       await cache.set('k', 'old')
       clock.advance(60_000)
-      const all = heard(cache)
+      const all = collectEvents(cache)
       const load = new GatedLoad<string>()
       const first = cache.getOrSet('k', load.loader)
       await load.started()
@@ -123,9 +123,9 @@ for (const [name, open] of bothStores) {
       ])
     })
 
-    it('say that a result was not stored', async () => {
+    it('the load event says that a result was not stored', async () => {
       const { cache } = open()
-      const all = heard(cache)
+      const all = collectEvents(cache)
       const load = new GatedLoad<string>()
       const first = cache.getOrSet('k', load.loader)
       await load.started()
@@ -135,7 +135,7 @@ for (const [name, open] of bothStores) {
       expect(all.find(([event]) => event === 'load')).toEqual(['load', { key: 'k', ms: 0, stored: false, ...root }])
     })
 
-    it('of namespaces reach the listeners of the cache, and name their place', async () => {
+    it('events of a namespace reach the listeners of the cache, and name the namespace', async () => {
       const { cache } = open({ namespace: 'shop' })
       const inner: unknown[] = []
       cache.on('set', (event) => inner.push(event))
@@ -147,7 +147,7 @@ for (const [name, open] of bothStores) {
       ])
     })
 
-    it('end for a listener that has been taken away, and for it alone', async () => {
+    it('a removed listener gets no more events, and the others still do', async () => {
       const { cache } = open()
       const heardBy: string[] = []
       const listener = (): void => {
@@ -166,7 +166,7 @@ for (const [name, open] of bothStores) {
 }
 
 describe('the events of the backend', () => {
-  it('are asked for only when somebody listens, except for errors', () => {
+  it('events other than errors are requested only for a listener', () => {
     const { backend, asked } = speaking()
     const cache = new Cache({ backend })
     expect(asked).toEqual(['error'])
@@ -178,12 +178,12 @@ describe('the events of the backend', () => {
     expect(asked).toEqual(['error', 'evict', 'busMessage'])
   })
 
-  it('reach the caches whose namespace they concern, with their keys, and no records', () => {
+  it('events reach the caches whose namespace they concern, with their keys, and without tag records', () => {
     const { backend, hub } = speaking()
     const all = new Map(
       [[], ['a'], ['a', 'b'], ['c']].map((namespace) => [
         namespace.join('/'),
-        heard(new Cache({ backend, namespace })),
+        collectEvents(new Cache({ backend, namespace })),
       ]),
     )
     hub.emit({ type: 'evict', key: '@/a/b/:k', reason: 'entries' })
@@ -211,18 +211,18 @@ describe('the events of the backend', () => {
     expect(all.get('c')).toEqual([inC, ...rest(['c'])])
   })
 
-  it('that are errors are counted also where nobody listens', async () => {
+  it('errors are counted also without a listener', async () => {
     const { backend, hub } = speaking()
     const cache = new Cache({ backend })
     hub.emit({ type: 'error', error: new CacheError('DAMAGED', 'bad bytes', { key: 'k' }) })
     expect((await cache.stats()).errors).toBe(1)
   })
 
-  it('end with the cache', async () => {
+  it('events end when the cache is closed', async () => {
     const { backend, hub } = speaking()
     const cache = new Cache({ backend })
     const other = new Cache({ backend })
-    const all = heard(cache)
+    const all = collectEvents(cache)
     await cache.close()
     hub.emit({ type: 'evict', key: 'k', reason: 'entries' })
     expect(all).toEqual([])
@@ -232,7 +232,7 @@ describe('the events of the backend', () => {
 })
 
 describe('a cache without listeners', () => {
-  it('builds no event', async () => {
+  it('no event object is built', async () => {
     const { cache, clock, far } = twoProcesses({ staleFor: '1h' })
     const { Listeners } = await import('../../src/cache/state/events.ts')
     const emit = vi.spyOn(Listeners.prototype, 'emit')
@@ -256,7 +256,7 @@ describe('a listener that throws', () => {
     vi.unstubAllGlobals()
   })
 
-  it('harms neither the cache nor other listeners: its error is thrown on its own', async () => {
+  it('its error is thrown separately, and neither the cache nor other listeners notice', async () => {
     const thrown: unknown[] = []
     vi.stubGlobal('queueMicrotask', (action: () => void) => {
       try {

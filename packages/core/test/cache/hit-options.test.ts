@@ -3,7 +3,7 @@ import { getOrSetOptionNames } from '../../src/cache/options/get-or-set-options.
 import type { Cache, GetOrSetOptions } from '../../src/index.ts'
 import { bothStores, codeOf, settled } from './rig.ts'
 
-/** What each option does on a hit: the outcome of the call, and how many loads it causes. */
+/** The effect of each option on a hit: the outcome of the call and the number of loads. */
 const effects: {
   readonly [Name in keyof GetOrSetOptions]-?: readonly [value: unknown, outcome: unknown, loads: number]
 } = {
@@ -26,12 +26,12 @@ const effects: {
 
 for (const [name, open] of bothStores) {
   describe(`a hit of getOrSet, on ${name}`, () => {
-    it('has an expected effect for every option', () => {
+    it('every option has an expected effect', () => {
       expect(Object.keys(effects).sort()).toEqual([...getOrSetOptionNames].sort())
     })
 
     for (const option of getOrSetOptionNames) {
-      it(`applies the option ${option}`, async () => {
+      it(`the option ${option} is applied`, async () => {
         const { cache, clock } = open({ random: () => 0.5 })
         // A load before it gives `earlyExpiry` a mean load time.
         await cache.getOrSet('other', () => {

@@ -4,7 +4,7 @@ import { createRandom, type Random } from '../../src/conformance/samples/random.
 import { Cache, type CacheBackend, type Item, type LoadContext } from '../../src/index.ts'
 import { MapBackend } from '../conformance/map-backend.ts'
 
-/** Some turns of the queue of promises, as many as the dice say. */
+/** Waits for a random number of microtasks. */
 async function turns(random: Random, most: number): Promise<void> {
   for (let turn = random.below(most + 1); turn > 0; turn -= 1) await Promise.resolve()
 }
@@ -35,18 +35,18 @@ function slow(inner: CacheBackend, random: Random, compares: boolean): CacheBack
 interface Place {
   readonly random: Random
   readonly caches: readonly Cache[]
-  /** The truth: the version of each key in the database. */
+  /** The version of each key in the database. */
   readonly source: Map<string, number>
-  /** The version of each key that every read must see which begins from now on. */
-  readonly told: Map<string, number>
-  /** Moves while the others are at work, where it is given. */
+  /** The version of each key that reads which begin from now on must see. */
+  readonly acknowledged: Map<string, number>
+  /** Advances while the operations run, if given. */
   readonly clock: MovableClock | undefined
 }
 
 const keys = ['a', 'b']
 
-/** Changes the database, then the cache by one of the means there are. Once that has been acknowledged nothing older may be read. */
-async function change({ random, caches, source, told }: Place, key: string): Promise<void> {
+/** Changes the database, then the cache by a random method. After its acknowledgement, no older version may be read. */
+async function change({ random, caches, source, acknowledged }: Place, key: string): Promise<void> {
   const version = (source.get(key) ?? 0) + 1
   source.set(key, version)
   const cache = random.pick(caches)
@@ -62,10 +62,10 @@ async function change({ random, caches, source, told }: Place, key: string): Pro
     () => cache.setMany([[key, version]], { tags }),
   ]
   await random.pick(ways)()
-  told.set(key, version)
+  acknowledged.set(key, version)
 }
 
-/** Loads a key: the database is read at a random moment, and the result comes at another. Resolves to what the caller gets. */
+/** Loads a key: the loader reads the database at a random moment and returns at another. Resolves to its result. */
 async function load({ random, caches, source }: Place, key: string): Promise<number> {
   const late = random.below(2) === 0
   const loader = async (context: LoadContext): Promise<number> => {
@@ -77,22 +77,22 @@ async function load({ random, caches, source }: Place, key: string): Promise<num
   }
   const cache = random.pick(caches)
   const tagged = late ? {} : { tags: [`tag ${key}`, 'another'] }
-  // Look-ups are shared or not, by the options.
+  // The options determine whether look-ups are shared.
   const options = random.pick([tagged, { ...tagged, timeout: '1m' }, { ...tagged, forceRefresh: true }] as const)
   return await cache.getOrSet(key, loader, options)
 }
 
-/** The reads that saw something older than what was acknowledged when they began. */
+/** The reads that saw an older version than the one acknowledged when they began. */
 async function trial(place: Place): Promise<string[]> {
-  const { random, caches, told, clock } = place
+  const { random, caches, acknowledged, clock } = place
   const wrong: string[] = []
   const read = async (key: string): Promise<void> => {
-    const least = told.get(key) ?? 0
+    const least = acknowledged.get(key) ?? 0
     const seen = await random.pick(caches).get<number>(key)
     if (seen !== undefined && seen < least) wrong.push(`${key}: ${seen} after ${least} was acknowledged`)
   }
   const join = async (key: string): Promise<void> => {
-    const least = told.get(key) ?? 0
+    const least = acknowledged.get(key) ?? 0
     const seen = await load(place, key)
     if (seen < least) wrong.push(`${key}: loaded ${seen} after ${least} was acknowledged`)
   }
@@ -121,7 +121,7 @@ async function trial(place: Place): Promise<string[]> {
   return wrong
 }
 
-/** So many trials, each from a seed of its own. */
+/** Runs the trials, each with its own seed. */
 async function trials(
   count: number,
   open: (random: Random) => readonly Cache[],
@@ -132,14 +132,14 @@ async function trials(
   for (let index = 0; index < count; index += 1) {
     const random = createRandom(seed + index)
     const caches = open(random)
-    const found = await trial({ random, caches, source: new Map(), told: new Map(), clock })
+    const found = await trial({ random, caches, source: new Map(), acknowledged: new Map(), clock })
     wrong.push(...found.map((what) => `SEED=${seed + index} ${what}`))
   }
   return wrong
 }
 
-describe('whatever order the steps of loads, changes and reads come in', () => {
-  it('R1 R2 R3 R4 R5 no read and no load gives what was replaced before it began, over three processes (seeded)', async () => {
+describe('random orders of the steps of loads, changes and reads', () => {
+  it('R1 R2 R3 R4 R5 no read and no load in three processes returns a value replaced before it began (seeded)', async () => {
     const open = (random: Random): Cache[] => {
       const items = new Map<string, Item>()
       return [1, 2, 3].map(() => new Cache({ backend: slow(new MapBackend({ items }), random, true), ttl: Infinity }))
@@ -147,7 +147,7 @@ describe('whatever order the steps of loads, changes and reads come in', () => {
     expect(await trials(1500, open)).toEqual([])
   }, 60_000)
 
-  it('R1 R2 R3 R4 R5 the same while values become stale, are renewed and end, with lock and without (seeded)', async () => {
+  it('R1 R2 R3 R4 R5 the rule holds while values become stale, are renewed and expire, with and without lock (seeded)', async () => {
     const clock = createMovableClock()
     const open = (random: Random): Cache[] => {
       const items = new Map<string, Item>()
@@ -167,7 +167,7 @@ describe('whatever order the steps of loads, changes and reads come in', () => {
     expect(await trials(1000, open, clock)).toEqual([])
   }, 60_000)
 
-  it('R1 R2 R4 R5 the same in one process without compare-and-set (seeded)', async () => {
+  it('R1 R2 R4 R5 the rule holds in one process without compare-and-set (seeded)', async () => {
     const open = (random: Random): Cache[] => {
       const backend = slow(new MapBackend(), random, false)
       return [new Cache({ backend, ttl: Infinity }), new Cache({ backend, ttl: Infinity })]
@@ -175,7 +175,7 @@ describe('whatever order the steps of loads, changes and reads come in', () => {
     expect(await trials(1500, open)).toEqual([])
   }, 60_000)
 
-  it('R1 R2 R4 R5 the same on a store that answers at once (seeded)', async () => {
+  it('R1 R2 R4 R5 the rule holds on a store that answers at once (seeded)', async () => {
     const open = (): Cache[] => {
       const backend = new MapBackend()
       return [new Cache({ backend, ttl: Infinity }), new Cache({ backend, ttl: Infinity })]

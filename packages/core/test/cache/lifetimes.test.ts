@@ -6,7 +6,7 @@ const longest = 8.9e15
 
 for (const [name, open] of bothStores) {
   describe(`R26 lifetimes, on ${name}`, () => {
-    it('0 stores nothing and removes what was there, whoever says it', async () => {
+    it('a ttl of 0 stores nothing and removes the old value, wherever it is given', async () => {
       const { cache } = open({ staleFor: '1h' })
       const zero = { ttl: 0 } as const
       const ways: Record<string, () => Promise<unknown>> = {
@@ -30,7 +30,7 @@ for (const [name, open] of bothStores) {
       expect(await cache.has('new')).toBe(false)
     })
 
-    it('R16 0 stores nothing either where the clock of the store lags behind', async () => {
+    it('R16 a ttl of 0 stores nothing even if the clock of the store lags behind', async () => {
       const { cache } = open({ clock: { now: () => Date.UTC(2030, 0, 1) + 3_600_000 } })
       await cache.set('k', 1)
       await cache.set('k', 2, { ttl: 0 })
@@ -40,22 +40,22 @@ for (const [name, open] of bothStores) {
       expect(await cache.get('k')).toBe(undefined)
     })
 
-    it('Infinity keeps a value, and nothing else does', async () => {
+    it('only a ttl of Infinity keeps a value without expiry', async () => {
       const { cache, clock } = open()
-      await cache.set('for ever', 1, { ttl: Infinity })
+      await cache.set('permanent', 1, { ttl: Infinity })
       await cache.set('default', 1)
       await cache.set('long', 1, { ttl: longest })
-      expect(await cache.ttl('for ever')).toBe(Infinity)
-      expect((await cache.item('for ever'))?.expiresAt).toBe(undefined)
+      expect(await cache.ttl('permanent')).toBe(Infinity)
+      expect((await cache.item('permanent'))?.expiresAt).toBe(undefined)
       clock.advance(60_000)
-      expect(await cache.getMany(['for ever', 'default', 'long'])).toEqual([1, undefined, 1])
+      expect(await cache.getMany(['permanent', 'default', 'long'])).toEqual([1, undefined, 1])
       clock.advance(longest - 60_001)
       expect(await cache.ttl('long')).toBe(1)
       clock.advance(1)
-      expect(await cache.getMany(['for ever', 'long'])).toEqual([1, undefined])
+      expect(await cache.getMany(['permanent', 'long'])).toEqual([1, undefined])
     })
 
-    it('fractions are rounded up, and a millisecond is a life', async () => {
+    it('fractions are rounded up, and one millisecond is a valid lifetime', async () => {
       const { cache, clock } = open()
       await cache.set('k', 1, { ttl: 0.1 })
       expect(await cache.ttl('k')).toBe(1)
@@ -65,7 +65,7 @@ for (const [name, open] of bothStores) {
       expect(await cache.getMany(['k', 'j'])).toEqual([undefined, 1])
     })
 
-    it('of more than 2^31 ms are neither cut nor taken for the past', async () => {
+    it('a ttl of more than 2^31 ms is neither cut nor taken for the past', async () => {
       const { cache, clock } = open()
       for (const days of [25, 50, 1000]) {
         await cache.set('k', days, { ttl: `${days}d` })
@@ -76,7 +76,7 @@ for (const [name, open] of bothStores) {
       }
     })
 
-    it('of the longest ttl with the longest staleFor stay exact', async () => {
+    it('the longest ttl with the longest staleFor stays exact', async () => {
       const { cache, clock } = open()
       await cache.set('k', 1, { ttl: longest, staleFor: longest })
       const item = await cache.item('k')
@@ -88,7 +88,7 @@ for (const [name, open] of bothStores) {
       expect(await cache.get('j', { stale: true })).toBe(1)
     })
 
-    it('that mean nothing are refused by every call that takes one, before anything is written', async () => {
+    it('an invalid lifetime is refused by every call that takes one, before anything is written', async () => {
       const { cache } = open()
       await cache.set('k', 1)
       const wrong = [
@@ -136,7 +136,7 @@ for (const [name, open] of bothStores) {
       expect(await cache.getMany(['k', 'missing', 'n'])).toEqual([1, undefined, undefined])
     })
 
-    it('a clock of fractions gives whole instants', async () => {
+    it('a clock with fractions leads to whole instants', async () => {
       const { cache } = open({ clock: { now: () => 4102444800000.75 }, ttl: Infinity })
       await cache.set('k', 1, { ttl: '1d' })
       const item = await cache.item('k')
@@ -147,7 +147,7 @@ for (const [name, open] of bothStores) {
   describe(`R25 values, on ${name}`, () => {
     const falsy = [null, 0, -0, '', false, Number.NaN, 0n]
 
-    it('that are falsy are hits wherever a value can be read', async () => {
+    it('a falsy value is a hit wherever a value can be read', async () => {
       const { cache } = open()
       for (const value of falsy) {
         await cache.set('k', value)
@@ -168,7 +168,7 @@ for (const [name, open] of bothStores) {
       expect((await cache.stats()).misses).toBe(falsy.length)
     })
 
-    it('undefined is refused by everything that stores', async () => {
+    it('undefined is refused by every call that stores', async () => {
       const { cache } = open()
       await cache.set('k', 1)
       for (const call of [
@@ -186,7 +186,7 @@ for (const [name, open] of bothStores) {
       expect(await cache.getMany(['k', 'j'])).toEqual([1, undefined])
     })
 
-    it('that are promises are refused: they could not come back as they were', async () => {
+    it('a promise is refused, because it could not come back as it was', async () => {
       const { cache } = open()
       for (const call of [
         cache.set('k', Promise.resolve(1)),
@@ -201,7 +201,7 @@ for (const [name, open] of bothStores) {
 }
 
 describe('a lifetime', () => {
-  it('R16 is judged by the clock of the store, whatever the clock of a reader says', async () => {
+  it('R16 the clock of the store determines expiry, whatever the clock of a reader says', async () => {
     const { cache, far, clock } = twoProcesses()
     const skewed = [3_600_000, -3_600_000].map(
       (skew) => new Cache({ backend: far, clock: { now: () => clock.now() + skew } }),

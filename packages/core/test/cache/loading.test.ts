@@ -16,7 +16,7 @@ function counting(): { loader: () => Promise<number>; runs: () => number } {
 
 for (const [name, open] of bothStores) {
   describe(`a load, on ${name}`, () => {
-    it('decides from what it loaded how long the result lives, under which tags, and whether it is stored', async () => {
+    it('the loader decides ttl, tags and storage from the loaded value', async () => {
       const { cache, clock } = open()
       const loader = async (load: LoadContext): Promise<string> => {
         load.ttl = '1s'
@@ -36,7 +36,7 @@ for (const [name, open] of bothStores) {
       expect(await cache.get('none')).toBe(undefined)
     })
 
-    it('R4 that names tags without declaring its parameter is stored from the second time on, fenced as any other', async () => {
+    it('R4 a loader that names tags without declaring its parameter is stored from the second run on', async () => {
       const { cache } = open()
       const gate = new GatedLoad<string>()
       const loader = async (...given: LoadContext[]): Promise<string> => {
@@ -61,7 +61,7 @@ for (const [name, open] of bothStores) {
       expect([await old, await cache.get('k')]).toEqual(['old', undefined])
     })
 
-    it('that says ttl 0 stores nothing and removes what was there', async () => {
+    it('a loader that sets ttl to 0 stores nothing and removes the old value', async () => {
       const { cache, clock } = open({ staleFor: '1h', softTimeout: Infinity })
       await cache.set('k', 'old')
       clock.advance(60_000)
@@ -75,7 +75,7 @@ for (const [name, open] of bothStores) {
       expect((await cache.stats()).sets).toBe(before)
     })
 
-    it('gets the stale value with its version and tags, and keeps it by notModified', async () => {
+    it('the loader gets the stale value with its version and tags, and keeps it by notModified', async () => {
       const { cache, clock } = open({ staleFor: '1h', softTimeout: Infinity })
       await cache.set('k', { etag: 'a' }, { tags: ['t'] })
       const stored = await cache.item('k')
@@ -90,7 +90,7 @@ for (const [name, open] of bothStores) {
       expect(await cache.ttl('k')).toBe(60_000)
     })
 
-    it('that answers notModified keeps the tags of the value, whoever named them', async () => {
+    it('notModified keeps the tags of the value, whether the call or the loader named them', async () => {
       const { cache, clock } = open({ staleFor: '1h', softTimeout: Infinity })
       await cache.getOrSet('k', async (load) => {
         load.tags = ['late']
@@ -103,7 +103,7 @@ for (const [name, open] of bothStores) {
       expect(await cache.get('k', { stale: true })).toBe(undefined)
     })
 
-    it('R4 that answers notModified does not bring back a value whose tag was invalidated meanwhile', async () => {
+    it('R4 notModified does not restore a value whose tag was invalidated meanwhile', async () => {
       const { cache, clock } = open({ staleFor: '1h' })
       await cache.set('k', 'value', { tags: ['t'] })
       clock.advance(60_000)
@@ -120,7 +120,7 @@ for (const [name, open] of bothStores) {
       expect(await cache.get('k', { stale: true })).toBe(undefined)
     })
 
-    it('that answers notModified gives a null its own lifetime', async () => {
+    it('notModified gives null its own lifetime', async () => {
       const { cache, clock } = open({ staleFor: '1h', softTimeout: Infinity, nullTtl: '5s' })
       await cache.getOrSet('k', async () => null)
       clock.advance(5000)
@@ -128,7 +128,7 @@ for (const [name, open] of bothStores) {
       expect(await cache.ttl('k')).toBe(5000)
     })
 
-    it('may not return the notModified of another load where there is no stale value', async () => {
+    it('notModified of another load is refused without a stale value', async () => {
       const { cache, clock } = open({ staleFor: '1h' })
       await cache.set('stale', 1)
       clock.advance(60_000)
@@ -142,12 +142,12 @@ for (const [name, open] of bothStores) {
       expect(await cache.item('k')).toBe(undefined)
     })
 
-    it('may not say notModified where there is no stale value', async () => {
+    it('notModified is refused without a stale value', async () => {
       const { cache } = open()
       expect(await codeOf(cache.getOrSet('k', (load) => load.notModified()))).toBe('INVALID_ARGUMENT')
     })
 
-    it('may return a thenable, a plain value, or undefined, which is not stored', async () => {
+    it('the loader may return a thenable, a plain value, or undefined, which is not stored', async () => {
       const { cache } = open()
       // biome-ignore lint/suspicious/noThenProperty: this is what a query builder looks like.
       const thenable = { then: (resolve: (value: string) => void) => resolve('later') }
@@ -159,7 +159,7 @@ for (const [name, open] of bothStores) {
       expect(await cache.has('c')).toBe(false)
     })
 
-    it('that throws at once rejects its caller with the very error', async () => {
+    it('a loader that throws synchronously rejects its caller with the same error', async () => {
       const { cache } = open()
       const failure = new Error('down')
       const loader = (): string => {
@@ -168,7 +168,7 @@ for (const [name, open] of bothStores) {
       await expect(cache.getOrSet('k', loader)).rejects.toBe(failure)
     })
 
-    it('may use the cache, and a set of its own key wins over its result', async () => {
+    it('the loader may use the cache, and a set of its own key wins over its result', async () => {
       const { cache } = open()
       const loader = async (): Promise<string> => {
         await cache.set('other', 1)
@@ -180,7 +180,7 @@ for (const [name, open] of bothStores) {
       expect(await cache.get('other')).toBe(1)
     })
 
-    it('that asks for its own key is ended by the timeout', async () => {
+    it('a loader that waits for its own key is ended by the timeout', async () => {
       const { cache, clock } = open({ timeout: '1s' })
       const first = codeOf(cache.getOrSet('k', () => cache.getOrSet('k', () => 1)))
       await settled()
@@ -188,7 +188,7 @@ for (const [name, open] of bothStores) {
       expect(await first).toBe('LOAD_TIMEOUT')
     })
 
-    it('is shortened in its life by jitter, by up to that fraction', async () => {
+    it('jitter shortens the lifetime by up to its fraction', async () => {
       let drawn = 0
       const { cache } = open({ jitter: 0.5, random: () => drawn })
       await cache.getOrSet('longest', async () => 1)
@@ -202,7 +202,7 @@ for (const [name, open] of bothStores) {
       expect(await cache.ttl('own')).toBe(60_000)
     })
 
-    it('of null lives for nullTtl', async () => {
+    it('a loaded null has the lifetime nullTtl', async () => {
       const { cache, clock } = open({ nullTtl: '1s' })
       await cache.getOrSet('k', async () => null)
       expect(await cache.ttl('k')).toBe(1000)
@@ -214,7 +214,7 @@ for (const [name, open] of bothStores) {
   })
 
   describe(`timeout, on ${name}`, () => {
-    it('is the longest that a caller waits, and the stale value takes the place of an error', async () => {
+    it('the timeout limits the wait of a caller, and a stale value replaces the error', async () => {
       const { cache, clock } = open({ staleFor: '1h', softTimeout: Infinity, timeout: '1s' })
       await cache.set('k', 'old')
       clock.advance(60_000)
@@ -228,7 +228,7 @@ for (const [name, open] of bothStores) {
       expect(await cache.get('k')).toBe('new')
     })
 
-    it('of a caller who joins does not end the load of those who have longer', async () => {
+    it('the timeout of a joining caller does not end the load of callers with a longer one', async () => {
       const { cache, clock } = open({ timeout: '1m' })
       const load = new GatedLoad<string>()
       const signals: AbortSignal[] = []
@@ -250,7 +250,7 @@ for (const [name, open] of bothStores) {
       expect(load.runs).toBe(1)
     })
 
-    it('R22 of one caller keeps the load alive though a later one aborts: its late result is stored', async () => {
+    it('R22 a load that outlives a timeout is stored late, although a later caller aborts', async () => {
       const { cache, clock } = open({ timeout: '1s' })
       const load = new GatedLoad<string>()
       const first = codeOf(cache.getOrSet('k', load.loader))
@@ -269,18 +269,18 @@ for (const [name, open] of bothStores) {
   })
 
   describe(`a signal, on ${name}`, () => {
-    it('that has been aborted rejects the call before anything is loaded', async () => {
+    it('an aborted signal rejects the call before anything is loaded', async () => {
       const { cache } = open()
       const { loader, runs } = counting()
       expect(await codeOf(cache.getOrSet('k', loader, { signal: AbortSignal.abort() }))).toBe('ABORTED')
       expect(runs()).toBe(0)
     })
 
-    it('R24 that aborts between the look-up and the load rejects its caller', async () => {
+    it('R24 a signal that aborts between the look-up and the load rejects its caller', async () => {
       const { cache, clock } = open({ timeout: '1m' })
       const controller = new AbortController()
       const load = new GatedLoad<string>()
-      // Aborted by the loader itself, in the very turn in which it starts.
+      // The loader itself aborts, in the same microtask in which it starts.
       const loader = (): Promise<string> => {
         controller.abort()
         return load.loader()
@@ -291,7 +291,7 @@ for (const [name, open] of bothStores) {
       expect(await Promise.race([first, settled().then(() => 'waits')])).toBe('ABORTED')
     })
 
-    it('R24 does not end the load of a caller who is still looking the key up', async () => {
+    it('R24 a signal does not end the load of a caller who is still looking the key up', async () => {
       const { cache, clock } = open({ staleFor: '1h', softTimeout: Infinity })
       await cache.set('k', 'old')
       clock.advance(60_000)
@@ -311,7 +311,7 @@ for (const [name, open] of bothStores) {
       expect(await second).toBe('new')
     })
 
-    it('R23 does not stop a load that serves stale values behind', async () => {
+    it('R23 a signal does not stop a background refresh', async () => {
       const { cache, clock } = open({ staleFor: '1h' })
       await cache.set('k', 'old')
       clock.advance(60_000)
@@ -330,21 +330,21 @@ for (const [name, open] of bothStores) {
   })
 
   describe(`forceRefresh, on ${name}`, () => {
-    it('loads although a fresh value is there', async () => {
+    it('forceRefresh loads although there is a fresh value', async () => {
       const { cache } = open()
       await cache.set('k', 'old')
       expect(await cache.getOrSet('k', async () => 'new', { forceRefresh: true })).toBe('new')
       expect(await cache.get('k')).toBe('new')
     })
 
-    it('serves the value that is there when the load fails', async () => {
+    it('the old value is served if the load fails', async () => {
       const { cache } = open()
       await cache.set('k', 'old')
       const failing = (): Promise<string> => Promise.reject(new Error('down'))
       expect(await cache.getOrSet('k', failing, { forceRefresh: true })).toBe('old')
     })
 
-    it('loads also where another caller is just looking the key up', async () => {
+    it('forceRefresh loads also while another caller looks the key up', async () => {
       const { cache } = open({ refreshAhead: 0.9 })
       await cache.set('k', 'old')
       const options = { signal: new AbortController().signal }
@@ -357,7 +357,7 @@ for (const [name, open] of bothStores) {
 }
 
 describe('a load across processes', () => {
-  it('R18 is not made again for a caller whose look-up was answered when it had ended', async () => {
+  it('R18 a caller whose look-up is answered after the load has ended makes no second load', async () => {
     const { cache, far } = twoProcesses({ staleFor: '1h' })
     const { loader, runs } = counting()
     const looked = far.holdAfter('get')
@@ -369,7 +369,7 @@ describe('a load across processes', () => {
     expect([await late, runs()]).toEqual([1, 1])
   })
 
-  it('R22 whose look-up never ends does not hold its key for ever', async () => {
+  it('R22 a look-up that never ends does not hold its key permanently', async () => {
     const { cache, clock, far } = twoProcesses({ timeout: '1s' })
     far.holdBefore('get')
     const first = codeOf(cache.getOrSet('k', async () => 1))
@@ -380,7 +380,7 @@ describe('a load across processes', () => {
     expect(await cache.getOrSet('k', async () => 2)).toBe(2)
   })
 
-  it('R19 with lock takes what another process stored between the look-up and the lease', async () => {
+  it('R19 a load with lock takes the value that another process stored between the look-up and the lease', async () => {
     const { cache, other, far } = twoProcesses({ lock: true })
     const looked = far.holdAfter('get')
     const { loader, runs } = counting()
@@ -392,7 +392,7 @@ describe('a load across processes', () => {
     expect(runs()).toBe(1)
   })
 
-  it('R19 with lock and a failing backend loads without the lease, and asks the backend no more', async () => {
+  it('R19 a load with lock on a failing backend runs without the lease, and sends no more calls to the backend', async () => {
     const { cache, far } = twoProcesses({ lock: true })
     far.broken = true
     expect(await cache.getOrSet('k', async () => 'value')).toBe('value')
@@ -400,7 +400,7 @@ describe('a load across processes', () => {
     expect(far.calls.filter((call) => call.startsWith('compareAndSet')).length).toBeLessThanOrEqual(3)
   })
 
-  it('R19 with lock starts no loader when its caller left while it waited for the lease', async () => {
+  it('R19 a load with lock starts no loader if its caller left while it waited for the lease', async () => {
     const { cache, other, clock } = twoProcesses({ lock: true })
     const held = new GatedLoad<string>()
     const first = other.getOrSet('k', held.loader)
@@ -420,7 +420,7 @@ describe('a load across processes', () => {
     expect(runs()).toBe(0)
   })
 
-  it('R3 takes its placeholder back when its result became old, so that nothing of it stays', async () => {
+  it('R3 a load whose result became old removes its placeholder', async () => {
     const { cache, items } = twoProcesses()
     const load = new GatedLoad<string>()
     const first = cache.getOrSet('k', load.loader, { tags: ['t'] })
@@ -436,7 +436,7 @@ describe('a load across processes', () => {
     ['a stale value', { staleFor: '1s' }, 60_500],
     ['a fresh value that it renews ahead', { refreshAhead: 0.9 }, 59_500],
   ] as const) {
-    it(`R22 outlives ${title}: a placeholder takes its place a moment before it ends, and the result is stored`, async () => {
+    it(`R22 a load outlives ${title}: a placeholder replaces it just before it expires, and the result is stored`, async () => {
       const { cache, clock, items } = twoProcesses(options)
       await cache.set('k', 'old')
       clock.advance(left)
@@ -456,7 +456,7 @@ describe('a load across processes', () => {
     })
   }
 
-  it('R3 does not outlive a value that another process has deleted or set', async () => {
+  it('R3 a delete or set by another process before or after the placeholder keeps the result out', async () => {
     for (const [change, left] of [
       [(other: Cache) => other.delete('k'), undefined],
       [(other: Cache) => other.set('k', 'set'), 'set'],
@@ -480,7 +480,7 @@ describe('a load across processes', () => {
     }
   })
 
-  it('R1 does not outlive a value that was deleted while the placeholder was on its way', async () => {
+  it('R1 a delete while the placeholder is on its way keeps the result out', async () => {
     const { cache, clock, far, items } = twoProcesses({ staleFor: '1s' })
     await cache.set('k', 'old')
     clock.advance(60_500)
@@ -498,7 +498,7 @@ describe('a load across processes', () => {
     expect([await cache.get('k'), items.has('k')]).toEqual([undefined, false])
   })
 
-  it('that fails takes back the placeholder by which it outlived a value, also one that is still on its way', async () => {
+  it('a load that fails removes the placeholder that replaced the value, also one still on its way', async () => {
     for (const late of [true, false]) {
       const { cache, clock, far, items } = twoProcesses({ staleFor: '1s' })
       await cache.set('k', 'old')
@@ -518,14 +518,14 @@ describe('a load across processes', () => {
     }
   })
 
-  it('whose value was ended by a store that is ahead of its clock is not stored, and the next load is', async () => {
+  it('a load is not stored if the clock of the store was ahead and ended its value, and the next load is', async () => {
     const { cache, clock } = twoProcesses({ staleFor: '1s' })
     await cache.set('k', 'old')
     clock.advance(60_500)
     const load = new GatedLoad<string>()
     expect(await cache.getOrSet('k', load.loader)).toBe('old')
     await load.started()
-    clock.advance(500) // At once: the placeholder comes when the value has ended.
+    clock.advance(500) // In one step, so that the placeholder comes after the value has expired.
     load.end('late')
     await settled()
     expect(await cache.get('k')).toBe(undefined)
@@ -539,7 +539,7 @@ describe('timeout, on a store that answers later', () => {
     ['of the cache', { timeout: '2s' }, {}],
     ['of the call', {}, { timeout: '2s' }],
   ] as const) {
-    it(`${title} is for the look-up and the load together`, async () => {
+    it(`the timeout ${title} covers the look-up and the load together`, async () => {
       const { cache, far, clock } = twoProcesses(options)
       const looking = far.holdBefore('get')
       const load = new GatedLoad<string>()
@@ -564,7 +564,7 @@ describe('timeout, on a store that answers later', () => {
     })
   }
 
-  it('counts on for who looks again because another process made the load old', async () => {
+  it('the timeout keeps running for a caller who looks again because another process made the load old', async () => {
     const { cache, other, clock } = twoProcesses({ timeout: '2s' })
     const load = new GatedLoad<string>()
     const first = cache.getOrSet('k', load.loader)
@@ -579,7 +579,7 @@ describe('timeout, on a store that answers later', () => {
     expect([await first, await second]).toEqual(['old', 'LOAD_TIMEOUT'])
   })
 
-  it('is never longer because the clock was set back', async () => {
+  it('the timeout is never longer because the clock was set back', async () => {
     const { cache, far, clock } = twoProcesses({ timeout: '2s' })
     const looking = far.holdBefore('get')
     const load = new GatedLoad<string>()
@@ -593,8 +593,8 @@ describe('timeout, on a store that answers later', () => {
   })
 })
 
-describe('a look-up in a far store', () => {
-  it('that takes longer than timeout rejects for all who wait; its result is stored all the same (R22)', async () => {
+describe('a look-up in a remote store', () => {
+  it('R22 a look-up that takes longer than timeout rejects all waiting callers, and its result is still stored', async () => {
     const { cache, far, clock } = twoProcesses({ timeout: '2s' })
     const { loader, runs } = counting()
     const held = [far.holdBefore('get'), far.holdBefore('get')]
@@ -610,7 +610,7 @@ describe('a look-up in a far store', () => {
     expect([await cache.get('k'), runs()]).toEqual([1, 1])
   })
 
-  it('that fails after timeout rejects nobody again', async () => {
+  it('a look-up that fails after timeout rejects no caller again', async () => {
     const { cache, far, clock } = twoProcesses({ timeout: '2s', readFailure: 'reject' })
     const held = far.holdBefore('get')
     const late = codeOf(cache.getOrSet('k', () => 1))
@@ -623,7 +623,7 @@ describe('a look-up in a far store', () => {
     await cache.close()
   })
 
-  it('that comes too late goes on into a load, whose failure is told by an event alone', async () => {
+  it('a look-up that comes too late continues with a load, whose failure is only emitted', async () => {
     const { cache, far, clock } = twoProcesses({ timeout: '2s' })
     const failed: unknown[] = []
     cache.on('loadFailed', ({ key }) => failed.push(key))
@@ -632,13 +632,13 @@ describe('a look-up in a far store', () => {
     await held.reached
     clock.advance(2000)
     expect(await late).toBe('LOAD_TIMEOUT')
-    // A rejection that nobody handles would fail the test.
+    // An unhandled rejection would fail the test.
     held.open()
     await settled()
     expect(failed).toEqual(['k'])
   })
 
-  it('has a time limit of its own, whoever asked just before', async () => {
+  it('each look-up has its own time limit, also just after another', async () => {
     const { cache, far, clock } = twoProcesses({ timeout: '2s' })
     const first = far.holdBefore('get')
     const early = codeOf(cache.getOrSet('a', () => 1))
@@ -657,7 +657,7 @@ describe('a look-up in a far store', () => {
 })
 
 describe('a result that the store refuses', () => {
-  it('reaches its callers, is told as an error, and leaves the key to the next load', async () => {
+  it('the result reaches its callers, an error is emitted, and the key is free for the next load', async () => {
     const { cache, far } = twoProcesses()
     const codes: string[] = []
     cache.on('error', ({ error }) => codes.push(error.code))
@@ -675,7 +675,7 @@ describe('a result that the store refuses', () => {
 })
 
 describe('a hit without waiting', () => {
-  it('rejects, and does not throw, when its options are wrong', async () => {
+  it('invalid options make the call reject instead of throw', async () => {
     const { cache, clock } = oneProcess({ refreshAhead: 0.1 })
     await cache.set('k', 1)
     clock.advance(30_000)

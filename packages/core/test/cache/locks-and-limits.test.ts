@@ -5,7 +5,7 @@ import { Cache, type Item } from '../../src/index.ts'
 import { MapBackend } from '../conformance/map-backend.ts'
 import { bothStores, codeOf, oneProcess, settled, twoProcesses } from './rig.ts'
 
-/** A store that counts lifetimes by its own clock, as Redis does, reached by a process whose clock is ahead. */
+/** A store that measures lifetimes by its own clock, as Redis does, for a process whose clock is ahead. */
 class StoreOfItsOwnTime extends BreakpointBackend {
   readonly #ahead: number
 
@@ -25,7 +25,7 @@ class StoreOfItsOwnTime extends BreakpointBackend {
 }
 
 describe('withLock', () => {
-  it('lets one process work at a time, with tokens that grow', async () => {
+  it('one process works at a time, and the tokens grow', async () => {
     const { cache, other, clock } = twoProcesses()
     const tokens: number[] = []
     let inside = 0
@@ -51,7 +51,7 @@ describe('withLock', () => {
     expect(tokens).toEqual([...new Set(tokens)].sort((one, two) => one - two))
   })
 
-  it('rejects with LOCK_TIMEOUT when it was not free within wait', async () => {
+  it('a lock that is not free within wait rejects with LOCK_TIMEOUT', async () => {
     const { cache, other } = twoProcesses()
     let release = (): void => {}
     const held = cache.withLock(
@@ -68,7 +68,7 @@ describe('withLock', () => {
     expect(await other.withLock('job', () => 1, { wait: 0 })).toBe(1)
   })
 
-  it('waits no longer than wait when the clock is set back meanwhile', async () => {
+  it('the wait is no longer because the clock is set back meanwhile', async () => {
     const { cache, far, clock } = twoProcesses()
     let back = 0
     const settingBack = { now: () => clock.now() - back, after: clock.after }
@@ -93,7 +93,7 @@ describe('withLock', () => {
     await held
   })
 
-  it('is renewed while its work runs', async () => {
+  it('the lock is renewed while its work runs', async () => {
     const { cache, other, clock } = twoProcesses()
     let release = (): void => {}
     const held = cache.withLock(
@@ -113,7 +113,7 @@ describe('withLock', () => {
     await held
   })
 
-  it('tells its work when it was lost, and does not free the lock of the next holder', async () => {
+  it('a lost lock aborts the signal of its work, and does not release the lock of the next holder', async () => {
     const { cache, other, far, clock } = twoProcesses()
     let release = (): void => {}
     let lost: unknown
@@ -132,7 +132,7 @@ describe('withLock', () => {
       ),
     )
     await settled()
-    far.broken = true // Cut off: the renewals do not arrive.
+    far.broken = true // The connection is lost: no renewal arrives.
     for (let second = 0; second < 20; second += 1) {
       clock.advance(1000)
       await settled()
@@ -146,13 +146,13 @@ describe('withLock', () => {
     expect(await next).toBe('next')
   })
 
-  it('gives the lock back when its work throws', async () => {
+  it('work that throws releases the lock', async () => {
     const { cache } = oneProcess()
     await expect(cache.withLock('job', () => Promise.reject(new Error('failed')))).rejects.toThrow('failed')
     expect(await cache.withLock('job', () => 'free', { wait: 0 })).toBe('free')
   })
 
-  it('tells its work at once when the process was paused for longer than the lock lives, before it asks the backend', async () => {
+  it('a process paused longer than the lock lives aborts the signal of its work before any backend call', async () => {
     const { cache, far, clock } = twoProcesses()
     let release = (): void => {}
     let lost: unknown
@@ -178,7 +178,7 @@ describe('withLock', () => {
     expect(await held).toBe('LOCK_LOST')
   })
 
-  it('gives the next holder a larger token than the one who was paused has', async () => {
+  it('the next holder gets a larger token than the paused holder has', async () => {
     const { cache, other, far, clock } = twoProcesses()
     let release = (): void => {}
     let paused = 0
@@ -204,7 +204,7 @@ describe('withLock', () => {
     expect(await held).toBe('LOCK_LOST')
   })
 
-  it('starts no work when the lock ran out while its token was drawn, which would be larger than the holder has', async () => {
+  it('no work starts if the lock expired while its token was drawn, as that token would exceed the one of the holder', async () => {
     const { cache, other, far, clock } = twoProcesses()
     const token = far.holdBefore('get')
     let worked = false
@@ -228,7 +228,7 @@ describe('withLock', () => {
     await held
   })
 
-  it('survives a renewal whose answer was lost though the backend had it', async () => {
+  it('the lock survives a renewal whose answer was lost after the backend had applied it', async () => {
     const { cache, other, far, clock } = twoProcesses()
     let release = (): void => {}
     let aborted = false
@@ -257,7 +257,7 @@ describe('withLock', () => {
     expect(await other.withLock('job', () => 1, { wait: 0 })).toBe(1)
   })
 
-  it('does not keep everybody out when the answer to its acquisition was lost', async () => {
+  it('a lost answer to an acquisition does not block the lock for all callers', async () => {
     const { cache, other, far } = twoProcesses()
     far.loseAnswer()
     expect(await codeOf(cache.withLock('job', () => 1))).toBe('TIMEOUT')
@@ -265,7 +265,7 @@ describe('withLock', () => {
     expect(await other.withLock('job', () => 1, { wait: 0 })).toBe(1)
   })
 
-  it('ends its wait with ABORTED, under its own name, when the signal aborts', async () => {
+  it('a signal that aborts ends the wait with ABORTED, and the error names withLock', async () => {
     const { cache, other } = twoProcesses()
     let release = (): void => {}
     const held = cache.withLock(
@@ -285,7 +285,7 @@ describe('withLock', () => {
     await held
   })
 
-  it('rejects with the failure of the backend, counted once', async () => {
+  it('a failure of the backend rejects the call and is counted once', async () => {
     const { cache, far } = twoProcesses()
     far.failing.add('get')
     expect(await codeOf(cache.withLock('job', () => 1))).toBe('UNAVAILABLE')
@@ -293,7 +293,7 @@ describe('withLock', () => {
     expect((await cache.stats()).errors).toBe(1)
   })
 
-  it('rejects with LOCK_LOST when another process holds the lock at the end of the work, and leaves it to that process', async () => {
+  it('work that ends while another process holds the lock rejects with LOCK_LOST, and does not release that lock', async () => {
     const { cache, other, items } = twoProcesses()
     let release = (): void => {}
     const held = codeOf(cache.withLock('job', () => new Promise<void>((resolve) => (release = resolve))))
@@ -310,7 +310,7 @@ describe('withLock', () => {
     expect(await next).toBe('next')
   })
 
-  it('rejects with the error of its work, although the lock was lost', async () => {
+  it('the error of the work rejects the call, although the lock was lost', async () => {
     const { cache, items } = twoProcesses()
     const failure = new Error('the work failed')
     const held = cache.withLock('job', async () => {
@@ -320,7 +320,7 @@ describe('withLock', () => {
     await expect(held).rejects.toBe(failure)
   })
 
-  it('is lost when its cache is closed, which leaves no timer', async () => {
+  it('close of the cache makes the lock lost and leaves no timer', async () => {
     const { cache, clock } = twoProcesses()
     let lost: unknown
     const held = codeOf(
@@ -342,13 +342,13 @@ describe('withLock', () => {
     expect(clock.timers).toBe(0)
   })
 
-  it('has its own keys in each namespace', async () => {
+  it('each namespace has its own lock keys', async () => {
     const { cache, other } = twoProcesses()
     const inner = await cache.withLock('job', () => other.namespace('a').withLock('job', () => 'both', { wait: 0 }))
     expect(inner).toBe('both')
   })
 
-  it('refuses arguments that mean nothing', async () => {
+  it('invalid arguments are refused', async () => {
     const { cache } = oneProcess()
     for (const options of [null, { ttl: 0 }, { wait: -1 }, { signal: 'stop' }, { other: 1 }, { ttl: null }])
       expect(await codeOf(cache.withLock('job', () => 1, options as never))).toBe('INVALID_ARGUMENT')
@@ -356,14 +356,14 @@ describe('withLock', () => {
     expect(await codeOf(cache.withLock('job', 'work' as never))).toBe('INVALID_ARGUMENT')
   })
 
-  it('is refused with UNSUPPORTED on a backend without compareAndSet', async () => {
+  it('a backend without compareAndSet makes the call reject with UNSUPPORTED', async () => {
     const { nullBackend } = await import('../../src/index.ts')
     expect(await codeOf(new Cache({ backend: nullBackend }).withLock('job', () => 1))).toBe('UNSUPPORTED')
   })
 })
 
 describe('rateLimit', () => {
-  it('lets exactly the limit through, however many ask at once in two processes', async () => {
+  it('exactly the limit is allowed, however many calls run concurrently in two processes', async () => {
     const { cache, other } = twoProcesses()
     const options = { limit: 50, window: '1m' } as const
     const answers = await Promise.all(
@@ -372,7 +372,7 @@ describe('rateLimit', () => {
     expect(answers.filter(({ allowed }) => allowed).length).toBe(50)
   })
 
-  it('lets exactly the limit through, through several namespace objects and caches on one backend', async () => {
+  it('exactly the limit is allowed, over several namespace objects and caches on one backend', async () => {
     const { cache, far, clock } = twoProcesses()
     const second = new Cache({ backend: far, clock })
     const asking = [cache.namespace('a'), cache.namespace('a'), second.namespace('a')]
@@ -383,13 +383,13 @@ describe('rateLimit', () => {
     expect((await cache.namespace('b').rateLimit('login', { limit: 50, window: '1m' })).remaining).toBe(49)
   })
 
-  it('answers calls that come at once with a few calls of the backend', async () => {
+  it('concurrent calls need only a few calls of the backend', async () => {
     const { cache, far } = twoProcesses()
     await Promise.all(Array.from({ length: 500 }, () => cache.rateLimit('login', { limit: 400, window: '1m' })))
     expect(far.calls.length).toBeLessThanOrEqual(4)
   })
 
-  it('rejects all who asked when the backend fails, and goes on afterwards', async () => {
+  it('a failing backend rejects all waiting calls, and later calls work', async () => {
     const { cache, far } = twoProcesses()
     far.broken = true
     const options = { limit: 5, window: '1m' } as const
@@ -399,7 +399,7 @@ describe('rateLimit', () => {
     expect((await cache.rateLimit('k', options)).remaining).toBe(4)
   })
 
-  it('allows a call at the instant that resetAt names, and none before (seeded)', async () => {
+  it('a call is allowed at the instant resetAt, and none before (seeded)', async () => {
     const seed = Number(process.env.SEED ?? Date.now() % 1_000_000)
     const random = createRandom(seed)
     for (let round = 0; round < 300; round += 1) {
@@ -420,7 +420,7 @@ describe('rateLimit', () => {
     }
   })
 
-  it('with a sliding counter, counts what remains, and says when one more call fits', async () => {
+  it('a sliding counter gives the remaining calls and the instant of the next allowed call', async () => {
     const { cache, clock } = oneProcess()
     const options = { limit: 2, window: 1000, algorithm: 'sliding-counter' } as const
     const start = clock.now()
@@ -433,7 +433,7 @@ describe('rateLimit', () => {
     expect((await cache.rateLimit('k', options)).allowed).toBe(true)
   })
 
-  it('counts each window of a key for itself: so many a minute, and so many a day', async () => {
+  it('each window of a key is counted separately, such as a minute and a day', async () => {
     const { cache, clock } = oneProcess()
     const minute = { limit: 2, window: '1m' } as const
     const day = { limit: 3, window: '1d' } as const
@@ -445,7 +445,7 @@ describe('rateLimit', () => {
     expect(allowed).toEqual([true, true, true, false, false])
   })
 
-  it('starts anew when two windows have passed', async () => {
+  it('the count restarts once two windows have passed', async () => {
     const { cache, clock } = oneProcess()
     const options = { limit: 1, window: 1000 } as const
     await cache.rateLimit('k', options)
@@ -453,7 +453,7 @@ describe('rateLimit', () => {
     expect((await cache.rateLimit('k', options)).allowed).toBe(true)
   })
 
-  it('R16 a clock that lags behind the one that wrote the record neither frees nor locks a key', async () => {
+  it('R16 a clock that lags behind the one that wrote the record neither frees nor blocks a key', async () => {
     const { cache, other, clock } = twoProcesses()
     const options = { limit: 2, window: 1000 } as const
     clock.advance(1000)
@@ -463,7 +463,7 @@ describe('rateLimit', () => {
     expect((await other.rateLimit('k', options)).allowed).toBe(false)
   })
 
-  it('with a sliding counter, R16 one call of a process whose clock is an hour ahead holds the others up for two windows, and no longer', async () => {
+  it('R16 a sliding counter is blocked by a process whose clock is an hour ahead for two windows, and no longer', async () => {
     const { other, clock, items } = twoProcesses()
     const ahead = new Cache({
       backend: new StoreOfItsOwnTime(new MapBackend({ clock, items }), 3_600_000),
@@ -479,7 +479,7 @@ describe('rateLimit', () => {
     expect((await other.rateLimit('k', options)).remaining).toBe(1)
   })
 
-  it('with a sliding counter, R16 a clock that is set back by an hour holds a key up for two windows, and no longer', async () => {
+  it('R16 a sliding counter is blocked by a clock that is set back an hour for two windows, and no longer', async () => {
     for (const [, open] of bothStores) {
       const { cache, clock } = open()
       const options = { limit: 1, window: 1000, algorithm: 'sliding-counter' } as const
@@ -493,7 +493,7 @@ describe('rateLimit', () => {
     }
   })
 
-  it('refuses options that mean nothing', async () => {
+  it('invalid options are refused', async () => {
     const { cache } = oneProcess()
     for (const options of [
       { limit: 0, window: 1 },

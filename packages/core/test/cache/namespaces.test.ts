@@ -10,7 +10,7 @@ async function keysOf(cache: Cache, prefix?: string): Promise<string[]> {
 
 for (const [name, open] of bothStores) {
   describe(`namespaces, on ${name}`, () => {
-    it('R35 never share a stored key, whatever their names and keys (seeded)', async () => {
+    it('R35 two namespaces never share a backend key, whatever their names and keys (seeded)', async () => {
       const seed = Number(process.env.SEED ?? Date.now() % 1_000_000)
       const random = createRandom(seed)
       const { cache } = open()
@@ -32,7 +32,7 @@ for (const [name, open] of bothStores) {
       expect((await cache.stats()).hits).toBe(written.size)
     })
 
-    it('nest: the option, an array of segments, and namespace() of namespace() are the same place', async () => {
+    it('the option, an array of segments and nested namespace() calls give the same namespace', async () => {
       const backend = new MapBackend()
       const root = new Cache({ backend })
       await root.namespace('a').namespace('b').set('k', 1)
@@ -42,7 +42,7 @@ for (const [name, open] of bothStores) {
       expect(await new Cache({ backend, namespace: 'a/b' }).get('k')).toBe(undefined)
     })
 
-    it('clear takes what is in the namespace and within it, and nothing beside it', async () => {
+    it('clear removes the items of the namespace and of those within it, and no others', async () => {
       const { cache } = open()
       const places = ['a', 'ab', 'b'].flatMap((segment) => [
         cache.namespace(segment),
@@ -56,7 +56,7 @@ for (const [name, open] of bothStores) {
       expect(await Promise.all([cache, ...places].map((place) => place.has('k')))).toEqual(Array(7).fill(false))
     })
 
-    it('keys and deleteByPrefix see the keys of their namespace alone, character by character', async () => {
+    it('keys and deleteByPrefix see only the keys of their namespace, character by character', async () => {
       const { cache } = open()
       const inner = cache.namespace('n')
       const keys = ['a', 'a*', 'a%b', 'a_b', 'A', '@', '@a', '@/n/:a', '']
@@ -79,13 +79,13 @@ for (const [name, open] of bothStores) {
       expect(await cache.get('tagged')).toBe(1)
     })
 
-    it('deleteByPrefix refuses the empty prefix, and what is no string', async () => {
+    it('deleteByPrefix refuses the empty prefix and any value that is no string', async () => {
       const { cache } = open()
       for (const wrong of ['', 5, null, undefined])
         expect(await codeOf(cache.deleteByPrefix(wrong as string))).toBe('INVALID_ARGUMENT')
     })
 
-    it('refuse names that are none', () => {
+    it('invalid names are refused', () => {
       const { cache } = open()
       for (const wrong of ['', undefined, null, 5, [], ['a']])
         expect(() => cache.namespace(wrong as string)).toThrow(expect.objectContaining({ code: 'INVALID_ARGUMENT' }))
@@ -98,7 +98,7 @@ for (const [name, open] of bothStores) {
 }
 
 describe('transformKey', () => {
-  it('changes keys for every way of reading and writing', async () => {
+  it('every read and every write uses the transformed key', async () => {
     const { cache, backend } = oneProcess({ transformKey: (key) => key.toLowerCase() })
     await cache.set('KEY', 1)
     expect(await cache.get('key')).toBe(1)
@@ -113,14 +113,14 @@ describe('transformKey', () => {
     expect(await cache.delete('kEy')).toBe(true)
   })
 
-  it('must give a string', async () => {
+  it('a result that is no string is refused', async () => {
     const { cache } = oneProcess({ transformKey: () => 5 as never })
     expect(await codeOf(cache.get('k'))).toBe('INVALID_ARGUMENT')
     expect(await codeOf(cache.set('k', 1))).toBe('INVALID_ARGUMENT')
     expect(await codeOf(cache.getMany(['k']))).toBe('INVALID_ARGUMENT')
   })
 
-  it('that throws rejects with its own error', async () => {
+  it('an error of the function rejects the call unchanged', async () => {
     const { cache } = oneProcess({
       transformKey: () => {
         throw new Error('mine')
@@ -133,7 +133,7 @@ describe('transformKey', () => {
 })
 
 describe('hashLongKeys', () => {
-  it('leaves shorter keys alone and makes all others exactly as long as the limit, each its own', () => {
+  it('shorter keys stay unchanged, and all others become distinct keys of exactly the maximum length', () => {
     const change = hashLongKeys(100)
     expect(change('x'.repeat(99))).toBe('x'.repeat(99))
     const start = 'x'.repeat(5000)
@@ -143,13 +143,13 @@ describe('hashLongKeys', () => {
     expect(change('\ud800'.repeat(200))).not.toBe(change('\ud801'.repeat(200)))
   })
 
-  it('never makes a key that another key is by itself', () => {
+  it('a shortened key never equals a key that needed no change', () => {
     const change = hashLongKeys(100)
     const hashed = change('x'.repeat(5000))
     expect(change(hashed)).not.toBe(hashed)
   })
 
-  it('refuses limits that leave no room for a digest', () => {
+  it('limits without room for a digest are refused', () => {
     for (const wrong of [63, 0, -1, 100.5, Number.NaN, '200'])
       expect(() => hashLongKeys(wrong as number)).toThrow(expect.objectContaining({ code: 'INVALID_ARGUMENT' }))
   })

@@ -10,7 +10,7 @@ describe('a change while a load runs, in one process', () => {
     ['a store that answers later', twoProcesses],
   ] as const) {
     describe(name, () => {
-      it('R1 a delete lets the callers have their value, stores nothing, and the next caller loads anew', async () => {
+      it('R1 a delete lets the waiting callers have their value, stores nothing, and the next caller loads again', async () => {
         const { cache } = open()
         const load = new GatedLoad<string>()
         const first = cache.getOrSet('k', load.loader)
@@ -23,7 +23,7 @@ describe('a change while a load runs, in one process', () => {
         expect(await cache.getOrSet('k', async () => 'new')).toBe('new')
       })
 
-      it('R2 a caller after the delete never joins the load from before it', async () => {
+      it('R2 a caller after the delete never joins the earlier load', async () => {
         const { cache } = open()
         const old = new GatedLoad<string>()
         const first = cache.getOrSet('k', old.loader)
@@ -61,7 +61,7 @@ describe('a change while a load runs, in one process', () => {
         expect(await cache.get('k', { stale: true })).toBe(undefined)
       })
 
-      it('R4 a tag that only the load can name keeps its result out when it was invalidated meanwhile', async () => {
+      it('R4 a tag that only the load can name keeps the result out if it was invalidated meanwhile', async () => {
         const { cache } = open()
         const load = new GatedLoad<string>()
         const first = cache.getOrSet('k', async (context) => {
@@ -76,7 +76,7 @@ describe('a change while a load runs, in one process', () => {
         expect(await cache.get('k')).toBe(undefined)
       })
 
-      it('R2 R4 a caller after the invalidation never joins a load from before it that can name tags', async () => {
+      it('R2 R4 a caller after the invalidation never joins an earlier load that can name tags', async () => {
         const { cache } = open()
         const old = new GatedLoad<string>()
         const named = (load: () => Promise<string>) => async (context: LoadContext) => {
@@ -98,7 +98,7 @@ describe('a change while a load runs, in one process', () => {
         expect(await cache.get('k')).toBe('new')
       })
 
-      it('R2 R4 a caller after the invalidation waits for a load from before it that may yet name that tag, and loads anew', async () => {
+      it('R2 R4 a caller after the invalidation waits for an earlier load that may still name that tag, and loads again', async () => {
         const { cache } = open()
         const old = new GatedLoad<string>()
         const named = (load: () => Promise<string>) => async (context: LoadContext) => {
@@ -122,7 +122,7 @@ describe('a change while a load runs, in one process', () => {
         expect([hits, misses]).toEqual([1, 3])
       })
 
-      it('R2 R4 nor does one who waits for softTimeout take the result of a load that named the tag too late', async () => {
+      it('R2 R4 a caller who waits for softTimeout never takes the result of a load that named the tag too late', async () => {
         const { cache, clock } = open({ staleFor: '1h', softTimeout: '10s' })
         await cache.set('k', 'stale')
         clock.advance(60_000)
@@ -143,7 +143,7 @@ describe('a change while a load runs, in one process', () => {
         expect([await first, await second, await cache.get('k')]).toEqual(['old', 'new', 'new'])
       })
 
-      it('R4 those who wait when a tag is invalidated that the load names late have their value, after one run', async () => {
+      it('R4 callers who wait while a tag that the load names late is invalidated get its value, after one run', async () => {
         const { cache } = open()
         const load = new GatedLoad<string>()
         const named = async (context: LoadContext): Promise<string> => {
@@ -160,7 +160,7 @@ describe('a change while a load runs, in one process', () => {
         expect([await Promise.all(all), load.runs, await cache.get('k')]).toEqual([['old', 'old'], 1, undefined])
       })
 
-      it('R18 invalidations of other tags make no more loads of a key, however many callers come', async () => {
+      it('R18 invalidations of other tags cause no further loads of a key, however many callers come', async () => {
         const { cache } = open()
         const load = new GatedLoad<string>()
         const all = [cache.getOrSet('k', (_context: LoadContext) => load.loader())]
@@ -175,7 +175,7 @@ describe('a change while a load runs, in one process', () => {
         expect([new Set(await Promise.all(all)), load.runs]).toEqual([new Set(['value']), 1])
       })
 
-      it('R18 a load that can name tags is still shared when another namespace or nothing was invalidated', async () => {
+      it('R18 a load that can name tags is still shared if only another namespace or no tag was invalidated', async () => {
         const { cache } = open()
         const load = new GatedLoad<string>()
         const first = cache.getOrSet('k', (_context: LoadContext) => load.loader())
@@ -247,7 +247,7 @@ describe('a change while a load runs, in one process', () => {
         expect(await cache.getOrSet('k', () => Promise.reject(new Error('down')))).toBe('stale')
       })
 
-      it('R21 failing loads and newcomers never make two loads of one key at once', async () => {
+      it('R21 failing loads and new callers never cause two concurrent loads of one key', async () => {
         const { cache } = open()
         let running = 0
         let most = 0
@@ -284,7 +284,7 @@ describe('a change while a load runs, in one process', () => {
         expect((await cache.stats()).sets).toBe(1)
       })
 
-      it('R22 a load that never ends gives its key free after twice its timeout', async () => {
+      it('R22 a load that never ends frees its key after twice its timeout', async () => {
         const { cache, clock } = open({ timeout: '1s' })
         const never = new GatedLoad<string>()
         const first = codeOf(cache.getOrSet('k', never.loader))
@@ -297,7 +297,7 @@ describe('a change while a load runs, in one process', () => {
         expect(await cache.get('k')).toBe('new')
       })
 
-      it('R23 a background refresh goes on when the caller who caused it has left', async () => {
+      it('R23 a background refresh continues when the caller who caused it has left', async () => {
         const { cache, clock } = open({ staleFor: '1h' })
         await cache.set('k', 'old')
         clock.advance(60_000)
@@ -311,7 +311,7 @@ describe('a change while a load runs, in one process', () => {
         expect(await cache.get('k')).toBe('new')
       })
 
-      it('R24 one caller who aborts rejects alone, and the load stops when all have left', async () => {
+      it('R24 an abort rejects only its caller, and the load stops when all callers have left', async () => {
         const { cache } = open()
         const signals: AbortSignal[] = []
         const load = new GatedLoad<string>()
@@ -332,7 +332,7 @@ describe('a change while a load runs, in one process', () => {
         expect(await cache.getOrSet('k', async () => 'new')).toBe('new')
       })
 
-      it('R33 close lets loads reach their callers, stores nothing after it, and later calls reject', async () => {
+      it('R33 close lets loads reach their callers and stores nothing afterwards, and later calls reject', async () => {
         const { cache } = open()
         const load = new GatedLoad<string>()
         const first = cache.getOrSet('k', load.loader)
@@ -348,11 +348,11 @@ describe('a change while a load runs, in one process', () => {
 })
 
 describe('a change while an earlier caller looks the key up', () => {
-  it('R2 R4 an invalidated tag keeps what was found before it from callers who come after it', async () => {
+  it('R2 R4 an invalidated tag keeps a value found earlier from later callers', async () => {
     const { cache, far } = twoProcesses()
     await cache.set('k', 'old', { tags: ['t'] })
     const item = far.holdAfter('get')
-    // With an option of its own, a look-up is shared.
+    // A look-up is shared if the call has options.
     const first = cache.getOrSet('k', async () => 'new', { timeout: '1m' })
     await item.reached
     const record = far.holdAfter('get')
@@ -374,7 +374,7 @@ describe('a change while a result is on its way to a store without compare-and-s
     ['R5 a set', (cache: Cache) => cache.set('k', 'set'), 'set'],
     ['R5 a setMany', (cache: Cache) => cache.setMany({ k: 'set' }), 'set'],
   ] as const) {
-    it(`${title} comes after it, in whichever order the store would take them`, async () => {
+    it(`${title} is applied after the result, in whichever order the store would take them`, async () => {
       const far = new BreakpointBackend(new MapBackend())
       Object.assign(far, { compareAndSet: undefined })
       const cache = new Cache({ backend: far })
@@ -390,7 +390,7 @@ describe('a change while a result is on its way to a store without compare-and-s
   }
 })
 
-describe('a change that takes its time in a store without compare-and-set', () => {
+describe('a change that is slow in a store without compare-and-set', () => {
   for (const [title, operation, change, left] of [
     ['R1 a delete', 'delete', (cache: Cache) => cache.delete('k'), undefined],
     ['R1 a deleteMany', 'deleteMany', (cache: Cache) => cache.deleteMany(['k', 'x']), undefined],
@@ -406,7 +406,7 @@ describe('a change that takes its time in a store without compare-and-set', () =
       return { far, cache: new Cache({ backend: far }) }
     }
 
-    it(`${title} is not undone by a result that comes while its answer is on its way`, async () => {
+    it(`${title} is not undone by a result that comes while the answer to the change is on its way`, async () => {
       const { far, cache } = opened()
       const load = new GatedLoad<string>()
       const first = cache.getOrSet('k', load.loader)
@@ -421,7 +421,7 @@ describe('a change that takes its time in a store without compare-and-set', () =
       expect(await cache.get('k')).toBe(left)
     })
 
-    it(`${title} is not undone by a load that began while it was on its way`, async () => {
+    it(`${title} is not undone by a load that began while the change was on its way`, async () => {
       const { far, cache } = opened()
       const asked = far.holdBefore(operation)
       const changed = change(cache)
@@ -529,13 +529,13 @@ describe('a change by another process while a load runs', () => {
     expect(await cache.get('k')).toBe('set')
   })
 
-  describe('and a caller who comes after it, while the old load still runs', () => {
+  describe('callers after the change while the old load still runs', () => {
     for (const [title, change, options] of [
       ['a delete', (other: Cache) => other.delete('k'), {}],
       ['a clear', (other: Cache) => other.clear(), {}],
       ['an invalidation of its tag', (other: Cache) => other.deleteByTag('t'), { tags: ['t'] }],
     ] as const) {
-      it(`R2 ${title}: however many they are, they share one new load`, async () => {
+      it(`R2 any number of callers after ${title} share one new load`, async () => {
         const { cache, other } = twoProcesses()
         const load = new GatedLoad<string>()
         const first = cache.getOrSet('k', load.loader, options)
@@ -553,7 +553,7 @@ describe('a change by another process while a load runs', () => {
       })
     }
 
-    it('R2 an invalidation of a tag that the load names late: they load anew', async () => {
+    it('R2 a caller after an invalidation of a tag that the load names late loads again', async () => {
       const { cache, other } = twoProcesses()
       const load = new GatedLoad<string>()
       const named = async (context: LoadContext): Promise<string> => {
@@ -572,7 +572,7 @@ describe('a change by another process while a load runs', () => {
       expect([await first, await second]).toEqual(['old', 'new'])
     })
 
-    it('R2 a set: they get what was set', async () => {
+    it('R2 a caller after a set gets the value of the set', async () => {
       const { cache, other } = twoProcesses()
       const load = new GatedLoad<string>()
       const first = cache.getOrSet('k', load.loader)
@@ -612,7 +612,7 @@ describe('a change by another process while a load runs', () => {
         ] as const) {
           for (const stale of [false, true]) {
             const title = `another process ${remoteTitle}, a caller joins, and this process ${localTitle}`
-            it(`R2 ${title}: ${callTitle}${stale ? ' with a stale value' : ''} never gives the value from before the first change`, async () => {
+            it(`R2 ${callTitle}${stale ? ' with a stale value' : ''} never returns the old value if ${title}`, async () => {
               const { cache, other, clock } = twoProcesses({ staleFor: '1h', softTimeout: '10s' })
               if (stale) {
                 await cache.set('k', 'stale', { tags: ['t'] })
@@ -634,7 +634,7 @@ describe('a change by another process while a load runs', () => {
       }
     }
 
-    it('R2 an invalidation of a tag that the load names late, before this process invalidates another tag: the caller who joined between them loads anew', async () => {
+    it('R2 a caller between an invalidation of a tag that the load names late and one of another tag loads again', async () => {
       const { cache, other } = twoProcesses()
       const load = new GatedLoad<string>()
       const named = async (context: LoadContext): Promise<string> => {
@@ -652,7 +652,7 @@ describe('a change by another process while a load runs', () => {
       expect([await first, await second]).toEqual(['old', 'loaded anew'])
     })
 
-    it('R2 a delete when the result was stored and its answer is on its way', async () => {
+    it('R2 a caller after a delete between the storing of a result and its answer gets the new value', async () => {
       const { cache, other, far } = twoProcesses()
       const load = new GatedLoad<string>()
       const first = cache.getOrSet('k', load.loader)
@@ -669,10 +669,10 @@ describe('a change by another process while a load runs', () => {
 
     for (const [title, loader] of [
       ['is not to be stored', (context: LoadContext) => Object.assign(context, { store: false })],
-      ['is that there is none', () => undefined],
+      ['is undefined', () => undefined],
     ] as const) {
       for (const stale of [true, false]) {
-        it(`R2 a delete, where the result ${title}${stale ? ' and a stale value was there' : ''}`, async () => {
+        it(`R2 a caller after a delete gets the new value if the old result ${title}${stale ? ' and there was a stale value' : ''}`, async () => {
           const { cache, other, clock } = twoProcesses({ staleFor: '1h', softTimeout: '1s' })
           if (stale) await cache.set('k', 'stale')
           clock.advance(60_000)
@@ -692,14 +692,14 @@ describe('a change by another process while a load runs', () => {
       }
     }
 
-    it('R2 a delete, where a stale value is renewed for as long as softTimeout', async () => {
+    it('R2 a caller after a delete gets the new value while others wait for softTimeout', async () => {
       const { cache, other, clock } = twoProcesses({ staleFor: '1h', softTimeout: '1s' })
       await cache.set('k', 'stale')
       clock.advance(60_000)
       const load = new GatedLoad<string>()
       const first = cache.getOrSet('k', load.loader)
       await load.started()
-      // Before the delete: a stale value is at hand for this one.
+      // This call comes before the delete: it has a stale value.
       const second = cache.getOrSet('k', load.loader)
       await settled()
       await other.delete('k')
@@ -711,7 +711,7 @@ describe('a change by another process while a load runs', () => {
       expect([await first, await second, await third]).toEqual(['old', 'new', 'new'])
     })
 
-    it('R2 a delete after another had stored what this one takes over', async () => {
+    it('R2 a caller after a delete never gets the value that an earlier load takes over from another process', async () => {
       const { cache, other, far } = twoProcesses()
       const put = far.holdBefore('compareAndSet')
       const first = cache.getOrSet('k', async () => 'unused')
@@ -727,7 +727,7 @@ describe('a change by another process while a load runs', () => {
       expect([await first, await second]).toEqual(['old', 'new'])
     })
 
-    it('R2 R19 a delete after another had stored what this one waited for with lock', async () => {
+    it('R2 R19 a caller after a delete never gets the value that an earlier load with lock takes over', async () => {
       const { cache, other, far, clock } = twoProcesses({ lock: true })
       const load = new GatedLoad<string>()
       const theirs = other.getOrSet('k', load.loader)
@@ -746,7 +746,7 @@ describe('a change by another process while a load runs', () => {
       expect([await first, await second]).toEqual(['old', 'new'])
     })
 
-    it('R2 a delete while an earlier caller looks the key up', async () => {
+    it('R2 callers after a delete never get the value that an earlier caller is looking up', async () => {
       const { cache, other, far } = twoProcesses({ refreshAhead: 0.9 })
       await cache.set('k', 'old')
       const looked = far.holdAfter('get')
@@ -759,7 +759,7 @@ describe('a change by another process while a load runs', () => {
       expect([await first, ...(await Promise.all(late))]).toEqual(['old', 'new', 'new'])
     })
 
-    it('R1 those who wait when their own process deletes the key have their value', async () => {
+    it('R1 callers who wait while their own process deletes the key get its value', async () => {
       const { cache } = twoProcesses()
       const load = new GatedLoad<string>()
       const all = [cache.getOrSet('k', load.loader)]
@@ -771,7 +771,7 @@ describe('a change by another process while a load runs', () => {
       expect([await Promise.all(all), load.runs]).toEqual([['old', 'old', 'old', 'old'], 1])
     })
 
-    it('R20 a load that fails rejects them too, after one run', async () => {
+    it('R20 a load that fails rejects the later callers too, after one run', async () => {
       const { cache, other } = twoProcesses()
       const load = new GatedLoad<string>()
       const first = codeOf(cache.getOrSet('k', load.loader))
@@ -785,7 +785,7 @@ describe('a change by another process while a load runs', () => {
     })
   })
 
-  it('R19 with lock one process loads and the other takes its result', async () => {
+  it('R19 one process loads with lock, and the other takes its result', async () => {
     const { cache, other, clock } = twoProcesses({ lock: true })
     const load = new GatedLoad<string>()
     const first = cache.getOrSet('k', load.loader)
@@ -799,12 +799,12 @@ describe('a change by another process while a load runs', () => {
     expect(load.runs).toBe(1)
   })
 
-  it('R19 with lock a dead owner holds others up no longer than its lease', async () => {
+  it('R19 a dead owner of a lock blocks other processes no longer than its lease', async () => {
     const { cache, other, clock, far } = twoProcesses({ lock: true })
     const dead = new GatedLoad<string>()
     void cache.getOrSet('k', dead.loader)
     await dead.started()
-    far.broken = true // What a killed process does from now on reaches nobody: its lease is not renewed.
+    far.broken = true // As after a crash: no call of this process arrives, so its lease is not renewed.
     const second = other.getOrSet('k', async () => 'value')
     for (let waited = 0; waited < 12_000; waited += 250) {
       clock.advance(250)
@@ -813,7 +813,7 @@ describe('a change by another process while a load runs', () => {
     expect(await second).toBe('value')
   })
 
-  it('R31 the loss of a tag record makes its items misses, and nothing comes back', async () => {
+  it('R31 the loss of a tag record makes its items misses, and none becomes valid again', async () => {
     const { cache, items } = twoProcesses()
     await cache.set('k', 1, { tags: ['t'] })
     expect(await cache.get('k')).toBe(1)

@@ -1,15 +1,16 @@
 import { describe, expect, it } from 'vitest'
 import { createRandom } from '../../src/conformance/samples/random.ts'
+import type { Item } from '../../src/index.ts'
 import { bothStores, codeOf, twoProcesses } from './rig.ts'
 
-/** The most allowed calls that any window of this length holds. */
+/** The largest number of allowed calls in any window of this length. */
 function mostInAWindow(instants: readonly number[], window: number): number {
   return Math.max(0, ...instants.map((start) => instants.filter((at) => at >= start && at < start + window).length))
 }
 
 for (const [name, open] of bothStores) {
   describe(`a sliding log, on ${name}`, () => {
-    it('never allows more than the limit in any window (seeded)', async () => {
+    it('no window holds more allowed calls than the limit (seeded)', async () => {
       const seed = Number(process.env.SEED ?? Date.now() % 1_000_000)
       const random = createRandom(seed)
       for (let round = 0; round < 30; round += 1) {
@@ -24,7 +25,7 @@ for (const [name, open] of bothStores) {
       }
     })
 
-    it('allows no second hundred around the end of a fixed window', async () => {
+    it('no second hundred calls are allowed around the end of a fixed window', async () => {
       const { cache, clock } = open()
       const options = { limit: 100, window: 1000 } as const
       const ask = async (times: number): Promise<number> => {
@@ -40,7 +41,7 @@ for (const [name, open] of bothStores) {
       expect(await ask(150)).toBe(100)
     })
 
-    it('names the instant at which one more call fits', async () => {
+    it('resetAt is the instant at which one more call is allowed', async () => {
       const { cache, clock } = open()
       const options = { limit: 2, window: 1000 } as const
       const start = clock.now()
@@ -54,7 +55,7 @@ for (const [name, open] of bothStores) {
       expect(await cache.rateLimit('k', options)).toEqual({ allowed: true, remaining: 0, resetAt: start + 1400 })
     })
 
-    it('refuses a limit above its size, which the counter takes', async () => {
+    it('a limit above its maximum is refused, and the sliding counter accepts it', async () => {
       const { cache } = open()
       expect(await codeOf(cache.rateLimit('k', { limit: 1001, window: 1000 }))).toBe('INVALID_ARGUMENT')
       expect((await cache.rateLimit('k', { limit: 1000, window: 1000 })).remaining).toBe(999)
@@ -67,7 +68,7 @@ for (const [name, open] of bothStores) {
   })
 
   describe(`a sliding counter, on ${name}`, () => {
-    it('allows less than twice the limit in any window (seeded)', async () => {
+    it('every window holds less than twice the limit (seeded)', async () => {
       const seed = Number(process.env.SEED ?? Date.now() % 1_000_000)
       const random = createRandom(seed)
       for (let round = 0; round < 30; round += 1) {
@@ -86,12 +87,13 @@ for (const [name, open] of bothStores) {
 }
 
 describe('a sliding log between processes', () => {
-  it('R16 a clock that is an hour ahead holds the others up for one window, and no longer', async () => {
+  it('R16 a clock that is an hour ahead blocks the other processes for one window, and no longer', async () => {
     const { other, clock, items } = twoProcesses()
     const options = { limit: 2, window: 1000 } as const
     await other.rateLimit('k', options)
-    for (const record of items.values())
-      items.set(record.key, { ...record, value: (record.value as number[]).map((at) => at + 3_600_000) })
+    const [record] = [...items.values()] as [Item]
+    const ahead = (record.value as number[]).map((at) => at + 3_600_000)
+    items.set(record.key, { ...record, value: ahead })
     expect((await other.rateLimit('k', options)).allowed).toBe(true)
     expect((await other.rateLimit('k', options)).allowed).toBe(false)
     clock.advance(999)

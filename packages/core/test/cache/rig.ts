@@ -2,11 +2,11 @@ import { BreakpointBackend, createMovableClock, type MovableClock } from '../../
 import { Cache, CacheError, type CacheOptions, type Item } from '../../src/index.ts'
 import { MapBackend } from '../conformance/map-backend.ts'
 
-/** A far store whose answers may be lost on the way back. */
+/** A remote store whose answers may be lost. */
 export class LossyBackend extends BreakpointBackend {
   #lost = 0
 
-  /** The next compare-and-set is done, and its answer never comes. */
+  /** The next compare-and-set is applied, and its answer never comes. */
   loseAnswer(): void {
     this.#lost += 1
   }
@@ -23,7 +23,7 @@ export class LossyBackend extends BreakpointBackend {
   }
 }
 
-/** Two processes on one store: each has a backend object of its own, so that nothing but the store is common to them. */
+/** Two processes on one store. Each has its own backend object, so that they share only the store. */
 export interface Rig {
   readonly clock: MovableClock
   readonly items: Map<string, Item>
@@ -43,7 +43,7 @@ export function twoProcesses(options: Partial<CacheOptions> = {}): Rig {
   return { clock, items, far, cache: make(far), otherFar, other: make(otherFar) }
 }
 
-/** A cache on a store of this process alone, that answers at once. */
+/** A cache on a store that only this process uses and that answers at once. */
 export function oneProcess(options: Partial<CacheOptions> = {}): {
   clock: MovableClock
   backend: MapBackend
@@ -54,7 +54,7 @@ export function oneProcess(options: Partial<CacheOptions> = {}): {
   return { clock, backend, cache: new Cache({ backend, clock, ttl: '1m', ...options }) }
 }
 
-/** A load that ends when the test says so, and counts its runs. */
+/** A load that the test ends, with a count of its runs. */
 export class GatedLoad<Value> {
   runs = 0
   readonly #waiting: { readonly settle: (value: Value) => void; readonly fail: (error: unknown) => void }[] = []
@@ -71,7 +71,7 @@ export class GatedLoad<Value> {
     return result
   }
 
-  /** Resolves when a run has begun that no earlier call of this waited for. */
+  /** Resolves when a run has begun for which no earlier call waited. */
   async started(): Promise<void> {
     if (this.#announced === 0) await new Promise<void>((resolve) => this.#started.push(resolve))
     this.#announced -= 1
@@ -87,7 +87,7 @@ export class GatedLoad<Value> {
   }
 }
 
-/** Lets everything run that waits for nothing but promises. */
+/** Resolves after all pending microtasks have run. */
 export async function settled(): Promise<void> {
   for (let turn = 0; turn < 3; turn += 1) await new Promise((resolve) => setImmediate(resolve))
 }
@@ -100,7 +100,7 @@ export async function codeOf(promise: Promise<unknown>): Promise<unknown> {
   )
 }
 
-/** Both kinds of store, for what must not depend on the kind. */
+/** Both kinds of store, for behaviour that must not depend on the kind. */
 export const bothStores: readonly (readonly [
   string,
   (options?: Partial<CacheOptions>) => Pick<Rig, 'clock' | 'cache'>,
@@ -109,7 +109,7 @@ export const bothStores: readonly (readonly [
   ['a store that answers later', twoProcesses],
 ]
 
-/** All that an iteration gives. */
+/** All elements of an iteration. */
 export async function collect<Value>(values: AsyncIterable<Value>): Promise<Value[]> {
   const all: Value[] = []
   for await (const value of values) all.push(value)

@@ -16,7 +16,7 @@ function counting(): { loader: () => Promise<number>; runs: () => number } {
 
 for (const [name, open] of bothStores) {
   describe(`a stale value, on ${name}`, () => {
-    it('is served at once while it is renewed behind, with softTimeout 0', async () => {
+    it('a stale value with softTimeout 0 is served at once during a background refresh', async () => {
       const { cache, clock } = open({ staleFor: '1h' })
       await cache.set('k', 'old')
       clock.advance(60_000)
@@ -30,7 +30,7 @@ for (const [name, open] of bothStores) {
       expect(load.runs).toBe(1)
     })
 
-    it('is no answer to get, unless the caller takes stale values', async () => {
+    it('get returns no stale value, unless the caller allows it', async () => {
       const { cache, clock } = open({ staleFor: '1h' })
       await cache.set('k', 'old')
       clock.advance(60_000)
@@ -40,7 +40,7 @@ for (const [name, open] of bothStores) {
       expect(await cache.getMany(['k', 'x'], { stale: true })).toEqual(['old', undefined])
     })
 
-    it('is gone at the end of staleFor', async () => {
+    it('the value is gone at the end of staleFor', async () => {
       const { cache, clock } = open({ staleFor: '10s' })
       await cache.set('k', 'old')
       clock.advance(69_999)
@@ -49,7 +49,7 @@ for (const [name, open] of bothStores) {
       expect(await cache.get('k', { stale: true })).toBe(undefined)
     })
 
-    it('is served when the load is slower than softTimeout, and the load goes on behind', async () => {
+    it('the stale value is served if the load is slower than softTimeout, and the load continues in the background', async () => {
       const { cache, clock } = open({ staleFor: '1h', softTimeout: '1s' })
       await cache.set('k', 'old')
       clock.advance(60_000)
@@ -63,14 +63,14 @@ for (const [name, open] of bothStores) {
       expect(await cache.get('k')).toBe('new')
     })
 
-    it('gives way to a load that is faster than softTimeout', async () => {
+    it('a load faster than softTimeout replaces the stale value', async () => {
       const { cache, clock } = open({ staleFor: '1h', softTimeout: '1s' })
       await cache.set('k', 'old')
       clock.advance(60_000)
       expect(await cache.getOrSet('k', async () => 'new')).toBe('new')
     })
 
-    it('is not served for the sake of softTimeout when its life has ended meanwhile', async () => {
+    it('a value that expired meanwhile is not served at the end of softTimeout', async () => {
       const { cache, clock } = open({ staleFor: '1s', softTimeout: '10s' })
       await cache.set('k', 'old')
       clock.advance(60_000)
@@ -83,7 +83,7 @@ for (const [name, open] of bothStores) {
       expect(await first).toBe('new')
     })
 
-    it('is served without a new try for retryAfter, once a load has failed', async () => {
+    it('a failed load lets the stale value be served without a new load for retryAfter', async () => {
       const { cache, clock } = open({ staleFor: '1h', softTimeout: Infinity, retryAfter: '5s' })
       await cache.set('k', 'old')
       clock.advance(60_000)
@@ -101,7 +101,7 @@ for (const [name, open] of bothStores) {
       expect(runs).toBe(2)
     })
 
-    it('is not kept from being renewed for longer by a clock that is set back', async () => {
+    it('a clock that is set back does not delay the next load further', async () => {
       const { cache, clock } = open({ staleFor: '1h', softTimeout: Infinity, retryAfter: '5s' })
       await cache.set('k', 'old')
       clock.advance(120_000)
@@ -110,7 +110,7 @@ for (const [name, open] of bothStores) {
       expect(await cache.getOrSet('k', () => 'new')).toBe('new')
     })
 
-    it('is renewed in no less than no time, also when the clock is set back meanwhile', async () => {
+    it('the load time is never negative, also if the clock is set back meanwhile', async () => {
       const { cache, clock } = open({ staleFor: '1h', softTimeout: Infinity })
       const ms: number[] = []
       cache.on('load', (event) => ms.push(event.ms))
@@ -124,7 +124,7 @@ for (const [name, open] of bothStores) {
       expect((await cache.stats()).averageLoadTime).toBe(0)
     })
 
-    it('does not hold a forced refresh up for retryAfter', async () => {
+    it('forceRefresh does not wait for retryAfter', async () => {
       const { cache, clock } = open({ staleFor: '1h', softTimeout: Infinity })
       await cache.set('k', 'old')
       clock.advance(60_000)
@@ -132,7 +132,7 @@ for (const [name, open] of bothStores) {
       expect(await cache.getOrSet('k', async () => 'new', { forceRefresh: true })).toBe('new')
     })
 
-    it('is removed when the load finds that there is none any more', async () => {
+    it('a load that returns undefined removes the stale value', async () => {
       const { cache, clock } = open({ staleFor: '1h' })
       await cache.set('k', 'old')
       clock.advance(60_000)
@@ -141,7 +141,7 @@ for (const [name, open] of bothStores) {
       expect(await cache.get('k', { stale: true })).toBe(undefined)
     })
 
-    it('stays when the load sets store to false', async () => {
+    it('a load that sets store to false keeps the stale value', async () => {
       const { cache, clock } = open({ staleFor: '1h' })
       await cache.set('k', 'old')
       clock.advance(60_000)
@@ -155,7 +155,7 @@ for (const [name, open] of bothStores) {
   })
 
   describe(`refreshAhead, on ${name}`, () => {
-    it('renews in the background once its fraction of the life is over, and once', async () => {
+    it('one background refresh starts after the given fraction of the lifetime', async () => {
       const { cache, clock } = open({ refreshAhead: 0.8 })
       await cache.set('k', 'old')
       const load = new GatedLoad<string>()
@@ -173,7 +173,7 @@ for (const [name, open] of bothStores) {
       expect(load.runs).toBe(1)
     })
 
-    it('waits for retryAfter once a renewal has failed', async () => {
+    it('the next refresh waits for retryAfter after a failed one', async () => {
       const { cache, clock } = open({ refreshAhead: 0.5, retryAfter: '5s' })
       await cache.set('k', 'old')
       clock.advance(30_000)
@@ -193,7 +193,7 @@ for (const [name, open] of bothStores) {
       expect(runs).toBe(2)
     })
 
-    it('counts the life from a renewal by notModified, not from the first load', async () => {
+    it('the lifetime counts from the renewal by notModified, not from the first load', async () => {
       const { cache, clock } = open({ refreshAhead: 0.5 })
       await cache.set('k', 'old')
       clock.advance(30_000)
@@ -217,7 +217,7 @@ for (const [name, open] of bothStores) {
       expect(runs).toBe(2)
     })
 
-    it('may be asked for by one call', async () => {
+    it('a single call may set refreshAhead', async () => {
       const { cache, clock } = open()
       const { loader, runs } = counting()
       await cache.getOrSet('k', loader)
@@ -230,7 +230,7 @@ for (const [name, open] of bothStores) {
   })
 
   describe(`earlyExpiry, on ${name}`, () => {
-    it('renews when the drawn lead, in mean load times, reaches the end of the life (XFetch)', async () => {
+    it('a refresh starts if the random lead, in mean load times, reaches the end of the lifetime (XFetch)', async () => {
       let drawn = 0
       const { cache, clock } = open({ earlyExpiry: 1, random: () => drawn })
       const slow = async (): Promise<string> => {

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { Cache, nullBackend, type Stats } from '../../src/index.ts'
 import { bothStores, codeOf, GatedLoad, settled, twoProcesses } from './rig.ts'
 
-/** The figures that an action moves, by how much. */
+/** The figures that an action changes, with their differences. */
 async function moved(cache: Cache, action: () => Promise<unknown>): Promise<Partial<Record<keyof Stats, number>>> {
   const before = await cache.stats()
   await action().catch(() => {})
@@ -16,7 +16,7 @@ async function moved(cache: Cache, action: () => Promise<unknown>): Promise<Part
 
 for (const [name, open] of bothStores) {
   describe(`stats, on ${name}`, () => {
-    it('move hits and misses by each key that a read asks for, and by nothing else', async () => {
+    it('hits and misses count each key that a read asks for, and nothing else', async () => {
       const { cache, clock } = open({ staleFor: '1h' })
       await cache.set('k', 1)
       expect(await moved(cache, () => cache.get('k'))).toEqual({ hits: 1 })
@@ -37,7 +37,7 @@ for (const [name, open] of bothStores) {
       expect(await moved(cache, () => cache.get('t'))).toEqual({ misses: 1 })
     })
 
-    it('move sets by each item that was stored', async () => {
+    it('sets counts each item that was stored', async () => {
       const { cache } = open()
       expect(await moved(cache, () => cache.set('k', 1))).toEqual({ sets: 1 })
       expect(await moved(cache, () => cache.setMany({ a: 1, b: 1 }))).toEqual({ sets: 2 })
@@ -54,7 +54,7 @@ for (const [name, open] of bothStores) {
       expect(await moved(cache, () => cache.rateLimit('r', { limit: 1, window: 1000 }))).toEqual({})
     })
 
-    it('move deletes by each live value that was removed', async () => {
+    it('deletes counts each live value that was removed', async () => {
       const { cache } = open()
       await cache.setMany({ a: 1, b: 1, c: 1, d: 1 })
       expect(await moved(cache, () => cache.delete('a'))).toEqual({ deletes: 1 })
@@ -65,7 +65,7 @@ for (const [name, open] of bothStores) {
       expect(await moved(cache, () => cache.clear())).toEqual({})
     })
 
-    it('move loads by each run that ended, and loadFailures by those that threw', async () => {
+    it('loads counts each run that ended, and loadFailures those that threw', async () => {
       const { cache, clock } = open({ timeout: '1s' })
       expect(await moved(cache, () => cache.getOrSet('k', () => 1))).toEqual({ misses: 1, loads: 1, sets: 1 })
       expect(await moved(cache, () => cache.getOrSet('u', () => undefined))).toEqual({ misses: 1, loads: 1 })
@@ -87,7 +87,7 @@ for (const [name, open] of bothStores) {
       expect(await moved(cache, async () => load.end('late'))).toEqual({ loads: 1, sets: 1 })
     })
 
-    it('tell means and rates', async () => {
+    it('means and rates are computed', async () => {
       const { cache, clock } = open()
       expect(await cache.stats()).toMatchObject({ hitRate: 0, averageLoadTime: 0, averageGetTime: 0 })
       for (const ms of [100, 300])
@@ -101,7 +101,7 @@ for (const [name, open] of bothStores) {
       expect((await cache.stats()).averageGetTime).toBeGreaterThan(0)
     })
 
-    it('are those of the cache and all its namespaces', async () => {
+    it('the figures cover the cache and all its namespaces', async () => {
       const { cache } = open()
       await cache.namespace('a').set('k', 1)
       await cache.namespace('a').namespace('b').get('k')
@@ -112,7 +112,7 @@ for (const [name, open] of bothStores) {
 }
 
 describe('stats of a failing backend', () => {
-  it('move errors by each failure, seen by the caller or not', async () => {
+  it('errors counts each failure, whether the caller sees it or not', async () => {
     const { cache, far } = twoProcesses()
     far.failing.add('set')
     far.failing.add('delete')
@@ -124,7 +124,7 @@ describe('stats of a failing backend', () => {
     expect(await moved(cache, () => cache.increment('k', 0.5))).toEqual({})
   })
 
-  it('are 0 where the backend cannot tell', async () => {
+  it('the figures that the backend does not provide are 0', async () => {
     expect(await new Cache({ backend: nullBackend }).stats()).toMatchObject({
       items: 0,
       size: 0,

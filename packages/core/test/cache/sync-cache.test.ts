@@ -90,7 +90,7 @@ function anyCall(random: Random): Call {
   return (cache) => call(cache as Cache, k, v, o)
 }
 
-/** What a call gives or throws, without what is different in any two caches. */
+/** The result or error of a call, without the parts that differ between any two caches. */
 async function outcome(call: Call, cache: Cache | SyncCache): Promise<unknown> {
   try {
     return { gives: await call(cache) }
@@ -101,12 +101,12 @@ async function outcome(call: Call, cache: Cache | SyncCache): Promise<unknown> {
 }
 
 describe('a SyncCache', () => {
-  it('answers every call of a random walk as a Cache does, and counts the same (seeded)', async () => {
+  it('every call of a random walk gives the results and the counts of a Cache (seeded)', async () => {
     const seed = Number(process.env.SEED ?? Date.now() % 1_000_000)
     const random = createRandom(seed)
     for (let walk = 0; walk < 40; walk += 1) {
       const clock = createMovableClock()
-      // Stale values wait for their renewal in both: nothing goes on behind in a cache without promises.
+      // Stale values wait for their renewal in both caches: a cache without promises has no background loads.
       const common = { clock, ttl: 1000, staleFor: 500, random: () => 0.25 }
       const asynchronous: CacheOptions = { ...common, softTimeout: Infinity, backend: new MapBackend({ clock }) }
       const cache = new Cache(asynchronous)
@@ -130,12 +130,12 @@ describe('a SyncCache', () => {
     }
   })
 
-  it('has every method of a Cache, but for withLock and within, which have to wait', () => {
+  it('every method of a Cache exists, except withLock and inTransaction, which have to wait', () => {
     const methods = (type: { prototype: object }): string[] => Object.getOwnPropertyNames(type.prototype).sort()
     expect(methods(SyncCache)).toEqual(methods(Cache).filter((name) => name !== 'withLock' && name !== 'inTransaction'))
   })
 
-  it('serves a stale value when the loader throws, and does not try again for retryAfter', () => {
+  it('a loader that throws leads to a stale value, and to no further load for retryAfter', () => {
     const { cache, clock } = open({ staleFor: '1h', retryAfter: '5s' })
     cache.set('k', 'old')
     clock.advance(60_000)
@@ -154,7 +154,7 @@ describe('a SyncCache', () => {
     expect(() => cache.getOrSet('other', failing)).toThrow('down')
   })
 
-  it('R1 R4 R5 does not store what its loader itself made old', () => {
+  it('R1 R4 R5 a result that its own loader made old is not stored', () => {
     const { cache } = open()
     expect(
       cache.getOrSet('k', () => {
@@ -185,7 +185,7 @@ describe('a SyncCache', () => {
     expect(cache.getMany(['a', 'b'])).toEqual([undefined, 2])
   })
 
-  it('stores what names tags without declaring its parameter from the second time on', () => {
+  it('a loader that names tags without declaring its parameter is stored from the second run on', () => {
     const { cache } = open()
     const loader = (...given: { tags?: readonly string[] }[]): number => {
       for (const load of given) load.tags = ['late']
@@ -198,7 +198,7 @@ describe('a SyncCache', () => {
     expect(cache.get('k')).toBe(undefined)
   })
 
-  it('R36 fences a load of a Cache on the same backend, and the other way round', async () => {
+  it('R36 a stored result keeps out the running load of a Cache on the same backend', async () => {
     const { cache: sync, backend, clock } = open()
     const cache = new Cache({ backend, clock, ttl: '1m' })
     const load = new GatedLoad<string>()
@@ -211,7 +211,7 @@ describe('a SyncCache', () => {
     expect(sync.get('k')).toBe('sync')
   })
 
-  it('R36 lets its loader load the same key by a Cache, which waits for nothing that cannot be waited for', async () => {
+  it('R36 a loader may load the same key by a Cache, which does not wait for the synchronous load', async () => {
     const { cache, backend, clock } = open()
     const other = new Cache({ backend, clock, ttl: '1m' })
     const inner: Promise<unknown>[] = []
@@ -222,7 +222,7 @@ describe('a SyncCache', () => {
     expect([outer, ...(await Promise.all(inner)), await other.get('k')]).toEqual(['outer', 'inner', 'inner'])
   })
 
-  it('loads many at once, serves stale values where all have one, and throws otherwise', () => {
+  it('getOrSetMany loads all keys at once, serves stale values if every key has one, and throws otherwise', () => {
     const { cache, clock } = open({ staleFor: '1h' })
     cache.setMany({ a: 'old a', b: 'old b' })
     const failing = (): never => {
@@ -234,7 +234,7 @@ describe('a SyncCache', () => {
     expect(codeThrownBy(() => cache.getOrSetMany(['c'], () => undefined as never))).toBe('INVALID_ARGUMENT')
   })
 
-  it('takes a synchronous backend, or one with a synchronous side, and refuses others', async () => {
+  it('the constructor accepts a synchronous backend or one with a synchronous side, and refuses others', async () => {
     expect(new SyncCache({ backend: new SyncMapBackend() }).get('k')).toBe(undefined)
     const { BreakpointBackend } = await import('../../src/conformance/index.ts')
     expect(codeThrownBy(() => new SyncCache({ backend: new BreakpointBackend(new MapBackend()) }))).toBe(
@@ -243,7 +243,7 @@ describe('a SyncCache', () => {
     expect(codeThrownBy(() => new SyncCache({ backend: {} as never }))).toBe('INVALID_ARGUMENT')
   })
 
-  it('R33 throws CLOSED after close, of namespaces too, and may be disposed of by using', () => {
+  it('R33 every call after close throws CLOSED, of namespaces too, and using closes the cache', () => {
     const { cache } = open()
     const inner = cache.namespace('inner')
     cache.close()
@@ -267,7 +267,7 @@ describe('a SyncCache', () => {
     }
   })
 
-  it('refuses nonsense before it writes', () => {
+  it('invalid arguments are refused before any write', () => {
     const { cache } = open()
     for (const call of [
       () => cache.get(5 as never),

@@ -11,7 +11,7 @@ function records(items: ReadonlyMap<string, Item>): string[] {
 
 for (const [name, open] of bothStores) {
   describe(`deleteByTag, on ${name}`, () => {
-    it('makes every value of one of the tags invalid, for every way of reading', async () => {
+    it('every value with one of the tags becomes invalid, for every kind of read', async () => {
       const { cache } = open({ staleFor: '1h' })
       await cache.set('ab', 1, { tags: ['a', 'b'] })
       await cache.setMany({ b: 2, also: 3 }, { tags: ['b'] })
@@ -26,7 +26,7 @@ for (const [name, open] of bothStores) {
       expect(await cache.getMany(['b', 'also', 'c'])).toEqual([undefined, undefined, undefined])
     })
 
-    it('takes any name: another tag, a prototype, a part of the syntax', async () => {
+    it('any name is allowed, such as another tag, a prototype or a part of the syntax', async () => {
       const { cache } = open()
       const names = ['a', 'a:b', ':', '/', '@#', '__proto__', 'constructor', '%', 'ä', '*', 'x'.repeat(1000)]
       for (const tag of names) await cache.set(tag, tag, { tags: [tag] })
@@ -37,7 +37,7 @@ for (const [name, open] of bothStores) {
       }
     })
 
-    it('of a tag that nothing has, and of no tag at all, does nothing', async () => {
+    it('an unused tag and an empty list of tags have no effect', async () => {
       const { cache } = open()
       await cache.set('k', 1, { tags: ['t'] })
       await cache.deleteByTag('other')
@@ -45,7 +45,7 @@ for (const [name, open] of bothStores) {
       expect(await cache.get('k')).toBe(1)
     })
 
-    it('reaches its own namespace and no other', async () => {
+    it('only items of the same namespace become invalid', async () => {
       const { cache } = open()
       const inner = cache.namespace('a')
       await cache.set('k', 'root', { tags: ['t'] })
@@ -59,7 +59,7 @@ for (const [name, open] of bothStores) {
       expect(await inner.get('k')).toBe('again')
     })
 
-    it('refuses names that are none, before it invalidates any', async () => {
+    it('an invalid name is refused before any tag is invalidated', async () => {
       const { cache } = open()
       await cache.set('k', 1, { tags: ['t'] })
       for (const wrong of ['', 5, null, ['t']])
@@ -67,7 +67,7 @@ for (const [name, open] of bothStores) {
       expect(await cache.get('k')).toBe(1)
     })
 
-    it('leaves values that a write without tags has replaced', async () => {
+    it('a value that a write without tags has replaced stays valid', async () => {
       const { cache } = open()
       await cache.set('k', 1, { tags: ['t'] })
       await cache.set('k', 2)
@@ -77,8 +77,8 @@ for (const [name, open] of bothStores) {
   })
 }
 
-describe('records that a store of this process alone loses', () => {
-  /** The ways of reading a value, which must not contradict each other. */
+describe('tag records that a store of one process loses', () => {
+  /** The results of all kinds of read, which must agree. */
   async function readings(cache: Cache): Promise<unknown[]> {
     const [many] = await cache.getMany(['k'])
     const loaded = await cache.getOrSet('k', () => undefined)
@@ -95,7 +95,7 @@ describe('records that a store of this process alone loses', () => {
     return { cache, backend }
   }
 
-  it('R31 are put back where nothing can have changed since, so that an invalidation of another tag spares their values', async () => {
+  it('R31 lost records are restored if no change was possible since, so that their values survive the invalidation of another tag', async () => {
     const { cache, backend } = await withoutRecord()
     expect(await readings(cache)).toEqual(there)
     await cache.deleteByTag('another')
@@ -105,14 +105,14 @@ describe('records that a store of this process alone loses', () => {
     expect(await readings(cache)).toEqual(gone)
   })
 
-  it('R31 are not put back once their tag was invalidated', async () => {
+  it('R31 lost records are not restored once their tag was invalidated', async () => {
     const { cache, backend } = await withoutRecord()
     await cache.deleteByTag('t')
     backend.sync.delete('@#:t')
     expect(await readings(cache)).toEqual(gone)
   })
 
-  it('R31 are the same again for a value that gets the tag afterwards', async () => {
+  it('R31 a value that gets the tag afterwards has the same tag version', async () => {
     const { cache } = await withoutRecord()
     await cache.set('other', 2, { tags: ['t'] })
     await cache.deleteByTag('another')
@@ -121,7 +121,7 @@ describe('records that a store of this process alone loses', () => {
     expect([await readings(cache), await cache.get('other')]).toEqual([gone, undefined])
   })
 
-  it('R31 are not put back where nobody knows any more what was invalidated since', async () => {
+  it('R31 lost records are not restored if the invalidations since are no longer known', async () => {
     const { cache } = await withoutRecord()
     for (let tag = 0; tag < 10_000; tag += 1) await cache.deleteByTag(`tag ${tag}`)
     expect(await readings(cache)).toEqual(gone)
@@ -134,7 +134,7 @@ describe('records that a store of this process alone loses', () => {
 })
 
 describe('tag records', () => {
-  it('are few: two for a tag, however many values it guards', async () => {
+  it('a tag has two records, however many values it guards', async () => {
     const { cache, items, far } = twoProcesses()
     await cache.setMany(Object.fromEntries(Array.from({ length: 500 }, (_, index) => [`k${index}`, index])), {
       tags: ['t'],
@@ -145,7 +145,7 @@ describe('tag records', () => {
     expect(records(items)).toEqual(['@#:', '@#:t'])
   })
 
-  it('are minted once by two processes that need one at the same moment: the values of both are valid', async () => {
+  it('two processes that need a record at the same moment create it once, and the values of both are valid', async () => {
     const { cache, other, far } = twoProcesses()
     const minting = far.holdBefore('compareAndSet')
     const late = cache.set('one', 1, { tags: ['t'] })
@@ -158,11 +158,11 @@ describe('tag records', () => {
     expect(await other.getMany(['one', 'two'])).toEqual([undefined, undefined])
   })
 
-  it('R4 that are minted while the tag is invalidated let nothing from before come in', async () => {
+  it('R4 a record created during an invalidation keeps earlier values out', async () => {
     const { cache, other, far } = twoProcesses()
     const minting = far.holdBefore('compareAndSet')
     const load = new GatedLoad<string>()
-    // The fence of the load waits with its mint, while the other process invalidates; the load itself begins afterwards.
+    // The load creates the record and waits, while the other process invalidates. The loader starts afterwards.
     const first = cache.getOrSet('k', load.loader, { tags: ['t'] })
     await minting.reached
     await other.deleteByTag('t')
@@ -175,7 +175,7 @@ describe('tag records', () => {
     expect(await other.get('k')).toBe(undefined)
   })
 
-  it('without compare-and-set make the values of the slower of two processes misses, never wrong hits', async () => {
+  it('records without compare-and-set make the values of the slower process misses, never wrong hits', async () => {
     const items = new Map<string, Item>()
     const plain = (): Cache => {
       const store = new MapBackend({ items })
@@ -196,7 +196,7 @@ describe('tag records', () => {
     expect(await other.getMany(['a', 'b'])).toEqual([undefined, undefined])
   })
 
-  it('are renewed while they are used, under the same version', async () => {
+  it('a record in use is renewed with the same version', async () => {
     const { cache, clock } = twoProcesses({ tagTtl: '10m', ttl: '1d' })
     await cache.set('k', 1, { tags: ['t'] })
     for (let minutes = 0; minutes < 60; minutes += 4) {
@@ -208,7 +208,7 @@ describe('tag records', () => {
     expect(await cache.get('k')).toBe(undefined)
   })
 
-  it('that run out leave misses', async () => {
+  it('an expired record leaves misses', async () => {
     const { cache, clock } = oneProcess({ tagTtl: '1s' })
     const second = oneProcess({ tagTtl: '1s' })
     await second.cache.set('k', 1, { tags: ['t'] })
@@ -219,7 +219,7 @@ describe('tag records', () => {
     expect(await cache.item('k')).toBe(undefined)
   })
 
-  it('R31 are removed when there is no memory for a new one, which invalidates as well', async () => {
+  it('R31 a record is removed if there is no memory for a new one, which also invalidates', async () => {
     class FullBackend extends BreakpointBackend {
       full = false
       override async set(item: Item): Promise<void> {
@@ -245,7 +245,7 @@ describe('tag records', () => {
     expect(await cache.getMany(['k', 'loaded', 'new'])).toEqual([undefined, undefined, 1])
   })
 
-  it('that cannot be written otherwise make deleteByTag reject', async () => {
+  it('a record that cannot be written for another reason makes deleteByTag reject', async () => {
     const { cache, far } = twoProcesses()
     await cache.set('k', 1, { tags: ['t'] })
     far.failing.add('set')
@@ -255,7 +255,7 @@ describe('tag records', () => {
     expect(await cache.get('k')).toBe(undefined)
   })
 
-  it('that cannot be read cost a batch only the values that have tags', async () => {
+  it('an unreadable record costs a batch only the values with tags', async () => {
     const { cache, far } = twoProcesses()
     await cache.set('tagged', 1, { tags: ['t'] })
     await cache.set('plain', 2)
@@ -264,7 +264,7 @@ describe('tag records', () => {
     expect(await codeOf(cache.getMany(['tagged', 'plain'], { readFailure: 'reject' }))).toBe('UNAVAILABLE')
   })
 
-  it('are shared by a Cache and a SyncCache on one backend', async () => {
+  it('a Cache and a SyncCache on one backend share the records', async () => {
     const { cache, backend, clock } = oneProcess()
     const sync = new SyncCache({ backend, clock })
     await cache.set('k', 1, { tags: ['t'] })
@@ -281,7 +281,7 @@ describe('tag records', () => {
 
 describe('tags that only the load can name', () => {
   for (const [name, open] of bothStores) {
-    it(`are kept, and found by deleteByTag, on ${name}`, async () => {
+    it(`tags from the loader are kept and found by deleteByTag, on ${name}`, async () => {
       const { cache } = open()
       await cache.getOrSet('k', async (load) => {
         load.tags = ['late', 'also']
@@ -292,7 +292,7 @@ describe('tags that only the load can name', () => {
       expect(await cache.get('k')).toBe(undefined)
     })
 
-    it(`R4 keep a result out when any tag of the namespace changed meanwhile, on ${name}`, async () => {
+    it(`R4 a result with such tags is kept out if any tag of the namespace changed meanwhile, on ${name}`, async () => {
       const { cache } = open()
       const load = new GatedLoad<string>()
       const first = cache.getOrSet('k', async (context) => {
@@ -309,7 +309,7 @@ describe('tags that only the load can name', () => {
     })
   }
 
-  it('R4 that are half invalidated when the load ends keep the result out', async () => {
+  it('R4 an invalidation that is half done when the load ends keeps the result out', async () => {
     const { cache, other, otherFar } = twoProcesses()
     await other.set('x', 1, { tags: ['late'] })
     const load = new GatedLoad<string>()
@@ -318,7 +318,7 @@ describe('tags that only the load can name', () => {
       return await load.loader()
     })
     await load.started()
-    // Two records change, one after the other; the load ends between them.
+    // Two records change in sequence, and the load ends between them.
     const [one, two] = [otherFar.holdBefore('set'), otherFar.holdBefore('set')]
     const invalidating = other.deleteByTag('late')
     await one.reached
@@ -332,7 +332,7 @@ describe('tags that only the load can name', () => {
     expect(await other.get('k')).toBe(undefined)
   })
 
-  it('R4 that are invalidated between their capture and the store keep the result out', async () => {
+  it('R4 an invalidation between the capture of the tags and the store keeps the result out', async () => {
     const { cache, other, far } = twoProcesses()
     await other.set('x', 1, { tags: ['late'] })
     const load = new GatedLoad<string>()
@@ -352,7 +352,7 @@ describe('tags that only the load can name', () => {
 })
 
 describe('a new tag, on a store without compare-and-set', () => {
-  it('keeps the items of concurrent writes: one mint of a record runs at a time', async () => {
+  it('items of concurrent writes are kept, because one creation of a record runs at a time', async () => {
     const { far, clock } = twoProcesses()
     const { name } = far
     const four: CacheBackend = {

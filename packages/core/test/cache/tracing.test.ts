@@ -9,25 +9,25 @@ type Trace = CacheTrace & { readonly result?: unknown; readonly error?: unknown 
 
 const stops: (() => void)[] = []
 
-/** Notes what is told at some moments of a channel, until the test ends. */
+/** Collects the payloads of some events of a channel until the test ends. */
 function follow(name: string, moments: readonly Moment[]): [Moment, Trace][] {
-  const told: [Moment, Trace][] = []
+  const traces: [Moment, Trace][] = []
   for (const moment of moments) {
     const listener = (trace: unknown): void => {
-      told.push([moment, trace as Trace])
+      traces.push([moment, trace as Trace])
     }
     const one = channel(`tracing:${name}:${moment}`)
     one.subscribe(listener)
     stops.push(() => one.unsubscribe(listener))
   }
-  return told
+  return traces
 }
 
 afterEach(() => {
   for (const stop of stops.splice(0)) stop()
 })
 
-it('a hit that ran often enough to be compiled is traced from the moment that somebody subscribes', async () => {
+it('a hit that ran often enough to be compiled is traced from the first subscription on', async () => {
   const { cache } = oneProcess()
   await cache.set('k', 1)
   for (let hit = 0; hit < 20_000; hit += 1) await cache.get('k')
@@ -43,7 +43,7 @@ it('a hit that ran often enough to be compiled is traced from the moment that so
 
 for (const [name, open] of bothStores) {
   describe(`tracing channels, on ${name}`, () => {
-    it('follow reads, loads and writes from beginning to end', async () => {
+    it('reads, loads and writes are traced from start to end', async () => {
       const { cache } = open()
       const gets = follow('cache:get', ['start', 'asyncEnd'])
       const loads = follow('cache:load', ['start', 'asyncEnd'])
@@ -54,8 +54,8 @@ for (const [name, open] of bothStores) {
       await cache.getOrSet('j', () => 3)
       await cache.getMany(['k'])
       await cache.clear()
-      const brief = (told: [Moment, Trace][]): unknown[] =>
-        told.map(([moment, { key, operation }]) => [moment, operation, key])
+      const brief = (traces: [Moment, Trace][]): unknown[] =>
+        traces.map(([moment, { key, operation }]) => [moment, operation, key])
       expect(brief(writes)).toEqual([
         ['start', 'set', 'k'],
         ['asyncEnd', 'set', 'k'],
@@ -76,7 +76,7 @@ for (const [name, open] of bothStores) {
       ])
     })
 
-    it('tell failures', async () => {
+    it('failures are traced', async () => {
       const { cache } = open()
       const errors = follow('cache:load', ['error'])
       const failure = new Error('down')
@@ -84,7 +84,7 @@ for (const [name, open] of bothStores) {
       expect(errors.map(([, { error }]) => error)).toEqual([failure])
     })
 
-    it('tell also those who follow one moment alone, hits included', async () => {
+    it('a subscriber to one event of a channel only is notified, also of hits', async () => {
       const { cache } = open()
       await cache.set('k', 1)
       await cache.get('k')
@@ -94,7 +94,7 @@ for (const [name, open] of bothStores) {
       expect(ends.map(([, { result }]) => result)).toEqual([1, 1])
     })
 
-    it('are of the shape that tracingChannel gives', async () => {
+    it('the channels have the shape of tracingChannel', async () => {
       const { cache } = open()
       let started = 0
       const listeners = {
@@ -116,11 +116,11 @@ for (const [name, open] of bothStores) {
   })
 }
 
-describe('tracing channels, of a SyncCache', () => {
-  it('follow reads, loads and writes from beginning to end, and tell failures', () => {
+describe('tracing channels of a SyncCache', () => {
+  it('reads, loads, writes and failures are traced from start to end', () => {
     const cache = new SyncCache({ backend: new SyncMapBackend() })
     const moments = ['start', 'end', 'error'] as const
-    const told = ['get', 'load', 'write'].map((name) => follow(`cache:${name}`, moments))
+    const traces = ['get', 'load', 'write'].map((name) => follow(`cache:${name}`, moments))
     const failure = new Error('down')
     cache.set('k', 1)
     cache.get('k')
@@ -134,7 +134,7 @@ describe('tracing channels, of a SyncCache', () => {
     ).toThrow(failure)
     cache.increment('n')
     cache.clear()
-    const brief = told.map((all) =>
+    const brief = traces.map((all) =>
       all.flatMap(([moment, { operation, key, result, error }]) =>
         moment === 'start' ? [] : [[moment, operation, key, moment === 'error' ? error : result]],
       ),

@@ -4,7 +4,7 @@ import { Cache, type CacheBackend, CacheError, type CacheOptions, type Item } fr
 import { MapBackend } from '../conformance/map-backend.ts'
 import { codeOf, GatedLoad } from './rig.ts'
 
-/** The application's transaction: what is changed in it waits for the commit. */
+/** The transaction of the application: its changes wait for the commit. */
 class Transaction {
   readonly changes: (() => void)[] = []
 
@@ -17,7 +17,7 @@ class Transaction {
   }
 }
 
-/** A store with transactions, as far as invalidating goes; nothing about it is local to this process. */
+/** A store that other processes may share, with transactions for invalidations. */
 class TransactionalBackend implements CacheBackend {
   readonly name = 'transactional'
   readonly #store: MapBackend
@@ -59,7 +59,7 @@ function openCache(options: Partial<CacheOptions> = {}): { cache: Cache; transac
 }
 
 describe('Cache.inTransaction', () => {
-  it('deletes with the commit of the transaction, and not before', async () => {
+  it('a delete takes effect with the commit of the transaction, and not before', async () => {
     const { cache, transaction } = openCache()
     await cache.set('k', 'old')
     expect(await cache.inTransaction(transaction).delete('k')).toBe(true)
@@ -68,7 +68,7 @@ describe('Cache.inTransaction', () => {
     expect(await cache.get('k')).toBe(undefined)
   })
 
-  it('invalidates tags with the commit, and not when it is rolled back', async () => {
+  it('a tag invalidation takes effect with the commit, and not after a rollback', async () => {
     const { cache, transaction } = openCache()
     await cache.set('k', 'old', { tags: ['t'] })
     await cache.inTransaction(transaction).deleteByTag('t')
@@ -80,7 +80,7 @@ describe('Cache.inTransaction', () => {
     expect(await cache.get('k')).toBe(undefined)
   })
 
-  it('keeps to the namespace that it was asked of', async () => {
+  it('the transaction view has the namespace of its cache', async () => {
     const { cache, transaction } = openCache({ namespace: 'app' })
     const users = cache.namespace('users')
     await users.set('42', 'user')
@@ -94,7 +94,7 @@ describe('Cache.inTransaction', () => {
     delete: (cache: Cache) => cache.delete('k'),
     deleteByTag: (cache: Cache) => cache.deleteByTag('t'),
   })) {
-    it(`lets nobody join a load that began before ${what} (R2)`, async () => {
+    it(`R2 a caller after ${what} never joins an earlier load`, async () => {
       const { cache, transaction } = openCache()
       const before = new GatedLoad<string>()
       const after = new GatedLoad<string>()
@@ -111,7 +111,7 @@ describe('Cache.inTransaction', () => {
     })
   }
 
-  it('shows nobody outside what is loaded inside, nor the other way round', async () => {
+  it('a load inside is not shared with callers outside, nor the reverse', async () => {
     const { cache, transaction } = openCache()
     const inside = new GatedLoad<string>()
     const loading = cache.inTransaction(transaction).getOrSet('k', inside.loader)
@@ -121,28 +121,28 @@ describe('Cache.inTransaction', () => {
     expect(await loading).toBe('uncommitted')
   })
 
-  it('counts and tells what it does as the cache that it belongs to', async () => {
+  it('its changes count and are emitted as those of its cache', async () => {
     const { cache, transaction } = openCache()
     await cache.set('k', 1)
-    const told: string[] = []
-    cache.on('delete', ({ key }) => told.push(key))
+    const emitted: string[] = []
+    cache.on('delete', ({ key }) => emitted.push(key))
     await cache.inTransaction(transaction).delete('k')
-    expect([told, (await cache.stats()).deletes]).toEqual([['k'], 1])
+    expect([emitted, (await cache.stats()).deletes]).toEqual([['k'], 1])
   })
 
-  it('hears what the backend tells, as the cache that it belongs to', async () => {
-    const heard: (readonly string[] | undefined)[] = []
+  it('backend events reach its listeners as those of its cache', async () => {
+    const requested: (readonly string[] | undefined)[] = []
     const backend = Object.assign(new TransactionalBackend(createMovableClock()), {
       listen: (_listener: unknown, types?: readonly string[]) => {
-        heard.push(types)
+        requested.push(types)
         return () => {}
       },
     })
     new Cache({ backend }).inTransaction(new Transaction()).on('evict', () => {})
-    expect(heard).toEqual([['error'], ['evict']])
+    expect(requested).toEqual([['error'], ['evict']])
   })
 
-  it('refuses to clear, which could not keep out loads of keys that are not there (R4)', async () => {
+  it('R4 clear is refused, because it could not keep out loads of missing keys', async () => {
     const { cache, transaction } = openCache()
     const inside = cache.inTransaction(transaction)
     expect([await codeOf(inside.clear()), await codeOf(inside.deleteByPrefix('k'))]).toEqual([
@@ -152,7 +152,7 @@ describe('Cache.inTransaction', () => {
     expect(transaction.changes).toEqual([])
   })
 
-  it('ends with the cache that it belongs to', async () => {
+  it('the transaction view ends when its cache is closed', async () => {
     const { cache, transaction } = openCache()
     const inside = cache.inTransaction(transaction)
     await cache.close()
@@ -161,7 +161,7 @@ describe('Cache.inTransaction', () => {
     expect(transaction.changes).toEqual([])
   })
 
-  it('leaves the cache open when it is closed', async () => {
+  it('close of the transaction view leaves its cache open', async () => {
     const { cache, transaction } = openCache()
     const inside = cache.inTransaction(transaction)
     await inside.close()
@@ -169,7 +169,7 @@ describe('Cache.inTransaction', () => {
     expect(await cache.get('k')).toBe(undefined)
   })
 
-  it('refuses what is no transaction, a backend without transactions, and a cache that writes to the database itself', async () => {
+  it('an invalid transaction, a backend without transactions and a cache with a writer are refused', async () => {
     const { cache } = openCache()
     const plain = new Cache({ backend: new MapBackend(), ttl: '1m' })
     const writing = openCache({ writer: { write: async () => {}, delete: async () => {} } })

@@ -7,7 +7,7 @@ import { bothStores, codeOf, oneProcess } from './rig.ts'
 
 const texts = ['', 'a', ',', ')', '(', 's1:a', 'n1', '[', ']', '{', '}', '=', 'u', 'z', ':', 'é', 'é', '\ud800']
 
-/** Plain data of every kind, small enough that equal and nearly equal values come often. */
+/** Plain data of every kind, small enough that equal and nearly equal values are frequent. */
 function anyValue(random: Random, depth: number): unknown {
   const leaves: (() => unknown)[] = [
     () => random.pick(texts),
@@ -28,7 +28,7 @@ function anyValue(random: Random, depth: number): unknown {
   return random.pick([...leaves, ...nodes])()
 }
 
-/** Whether two data are the same: structure by structure, sets and maps without order. */
+/** Whether two values have the same structure. The order in sets and maps does not matter. */
 function same(one: unknown, other: unknown): boolean {
   if (Object.is(one, other)) return true
   if (typeof one !== 'object' || typeof other !== 'object' || one === null || other === null) return false
@@ -58,7 +58,7 @@ function sameMembers(one: readonly unknown[], other: readonly unknown[]): boolea
 }
 
 describe('the keys of a wrapped function', () => {
-  it('are equal for equal arguments, and different for all others (seeded)', () => {
+  it('keys are equal for equal arguments, and different for all others (seeded)', () => {
     const seed = Number(process.env.SEED ?? Date.now() % 1_000_000)
     const random = createRandom(seed)
     const known = new Map<string, unknown[]>()
@@ -80,7 +80,7 @@ describe('the keys of a wrapped function', () => {
         if (same(one, other)) expect.unreachable(`SEED=${seed}: two keys for ${argumentKey(one, '')}`)
   })
 
-  it('do not depend on the order of members', () => {
+  it('the order of members does not affect the key', () => {
     expect(argumentKey([{ a: 1, b: 2 }], '')).toBe(argumentKey([{ b: 2, a: 1 }], ''))
     expect(argumentKey([new Set([1, 2])], '')).toBe(argumentKey([new Set([2, 1])], ''))
     expect(
@@ -106,7 +106,7 @@ describe('the keys of a wrapped function', () => {
     )
   })
 
-  it('are refused for what holds more than its kind shows: heirs of built-in classes, named members, holes', () => {
+  it('subclasses of built-in classes, named members of arrays and holes are refused', () => {
     class Money extends Array<number> {
       currency = 'EUR'
     }
@@ -131,7 +131,7 @@ describe('the keys of a wrapped function', () => {
       expect(() => argumentKey([value], 'wrap')).toThrow(expect.objectContaining({ code: 'INVALID_ARGUMENT' }))
   })
 
-  it('are refused for what cannot be compared', () => {
+  it('values that cannot be compared are refused', () => {
     class Own {}
     const circle: unknown[] = []
     circle.push(circle)
@@ -151,7 +151,7 @@ describe('the keys of a wrapped function', () => {
 
 for (const [name, open] of bothStores) {
   describe(`wrap, on ${name}`, () => {
-    it('runs the function once for equal arguments, and gives what it gave', async () => {
+    it('the function runs once for equal arguments, and its result is returned', async () => {
       const { cache } = open()
       const runs: unknown[] = []
       const wrapped = cache.wrap(
@@ -175,7 +175,7 @@ for (const [name, open] of bothStores) {
       expect(runs.length).toBe(4)
     })
 
-    it('takes lifetimes and tags, and a function that makes the key', async () => {
+    it('lifetimes, tags and a function for the key are accepted', async () => {
       const { cache } = open()
       const wrapped = cache.wrap(async (user: { id: number }) => user, {
         key: (user) => `user:${user.id}`,
@@ -188,7 +188,7 @@ for (const [name, open] of bothStores) {
       expect(await cache.has('user:7')).toBe(false)
     })
 
-    it('rejects for arguments that make no key, and with what the function throws', async () => {
+    it('arguments without a key and an error of the function reject the call', async () => {
       const { cache } = open()
       const wrapped = cache.wrap(async (value: unknown) => value, { key: 'f' })
       expect(await codeOf(wrapped(() => {}))).toBe('INVALID_ARGUMENT')
@@ -199,7 +199,7 @@ for (const [name, open] of bothStores) {
 }
 
 describe('wrap', () => {
-  it('refuses wrong options at once', () => {
+  it('invalid options are refused at once', () => {
     const { cache } = oneProcess()
     const sync = new SyncCache({ backend: new MapBackend() })
     for (const options of [

@@ -54,7 +54,7 @@ function open(options: Partial<CacheOptions> = {}) {
 }
 
 describe('writeMode through', () => {
-  it('has the database written before the call resolves', async () => {
+  it('the database is written before the call resolves', async () => {
     const { cache, database } = open()
     await cache.set('k', 1)
     expect(database.rows.get('k')).toBe(1)
@@ -62,7 +62,7 @@ describe('writeMode through', () => {
     expect(database.rows.has('k')).toBe(false)
   })
 
-  it('rejects when the database fails, and does not go on serving what may have been replaced', async () => {
+  it('a failing database rejects the call, and the value that may have been replaced is no longer served', async () => {
     const { cache, database } = open()
     await cache.set('k', 1)
     database.failures = 1
@@ -70,7 +70,7 @@ describe('writeMode through', () => {
     expect(await cache.get('k')).toBe(undefined)
   })
 
-  it('keeps the value when the database refuses a delete', async () => {
+  it('a delete that the database refuses keeps the value', async () => {
     const { cache, database } = open()
     await cache.set('k', 1)
     database.failures = 1
@@ -78,7 +78,7 @@ describe('writeMode through', () => {
     expect(await cache.get('k')).toBe(1)
   })
 
-  it('names the keys of a namespace apart from those of others', async () => {
+  it('the writer gets distinct keys for each namespace', async () => {
     const { cache, database } = open({ namespace: 'shop' })
     await cache.set('k', 1)
     await cache.namespace('users').set('k', 2)
@@ -88,7 +88,7 @@ describe('writeMode through', () => {
     ])
   })
 
-  it('writes what conditional writes and counters made', async () => {
+  it('the results of conditional writes and counters are written', async () => {
     const { cache, database } = open()
     await cache.add('a', 1)
     await cache.update('a', (current) => (current as number) + 1)
@@ -101,7 +101,7 @@ describe('writeMode through', () => {
 })
 
 describe('writeMode through, from two processes', () => {
-  /** Two processes on one store and one database, whose answers to the first come when the test says so. */
+  /** Two processes on one store and one database. The test decides when the database answers the first process. */
   function slowAnswers() {
     const rows = new Map<string, unknown>()
     const rig = twoProcesses()
@@ -152,7 +152,7 @@ describe('writeMode through, from two processes', () => {
     })
   }
 
-  it('R5 a setMany that meets another keeps those values that the database has', async () => {
+  it('R5 a setMany that overlaps another write keeps the values that the database has', async () => {
     const { rows, one, other, reached, answer } = slowAnswers()
     const older = one.setMany([
       ['a', 0],
@@ -170,7 +170,7 @@ describe('writeMode through, from two processes', () => {
     ])
   })
 
-  it('writes neither when the cache cannot be reached', async () => {
+  it('an unreachable cache leaves both cache and database unchanged', async () => {
     const { far, clock } = twoProcesses()
     const database = new Database()
     const cache = new Cache({ backend: far, clock, writer: database })
@@ -179,18 +179,18 @@ describe('writeMode through, from two processes', () => {
     expect(database.rows.size).toBe(0)
   })
 
-  it('leaves nothing old in the cache when its process is killed after the database has the value', async () => {
+  it('a process killed after the database has the value leaves no old value in the cache', async () => {
     const { rows, one, other, reached } = slowAnswers()
     await other.set('k', 'old')
     void one.set('k', 'new')
     await reached
-    // Killed here: the answer never comes.
+    // The process is killed here: the answer never comes.
     expect(await other.get('k')).toBe(undefined)
     expect(await other.getOrSet('k', () => rows.get('k'))).toBe('new')
     expect(await other.get('k')).toBe('new')
   })
 
-  it('R5 keeps out what was loaded while the database was being written', async () => {
+  it('R5 a value loaded during the write to the database is kept out', async () => {
     const { rows, one, other, reached, answer } = slowAnswers()
     let end = (_value: string): void => {}
     const loading = other.getOrSet('k', () => new Promise<string>((resolve) => (end = resolve)))
@@ -207,7 +207,7 @@ describe('writeMode through, from two processes', () => {
 })
 
 describe('the order of changes', () => {
-  it('of one key is the same in the database and in the cache, however long the database takes for each', async () => {
+  it('changes of one key have the same order in database and cache, however long each write takes', async () => {
     const backend = new MapBackend()
     const log: unknown[] = []
     const gates: (() => void)[] = []
@@ -235,7 +235,7 @@ describe('the order of changes', () => {
       done = true
     })
     while (!done) {
-      // Whoever came last goes first, where more than one is there.
+      // The latest write ends first if several are running.
       gates.pop()?.()
       await settled()
     }
@@ -244,7 +244,7 @@ describe('the order of changes', () => {
     expect(await cache.get('k')).toBe(4)
   })
 
-  it('of two batches with the same keys in another order is no deadlock', async () => {
+  it('two batches with the same keys in different orders cause no deadlock', async () => {
     const { cache, database } = open()
     await Promise.all([cache.setMany({ a: 1, b: 1 }), cache.setMany({ b: 2, a: 2 }), cache.deleteMany(['b', 'a'])])
     expect(database.rows.size).toBe(0)
@@ -253,7 +253,7 @@ describe('the order of changes', () => {
 })
 
 describe('the keys that the database sees', () => {
-  it('R35 are never the same for two keys, whatever namespaces they have', async () => {
+  it('R35 two keys never have the same database key, whatever their namespaces', async () => {
     const { cache, database } = open({ writeMode: 'behind' })
     await cache.set('@/users/:k', 'root')
     await cache.namespace('users').set('k', 'inner')
@@ -269,7 +269,7 @@ describe('the keys that the database sees', () => {
 })
 
 describe('writeMode behind', () => {
-  it('writes in one batch after the delay, the last value of each key', async () => {
+  it('one batch after the delay has the last value of each key', async () => {
     const { cache, database, clock } = open({ writeMode: 'behind' })
     await cache.set('a', 1)
     await cache.set('b', 1)
@@ -281,7 +281,7 @@ describe('writeMode behind', () => {
     expect(database.rows.get('a')).toBe(2)
   })
 
-  it('writes at once when a batch is full', async () => {
+  it('a full batch is written at once', async () => {
     const { cache, database } = open({ writeMode: 'behind', writeBehind: { batchSize: 2 } })
     await cache.set('a', 1)
     await cache.set('b', 1)
@@ -289,20 +289,20 @@ describe('writeMode behind', () => {
     expect(database.writes).toEqual([['a', 'b']])
   })
 
-  it('does not let a load read behind a write that waits', async () => {
+  it('a load never returns an older value than a pending write of its key', async () => {
     const { cache, database, backend } = open({ writeMode: 'behind' })
     database.rows.set('k', 'old')
     await cache.set('k', 'new')
-    await backend.clear() // Evicted, say.
+    await backend.clear() // As after an eviction.
     expect(await cache.getOrSet('k', async () => database.rows.get('k'))).toBe('new')
     await cache.delete('k')
     expect(await cache.getOrSet('k', async () => database.rows.get('k'))).toBe(undefined)
   })
 
-  it('tries a failed batch again, later and later, and tells so', async () => {
+  it('a failed batch is retried with growing pauses, and each failure is emitted', async () => {
     const { cache, database, clock } = open({ writeMode: 'behind', writeBehind: { delay: 10, retryDelay: 100 } })
-    const told: boolean[] = []
-    cache.on('writeFailed', ({ willRetry }) => told.push(willRetry))
+    const emitted: boolean[] = []
+    cache.on('writeFailed', ({ willRetry }) => emitted.push(willRetry))
     database.failures = 2
     await cache.set('k', 1)
     for (const ms of [10, 100, 199]) {
@@ -313,13 +313,13 @@ describe('writeMode behind', () => {
     clock.advance(1)
     await settled()
     expect(database.rows.get('k')).toBe(1)
-    expect(told).toEqual([true, true])
+    expect(emitted).toEqual([true, true])
   })
 
-  it('gives a batch up after maxAttempts, and goes on with the next', async () => {
+  it('a batch is given up after maxAttempts, and the next one is written', async () => {
     const { cache, database, clock } = open({ writeMode: 'behind', writeBehind: { delay: 10, maxAttempts: 1 } })
-    const told: unknown[] = []
-    cache.on('writeFailed', ({ keys, willRetry }) => told.push([keys, willRetry]))
+    const emitted: unknown[] = []
+    cache.on('writeFailed', ({ keys, willRetry }) => emitted.push([keys, willRetry]))
     database.failures = 1
     await cache.set('lost', 1)
     clock.advance(10)
@@ -327,15 +327,15 @@ describe('writeMode behind', () => {
     await cache.set('kept', 1)
     clock.advance(10)
     await settled()
-    expect(told).toEqual([[['lost'], false]])
+    expect(emitted).toEqual([[['lost'], false]])
     expect([...database.rows.keys()]).toEqual(['kept'])
   })
 
-  it('lets one change that the database refuses cost only itself: the others of its batch and those after it are written', async () => {
+  it('a change that the database refuses does not stop the other changes of its batch or later ones', async () => {
     const { cache, database, clock } = open({ writeMode: 'behind' })
     database.refused = 'bad'
-    const told: [readonly string[], boolean][] = []
-    cache.on('writeFailed', ({ keys, willRetry }) => told.push([keys, willRetry]))
+    const emitted: [readonly string[], boolean][] = []
+    cache.on('writeFailed', ({ keys, willRetry }) => emitted.push([keys, willRetry]))
     await cache.setMany({ bad: 1, a: 1, b: 1 })
     for (const ms of [100, 100, 200, 100]) {
       clock.advance(ms)
@@ -348,13 +348,13 @@ describe('writeMode behind', () => {
     clock.advance(30_000)
     await settled()
     expect([...database.rows.keys()]).toEqual(['a', 'b', 'later'])
-    expect(told.slice(0, 4)).toEqual([
+    expect(emitted.slice(0, 4)).toEqual([
       [['bad', 'a', 'b'], true],
       [['bad'], true],
       [['b', 'bad'], true],
       [['bad'], true],
     ])
-    // Put right by the application.
+    // The application has corrected the value.
     database.refused = undefined
     clock.advance(30_000)
     await settled()
@@ -362,23 +362,23 @@ describe('writeMode behind', () => {
     expect(clock.timers).toBe(0)
   })
 
-  it('gives up only the change that fails by itself', async () => {
+  it('only the change that fails by itself is given up', async () => {
     const journal = new MapBackend()
     const { cache, database, clock } = open({ writeMode: 'behind', writeBehind: { maxAttempts: 1, journal } })
     database.refused = 'bad'
-    const told: [readonly string[], boolean][] = []
-    cache.on('writeFailed', ({ keys, willRetry }) => told.push([keys, willRetry]))
+    const emitted: [readonly string[], boolean][] = []
+    cache.on('writeFailed', ({ keys, willRetry }) => emitted.push([keys, willRetry]))
     await cache.setMany({ a: 1, bad: 1, b: 1 })
     for (let tried = 0; tried < 4; tried += 1) {
       clock.advance(100)
       await settled()
     }
     expect([...database.rows.keys()]).toEqual(['a', 'b'])
-    expect(told.at(-1)).toEqual([['bad'], false])
+    expect(emitted.at(-1)).toEqual([['bad'], false])
     expect(await collect(journal.keys?.() ?? [])).toEqual([])
   })
 
-  it('writes the others at close, and says that one did not reach the database', async () => {
+  it('close writes the other changes, and reports the one that did not reach the database', async () => {
     const { cache, database, clock } = open({ writeMode: 'behind' })
     database.refused = 'k3'
     await cache.setMany(Object.fromEntries(Array.from({ length: 50 }, (_, index) => [`k${index}`, index])))
@@ -394,7 +394,7 @@ describe('writeMode behind', () => {
     expect(database.rows.size).toBe(49)
   })
 
-  it('never writes an older value of a key over a newer one, whatever fails meanwhile (seeded)', async () => {
+  it('an older value of a key never overwrites a newer one, whatever fails meanwhile (seeded)', async () => {
     const seed = Number(process.env.SEED ?? Date.now() % 1_000_000)
     const random = createRandom(seed)
     for (let round = 0; round < 30; round += 1) {
@@ -426,7 +426,7 @@ describe('writeMode behind', () => {
     }
   })
 
-  it('rejects with QUEUE_FULL at the bound where that is wanted, and takes a waiting key all the same', async () => {
+  it('a full queue can reject with QUEUE_FULL, and still accepts a key that is already in it', async () => {
     const { cache } = open({ writeMode: 'behind', writeBehind: { maxQueued: 2, whenFull: 'reject' } })
     await cache.set('a', 1)
     await cache.set('b', 1)
@@ -434,7 +434,7 @@ describe('writeMode behind', () => {
     await cache.set('a', 2)
   })
 
-  it('lets a write wait for room by default', async () => {
+  it('a write waits for room by default', async () => {
     const { cache, database } = open({ writeMode: 'behind', writeBehind: { maxQueued: 1, batchSize: 1 } })
     let release = (): void => {}
     database.hold = new Promise((resolve) => {
@@ -455,7 +455,7 @@ describe('writeMode behind', () => {
     expect([...database.rows.keys()]).toEqual(['a', 'b', 'c'])
   })
 
-  it('makes room for a write that finds none while nothing is being written', async () => {
+  it('a write without room starts a flush if none is running', async () => {
     const { cache, database } = open({ writeMode: 'behind', writeBehind: { maxQueued: 2 } })
     await cache.setMany({ a: 1, b: 2 })
     await cache.set('c', 3)
@@ -463,7 +463,7 @@ describe('writeMode behind', () => {
     expect([...database.rows.keys()]).toEqual(['a', 'b', 'c'])
   })
 
-  it('keeps its bound, however many ask for room at once', async () => {
+  it('the queue keeps its maximum, however many writes wait for room', async () => {
     for (const journal of [undefined, new MapBackend()]) {
       const writeBehind = { maxQueued: 3, whenFull: 'reject', ...(journal === undefined ? {} : { journal }) } as const
       const { cache } = open({ writeMode: 'behind', writeBehind })
@@ -472,7 +472,7 @@ describe('writeMode behind', () => {
     }
   })
 
-  it('frees the room of a write that its journal refused', async () => {
+  it('a write that the journal refused frees its room', async () => {
     const journal = new RefusingBackend(new MapBackend())
     const { cache, database } = open({ writeMode: 'behind', writeBehind: { maxQueued: 1, journal } })
     const held = journal.holdBefore('set')
@@ -488,8 +488,8 @@ describe('writeMode behind', () => {
     expect([...database.rows]).toEqual([['b', 2]])
   })
 
-  it('writes what comes in the very moment in which a flush ends', async () => {
-    // One write, so many turns of the queue of promises after the database has answered: one of them is that moment.
+  it('a change that arrives just as a flush ends is written', async () => {
+    // Each trial writes one microtask later after the answer of the database. One trial hits the end of the flush.
     for (let turns = 0; turns < 30; turns += 1) {
       const { cache, database, clock } = open({ writeMode: 'behind' })
       let release = (): void => {}
@@ -509,7 +509,7 @@ describe('writeMode behind', () => {
     }
   })
 
-  it('lets a write that is under way at close into the database', async () => {
+  it('a write that is running at close reaches the database', async () => {
     const { cache, database } = open({ writeMode: 'behind', writeBehind: { maxQueued: 1, batchSize: 1 } })
     let release = (): void => {}
     database.hold = new Promise((resolve) => {
@@ -524,7 +524,7 @@ describe('writeMode behind', () => {
     expect([...database.rows.keys()].sort()).toEqual(['a', 'b', 'c', 'd'])
   })
 
-  it('rejects the writes that wait for room when the database takes nothing at close, and leaves no timer', async () => {
+  it('writes that wait for room reject if the database fails at close, and no timer is left', async () => {
     const { cache, database, clock } = open({ writeMode: 'behind', writeBehind: { maxQueued: 1, batchSize: 1 } })
     database.failures = 1000
     const codes = ['a', 'b', 'c'].map((key) => codeOf(cache.set(key, key)))
@@ -539,7 +539,7 @@ describe('writeMode behind', () => {
     expect(clock.timers).toBe(0)
   })
 
-  it('closes the backend also when the database takes nothing', async () => {
+  it('close closes the backend even if the database fails', async () => {
     const { cache, database, backend, clock } = open({ writeMode: 'behind' })
     database.failures = 1000
     await cache.set('k', 1)
@@ -552,14 +552,14 @@ describe('writeMode behind', () => {
     expect(await codeOf(backend.get('k'))).toBe('CLOSED')
   })
 
-  it('writes what waits when the cache is closed', async () => {
+  it('close writes the pending changes', async () => {
     const { cache, database } = open({ writeMode: 'behind' })
     await cache.set('k', 1)
     await cache.close()
     expect(database.rows.get('k')).toBe(1)
   })
 
-  it('says at close how much did not reach the database', async () => {
+  it('close reports how many changes did not reach the database', async () => {
     const { cache, database, clock } = open({ writeMode: 'behind' })
     database.failures = 100
     await cache.set('k', 1)
@@ -571,13 +571,13 @@ describe('writeMode behind', () => {
     expect(await closed).toBe('BACKEND_FAILURE')
   })
 
-  it('keeps acknowledged writes in a journal for the next process', async () => {
+  it('a journal keeps acknowledged writes for the next process', async () => {
     const items = new Map<string, Item>()
     const first = open({ writeMode: 'behind', writeBehind: { journal: new MapBackend({ items }) } })
     await first.cache.set('k', { v: 1 })
     await first.cache.set('gone', 1)
     await first.cache.delete('gone')
-    // Killed here: nothing of it ran.
+    // The process is killed here, before any batch ran.
     const second = open({ writeMode: 'behind', writeBehind: { journal: new MapBackend({ items }) } })
     second.database.rows.set('gone', 'old')
     await settled()
@@ -587,7 +587,7 @@ describe('writeMode behind', () => {
     expect(items.size).toBe(0)
   })
 
-  it('reports items of the journal that are not changes, and writes the others', async () => {
+  it('journal items that are no changes are reported, and the others are written', async () => {
     const items = new Map<string, Item>()
     const journal = new MapBackend({ items })
     const first = open({ writeMode: 'behind', writeBehind: { journal: new MapBackend({ items }) } })
@@ -606,7 +606,7 @@ describe('writeMode behind', () => {
     expect(errors).toEqual(values.map(() => 'DAMAGED'))
   })
 
-  it('does not let a load read behind what an earlier process left, nor serve what that had in the cache', async () => {
+  it('a load never returns an older value than a write that an earlier process left, cached values included', async () => {
     const journal = new Map<string, Item>()
     const cached = new Map<string, Item>()
     const first = open({
@@ -619,7 +619,7 @@ describe('writeMode behind', () => {
     const old = new Cache({ backend: new MapBackend({ items: cached }), namespace: 'shop' })
     await old.set('k', 'old')
     await old.namespace('inner').set('k', 'old inside')
-    // Killed between journal and cache: the cache holds the values from before.
+    // The process is killed between journal and cache: the cache holds the old values.
     const gated = new BreakpointBackend(new MapBackend({ items: journal }))
     const second = open({
       backend: new MapBackend({ items: cached }),
@@ -637,7 +637,7 @@ describe('writeMode behind', () => {
     ])
   })
 
-  it('R41 does not let a load read behind what an earlier process left when the cache fails at first', async () => {
+  it('R41 a load never returns an older value than a write that an earlier process left, even if the cache fails at first', async () => {
     const items = new Map<string, Item>()
     const first = open({ writeMode: 'behind', writeBehind: { journal: new MapBackend({ items }) } })
     await first.cache.set('k', 'new')
@@ -650,7 +650,7 @@ describe('writeMode behind', () => {
     expect([...second.database.rows]).toEqual([['k', 'new']])
   })
 
-  it('R41 goes on once its journal answers again, and serves loads meanwhile', async () => {
+  it('R41 writing resumes once the journal answers again, and loads work meanwhile', async () => {
     const journal = new BreakpointBackend(new MapBackend())
     journal.broken = true
     const { cache, database } = open({ writeMode: 'behind', writeBehind: { journal } })
@@ -662,7 +662,7 @@ describe('writeMode behind', () => {
     expect(database.rows.get('k')).toBe(2)
   })
 
-  it('gives a batch up though its journal fails at that', async () => {
+  it('a batch is given up even if the journal fails to remove it', async () => {
     const journal = new BreakpointBackend(new MapBackend())
     const { cache, database, clock } = open({ writeMode: 'behind', writeBehind: { journal, maxAttempts: 1 } })
     await cache.set('lost', 1)
@@ -676,7 +676,7 @@ describe('writeMode behind', () => {
     expect([...database.rows.keys()]).toEqual(['kept'])
   })
 
-  it('keeps a newer write of a key in the journal when the database has the older one', async () => {
+  it('a newer write of a key stays in the journal once the database has the older one', async () => {
     const items = new Map<string, Item>()
     const { cache, database, clock } = open({
       writeMode: 'behind',
@@ -694,13 +694,13 @@ describe('writeMode behind', () => {
     go()
     await settled()
     expect(database.rows.get('k')).toBe('older')
-    // Killed here.
+    // The process is killed here.
     const next = open({ writeMode: 'behind', writeBehind: { journal: new MapBackend({ items }) } })
     await next.cache.close()
     expect(next.database.rows.get('k')).toBe('newer')
   })
 
-  it('never writes what an earlier process left over what this one wrote since', async () => {
+  it('writes that an earlier process left never overwrite later ones of this process', async () => {
     const items = new Map<string, Item>()
     const first = open({ writeMode: 'behind', writeBehind: { journal: new MapBackend({ items }) } })
     await first.cache.set('k', 'old')
@@ -713,7 +713,7 @@ describe('writeMode behind', () => {
 })
 
 describe('the options of a writer', () => {
-  it('are refused where they mean nothing', () => {
+  it('invalid options are refused', () => {
     const backend = new MapBackend()
     const database = new Database()
     for (const options of [
@@ -738,7 +738,7 @@ describe('the options of a writer', () => {
 })
 
 describe('close with a writer that never answers', () => {
-  it('rejects after closeTimeout, names the keys that were not written, and emits them', async () => {
+  it('close rejects after closeTimeout, names the unwritten keys, and emits them', async () => {
     const { far, clock } = twoProcesses()
     const database = new Database()
     database.hold = new Promise(() => {})

@@ -3,7 +3,7 @@ import { Cache, SyncCache, type SyncCacheBackend } from '../../src/index.ts'
 import { SyncMapBackend } from '../conformance/sync-map-backend.ts'
 import { bothStores, codeOf, collect, oneProcess } from './rig.ts'
 
-/** Objects whose content is not their members: as options they would count as empty. */
+/** Objects whose content is not in their members: as options they would count as empty. */
 const noOptions: readonly (readonly [string, unknown])[] = [
   ['a Map', new Map([['ttl', 1]])],
   ['a Set', new Set(['ttl'])],
@@ -18,7 +18,7 @@ const noOptions: readonly (readonly [string, unknown])[] = [
 for (const [name, open] of bothStores) {
   describe(`a wrong call, on ${name}`, () => {
     for (const [title, options] of noOptions) {
-      it(`with ${title} for options is refused, and nothing is written`, async () => {
+      it(`${title} as options is refused, and nothing is written`, async () => {
         const { cache } = open()
         const wrong = options as never
         for (const call of [
@@ -42,7 +42,7 @@ for (const [name, open] of bothStores) {
       })
     }
 
-    it('with an argument too many is refused, and nothing is removed', async () => {
+    it('an extra argument is refused, and nothing is removed', async () => {
       const { cache } = open()
       await cache.set('ns:a', 1)
       const loose = cache as unknown as Record<string, (...given: unknown[]) => Promise<unknown>>
@@ -64,14 +64,14 @@ for (const [name, open] of bothStores) {
       expect(await cache.get('ns:a')).toBe(1)
     })
 
-    it('of setMany with a promise, a date or a number for entries is refused', async () => {
+    it('setMany refuses a promise, a date or a number as entries', async () => {
       const { cache } = open()
       for (const entries of [Promise.resolve([['k', 1]]), new Date(0), 5, 'ab', null, [['k', 1, 2]], ['ab']])
         expect(await codeOf(cache.setMany(entries as never)), String(entries)).toBe('INVALID_ARGUMENT')
       expect(await collect(cache.keys())).toEqual([])
     })
 
-    it('of getOrSetMany whose loader returns names instead of pairs is refused with the reason', async () => {
+    it('getOrSetMany refuses a loader that returns names instead of pairs, and gives the reason', async () => {
       const { cache } = open()
       for (const result of [['a', 'b'], 'ab', 5, [['a']], [null], new Date(0)]) {
         const failure = await cache.getOrSetMany(['a', 'b'], (() => result) as never).catch((error) => error)
@@ -80,7 +80,7 @@ for (const [name, open] of bothStores) {
       }
     })
 
-    it('of a namespace with a hole in its segments is refused', () => {
+    it('a namespace with a hole in its segments is refused', () => {
       const { backend } = oneProcess()
       // biome-ignore lint/suspicious/noSparseArray: the hole is what is tested
       for (const namespace of [['a', , 'b'], [undefined], ['a', ''], new Map(), 5])
@@ -89,7 +89,7 @@ for (const [name, open] of bothStores) {
   })
 }
 
-describe('a backend that is none', () => {
+describe('an invalid backend', () => {
   const { cache, backend } = oneProcess()
   for (const [title, wrong] of [
     ['a Map', new Map()],
@@ -99,7 +99,7 @@ describe('a backend that is none', () => {
     ['undefined', undefined],
     ['an object without a name', { get() {}, set() {}, delete() {}, clear() {} }],
   ] as const) {
-    it(`is refused by a cache: ${title}`, () => {
+    it(`${title} is refused by a cache`, () => {
       expect(() => new Cache({ backend: wrong as never })).toThrow('backend must be')
       expect(() => new SyncCache({ backend: wrong as never })).toThrow('backend must be')
     })
@@ -107,7 +107,7 @@ describe('a backend that is none', () => {
 })
 
 describe('a SyncCache', () => {
-  it('refuses promises and thenables as values', () => {
+  it('promises and thenables are refused as values', () => {
     const cache = new SyncCache({ backend: new SyncMapBackend() as SyncCacheBackend })
     // biome-ignore lint/suspicious/noThenProperty: a thenable is what is tested
     for (const value of [Promise.resolve(1), { then() {} }])
@@ -117,7 +117,7 @@ describe('a SyncCache', () => {
 })
 
 describe('wrap', () => {
-  it('keeps the `this` of the wrapped function', async () => {
+  it('the wrapped function keeps its `this`', async () => {
     const { cache, backend } = oneProcess()
     const service = {
       factor: 3,
@@ -137,7 +137,7 @@ describe('wrap', () => {
     expect([await service.times(2), service.timesSync(5)]).toEqual([6, 15])
   })
 
-  it('refuses arguments that are nested 20,000 levels deep', async () => {
+  it('arguments nested 20,000 levels deep are refused', async () => {
     const { cache } = oneProcess()
     let deep: unknown = 1
     for (let level = 0; level < 20_000; level += 1) deep = [deep]
