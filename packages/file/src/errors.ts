@@ -1,6 +1,6 @@
 import { CacheError, type CacheErrorCode, cacheErrorCode } from '@cache/core/backend'
 
-/** What an error of SQLite or of the file system means for the work that met it. */
+/** The meaning of an error of SQLite or of the file system. */
 export type FailureKind = 'busy' | 'full' | 'corrupt' | 'readOnly' | 'unavailable' | 'other'
 
 /** Primary result codes of SQLite (sqlite.org/rescode.html). */
@@ -13,7 +13,7 @@ const kindOfCode: Readonly<Record<number, FailureKind>> = {
   13: 'full',
   14: 'unavailable',
   15: 'busy',
-  // No statement of this package breaks a constraint or a type: what is stored is not what was written.
+  // No statement of this package breaks a constraint or a type, so stored data has changed.
   19: 'corrupt',
   20: 'corrupt',
   26: 'corrupt',
@@ -42,8 +42,8 @@ const kindOfErrno: Readonly<Record<string, FailureKind>> = {
   EPERM: 'readOnly',
 }
 
-/** Failures that concern one file, and neither the directory nor the process. */
-const ofOneFile: readonly unknown[] = ['ELOOP', 'EISDIR', 'EACCES', 'EPERM', 'EIO', 'ENXIO']
+/** Failures that concern one file, but not the directory or the process. */
+const singleFileCodes: readonly unknown[] = ['ELOOP', 'EISDIR', 'EACCES', 'EPERM', 'EIO', 'ENXIO']
 
 const codeOfKind: Readonly<Record<FailureKind, CacheErrorCode>> = {
   busy: 'TIMEOUT',
@@ -54,12 +54,12 @@ const codeOfKind: Readonly<Record<FailureKind, CacheErrorCode>> = {
   other: 'BACKEND_FAILURE',
 }
 
-const wordsOfKind: Readonly<Record<FailureKind, string>> = {
+const reasonOfKind: Readonly<Record<FailureKind, string>> = {
   busy: 'another process held the lock for too long',
   full: 'the disk or its quota is full',
   corrupt: 'the index is damaged',
-  readOnly: 'the directory cannot be written to',
-  unavailable: 'the directory cannot be reached',
+  readOnly: 'the directory is read-only',
+  unavailable: 'the directory is not reachable',
   other: 'unexpected failure',
 }
 
@@ -70,13 +70,13 @@ interface SqliteError extends Error {
   readonly code?: string
 }
 
-/** SQLite's words for a schema that is not the one which was created: its text is damaged. */
+/** The messages of SQLite about a schema with damaged text. */
 const damagedSchema =
   /^(no such|malformed|near "|unrecognized token|ambiguous|incomplete input|table .* has|unknown|duplicate)/
 
 export function failureKind(error: unknown): FailureKind {
   const { errcode, code, message } = error as SqliteError
-  // What `node:sqlite` says of a number beyond 2^53: nothing of this package writes one.
+  // The message of `node:sqlite` about a number above 2^53, which this package never writes.
   if (code === 'ERR_OUT_OF_RANGE' && message.startsWith('Value is too large to be represented')) return 'corrupt'
   if (errcode === 1 || code === 'SQLITE_ERROR') return damagedSchema.test(message) ? 'corrupt' : 'other'
   if (typeof errcode === 'number') return kindOfCode[errcode & 0xff] ?? 'other'
@@ -91,30 +91,30 @@ export function failureKind(error: unknown): FailureKind {
 
 /** Whether the failure concerns the file that was read and leaves others readable. */
 export function concernsOneFile(error: unknown): boolean {
-  return ofOneFile.includes((error as NodeJS.ErrnoException).code)
+  return singleFileCodes.includes((error as NodeJS.ErrnoException).code)
 }
 
-/** What SQLite would say had it looked: a row holds what cannot have been written. */
+/** An error with SQLite's code for a corrupt index, for a row with impossible content. */
 export function corruptIndex(reason: string): Error {
   return Object.assign(new Error(reason), { errcode: 11 })
 }
 
-/** The error as the protocol's: with a code of `CacheError`, and the operation, backend and key that it concerns. */
-export function fileError(error: unknown, operation: string, key?: string): CacheError {
-  if (cacheErrorCode(error) !== undefined) return named(error as CacheError, operation, key)
+/** The error as a `CacheError` that names the method, the backend and the key. */
+export function fileError(error: unknown, method: string, key?: string): CacheError {
+  if (cacheErrorCode(error) !== undefined) return withNames(error as CacheError, method, key)
   const kind = failureKind(error)
   const reason = error instanceof Error ? error.message : String(error)
-  const details = { operation, backend: 'file', key, cause: error }
-  return new CacheError(codeOfKind[kind], `${operation}: ${wordsOfKind[kind]} (${reason})`, details)
+  const details = { operation: method, backend: 'file', key, cause: error }
+  return new CacheError(codeOfKind[kind], `${method}: ${reasonOfKind[kind]} (${reason})`, details)
 }
 
-/** Completes an error that was made where less was known. */
-function named(error: CacheError, operation: string, key: string | undefined): CacheError {
+/** Adds the missing names to an error from an inner function. */
+function withNames(error: CacheError, method: string, key: string | undefined): CacheError {
   if (error.operation !== undefined && error.backend !== undefined && (key === undefined || error.key !== undefined)) {
     return error
   }
   const details = {
-    operation: error.operation ?? operation,
+    operation: error.operation ?? method,
     backend: 'file',
     key: error.key ?? key,
     cause: error.cause,
@@ -122,7 +122,7 @@ function named(error: CacheError, operation: string, key: string | undefined): C
   return new CacheError(error.code, error.message, details)
 }
 
-/** Stored bytes that were read as a miss. */
+/** The error of a stored value that reads as a miss. */
 export function damaged(key: string, reason: string, cause?: unknown): CacheError {
-  return new CacheError('DAMAGED', `The stored item cannot be read: ${reason}`, { backend: 'file', key, cause })
+  return new CacheError('DAMAGED', `the stored item cannot be read: ${reason}`, { backend: 'file', key, cause })
 }

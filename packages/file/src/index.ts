@@ -1,11 +1,5 @@
+/** A persistent cache backend in a directory. */
 export { FileBackend } from './file-backend.ts'
 export type { EvictionPolicy } from './index/schema.ts'
 export type { Engine } from './index/sqlite.ts'
-export type { CheckReport, Problem } from './maintenance/check.ts'
-export type { ImportFailure, ImportReport } from './maintenance/dump.ts'
-export type { KeyvImportOptions } from './maintenance/keyv-import.ts'
 export type { Durability, FileBackendOptions } from './options.ts'
-export type { LeasedMessage, Message, PullOptions, PushOptions } from './queue/job-queue.ts'
-export type { StreamedItem } from './streams/streams.ts'
-export type { FileTransaction } from './transactions/transaction.ts'
-export type { ByteSource } from './values/value-stream.ts'

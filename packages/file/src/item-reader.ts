@@ -1,29 +1,29 @@
 import { frame as frameLayout, msgpackCodec } from '@cache/codecs'
 import { CacheError, cacheErrorCode, type Item } from '@cache/core/backend'
-import type { Store } from './directory/directory-handle.ts'
+import type { DirectoryAccess } from './directory/directory-access.ts'
 import { concernsOneFile, damaged, fileError } from './errors.ts'
-import type { ItemIndex, Row } from './index/item-index.ts'
+import type { FullIndexRow, IndexRow } from './index/index-rows.ts'
+import type { ItemIndex } from './index/item-index.ts'
 import { keyText } from './index/key-text.ts'
-import type { Found } from './index/row-batch.ts'
 import { agrees, checksum, columnsDiffer, isExpired } from './values/encoded-item.ts'
 import { readStreamedValue } from './values/value-stream.ts'
 
-/** Value files known to be damaged that are remembered. */
-const remembered = 1000
-/** How often a value may be replaced between finding its row and opening its file before something else must be wrong. */
-const mostReplacements = 100
+/** The number of damaged value files that are remembered. */
+const maxRemembered = 1000
+/** Replacements of a value between its row and its file, after which a read gives up. */
+const maxReplacements = 100
 
-/** Rows as items. Whatever cannot be read is a miss, and is reported (RACES R34). */
+/** Reads rows as items. An unreadable value is a miss and is reported (RACES R34). */
 export class ItemReader {
-  readonly #store: Store
-  /** Files that a read found damaged or missing: `compareAndSet` takes their items for absent, as the reader did. */
+  readonly #directory: DirectoryAccess
+  /** Files that a read found damaged or missing. `compareAndSet` treats their items as absent, as the read did. */
   readonly #damagedFiles = new Set<string>()
 
-  constructor(store: Store) {
-    this.#store = store
+  constructor(directory: DirectoryAccess) {
+    this.#directory = directory
   }
 
-  /** The live item of the key; a promise where its value lies in a file. */
+  /** The live item of the key; a promise when its value is in a file. */
   live(index: ItemIndex, key: string, now: number): Item | undefined | Promise<Item | undefined> {
     const text = keyText(key)
     const found = index.find(text)
@@ -31,90 +31,87 @@ export class ItemReader {
     if (found.frame !== null) return this.#liveOf(key, text, found, found.frame, now)
     const row = index.get(text)
     if (row === undefined || isExpired(row, now)) return undefined
-    this.#store.noteRead(row.id, now)
+    this.#directory.noteRead(row.id, now)
     return row.file === null ? this.inline(key, row) : this.#fromFile(key, row, row.file)
   }
 
-  /** The same for many keys, in their order; `undefined` also stands for what is read by `later`, which gets its place. */
+  /** The same for many keys, in their order. `onSkipped` gets the positions of keys that need a read of their own. */
   liveMany(
     index: ItemIndex,
     keys: readonly string[],
     now: number,
-    later: (place: number) => void,
+    onSkipped: (position: number) => void,
   ): (Item | undefined)[] {
     const texts = keys.map(keyText)
-    return index.findMany(texts).map((found, place) => {
+    return index.findMany(texts).map((found, position) => {
       if (found === undefined) return undefined
       if (found.frame !== null) {
-        return this.#liveOf(keys[place] as string, texts[place] as string, found, this.#own(found.frame), now)
+        return this.#liveOf(keys[position] as string, texts[position] as string, found, this.#detach(found.frame), now)
       }
-      later(place)
+      onSkipped(position)
       return undefined
     })
   }
 
-  /** A frame of a batch as what a value may be part of: it must not hold the others in memory. */
-  #own(frame: Uint8Array): Uint8Array {
-    // Its values share nothing with the bytes they were read from.
-    return this.#store.settings.format.codec === msgpackCodec ? frame : new Uint8Array(frame)
+  /** Copies a frame of a batch when its value could share memory with it, and so keep the whole batch in memory. */
+  #detach(frame: Uint8Array): Uint8Array {
+    // Values of MessagePack share no memory with their bytes.
+    return this.#directory.settings.format.codec === msgpackCodec ? frame : new Uint8Array(frame)
   }
 
-  #liveOf(key: string, text: string, found: Found, frame: Uint8Array, now: number): Item | undefined {
-    const item = this.#decode(key, text, found.checksum, frame)
+  #liveOf(key: string, text: string, row: IndexRow, frame: Uint8Array, now: number): Item | undefined {
+    const item = this.#decode(key, text, row.checksum, frame)
     if (item === undefined || (item.expiresAt !== undefined && item.expiresAt <= now)) return undefined
-    this.#store.noteRead(found.id, now)
+    this.#directory.noteRead(row.id, now)
     return item
   }
 
   /** The item of a row whose frame is in the index; `undefined` when it is damaged. */
-  inline(key: string, row: Row): Item | undefined {
+  inline(key: string, row: FullIndexRow): Item | undefined {
     return this.#decode(key, keyText(key), row.checksum, row.frame)
   }
 
-  /** Whether a read found that the file holds nothing that can be read. */
+  /** Whether a read found the file damaged or missing. */
   isKnownDamaged(file: string): boolean {
     return this.#damagedFiles.has(file)
   }
 
-  /** Whether the key's value lies in a file that turns out to be damaged. */
+  /** Reads the key's value; resolves to whether it is in a damaged file. */
   async findDamage(key: string): Promise<boolean> {
-    const row = await this.#store.queue.read('get', key, (index) => index.get(keyText(key)))
+    const row = await this.#directory.queue.read('get', key, (index) => index.get(keyText(key)))
     if (row === undefined || row.file === null) return false
     return (await this.#fromFile(key, row, row.file)) === undefined && this.#damagedFiles.has(row.file)
   }
 
   report(error: CacheError): void {
-    this.#store.report(error, 'get')
+    this.#directory.report(error, 'get')
   }
 
-  async #fromFile(key: string, found: Row, foundFile: string): Promise<Item | undefined> {
+  async #fromFile(key: string, found: FullIndexRow, foundFile: string): Promise<Item | undefined> {
     let row = found
     let file = foundFile
-    for (let attempt = 0; attempt < mostReplacements; attempt++) {
+    for (let attempt = 0; attempt < maxReplacements; attempt += 1) {
       const read = await this.#readFile(key, row, file)
       if (read !== 'gone') return read
-      // The value was replaced between the look at its row and the opening of its file (RACES R28), or its file is lost.
-      const again = await this.#store.queue.read('get', key, (index) => index.get(keyText(key)))
-      if (again === undefined || isExpired(again, this.#store.now())) return undefined
+      // Either the value was replaced after the read of its row (RACES R28), or its file is lost.
+      const again = await this.#directory.queue.read('get', key, (index) => index.get(keyText(key)))
+      if (again === undefined || isExpired(again, this.#directory.now())) return undefined
       if (again.file === null) return this.inline(key, again)
       if (again.file === file) return this.#lost(file, damaged(key, 'its value file is gone'))
       row = again
       file = again.file
     }
-    throw new CacheError('CONFLICT', `get: the value was replaced ${mostReplacements} times while it was read`, {
-      backend: 'file',
-      operation: 'get',
-      key,
-    })
+    const message = `get: other writers replaced the value ${maxReplacements} times while it was read; try again`
+    throw new CacheError('CONFLICT', message, { backend: 'file', operation: 'get', key })
   }
 
-  async #readFile(key: string, row: Row, file: string): Promise<Item | undefined | 'gone'> {
-    const { values } = this.#store
+  async #readFile(key: string, row: FullIndexRow, file: string): Promise<Item | undefined | 'gone'> {
+    const { values, settings } = this.#directory
     try {
       if (row.streamed === 1) {
         const item = this.#ofColumns(key, row, row.frame)
         if (item === undefined) return undefined
-        const value = await readStreamedValue(this.#store, item, file)
+        const value = await readStreamedValue(settings.format, values, item, file)
         return value === undefined ? 'gone' : { ...item, value }
       }
       const bytes = await values.read(file)
@@ -136,12 +133,12 @@ export class ItemReader {
   }
 
   #remember(file: string): void {
-    if (this.#damagedFiles.size >= remembered) this.#damagedFiles.clear()
+    if (this.#damagedFiles.size >= maxRemembered) this.#damagedFiles.clear()
     this.#damagedFiles.add(file)
   }
 
-  /** The item of a row with a value file. Its columns are not under the checksum, and `compareAndSet` judges by them. */
-  #ofColumns(key: string, row: Row, frame: Uint8Array | null): Item | undefined {
+  /** The item of a row with a value file. The checksum does not cover its columns, which `compareAndSet` uses. */
+  #ofColumns(key: string, row: FullIndexRow, frame: Uint8Array | null): Item | undefined {
     const item = this.#decode(key, keyText(key), row.checksum, frame)
     if (item === undefined || agrees(item, row)) return item
     this.report(damaged(key, columnsDiffer))
@@ -159,7 +156,7 @@ export class ItemReader {
             : `its checksum differs, and its format is ${frame[0]}`,
         )
       }
-      return this.#store.settings.format.decode(key, frame)
+      return this.#directory.settings.format.decode(key, frame)
     } catch (error) {
       this.report(cacheErrorCode(error) === undefined ? damaged(key, String(error), error) : (error as CacheError))
       return undefined

@@ -1,62 +1,66 @@
 import { CacheError, createVersion, type Item } from '@cache/core/backend'
-import type { Store } from './directory/directory-handle.ts'
-import type { ItemIndex, NewRow, Row } from './index/item-index.ts'
+import type { FullIndexRow, NewIndexRow } from './index/index-rows.ts'
+import type { ItemIndex } from './index/item-index.ts'
 import { keyText } from './index/key-text.ts'
 import type { ItemReader } from './item-reader.ts'
-import { isExpired, newRow, type StoredItem, storedItem } from './values/encoded-item.ts'
+import type { Evictor } from './limits/evictor.ts'
+import type { Settings } from './options.ts'
+import { type EncodedItem, encodedItem, isExpired, newRow } from './values/encoded-item.ts'
 
-/** What the operations that change items do inside a transaction. */
+/** The changes of items inside a transaction. */
 export class ItemWriter {
-  readonly #store: Store
+  readonly #settings: Settings
+  readonly #evictor: Evictor
   readonly #reader: ItemReader
 
-  constructor(store: Store, reader: ItemReader) {
-    this.#store = store
+  constructor(settings: Settings, evictor: Evictor, reader: ItemReader) {
+    this.#settings = settings
+    this.#evictor = evictor
     this.#reader = reader
   }
 
-  /** The item in its stored form. Throws `NOT_STORABLE`. */
-  encode(item: Item): StoredItem {
-    return storedItem(item, this.#store.settings.format.encode(item))
+  /** The item with its encoded bytes. Throws `NOT_STORABLE`. */
+  encode(item: Item): EncodedItem {
+    return encodedItem(item, this.#settings.format.encode(item))
   }
 
-  /** Puts the item in place; one that has expired or is larger than all that may be kept leaves the key empty. */
-  put(index: ItemIndex, stored: StoredItem, file: string | undefined, now: number): void {
-    this.putRow(index, newRow(stored, now, file), now)
+  /** Puts the item in place. An item that has expired or exceeds `maxBytes` alone leaves the key empty. */
+  put(index: ItemIndex, encoded: EncodedItem, file: string | undefined, now: number): void {
+    this.putRow(index, newRow(encoded, now, file), now)
   }
 
-  putRow(index: ItemIndex, row: NewRow, now: number): void {
-    if (this.#keeps(row, now)) this.checkRoom(index, [row])
+  putRow(index: ItemIndex, row: NewIndexRow, now: number): void {
+    if (this.#isStorable(row, now)) this.checkSpace(index, [row])
     this.putChecked(index, row, now)
   }
 
-  /** Without asking whether there is room, which was asked for all rows of a transaction together. */
-  putChecked(index: ItemIndex, row: NewRow, now: number): void {
-    if (this.#keeps(row, now)) {
+  /** Puts the row in place without `checkSpace`, which a transaction calls once for all its rows. */
+  putChecked(index: ItemIndex, row: NewIndexRow, now: number): void {
+    if (this.#isStorable(row, now)) {
       index.put(row)
       return
     }
     index.remove(row.text)
     this.discard(index, row.file)
-    if (row.expiresAt === undefined || row.expiresAt > now) this.#store.culler.noteEviction(row.text, 'bytes')
+    if (row.expiresAt === undefined || row.expiresAt > now) this.#evictor.noteEviction(row.text, 'bytes')
   }
 
-  #keeps(row: NewRow, now: number): boolean {
-    return (row.expiresAt === undefined || row.expiresAt > now) && this.#store.culler.fits(row.bytes)
+  #isStorable(row: NewIndexRow, now: number): boolean {
+    return (row.expiresAt === undefined || row.expiresAt > now) && this.#evictor.fits(row.bytes)
   }
 
-  /** Whether a live value was there. */
+  /** Removes the item; returns whether it was a live value. */
   remove(index: ItemIndex, key: string, now: number): boolean {
     const removed = index.remove(keyText(key))
     return removed !== undefined && removed.kind > 0 && !isExpired(removed, now)
   }
 
-  /** `next` is put in place, or the item removed where there is none, if the live item has the version `expected`. */
+  /** Puts `next` in place, or removes the item without `next`, if the live item has the version `expected`. */
   compareAndSet(
     index: ItemIndex,
     key: string,
     expected: string | undefined,
-    next: StoredItem | undefined,
+    next: EncodedItem | undefined,
     file: string | undefined,
     now: number,
   ): boolean {
@@ -90,32 +94,36 @@ export class ItemWriter {
     return sum
   }
 
-  /** A value file that was written for nothing: unlinked after the commit. */
+  /** Marks an unused value file, which is unlinked after the commit. */
   discard(index: ItemIndex, file: string | undefined): void {
     if (file !== undefined) index.run('insert or ignore into trash (file) values (?)', file)
   }
 
-  /** Throws `OUT_OF_MEMORY` where the policy is `none` and these would go beyond the limits. */
-  checkRoom(index: ItemIndex, added: readonly { readonly text: string; readonly bytes: number }[]): void {
-    const { policy, maxBytes, maxEntries } = this.#store.settings
+  /** Throws `OUT_OF_MEMORY` when the policy is `none` and the added items would exceed the limits. */
+  checkSpace(index: ItemIndex, added: readonly { readonly text: string; readonly bytes: number }[]): void {
+    const { policy, maxBytes, maxEntries } = this.#settings
     if (policy !== 'none') return
-    let { entries, bytes } = index.total()
+    let { entries, bytes } = index.totals()
     for (const { text, bytes: more } of added) {
       const old = index.bytesOf(text)
       if (old === undefined) entries += 1
       bytes += more - (old ?? 0)
     }
     if (entries <= maxEntries && bytes <= maxBytes) return
-    throw new CacheError('OUT_OF_MEMORY', "The limit is reached, and the policy 'none' gives nothing up", {
-      backend: 'file',
-    })
+    const message = "the limit is reached, and the policy 'none' evicts nothing; delete items or raise the limit"
+    throw new CacheError('OUT_OF_MEMORY', message, { backend: 'file' })
   }
 
   /**
-   * The version that a condition is compared with. Where the columns do not say what is expected, the value itself is asked:
-   * `get` goes by that alone, and what it finds must not be refused for ever where damage has changed a column.
+   * The version that a condition is compared with. When the columns lack the expected version, the value itself decides:
+   * `get` uses only the value, and a damaged column must not refuse its version for ever.
    */
-  liveVersion(key: string, row: Row | undefined, expected: string | undefined, now: number): string | undefined {
+  liveVersion(
+    key: string,
+    row: FullIndexRow | undefined,
+    expected: string | undefined,
+    now: number,
+  ): string | undefined {
     if (row === undefined) return undefined
     if (row.file === null) {
       if (row.version === expected && !isExpired(row, now)) return expected
@@ -126,9 +134,9 @@ export class ItemWriter {
     return expected === undefined && this.#reader.isKnownDamaged(row.file) ? undefined : row.version
   }
 
-  /** The item to count on from; `undefined` where counting starts from 0. */
-  #counter(key: string, row: Row, now: number): Item | undefined {
-    // Numbers are short: what lies in a file is none.
+  /** The item whose value `increment` adds to, or `undefined` to start from 0. */
+  #counter(key: string, row: FullIndexRow, now: number): Item | undefined {
+    // Numbers are short, so a value in a file is no number.
     if (row.file !== null) {
       if (isExpired(row, now)) return undefined
       throw failure('NOT_A_NUMBER', key, 'the value is not a whole number')

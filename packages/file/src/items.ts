@@ -1,61 +1,72 @@
-import type { Item } from '@cache/core/backend'
-import { KeyOrder } from './calls/key-mutex.ts'
-import type { Store } from './directory/directory-handle.ts'
+import { type Item, KeyMutex, type Lifecycle } from '@cache/core/backend'
+import type { DirectoryAccess } from './directory/directory-access.ts'
 import { prefixRanges } from './index/key-text.ts'
-import { ItemReader } from './item-reader.ts'
-import { ItemWriter } from './item-writer.ts'
-import type { StoredItem } from './values/encoded-item.ts'
+import type { ItemReader } from './item-reader.ts'
+import type { ItemWriter } from './item-writer.ts'
+import type { EncodedItem } from './values/encoded-item.ts'
 
-/** Operations of a batch that share one entry of the queue, so that a turn can end between them. */
-const batchStep = 64
-/** Keys that are looked up in one statement. */
-const lookupStep = 128
-/** Rows that one transaction of a long removal takes. */
-const removalStep = 200
-const keysStep = 500
+/** Items of a batch that share one call of the queue, so that the event loop can run between calls. */
+const itemsPerCall = 64
+/** Keys that one statement looks up. */
+const keysPerLookup = 128
+/** Rows that one transaction of a long removal visits. */
+const rowsPerRemoval = 200
+/** Keys that one step of `keys` reads. */
+const keysPerStep = 500
 
-/** The operations of `CacheBackend` on one directory. */
+/** The calls of `CacheBackend` on one directory. */
 export class Items {
   readonly reader: ItemReader
   readonly writer: ItemWriter
-  readonly order: KeyOrder = new KeyOrder()
-  readonly #store: Store
+  readonly #directory: DirectoryAccess
+  readonly #lifecycle: Lifecycle
+  /**
+   * Keeps the calls on one key in their order while one of them writes a value file. Otherwise a large value set first could
+   * reach the index after a small value set second (RACES R5).
+   */
+  readonly #mutex = new KeyMutex()
 
-  constructor(store: Store) {
-    this.#store = store
-    this.reader = new ItemReader(store)
-    this.writer = new ItemWriter(store, this.reader)
+  constructor(directory: DirectoryAccess, reader: ItemReader, writer: ItemWriter, lifecycle: Lifecycle) {
+    this.#directory = directory
+    this.reader = reader
+    this.writer = writer
+    this.#lifecycle = lifecycle
+  }
+
+  /** Whether a call that writes a value file runs. Only such calls can fail with errors of the file system. */
+  get isWritingFiles(): boolean {
+    return this.#mutex.size > 0
   }
 
   get(key: string): Promise<Item | undefined> {
-    if (this.order.active && this.order.has(key)) return this.order.run(key, () => this.#get(key))
+    if (this.#mutex.size > 0 && this.#mutex.has(key)) return this.inOrder(key, () => this.#get(key))
     return this.#get(key)
   }
 
   async getMany(keys: readonly string[]): Promise<(Item | undefined)[]> {
-    if (this.order.active) return Promise.all(keys.map((key) => this.get(key)))
-    if (keys.length <= lookupStep) return this.#getSome(keys)
-    return (await Promise.all(stepsOf(keys, lookupStep).map((some) => this.#getSome(some)))).flat()
+    if (this.#mutex.size > 0) return Promise.all(keys.map((key) => this.get(key)))
+    if (keys.length <= keysPerLookup) return this.#getSome(keys)
+    return (await Promise.all(stepsOf(keys, keysPerLookup).map((some) => this.#getSome(some)))).flat()
   }
 
   async #getSome(keys: readonly string[]): Promise<(Item | undefined)[]> {
     const left: number[] = []
-    const items = await this.#store.queue.read('getMany', keys, (index, now) => {
+    const items = await this.#directory.queue.read('getMany', keys, (index, now) => {
       left.length = 0
-      return this.reader.liveMany(index, keys, now, (place) => left.push(place))
+      return this.reader.liveMany(index, keys, now, (position) => left.push(position))
     })
     if (left.length === 0) return items
-    // Each by itself, so that a turn can end between long values.
-    const found = await Promise.all(left.map((place) => this.#get(keys[place] as string)))
-    for (const [at, place] of left.entries()) items[place] = found[at]
+    // One call for each, so that the event loop can run between long values.
+    const found = await Promise.all(left.map((position) => this.#get(keys[position] as string)))
+    for (const [at, position] of left.entries()) items[position] = found[at]
     return items
   }
 
   set(item: Item): Promise<void> {
-    // Encoded at once: what the caller does to the value afterwards must not change what is stored (RACES R32).
-    const stored = this.writer.encode(item)
-    return this.#writing(item.key, stored, (file) =>
-      this.#store.queue.write('set', item.key, (index, now) => this.writer.put(index, stored, file, now)),
+    // Encoded in the call: a later change of the value by the caller must not reach the store (RACES R32).
+    const encoded = this.writer.encode(item)
+    return this.#writing(item.key, encoded, (file) =>
+      this.#directory.queue.write('set', item.key, (index, now) => this.writer.put(index, encoded, file, now)),
     )
   }
 
@@ -63,17 +74,17 @@ export class Items {
     return this.#setMany(items.map((item) => this.writer.encode(item)))
   }
 
-  async #setMany(all: readonly StoredItem[]): Promise<void> {
-    if (this.order.active || all.some((stored) => this.isLarge(stored))) {
-      await Promise.all(all.map((stored) => this.#setOne(stored)))
+  async #setMany(all: readonly EncodedItem[]): Promise<void> {
+    if (this.#mutex.size > 0 || all.some((encoded) => this.isLarge(encoded))) {
+      await Promise.all(all.map((encoded) => this.#setOne(encoded)))
       return
     }
-    const steps = stepsOf(all, batchStep).map((some) =>
-      this.#store.queue.write(
+    const steps = stepsOf(all, itemsPerCall).map((some) =>
+      this.#directory.queue.write(
         'setMany',
         some.map(({ item }) => item.key),
         (index, now) => {
-          for (const stored of some) this.writer.put(index, stored, undefined, now)
+          for (const encoded of some) this.writer.put(index, encoded, undefined, now)
         },
       ),
     )
@@ -81,18 +92,18 @@ export class Items {
   }
 
   delete(key: string): Promise<boolean> {
-    return this.#inOrder(key, () =>
-      this.#store.queue.write('delete', key, (index, now) => this.writer.remove(index, key, now)),
+    return this.#afterFileWrites(key, () =>
+      this.#directory.queue.write('delete', key, (index, now) => this.writer.remove(index, key, now)),
     )
   }
 
   async deleteMany(keys: readonly string[]): Promise<number> {
-    if (this.order.active) {
+    if (this.#mutex.size > 0) {
       const removed = await Promise.all(keys.map((key) => this.delete(key)))
       return removed.filter(Boolean).length
     }
-    const steps = stepsOf(keys, batchStep).map((some) =>
-      this.#store.queue.write('deleteMany', some, (index, now) => {
+    const steps = stepsOf(keys, itemsPerCall).map((some) =>
+      this.#directory.queue.write('deleteMany', some, (index, now) => {
         let live = 0
         for (const key of some) if (this.writer.remove(index, key, now)) live += 1
         return live
@@ -102,104 +113,89 @@ export class Items {
   }
 
   compareAndSet(key: string, expected: string | undefined, next: Item | undefined): Promise<boolean> {
-    const stored = next === undefined ? undefined : this.writer.encode(next)
-    return expected === undefined ? this.#compareAndSetAbsent(key, stored) : this.#compareAndSet(key, expected, stored)
+    const encoded = next === undefined ? undefined : this.writer.encode(next)
+    return expected === undefined
+      ? this.#compareAndSetAbsent(key, encoded)
+      : this.#compareAndSet(key, expected, encoded)
   }
 
-  async #compareAndSetAbsent(key: string, stored: StoredItem | undefined): Promise<boolean> {
-    if (await this.#compareAndSet(key, undefined, stored)) return true
-    // An item whose file is damaged counts as absent, and only reading the file can tell.
+  async #compareAndSetAbsent(key: string, encoded: EncodedItem | undefined): Promise<boolean> {
+    if (await this.#compareAndSet(key, undefined, encoded)) return true
+    // An item with a damaged file counts as absent, and only a read of the file shows the damage.
     if (!(await this.reader.findDamage(key))) return false
-    return this.#compareAndSet(key, undefined, stored)
+    return this.#compareAndSet(key, undefined, encoded)
   }
 
-  #compareAndSet(key: string, expected: string | undefined, stored: StoredItem | undefined): Promise<boolean> {
-    return this.#writing(key, stored, (file) =>
-      this.#store.queue.write('compareAndSet', key, (index, now) => {
-        const swapped = this.writer.compareAndSet(index, key, expected, stored, file, now)
-        if (!swapped) this.writer.discard(index, file)
-        return swapped
+  #compareAndSet(key: string, expected: string | undefined, encoded: EncodedItem | undefined): Promise<boolean> {
+    return this.#writing(key, encoded, (file) =>
+      this.#directory.queue.write('compareAndSet', key, (index, now) => {
+        const wasSet = this.writer.compareAndSet(index, key, expected, encoded, file, now)
+        if (!wasSet) this.writer.discard(index, file)
+        return wasSet
       }),
     )
   }
 
   increment(key: string, delta: number, expiresAt: number | undefined): Promise<number> {
-    return this.#inOrder(key, () =>
-      this.#store.queue.write('increment', key, (index, now) =>
+    return this.#afterFileWrites(key, () =>
+      this.#directory.queue.write('increment', key, (index, now) =>
         this.writer.increment(index, key, delta, expiresAt, now),
       ),
     )
   }
 
   async clear(prefix: string): Promise<void> {
-    const { queue } = this.#store
+    const { queue } = this.#directory
     for (const range of prefixRanges(prefix)) {
       const last = await queue.write('clear', undefined, (index) => index.lastId())
       let after: string | undefined
       do {
         const from = after
-        after = await queue.write('clear', undefined, (index) => index.removeRange(range, from, last, removalStep))
+        after = await queue.write('clear', undefined, (index) => index.removeRange(range, from, last, rowsPerRemoval))
       } while (after !== undefined)
     }
   }
 
-  async *keys(prefix: string): AsyncGenerator<string> {
+  /** The stored texts of the keys of all live values. */
+  async *keyTexts(prefix: string): AsyncGenerator<string> {
     for (const range of prefixRanges(prefix)) {
       let after: string | undefined
       for (;;) {
         const from = after
-        const texts = await this.#store.queue.read('keys', undefined, (index, now) =>
-          index.liveKeys(range, from, now, keysStep),
+        const texts = await this.#directory.queue.read('keys', undefined, (index, now) =>
+          index.liveKeys(range, from, now, keysPerStep),
         )
         yield* texts
-        if (texts.length < keysStep) break
+        if (texts.length < keysPerStep) break
         after = texts.at(-1)
       }
     }
   }
 
-  /** Removes every item that carries the tag; resolves to how many live values they were. */
+  /** Removes every item that carries the tag; resolves to the number of live values among them. */
   async deleteByTag(tag: string): Promise<number> {
     let removed = 0
     for (;;) {
-      const { rows, live } = await this.#store.queue.write('deleteByTag', undefined, (index, now) =>
-        index.removeTagged(tag, now, removalStep),
+      const { rows, live } = await this.#directory.queue.write('deleteByTag', undefined, (index, now) =>
+        index.removeTagged(tag, now, rowsPerRemoval),
       )
       removed += live
-      if (rows < removalStep) return removed
+      if (rows < rowsPerRemoval) return removed
     }
   }
 
-  #get(key: string): Promise<Item | undefined> {
-    return this.#store.queue.read<Item | undefined | Promise<Item | undefined>>('get', key, (index, now) =>
-      this.reader.live(index, key, now),
-    ) as Promise<Item | undefined>
-  }
-
-  #setOne(stored: StoredItem): Promise<void> {
-    return this.#writing(stored.item.key, stored, (file) =>
-      this.#store.queue.write('setMany', stored.item.key, (index, now) => this.writer.put(index, stored, file, now)),
-    )
-  }
-
-  isLarge(stored: StoredItem): boolean {
-    const { value } = stored.item
-    // Placeholders and numbers are short, and what `compareAndSet` and `increment` do with them must need no file.
+  /** Whether the value gets its own file. */
+  isLarge(encoded: EncodedItem): boolean {
+    const { value } = encoded.item
+    // Placeholders and numbers are short. `compareAndSet` and `increment` must work on them without a file.
     if (value === undefined || typeof value === 'number') return false
-    return stored.frame.length > this.#store.settings.largeValueBytes
+    return encoded.frame.length > this.#directory.settings.largeValueBytes
   }
 
-  /** Runs `write`, with the name of a new value file where the value is too large for the index. */
-  #writing<Value>(
-    key: string,
-    stored: StoredItem | undefined,
-    write: (file: string | undefined) => Promise<Value>,
-  ): Promise<Value> {
-    if (stored === undefined || !this.isLarge(stored)) return this.#inOrder(key, () => write(undefined))
-    return this.order.run(key, async () => {
-      await this.#store.prepare()
-      return this.withFile(await this.#store.values.write(stored.frame), write)
-    })
+  /** Runs `work` after all earlier calls on the key that run in order. `close` waits for it. */
+  inOrder<Value>(key: string, work: () => Promise<Value>): Promise<Value> {
+    this.#lifecycle.begin()
+    return this.#mutex.run(key, work).finally(() => this.#lifecycle.end())
   }
 
   /** Runs `write` with a value file that is removed again when it fails. */
@@ -207,13 +203,39 @@ export class Items {
     try {
       return await write(file)
     } catch (error) {
-      await this.#store.values.remove(file).catch(() => undefined)
+      await this.#directory.values.remove(file).catch(() => undefined)
       throw error
     }
   }
 
-  #inOrder<Value>(key: string, work: () => Promise<Value>): Promise<Value> {
-    return this.order.active && this.order.has(key) ? this.order.run(key, work) : work()
+  #get(key: string): Promise<Item | undefined> {
+    return this.#directory.queue.read<Item | undefined | Promise<Item | undefined>>('get', key, (index, now) =>
+      this.reader.live(index, key, now),
+    ) as Promise<Item | undefined>
+  }
+
+  #setOne(encoded: EncodedItem): Promise<void> {
+    const { key } = encoded.item
+    return this.#writing(key, encoded, (file) =>
+      this.#directory.queue.write('setMany', key, (index, now) => this.writer.put(index, encoded, file, now)),
+    )
+  }
+
+  /** Runs `write`, with the name of a new value file when the value is too large for the index. */
+  #writing<Value>(
+    key: string,
+    encoded: EncodedItem | undefined,
+    write: (file: string | undefined) => Promise<Value>,
+  ): Promise<Value> {
+    if (encoded === undefined || !this.isLarge(encoded)) return this.#afterFileWrites(key, () => write(undefined))
+    return this.inOrder(key, async () => {
+      await this.#directory.prepare()
+      return this.withFile(await this.#directory.values.write(encoded.frame), write)
+    })
+  }
+
+  #afterFileWrites<Value>(key: string, work: () => Promise<Value>): Promise<Value> {
+    return this.#mutex.size > 0 && this.#mutex.has(key) ? this.inOrder(key, work) : work()
   }
 }
 

@@ -4,8 +4,9 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { type Codec, cacheErrorCode } from '@cache/core/backend'
 import { expect, it } from 'vitest'
-import { fileSystemOf, fileSystemOfType, throughFuse } from '../src/directory/file-system.ts'
+import { fileSystemOf, fileSystemOfMount, fileSystemOfType } from '../src/directory/file-system.ts'
 import { FileBackend, type FileBackendOptions } from '../src/index.ts'
+import { check, exportTo } from '../src/maintenance/index.ts'
 import { valueFiles, withIndex } from './conformance/file-harness.ts'
 import { item } from './items.ts'
 import { temporaryDirectory } from './temporary-directory.ts'
@@ -35,7 +36,7 @@ it.each<[string, unknown]>([
   ['fileMode', { dir: 'd', fileMode: 0o400 }],
   ['dirMode', { dir: 'd', dirMode: 0o600 }],
   ['lockTimeout', { dir: 'd', lockTimeout: -1 }],
-  ['janitorInterval', { dir: 'd', janitorInterval: 0 }],
+  ['maintenanceInterval', { dir: 'd', maintenanceInterval: 0 }],
   ['syncInterval', { dir: 'd', syncInterval: '1x' }],
   ['largeValueBytes', { dir: 'd', largeValueBytes: -1 }],
   ['networkFileSystem', { dir: 'd', networkFileSystem: true }],
@@ -64,7 +65,7 @@ it.each([0, 0o022, 0o277, 0o777])('files are 0600 and directories 0700 under the
     const backend = new FileBackend({ dir: join(dir, 'deep') })
     await backend.set(item('large', large))
     expect(await modes(join(dir, 'deep'))).toEqual(new Set(['d700', 'f600']))
-    await backend.exportTo(join(dir, 'dump'))
+    await exportTo(backend, join(dir, 'dump'))
     expect((await stat(join(dir, 'dump'))).mode & 0o777).toBe(0o600)
     await backend.close()
   } finally {
@@ -162,10 +163,10 @@ it('what is behind FUSE is known by its mount', () => {
 32 24 8:1 / /mnt/b rw - fuse.ntfs-3g /dev/sda1 rw
 `
   const device = (major: number, minor: number): number => (minor & 0xff) | (major << 8) | ((minor >> 8) << 20)
-  expect(throughFuse(mounts, device(0, 300))).toEqual({ name: 'fuse.sshfs', kind: 'network' })
-  expect(throughFuse(mounts, device(8, 1))).toEqual({ name: 'FUSE', kind: 'perhaps' })
-  expect(throughFuse(mounts, device(0, 44))).toEqual({ name: 'FUSE', kind: 'perhaps' })
-  expect(throughFuse('', device(0, 300))).toEqual({ name: 'FUSE', kind: 'perhaps' })
+  expect(fileSystemOfMount(mounts, device(0, 300))).toEqual({ name: 'fuse.sshfs', kind: 'network' })
+  expect(fileSystemOfMount(mounts, device(8, 1))).toEqual({ name: 'FUSE', kind: 'perhaps' })
+  expect(fileSystemOfMount(mounts, device(0, 44))).toEqual({ name: 'FUSE', kind: 'perhaps' })
+  expect(fileSystemOfMount('', device(0, 300))).toEqual({ name: 'FUSE', kind: 'perhaps' })
 })
 
 it('the same directory works through better-sqlite3', async () => {
@@ -181,7 +182,7 @@ it('the same directory works through better-sqlite3', async () => {
   ])
   expect(await backend.compareAndSet('a', 'wrong', undefined)).toBe(false)
   await backend.clear('l')
-  expect((await backend.check()).problems).toEqual([])
+  expect((await check(backend)).problems).toEqual([])
   await backend.close()
   // One after the other, never at once: each has a lock table of its own.
   const after = new FileBackend({ dir, engine: 'node:sqlite' })
@@ -247,9 +248,10 @@ it.runIf(permits)("works under Node's permission model, which forbids threads an
   const dir = await temporaryDirectory()
   const program = `
     const { FileBackend } = await import(${JSON.stringify(new URL('../src/index.ts', import.meta.url).href)})
+    const { check } = await import(${JSON.stringify(new URL('../src/maintenance/index.ts', import.meta.url).href)})
     const backend = new FileBackend({ dir: ${JSON.stringify(dir)} })
     await backend.set({ key: 'large', value: 'x'.repeat(300_000), version: 'v', createdAt: 1 })
-    console.log((await backend.get('large')).value.length, JSON.stringify((await backend.check({ fix: true })).problems))
+    console.log((await backend.get('large')).value.length, JSON.stringify((await check(backend, { fix: true })).problems))
     await backend.close()`
   const { stdout } = await promisify(execFile)(process.execPath, [
     '--permission',

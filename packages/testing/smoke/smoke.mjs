@@ -56,6 +56,19 @@ const smokes = {
   '@cache/file': async () => {
     const { FileBackend } = await import('@cache/file')
     await useCache(new FileBackend({ dir: folder }))
+    const { JobQueue } = await import('@cache/file/queue')
+    const { transact } = await import('@cache/file/transactions')
+    const { getStream, setStream } = await import('@cache/file/streams')
+    const { check } = await import('@cache/file/maintenance')
+    const backend = new FileBackend({ dir: folder })
+    const jobs = new JobQueue(backend, 'jobs')
+    await jobs.push('job')
+    assert.equal((await jobs.pull()).value, 'job')
+    assert.equal(await transact(backend, (tx) => tx.increment('sum', 2)), 2)
+    assert.equal(await setStream(backend, { key: 'stream', version: 'v', createdAt: 1 }, ['bytes']), 5)
+    assert.equal(String(await (await getStream(backend, 'stream')).toArray()), 'bytes')
+    assert.deepEqual((await check(backend)).problems, [])
+    await backend.close()
   },
   '@cache/layered': async () => {
     const { LayeredBackend } = await import('@cache/layered')

@@ -1,25 +1,26 @@
 import { Worker } from 'node:worker_threads'
-import { doIndexTask, type IndexTask, type IndexTaskResult } from './index-tasks.ts'
+import type { IndexTask, IndexTaskResult } from './index-task.ts'
+import { runIndexTask } from './run-index-task.ts'
 
-interface Waiting {
+interface PendingTask {
   readonly task: IndexTask
   resolve(result: IndexTaskResult): void
   reject(error: unknown): void
 }
 
-interface Answer {
+interface Reply {
   readonly id: number
   readonly result?: IndexTaskResult
   readonly failure?: { readonly message: string; readonly errcode?: number; readonly code?: string }
 }
 
-/** Runs index tasks in a thread of its own, which is started by the first task and ended by `close`. */
-export class Background {
+/** Runs index tasks in a worker thread. The first task starts the thread, and `close` ends it. */
+export class BackgroundThread {
   #worker: Worker | undefined
-  /** Threads do not work here (a bundler left the file out, or the runtime forbids them): tasks run on the event loop. */
+  /** Whether tasks run on the event loop, because a bundler omitted the worker's file or the runtime forbids threads. */
   #inline = false
   #lastId = 0
-  readonly #waiting = new Map<number, Waiting>()
+  readonly #pending = new Map<number, PendingTask>()
 
   /** Whether a thread was started. */
   get started(): boolean {
@@ -28,11 +29,11 @@ export class Background {
 
   run(task: IndexTask): Promise<IndexTaskResult> {
     const worker = this.#inline ? undefined : this.#start()
-    if (worker === undefined) return doIndexTask(task)
+    if (worker === undefined) return runIndexTask(task)
     return new Promise((resolve, reject) => {
       this.#lastId += 1
-      this.#waiting.set(this.#lastId, { task, resolve, reject })
-      // The process stays as long as somebody waits for an answer, and no longer.
+      this.#pending.set(this.#lastId, { task, resolve, reject })
+      // The thread keeps the process alive only while a task waits for its reply.
       worker.ref()
       worker.postMessage({ id: this.#lastId, task })
     })
@@ -51,34 +52,34 @@ export class Background {
     const worker = startWorker()
     this.#inline = worker === undefined
     if (worker === undefined) return undefined
-    worker.on('message', (answer: Answer) => this.#answered(worker, answer))
-    worker.on('error', () => this.#failed(worker))
-    worker.on('exit', () => this.#failed(worker))
+    worker.on('message', (reply: Reply) => this.#onReply(worker, reply))
+    worker.on('error', () => this.#onFailure(worker))
+    worker.on('exit', () => this.#onFailure(worker))
     this.#worker = worker
     return worker
   }
 
-  #answered(worker: Worker, { id, result, failure }: Answer): void {
-    const waiting = this.#waiting.get(id)
-    this.#waiting.delete(id)
-    if (this.#waiting.size === 0) worker.unref()
+  #onReply(worker: Worker, { id, result, failure }: Reply): void {
+    const pending = this.#pending.get(id)
+    this.#pending.delete(id)
+    if (this.#pending.size === 0) worker.unref()
     if (failure !== undefined) {
       const { message, ...members } = failure
-      waiting?.reject(Object.assign(new Error(message), members))
-    } else if (result !== undefined) waiting?.resolve(result)
+      pending?.reject(Object.assign(new Error(message), members))
+    } else if (result !== undefined) pending?.resolve(result)
   }
 
-  #failed(worker: Worker): void {
+  #onFailure(worker: Worker): void {
     if (this.#worker !== worker) return
     this.#worker = undefined
     this.#inline = true
-    const waiting = [...this.#waiting.values()]
-    this.#waiting.clear()
-    for (const { task, resolve, reject } of waiting) doIndexTask(task).then(resolve, reject)
+    const pending = [...this.#pending.values()]
+    this.#pending.clear()
+    for (const { task, resolve, reject } of pending) runIndexTask(task).then(resolve, reject)
   }
 }
 
-/** Nothing where the runtime forbids threads, as Node's permission model does unless it is told otherwise. */
+/** The thread, or `undefined` when the runtime forbids threads, as Node's permission model does by default. */
 function startWorker(): Worker | undefined {
   const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js'
   try {

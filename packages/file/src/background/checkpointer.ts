@@ -1,37 +1,48 @@
-import type { Store } from '../directory/directory-handle.ts'
 import { pageBytes } from '../index/schema.ts'
+import type { Engine } from '../index/sqlite.ts'
+import type { BackgroundThread } from './background-thread.ts'
 
-/** Frames of the log (a page each) from which on it is moved into the database: 4 MB. */
-const enoughFrames = 2048
-/** From here on writers wait for it, 16 MB: the log must not grow for ever, and whoever opens the index next must read all of it. */
-const waitingFrames = 8192
+/** The part of an open directory that the checkpointer needs. */
+export interface CheckpointHost {
+  readonly settings: { readonly engine: Engine | undefined }
+  readonly queue: { pauseWrites(): void; resumeWrites(): void }
+  readonly background: BackgroundThread
+  /** The path of the open index; empty while none is open. */
+  readonly indexPath: string
+  report(error: unknown, method: string): void
+}
 
-/** Keeps the write-ahead log short, in another thread: a checkpoint on the event loop would hold it for milliseconds. */
+/** From this number of frames (one page each, 4 MB in total) on, the log is moved into the database. */
+const checkpointFrames = 2048
+/** From this number of frames (16 MB) on, writers wait for the checkpoint: the next process to open the index reads the whole log. */
+const blockingFrames = 8192
+
+/** Keeps the write-ahead log short, in another thread: a checkpoint would block the event loop for milliseconds. */
 export class Checkpointer {
-  readonly #store: Store
-  /** Frames that an operation adds besides its value, as the last checkpoints found; half of it is a guess. */
-  #framesPerOperation = 2
-  #operations = 0
+  readonly #host: CheckpointHost
+  /** Frames that a call adds besides its value, by the last checkpoints; at first an estimate. */
+  #framesPerCall = 2
+  #calls = 0
   #valueFrames = 0
-  /** Frames from which on to look again. */
-  #next = enoughFrames
+  /** The estimated number of frames at which the next checkpoint starts. */
+  #nextAt = checkpointFrames
   #running: Promise<void> | undefined
 
-  constructor(store: Store) {
-    this.#store = store
+  constructor(host: CheckpointHost) {
+    this.#host = host
   }
 
   /**
-   * Called after every commit. The length of the log is estimated: SQLite writes from its beginning again without cutting
-   * it, so the size of the file says nothing, and asking SQLite means a checkpoint.
+   * Notes a commit, and starts a checkpoint when the log is long. The length of the log is an estimate: SQLite restarts the log
+   * without shortening its file, so the file's size is no measure, and SQLite tells the length only in a checkpoint.
    */
-  written(operations: number, bytes: number): void {
-    this.#operations += operations
+  committed(calls: number, bytes: number): void {
+    this.#calls += calls
     this.#valueFrames += bytes / pageBytes
-    const frames = this.#operations * this.#framesPerOperation + this.#valueFrames
-    if (frames < this.#next || this.#running !== undefined) return
+    const frames = this.#calls * this.#framesPerCall + this.#valueFrames
+    if (frames < this.#nextAt || this.#running !== undefined) return
     this.#running = this.#checkpoint()
-      .catch((error: unknown) => this.#store.report(error, 'checkpoint'))
+      .catch((error: unknown) => this.#host.report(error, 'checkpoint'))
       .finally(() => {
         this.#running = undefined
       })
@@ -42,26 +53,26 @@ export class Checkpointer {
   }
 
   async #checkpoint(): Promise<void> {
-    const { indexPath, settings, background } = this.#store
+    const { indexPath, settings, background, queue } = this.#host
     if (indexPath === '') return
-    const operations = this.#operations
+    const calls = this.#calls
     const valueFrames = this.#valueFrames
     const task = { kind: 'checkpoint', path: indexPath, engine: settings.engine } as const
     const { frames = 0 } = await background.run({ ...task, wait: false })
-    this.#framesPerOperation = Math.max(0.05, (frames - valueFrames) / operations)
-    this.#next = frames + enoughFrames
-    if (frames < waitingFrames) return
-    // Only what was written during the first checkpoint is left. Without the pause the other thread would have to find a
-    // moment in which this one does not write.
-    this.#store.queue.pauseWrites()
+    this.#framesPerCall = Math.max(0.05, (frames - valueFrames) / calls)
+    this.#nextAt = frames + checkpointFrames
+    if (frames < blockingFrames) return
+    // Only frames written during the first checkpoint are left. Without the pause, the other thread would have to find a
+    // moment without a write of this thread.
+    queue.pauseWrites()
     try {
       const { restarted = false } = await background.run({ ...task, wait: true })
       if (!restarted) return
-      this.#operations = 0
+      this.#calls = 0
       this.#valueFrames = 0
-      this.#next = enoughFrames
+      this.#nextAt = checkpointFrames
     } finally {
-      this.#store.queue.resumeWrites()
+      queue.resumeWrites()
     }
   }
 }

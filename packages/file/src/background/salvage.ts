@@ -7,10 +7,10 @@ import {
   type Statement,
   wholeColumn,
 } from '../index/sqlite.ts'
-import type { IndexTaskResult } from './index-tasks.ts'
+import type { IndexTaskResult } from './index-task.ts'
 
-/** What is not a whole number, of all tables. */
-const texts: ReadonlySet<string> = new Set(['key', 'version', 'queue', 'lease', 'tag', 'file', 'frame'])
+/** The columns of all tables that hold no whole numbers. */
+const otherColumns: ReadonlySet<string> = new Set(['key', 'version', 'queue', 'lease', 'tag', 'file', 'frame'])
 
 const tables = {
   item: [
@@ -49,16 +49,15 @@ const tables = {
   trash: ['file'],
 } as const
 
-/** Columns that follow another one, which damage may have parted. */
-const correct: Readonly<Record<string, string>> = { due_at: 'expires_at' }
+/** Columns that are copied from another column, because damage may have changed them. */
+const sourceColumn: Readonly<Record<string, string>> = { due_at: 'expires_at' }
 
-/** How many rows a transaction of the new index takes. */
+/** Rows that one transaction of the new index takes. */
 const step = 500
 
 /**
- * Copies what can be read of a damaged index into a new one. Rows are read one by one in the order of their ids; where a
- * page cannot be read, the ids after it are tried in growing strides. Whether a value is whole is for its checksum to say
- * when it is read.
+ * Copies all readable rows of a damaged index into a new one. Rows are read one by one in the order of their ids. After an
+ * unreadable page, the search continues with growing strides of ids. A later read checks each value's checksum.
  */
 export async function salvage(
   from: string,
@@ -101,8 +100,8 @@ async function copyFrom(from: string, target: Database, engine: Engine | undefin
 function copyById(source: Database, target: Database, table: 'item' | 'message', problems: string[]): number {
   const names = tables[table]
   const list = names.join(', ')
-  // By row id, so that no index is needed to find the next row.
-  const columns = names.map((name) => (texts.has(name) ? name : `${wholeColumn(name)} as ${name}`)).join(', ')
+  // In the order of row ids, so that the search needs no index.
+  const columns = names.map((name) => (otherColumns.has(name) ? name : `${wholeColumn(name)} as ${name}`)).join(', ')
   const next = source.prepare(`select ${columns} from ${table} not indexed where id > ? order by ${table}.id limit 1`)
   const insert = target.prepare(`insert or ignore into ${table} (${list}) values (${names.map(() => '?').join(', ')})`)
   const end = highestId(source, table)
@@ -112,7 +111,7 @@ function copyById(source: Database, target: Database, table: 'item' | 'message',
   target.exec('begin')
   for (;;) {
     const found = readNext(next, last + stride)
-    // A damaged page may answer with an id that was asked to be left behind: taken for a row, it would never end.
+    // A damaged page may give an id that the search has already passed. Accepting it could make the loop endless.
     if (found instanceof Error || (found !== undefined && !(found.id > last + stride))) {
       if (stride === 0)
         problems.push(`${table} after ${last}: ${found instanceof Error ? found.message : 'out of order'}`)
@@ -124,7 +123,7 @@ function copyById(source: Database, target: Database, table: 'item' | 'message',
     if (found === undefined) break
     last = found.id
     stride = 0
-    if (acceptable(found) && insertRow(insert, names, found, problems)) saved += 1
+    if (isAcceptable(found) && insertRow(insert, names, found, problems)) saved += 1
     if (saved % step === 0) target.exec('commit; begin')
   }
   target.exec('commit')
@@ -141,15 +140,15 @@ function readNext(next: Statement, after: number): SalvagedRow | undefined | Err
   }
 }
 
-/** Damage may have put values of another type anywhere. */
-function acceptable(row: SalvagedRow): boolean {
+/** Whether the row has the right types: damage may have changed any of them. */
+function isAcceptable(row: SalvagedRow): boolean {
   if ('key' in row && (typeof row.key !== 'string' || typeof row.version !== 'string')) return false
   return Number.isSafeInteger(row.id) && typeof row.checksum === 'number' && typeof row.bytes === 'number'
 }
 
 function insertRow(insert: Statement, names: readonly string[], row: SalvagedRow, problems: string[]): boolean {
   try {
-    return Number(insert.run(...names.map((name) => row[correct[name] ?? name] ?? null)).changes) > 0
+    return Number(insert.run(...names.map((name) => row[sourceColumn[name] ?? name] ?? null)).changes) > 0
   } catch (error) {
     problems.push(`row ${row.id}: ${reason(error)}`)
     return false
@@ -171,7 +170,7 @@ function copyInOrder(source: Database, target: Database, table: 'item_tag' | 'tr
   }
 }
 
-/** The highest id that can be read, by the right edge of the table; a generous guess when that is damaged. */
+/** The highest readable id of the table; a large guess when the end of the table is damaged. */
 function highestId(source: Database, table: string): number {
   try {
     const row = source.prepare(`select id from ${table} not indexed order by id desc limit 1`).get() as
@@ -187,7 +186,7 @@ function quietly(work: () => unknown): void {
   try {
     work()
   } catch {
-    // What cannot be read is lost; the report says so where it matters.
+    // Unreadable rows are lost. The report names the important losses.
   }
 }
 

@@ -1,78 +1,76 @@
 import { CacheError, cacheErrorCode } from '@cache/core/backend'
 import { type FailureKind, failureKind, fileError } from '../errors.ts'
 import type { ItemIndex } from '../index/item-index.ts'
-import { Stretch, turnBudget } from './event-loop-budget.ts'
-import { Operation, type Work } from './queued-call.ts'
-import { endQuietly, TickReads } from './read-transaction.ts'
+import type { EventLoopBudget } from './event-loop-budget.ts'
+import { type CallKeys, QueuedCall, type Work } from './queued-call.ts'
+import { ReadTransaction, tryToEnd } from './read-transaction.ts'
 
-/** What the queue asks of the store around it. */
-export interface QueueOwner {
+/** The part of an open directory that the queue needs. */
+export interface QueueHost {
   now(): number
-  /** The index, opening it when it is not open. */
+  /** Opens the index unless it is open. */
   open(): Promise<ItemIndex>
-  /** The open index, or `undefined` when it must be opened (again). With `look`, makes sure that it is still the directory's. */
-  opened(look: boolean): ItemIndex | undefined
-  /** Why nothing can be written now, where that is so. */
+  /** The open index, or `undefined` when it must be opened. With `verify`, it must still be the current index of the directory. */
+  currentIndex(verify: boolean): ItemIndex | undefined
+  /** The error of every write while the directory is read-only. */
   readonly refusal: CacheError | undefined
-  /** The index failed beyond one operation: `corrupt` calls for a new one, anything else for opening it again. */
-  lost(kind: FailureKind, error: unknown): void
-  /** Inside the transaction, after the operations: limits, expired items, buffered touches. */
-  beforeCommit(index: ItemIndex, now: number, operations: number, deadline: number): void
-  /** After the commit; what it returns is awaited before the callers are told. */
-  afterCommit(operations: number): Promise<void> | undefined
+  /** Drops an index that failed. `corrupt` asks for its replacement; every other kind asks for opening it again. */
+  indexFailed(kind: FailureKind, error: unknown): void
+  /** Runs inside the transaction after the calls: limits, expired items, the access log. */
+  beforeCommit(index: ItemIndex, now: number, calls: number, deadline: number): void
+  /** Runs after the commit. The callers get their results when the returned promise resolves. */
+  afterCommit(calls: number): Promise<void> | undefined
   rolledBack(): void
 }
 
-/** The key or keys that an operation concerns; `undefined` where it concerns any. */
-type Keys = string | readonly string[] | undefined
-
-/** Reads from which on a transaction around them is cheaper than their own locks. */
+/** From this number of reads on, a transaction around them is cheaper than their own locks. */
 const readsWorthTransaction = 4
 
 /**
- * Runs what was asked for in the order of asking. Everything asked for in one tick shares one transaction, which is what
- * makes writes cheap; a turn that takes too long is committed and continued in the next. While another process writes,
- * the queue tries again without blocking, and reads that wait for no write of this queue go ahead.
+ * Runs calls in their order. The calls of one tick share one transaction, which makes writes cheap. A batch that takes too
+ * long is committed, and the next batch continues. While another process writes, the queue tries again without blocking.
+ * Reads that depend on no waiting write run meanwhile.
  */
-export class OperationQueue {
-  readonly #owner: QueueOwner
+export class CallQueue {
+  readonly #host: QueueHost
   readonly #lockTimeout: number
-  #pending: Operation[] = []
+  #pending: QueuedCall[] = []
   #writes = 0
-  readonly #stretch = new Stretch()
-  readonly #tickReads: TickReads
+  readonly #budget: EventLoopBudget
+  readonly #readTransaction: ReadTransaction
   #scheduled = false
   #running = false
-  #busyRounds = 0
+  #lockedRounds = 0
   #retry: NodeJS.Timeout | undefined
   #paused = false
   #idle: (() => void)[] = []
-  #unsettled = 0
+  #undelivered = 0
 
-  constructor(owner: QueueOwner, lockTimeout: number) {
-    this.#owner = owner
+  constructor(host: QueueHost, lockTimeout: number, budget: EventLoopBudget) {
+    this.#host = host
     this.#lockTimeout = lockTimeout
-    this.#tickReads = new TickReads(() => owner.opened(this.#stretch.begin()), this.#stretch)
+    this.#budget = budget
+    this.#readTransaction = new ReadTransaction(() => host.currentIndex(budget.start()), budget)
   }
 
-  read<Value>(name: string, keys: Keys, work: Work<Value>): Promise<Value> {
-    const index = this.#readableNow()
-    if (index === undefined) return this.#add(new Operation(name, keys, false, work))
+  read<Value>(method: string, keys: CallKeys, work: Work<Value>): Promise<Value> {
+    const index = this.#indexForImmediateRead()
+    if (index === undefined) return this.#add(new QueuedCall(method, keys, false, work))
     try {
-      return Promise.resolve(work(index, this.#owner.now()))
+      return Promise.resolve(work(index, this.#host.now()))
     } catch (error) {
       if (cacheErrorCode(error) !== undefined)
-        return Promise.reject(fileError(error, name, typeof keys === 'string' ? keys : undefined))
-      // The queue knows what to do about a failing index.
-      return this.#add(new Operation(name, keys, false, work))
+        return Promise.reject(fileError(error, method, typeof keys === 'string' ? keys : undefined))
+      // The queue decides what to do about a failing index.
+      return this.#add(new QueuedCall(method, keys, false, work))
     }
   }
 
-  write<Value>(name: string, keys: Keys, work: Work<Value>): Promise<Value> {
-    return this.#add(new Operation(name, keys, true, work))
+  write<Value>(method: string, keys: CallKeys, work: Work<Value>): Promise<Value> {
+    return this.#add(new QueuedCall(method, keys, true, work))
   }
 
-  /** Lets another thread have the write lock. Reads go on. */
+  /** Holds writes back, so that another thread can take the write lock. Reads continue. */
   pauseWrites(): void {
     this.#paused = true
   }
@@ -82,76 +80,76 @@ export class OperationQueue {
     if (this.#pending.length > 0) this.#schedule()
   }
 
-  get #writesWait(): boolean {
+  get #writesBlocked(): boolean {
     return this.#paused || this.#retry !== undefined
   }
 
-  /** Resolves when nothing waits any more. */
+  /** Resolves when no call waits or runs. */
   async idle(): Promise<void> {
-    while (this.#pending.length > 0 || this.#unsettled > 0 || this.#running) {
+    while (this.#pending.length > 0 || this.#undelivered > 0 || this.#running) {
       await new Promise<void>((resolve) => this.#idle.push(resolve))
     }
   }
 
-  /** The index, where a read may run at once: nothing waits that it would overtake. */
-  #readableNow(): ItemIndex | undefined {
-    return this.#pending.length > 0 || this.#running ? undefined : this.#tickReads.next()
+  /** The index when a read may run immediately: it must not overtake a waiting call. */
+  #indexForImmediateRead(): ItemIndex | undefined {
+    return this.#pending.length > 0 || this.#running ? undefined : this.#readTransaction.next()
   }
 
-  #add<Value>(operation: Operation<Value>): Promise<Value> {
-    this.#pending.push(operation as Operation)
-    if (operation.writes) this.#writes += 1
+  #add<Value>(call: QueuedCall<Value>): Promise<Value> {
+    this.#pending.push(call as QueuedCall)
+    if (call.writes) this.#writes += 1
     this.#schedule()
-    return operation.promise
+    return call.promise
   }
 
   #schedule(): void {
     if (this.#scheduled || this.#running) return
-    // Reads need not wait for another process to end its write.
-    if (this.#writesWait && this.#writes === this.#pending.length) return
+    // Another process writes, and every waiting call is a write. Reads would not need to wait.
+    if (this.#writesBlocked && this.#writes === this.#pending.length) return
     this.#scheduled = true
-    // Otherwise a loop of awaited calls would let in no timer and no socket.
-    if (this.#stretch.isLong) setImmediate(this.#turn)
-    // Runs when every promise callback of this tick has run: callers some awaits apart still meet in one transaction.
-    else process.nextTick(this.#turn)
+    // After a spent budget, timers and sockets run first. Otherwise a loop of awaited calls would starve them.
+    if (this.#budget.isSpent) setImmediate(this.#tick)
+    // Runs after all promise callbacks of this tick, so that callers several awaits apart share one transaction.
+    else process.nextTick(this.#tick)
   }
 
-  readonly #turn = (): void => {
+  readonly #tick = (): void => {
     this.#scheduled = false
-    if (!this.#running && this.#pending.length > 0) this.#run()
+    if (!this.#running && this.#pending.length > 0) this.#runBatch()
     this.#wakeIdle()
   }
 
-  #run(): void {
-    this.#tickReads.end()
+  #runBatch(): void {
+    this.#readTransaction.end()
     let index: ItemIndex | undefined
     try {
-      // Once in a turn of the event loop: within one, nothing can be learned of what another process has done since.
-      index = this.#owner.opened(this.#stretch.begin())
+      // The first work after a pause of this thread verifies the index. One check for each pause is enough.
+      index = this.#host.currentIndex(this.#budget.start())
     } catch (error) {
-      this.#failAll(error)
+      this.#rejectAll(error)
       return
     }
     if (index === undefined) {
-      this.#open()
+      this.#openIndex()
       return
     }
-    if (this.#writes > 0 && this.#owner.refusal !== undefined) this.#refuseWrites(this.#owner.refusal)
-    if (this.#writes > 0) this.#writeTurn(index)
-    else this.#readTurn(index, this.#takeAll())
-    if (this.#pending.length > 0) this.#again()
+    if (this.#writes > 0 && this.#host.refusal !== undefined) this.#refuseWrites(this.#host.refusal)
+    if (this.#writes > 0) this.#writeBatch(index)
+    else this.#readBatch(index, this.#takeAll())
+    if (this.#pending.length > 0) this.#scheduleRest()
   }
 
-  /** The rest of a turn that was cut short: after timers and sockets had their chance. */
-  #again(): void {
-    if (this.#scheduled || this.#running || this.#writesWait) return
+  /** Continues after timers and sockets have run. */
+  #scheduleRest(): void {
+    if (this.#scheduled || this.#running || this.#writesBlocked) return
     this.#scheduled = true
-    setImmediate(this.#turn)
+    setImmediate(this.#tick)
   }
 
-  #open(): void {
+  #openIndex(): void {
     this.#running = true
-    this.#owner.open().then(
+    this.#host.open().then(
       () => {
         this.#running = false
         this.#schedule()
@@ -159,217 +157,217 @@ export class OperationQueue {
       },
       (error: unknown) => {
         this.#running = false
-        this.#failAll(error)
+        this.#rejectAll(error)
       },
     )
   }
 
-  #takeAll(): Operation[] {
+  #takeAll(): QueuedCall[] {
     const taken = this.#pending
     this.#pending = []
     this.#writes = 0
     return taken
   }
 
-  /** Puts back in front what did not run. */
-  #putBack(operations: readonly Operation[]): void {
-    if (operations.length === 0) return
-    this.#pending = this.#pending.length === 0 ? [...operations] : [...operations, ...this.#pending]
+  /** Puts calls that did not run back at the front. */
+  #putBack(calls: readonly QueuedCall[]): void {
+    if (calls.length === 0) return
+    this.#pending = this.#pending.length === 0 ? [...calls] : [...calls, ...this.#pending]
     this.#writes = 0
-    for (const operation of this.#pending) if (operation.writes) this.#writes += 1
+    for (const call of this.#pending) if (call.writes) this.#writes += 1
   }
 
-  #readTurn(index: ItemIndex, operations: Operation[]): void {
-    const together = operations.length >= readsWorthTransaction
-    const deadline = performance.now() + turnBudget
+  #readBatch(index: ItemIndex, calls: QueuedCall[]): void {
+    const together = calls.length >= readsWorthTransaction
+    const deadline = this.#budget.deadline()
     let done = 0
     try {
       if (together) index.run('begin')
       try {
-        const now = this.#owner.now()
-        while (done < operations.length) {
-          ;(operations[done] as Operation).run(index, now)
+        const now = this.#host.now()
+        while (done < calls.length) {
+          ;(calls[done] as QueuedCall).run(index, now)
           done += 1
-          if ((done & 15) === 0 && performance.now() > deadline) break
+          if ((done & 15) === 0 && this.#budget.isPast(deadline)) break
         }
       } finally {
-        if (together) endQuietly(index, 'commit')
+        if (together) tryToEnd(index, 'commit')
       }
     } catch (error) {
-      this.#broken(error, operations.slice(0, done), operations.slice(done))
+      this.#indexFailed(error, calls.slice(0, done), calls.slice(done))
       return
     }
-    for (let at = 0; at < done; at++) (operations[at] as Operation).settle()
-    this.#putBack(operations.slice(done))
+    for (let at = 0; at < done; at++) (calls[at] as QueuedCall).deliver()
+    this.#putBack(calls.slice(done))
   }
 
-  #writeTurn(index: ItemIndex): void {
-    // Waiting for another process: only reads may have come in between.
-    if (this.#writesWait) {
-      this.#readAhead(index)
+  #writeBatch(index: ItemIndex): void {
+    // Writes wait for another process, so only reads may run.
+    if (this.#writesBlocked) {
+      this.#runIndependentReads(index)
       return
     }
     try {
       index.run('begin immediate')
     } catch (error) {
-      if (failureKind(error) === 'busy') this.#busy(index, error)
-      else this.#broken(error, [], this.#takeAll())
+      if (failureKind(error) === 'busy') this.#locked(index, error)
+      else this.#indexFailed(error, [], this.#takeAll())
       return
     }
-    this.#busyRounds = 0
-    this.#transaction(index, this.#takeAll())
+    this.#lockedRounds = 0
+    this.#runTransaction(index, this.#takeAll())
   }
 
-  #transaction(index: ItemIndex, operations: Operation[]): void {
-    const deadline = performance.now() + turnBudget
+  #runTransaction(index: ItemIndex, calls: QueuedCall[]): void {
+    const deadline = this.#budget.deadline()
     let done = 0
     try {
-      const now = this.#owner.now()
-      while (done < operations.length) {
-        ;(operations[done] as Operation).run(index, now)
+      const now = this.#host.now()
+      while (done < calls.length) {
+        ;(calls[done] as QueuedCall).run(index, now)
         done += 1
-        if ((done & 7) === 0 && performance.now() > deadline) break
+        if ((done & 7) === 0 && this.#budget.isPast(deadline)) break
       }
-      this.#owner.beforeCommit(index, now, done, deadline)
+      this.#host.beforeCommit(index, now, done, deadline)
       index.run('commit')
     } catch (error) {
-      endQuietly(index, 'rollback')
-      this.#owner.rolledBack()
-      this.#transactionFailed(index, error, operations)
+      tryToEnd(index, 'rollback')
+      this.#host.rolledBack()
+      this.#transactionFailed(index, error, calls)
       return
     }
-    const finished = done === operations.length ? operations : operations.slice(0, done)
-    if (done < operations.length) this.#putBack(operations.slice(done))
+    const finished = done === calls.length ? calls : calls.slice(0, done)
+    if (done < calls.length) this.#putBack(calls.slice(done))
     this.#committed(finished)
   }
 
-  #committed(operations: readonly Operation[]): void {
-    const safe = this.#owner.afterCommit(operations.length)
+  #committed(calls: readonly QueuedCall[]): void {
+    const safe = this.#host.afterCommit(calls.length)
     if (safe === undefined) {
-      for (const operation of operations) operation.settle()
+      for (const call of calls) call.deliver()
       return
     }
-    this.#unsettled += operations.length
+    this.#undelivered += calls.length
     safe
       .then(
         () => {
-          for (const operation of operations) operation.settle()
+          for (const call of calls) call.deliver()
         },
         (error: unknown) => {
-          for (const operation of operations) operation.fail(error)
+          for (const call of calls) call.reject(error)
         },
       )
       .finally(() => {
-        this.#unsettled -= operations.length
+        this.#undelivered -= calls.length
         this.#wakeIdle()
       })
   }
 
-  /** A full disk need not refuse everything: deletes and small items may still fit, each in a transaction of its own. */
-  #transactionFailed(index: ItemIndex, error: unknown, operations: Operation[]): void {
-    if (failureKind(error) !== 'full' || operations.length === 1) {
-      this.#broken(error, [], operations)
+  /** On a full disk, each call gets its own transaction: deletes and small items may still fit. */
+  #transactionFailed(index: ItemIndex, error: unknown, calls: QueuedCall[]): void {
+    if (failureKind(error) !== 'full' || calls.length === 1) {
+      this.#indexFailed(error, [], calls)
       return
     }
-    for (const operation of operations) {
+    for (const call of calls) {
       try {
         index.run('begin immediate')
       } catch (failure) {
-        operation.fail(failure)
+        call.reject(failure)
         continue
       }
-      this.#transaction(index, [operation])
+      this.#runTransaction(index, [call])
     }
   }
 
-  /** `done` ran but cannot be told, `rest` did not run. */
-  #broken(error: unknown, done: readonly Operation[], rest: readonly Operation[]): void {
+  /** `done` ran, but their results were lost with the transaction. `rest` did not run. */
+  #indexFailed(error: unknown, done: readonly QueuedCall[], rest: readonly QueuedCall[]): void {
     const kind = failureKind(error)
     const all = [...done, ...rest]
     if (kind === 'busy') {
       this.#putBack(all)
-      this.#wait(error)
+      this.#scheduleRetry(error)
       return
     }
     if (kind === 'full') {
-      for (const operation of all) operation.fail(error)
+      for (const call of all) call.reject(error)
       return
     }
-    this.#owner.lost(kind, error)
-    const again: Operation[] = []
-    for (const operation of all) {
-      operation.attempts += 1
-      if (kind === 'corrupt' && operation.attempts < 3) again.push(operation)
-      else operation.fail(error)
+    this.#host.indexFailed(kind, error)
+    const again: QueuedCall[] = []
+    for (const call of all) {
+      call.failedAttempts += 1
+      if (kind === 'corrupt' && call.failedAttempts < 3) again.push(call)
+      else call.reject(error)
     }
     this.#putBack(again)
   }
 
-  #busy(index: ItemIndex, error: unknown): void {
-    this.#wait(error)
-    this.#readAhead(index)
+  #locked(index: ItemIndex, error: unknown): void {
+    this.#scheduleRetry(error)
+    this.#runIndependentReads(index)
   }
 
-  /** Tries again in a while; what has waited for too long is told so. */
-  #wait(error: unknown): void {
+  /** Tries again soon. Calls that waited for longer than the lock time-out reject. */
+  #scheduleRetry(error: unknown): void {
     const oldest = performance.now() - this.#lockTimeout
-    const late = this.#pending.filter((operation) => operation.since < oldest)
+    const late = this.#pending.filter((call) => call.calledAt < oldest)
     if (late.length > 0) {
-      this.#putBackOnly(this.#pending.filter((operation) => operation.since >= oldest))
-      for (const operation of late) operation.fail(error)
+      this.#replacePending(this.#pending.filter((call) => call.calledAt >= oldest))
+      for (const call of late) call.reject(error)
     }
     if (this.#pending.length === 0 || this.#retry !== undefined) return
-    this.#busyRounds += 1
-    // Different waits for different processes, longer as it takes longer, and never long: another write takes well under a millisecond.
-    const wait = this.#busyRounds < 3 ? 1 : 1 + Math.random() * Math.min(this.#busyRounds, 12)
+    this.#lockedRounds += 1
+    // Random waits keep two processes from colliding again. They stay short: a write takes less than a millisecond.
+    const wait = this.#lockedRounds < 3 ? 1 : 1 + Math.random() * Math.min(this.#lockedRounds, 12)
     this.#retry = setTimeout(() => {
       this.#retry = undefined
-      this.#turn()
+      this.#tick()
     }, wait)
   }
 
-  #putBackOnly(operations: Operation[]): void {
+  #replacePending(calls: QueuedCall[]): void {
     this.#pending = []
     this.#writes = 0
-    this.#putBack(operations)
+    this.#putBack(calls)
   }
 
-  /** Runs the reads of keys that no earlier write in the queue names. */
-  #readAhead(index: ItemIndex): void {
+  /** Runs the reads whose keys no earlier waiting write names. */
+  #runIndependentReads(index: ItemIndex): void {
     const written = new Set<string>()
-    const ahead: Operation[] = []
-    const rest: Operation[] = []
-    for (const operation of this.#pending) {
-      const keys = typeof operation.keys === 'string' ? [operation.keys] : (operation.keys ?? [])
-      if (operation.writes) for (const key of keys) written.add(key)
-      if (operation.writes || keys.some((key) => written.has(key))) rest.push(operation)
-      else ahead.push(operation)
+    const independent: QueuedCall[] = []
+    const others: QueuedCall[] = []
+    for (const call of this.#pending) {
+      const keys = typeof call.keys === 'string' ? [call.keys] : (call.keys ?? [])
+      if (call.writes) for (const key of keys) written.add(key)
+      if (call.writes || keys.some((key) => written.has(key))) others.push(call)
+      else independent.push(call)
     }
-    if (ahead.length === 0) return
-    this.#putBackOnly(rest)
-    this.#readTurn(index, ahead)
+    if (independent.length === 0) return
+    this.#replacePending(others)
+    this.#readBatch(index, independent)
   }
 
   #refuseWrites(error: CacheError): void {
-    const writes = this.#pending.filter((operation) => operation.writes)
-    this.#putBackOnly(this.#pending.filter((operation) => !operation.writes))
-    for (const operation of writes) operation.fail(error)
+    const writes = this.#pending.filter((call) => call.writes)
+    this.#replacePending(this.#pending.filter((call) => !call.writes))
+    for (const call of writes) call.reject(error)
   }
 
-  #failAll(error: unknown): void {
-    for (const operation of this.#takeAll()) operation.fail(error)
+  #rejectAll(error: unknown): void {
+    for (const call of this.#takeAll()) call.reject(error)
     this.#wakeIdle()
   }
 
   #wakeIdle(): void {
-    if (this.#idle.length === 0 || this.#pending.length > 0 || this.#unsettled > 0 || this.#running) return
+    if (this.#idle.length === 0 || this.#pending.length > 0 || this.#undelivered > 0 || this.#running) return
     for (const wake of this.#idle.splice(0)) wake()
   }
 
-  /** Fails whatever still waits, for a store that is closed for good. */
-  abandon(): void {
+  /** Rejects every waiting call with `CLOSED`. */
+  rejectWaiting(): void {
     clearTimeout(this.#retry)
     this.#retry = undefined
-    this.#failAll(new CacheError('CLOSED', 'The file backend was closed', { backend: 'file' }))
+    this.#rejectAll(new CacheError('CLOSED', "the backend 'file' was closed; open another one", { backend: 'file' }))
   }
 }

@@ -1,23 +1,39 @@
-/** How long the event loop may be held without a break, in milliseconds. */
-export const turnBudget = 3
+/** Milliseconds for which this package may keep the event loop busy without a pause. */
+const budgetMs = 3
 
-/** Since when this thread has been at work without the event loop in between. */
-export class Stretch {
-  #since: number | undefined
+/** Measures how long this thread has worked since the event loop last ran other callbacks. */
+export class EventLoopBudget {
+  readonly #now: () => number
+  #startedAt: number | undefined
 
-  /** Notes the beginning of work; returns whether it is the first since the event loop was free. */
-  begin(): boolean {
-    if (this.#since !== undefined) return false
-    this.#since = performance.now()
+  /** `now` is a monotonic clock in milliseconds. */
+  constructor(now: () => number = () => performance.now()) {
+    this.#now = now
+  }
+
+  /** Notes the start of work. Returns whether it is the first work since the event loop ran other callbacks. */
+  start(): boolean {
+    if (this.#startedAt !== undefined) return false
+    this.#startedAt = this.#now()
     setImmediate(this.#end)
     return true
   }
 
-  get isLong(): boolean {
-    return this.#since !== undefined && performance.now() - this.#since > turnBudget
+  /** Whether this thread has worked for longer than the budget without a pause. */
+  get isSpent(): boolean {
+    return this.#startedAt !== undefined && this.#now() - this.#startedAt > budgetMs
+  }
+
+  /** The instant at which work that starts now has used the whole budget. */
+  deadline(): number {
+    return this.#now() + budgetMs
+  }
+
+  isPast(deadline: number): boolean {
+    return this.#now() > deadline
   }
 
   readonly #end = (): void => {
-    this.#since = undefined
+    this.#startedAt = undefined
   }
 }

@@ -3,34 +3,36 @@ import { fileError } from '../errors.ts'
 import type { ItemIndex } from '../index/item-index.ts'
 
 /**
- * What an operation does to the index. It may run again when the transaction around it was rolled back, so it changes
- * nothing else. A `CacheError` that it throws rejects this operation alone: it is thrown before anything is written.
+ * The part of a call that uses the index. It may run again after a rollback, so it changes nothing besides the index. A
+ * `CacheError` that it throws rejects this call alone, so it throws before its first write.
  */
 export type Work<Value> = (index: ItemIndex, now: number) => Value
 
-/** One call that waits for its turn at the index. */
-export class Operation<Value = unknown> {
-  readonly name: string
-  /** The key or keys that it concerns; `undefined` where it concerns any. */
-  readonly keys: string | readonly string[] | undefined
+/** The key or keys that a call concerns; `undefined` when it may concern any key. */
+export type CallKeys = string | readonly string[] | undefined
+
+/** One call that waits in the queue for the index. */
+export class QueuedCall<Value = unknown> {
+  readonly method: string
+  readonly keys: CallKeys
   readonly writes: boolean
   readonly promise: Promise<Value>
-  /** When it was asked for, by the monotonic clock. */
-  readonly since: number
-  /** How often the index broke under it. */
-  attempts = 0
+  /** The time of the call, by the monotonic clock. */
+  readonly calledAt: number
+  /** The number of times that the index failed while the call ran. */
+  failedAttempts = 0
   readonly #work: Work<Value>
   #resolve!: (value: Value) => void
   #reject!: (error: unknown) => void
   #value: Value | undefined
   #failure: unknown
 
-  constructor(name: string, keys: string | readonly string[] | undefined, writes: boolean, work: Work<Value>) {
-    this.name = name
+  constructor(method: string, keys: CallKeys, writes: boolean, work: Work<Value>) {
+    this.method = method
     this.keys = keys
     this.writes = writes
     this.#work = work
-    this.since = performance.now()
+    this.calledAt = performance.now()
     this.promise = new Promise((resolve, reject) => {
       this.#resolve = resolve
       this.#reject = reject
@@ -41,24 +43,24 @@ export class Operation<Value = unknown> {
     return typeof this.keys === 'string' ? this.keys : undefined
   }
 
-  /** Does the work and keeps the outcome until `settle`. Failures of SQLite are thrown: they concern the whole transaction. */
+  /** Runs the work and keeps its outcome for `deliver`. A failure of SQLite is thrown, because it fails the whole transaction. */
   run(index: ItemIndex, now: number): void {
     this.#failure = undefined
     try {
       this.#value = this.#work(index, now)
     } catch (error) {
       if (cacheErrorCode(error) === undefined) throw error
-      this.#failure = fileError(error, this.name, this.key)
+      this.#failure = fileError(error, this.method, this.key)
     }
   }
 
-  /** Tells the caller what `run` came to; called when it is committed. */
-  settle(): void {
+  /** Settles the promise with the outcome of `run`, after the commit. */
+  deliver(): void {
     if (this.#failure === undefined) this.#resolve(this.#value as Value)
     else this.#reject(this.#failure)
   }
 
-  fail(error: unknown): void {
-    this.#reject(fileError(error, this.name, this.key))
+  reject(error: unknown): void {
+    this.#reject(fileError(error, this.method, this.key))
   }
 }

@@ -1,63 +1,63 @@
 import type { ItemIndex } from '../index/item-index.ts'
-import type { Stretch } from './event-loop-budget.ts'
+import type { EventLoopBudget } from './event-loop-budget.ts'
 
 /**
- * The reads that run at once, in the call. The second read of a tick begins a transaction for those that follow, which ends
- * with the tick; the first one does where the last tick had more than one.
+ * The read transaction that the immediate reads of one tick share. The second read of a tick begins it, because one read
+ * alone is cheaper without it. The first read begins it when the last tick had several reads. It ends with the tick.
  */
-export class TickReads {
-  readonly #open: () => ItemIndex | undefined
-  readonly #stretch: Stretch
-  #count = 0
+export class ReadTransaction {
+  readonly #currentIndex: () => ItemIndex | undefined
+  readonly #budget: EventLoopBudget
+  #reads = 0
   #index: ItemIndex | undefined
-  #inTransaction = false
-  #lastHadMany = false
+  #isOpen = false
+  #lastTickHadMany = false
 
-  /** `open` is asked for the index by the first read of each tick. */
-  constructor(open: () => ItemIndex | undefined, stretch: Stretch) {
-    this.#open = open
-    this.#stretch = stretch
+  /** The first read of each tick calls `currentIndex`. */
+  constructor(currentIndex: () => ItemIndex | undefined, budget: EventLoopBudget) {
+    this.#currentIndex = currentIndex
+    this.#budget = budget
   }
 
-  /** The index for one more read of this tick; `undefined` where it has to wait, because the event loop was held for long already. */
+  /** The index for one more read of this tick. `undefined` when the read must wait, such as after a long time without a pause. */
   next(): ItemIndex | undefined {
-    this.#count += 1
-    if ((this.#count & 7) === 0 && this.#stretch.isLong) return undefined
-    if (this.#count === 1) this.#first()
-    if (this.#count === 2) this.#begin()
+    this.#reads += 1
+    if ((this.#reads & 7) === 0 && this.#budget.isSpent) return undefined
+    if (this.#reads === 1) this.#startTick()
+    if (this.#reads === 2) this.#begin()
     return this.#index
   }
 
-  /** Ends the tick's transaction: a write is about to begin its own, or the tick is over. */
+  /** Ends the transaction of this tick. A write calls it before it begins its own transaction. */
   readonly end = (): void => {
-    if (this.#count === 0) return
-    if (this.#inTransaction && this.#index !== undefined) endQuietly(this.#index, 'commit')
-    this.#lastHadMany = this.#count > 1
-    this.#inTransaction = false
-    this.#count = 0
+    if (this.#reads === 0) return
+    if (this.#isOpen && this.#index !== undefined) tryToEnd(this.#index, 'commit')
+    this.#lastTickHadMany = this.#reads > 1
+    this.#isOpen = false
+    this.#reads = 0
     this.#index = undefined
   }
 
-  #first(): void {
+  #startTick(): void {
     process.nextTick(this.end)
-    if (this.#stretch.isLong) return
+    if (this.#budget.isSpent) return
     try {
-      this.#index = this.#open()
+      this.#index = this.#currentIndex()
     } catch {
-      // Whoever reads in its turn is told why.
+      // The read goes to the queue, which meets the same failure and reports it.
       return
     }
-    if (this.#lastHadMany) this.#begin()
+    if (this.#lastTickHadMany) this.#begin()
   }
 
   #begin(): void {
-    if (this.#inTransaction || this.#index === undefined) return
-    this.#inTransaction = beginQuietly(this.#index)
-    if (!this.#inTransaction) this.#index = undefined
+    if (this.#isOpen || this.#index === undefined) return
+    this.#isOpen = tryToBegin(this.#index)
+    if (!this.#isOpen) this.#index = undefined
   }
 }
 
-function beginQuietly(index: ItemIndex): boolean {
+function tryToBegin(index: ItemIndex): boolean {
   try {
     index.run('begin')
     return true
@@ -66,11 +66,11 @@ function beginQuietly(index: ItemIndex): boolean {
   }
 }
 
-/** Ends a transaction that may have ended by itself, as SQLite does after some failures. */
-export function endQuietly(index: ItemIndex, how: 'commit' | 'rollback'): void {
+/** Ends a transaction. SQLite may have ended it already, as it does after some failures. */
+export function tryToEnd(index: ItemIndex, how: 'commit' | 'rollback'): void {
   try {
     index.run(how)
   } catch {
-    // There is none any more.
+    // No transaction is open.
   }
 }

@@ -4,50 +4,49 @@ import { access, chmod, link, lstat, mkdir, open, readdir, rename, stat, unlink 
 import { dirname, join, resolve } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import { CacheError } from '@cache/core/backend'
-import type { Background } from '../background/background-thread.ts'
+import type { BackgroundThread } from '../background/background-thread.ts'
 import { failureKind } from '../errors.ts'
 import { createSchema, hasSchema, pageBytes, schemaVersion, storedSchemaVersion, takesLong } from '../index/schema.ts'
 import { type Database, openDatabase } from '../index/sqlite.ts'
 import type { Settings } from '../options.ts'
-import { makeExact, syncDirectory } from '../values/value-files.ts'
+import { setExactMode, syncDirectory } from '../values/file-io.ts'
 import { type FileSystem, fileSystemOf } from './file-system.ts'
 
-/** The number is the version of the schema. */
+/** The first number is the version of the schema. */
 const indexName = /^index-(\d{1,6})-[0-9a-f]{8}\.sqlite$/
 
-/** An index that was opened. */
+/** An open connection to the index. */
 export interface OpenedDatabase {
   readonly database: Database
   readonly name: string
-  /** The directory cannot be written to. */
+  /** Whether the directory is read-only. */
   readonly readOnly: boolean
 }
 
 /**
- * Where everything lies in the directory:
+ * The files of the cache directory:
  *
- *     current                the name of the index in use
- *     index-1-1f0c93ab.sqlite  the index, with the -wal and -shm files of SQLite beside it
- *     values/3f/3f9a…        large values
- *     broken-1-1f0c93ab.sqlite the last index that was found damaged
+ *     current                   the name of the index in use
+ *     index-1-1f0c93ab.sqlite   the index, with the -wal and -shm files of SQLite beside it
+ *     values/3f/3f9a…           large values
+ *     broken-1-1f0c93ab.sqlite  the last damaged index
  *
- * An index never gets the name of an earlier one. A process that still holds a removed or replaced index deletes the
- * -wal file of that name when it closes; with one fixed name that would be the new index's
- * (sqlite.org/howtocorrupt.html, 4.1 to 4.4). `current` is replaced by renaming, and everybody looks at it before each
- * transaction.
+ * An index never gets the name of an earlier one. A process that still has a removed index open deletes the -wal file of its
+ * name when it closes. With one fixed name, it would delete the new index's log (sqlite.org/howtocorrupt.html, 4.1 to 4.4).
+ * `current` is replaced by renaming, and every process checks it before each transaction.
  */
-export class StoreDirectory {
+export class CacheDirectory {
   readonly #settings: Settings
-  readonly #background: Background
+  readonly #background: BackgroundThread
   readonly path: string
-  /** Inode and time of `current` when it was last read. */
-  #seen = ''
-  /** Path of the log that must not appear while the index is read as immutable. */
-  #immutable = ''
-  /** The topmost directory that `prepare` made. */
-  #made: string | undefined
+  /** Inode and time of `current` at its last read. */
+  #currentStamp = ''
+  /** The path of a log that must not exist while the index is open as immutable; empty otherwise. */
+  #absentLog = ''
+  /** The topmost directory that `prepare` created. */
+  #topCreated: string | undefined
 
-  constructor(settings: Settings, background: Background) {
+  constructor(settings: Settings, background: BackgroundThread) {
     this.#settings = settings
     this.#background = background
     this.path = resolve(settings.dir)
@@ -65,93 +64,87 @@ export class StoreDirectory {
     return this.file('current')
   }
 
-  /** Whether `current` is still the file that was read. A microsecond and a half, so it is asked before every write. */
+  /** Whether `current` has not changed since its last read. It takes 1.5 µs, so every write can ask it. */
   isCurrent(): boolean {
     try {
-      if (stampOf(statSync(this.#current)) !== this.#seen) return false
-      return this.#immutable === '' || statSync(this.#immutable, { throwIfNoEntry: false }) === undefined
+      if (stampOf(statSync(this.#current)) !== this.#currentStamp) return false
+      return this.#absentLog === '' || statSync(this.#absentLog, { throwIfNoEntry: false }) === undefined
     } catch {
       return false
     }
   }
 
-  /** Makes the directory where it is missing; resolves to the file system under it. */
+  /** Creates the directory if it is missing; resolves to its file system. */
   async prepare(): Promise<FileSystem> {
     const { dirMode } = this.#settings
-    const made = await mkdir(this.path, { recursive: true, mode: dirMode })
-    if (made !== undefined) {
-      this.#made = made
+    const created = await mkdir(this.path, { recursive: true, mode: dirMode })
+    if (created !== undefined) {
+      this.#topCreated = created
       await chmod(this.path, dirMode)
     }
     if (!(await stat(this.path)).isDirectory()) throw unavailable(`${this.path} is not a directory`)
     const fileSystem = await fileSystemOf(this.path)
     if (fileSystem.kind === 'network' && this.#settings.networkFileSystem === 'refuse') {
-      throw new CacheError(
-        'UNSUPPORTED',
-        `${this.path} is on ${fileSystem.name}, shared over a network, where the locks of SQLite cannot be relied on; use a local directory, or the option networkFileSystem: 'warn'`,
-        { backend: 'file', operation: 'open' },
-      )
+      const problem = `${this.path} is on the network file system ${fileSystem.name}, where the locks of SQLite are not reliable`
+      const message = `${problem}; use a local directory, or the option networkFileSystem: 'warn'`
+      throw new CacheError('UNSUPPORTED', message, { backend: 'file', operation: 'open' })
     }
     return fileSystem
   }
 
-  /** Makes the names of the index and of the directories above it safe against a loss of power. */
+  /** Makes the names of the index and of the created directories above it safe against a loss of power. */
   async sync(): Promise<void> {
     await syncDirectory(this.path)
-    const top = this.#made ?? this.path
-    for (let made = this.path; made.length >= top.length; made = dirname(made)) {
-      // The parent may be another user's, and only lend its room.
-      await syncDirectory(dirname(made)).catch((error: unknown) => {
+    const top = this.#topCreated ?? this.path
+    for (let dir = this.path; dir.length >= top.length; dir = dirname(dir)) {
+      // The parent may belong to another user, and this process may not open it.
+      await syncDirectory(dirname(dir)).catch((error: unknown) => {
         if (failureKind(error) !== 'readOnly') throw error
       })
-      if (made === dirname(made)) break
+      if (dir === dirname(dir)) break
     }
-    this.#made = undefined
+    this.#topCreated = undefined
   }
 
-  /** Opens the current index, making what is missing. Waits for other processes that do the same (RACES R37). */
+  /** Opens the current index and creates missing files. Waits for other processes that do the same (RACES R37). */
   async open(): Promise<OpenedDatabase> {
-    const readOnly = !(await this.#writable())
-    this.#immutable = ''
-    const name = readOnly ? await this.#readCurrent() : await this.#findOrMakeCurrent()
+    const readOnly = !(await this.#isWritable())
+    this.#absentLog = ''
+    const name = readOnly ? await this.currentName() : await this.#findOrCreateCurrent()
     if (Number(indexName.exec(name ?? '')?.[1]) > schemaVersion) {
-      throw new CacheError('UNSUPPORTED', `A later version of @cache/file wrote ${this.path}`, {
-        backend: 'file',
-        operation: 'open',
-      })
+      const message = `a later version of @cache/file wrote ${this.path}; update the package or use another directory`
+      throw new CacheError('UNSUPPORTED', message, { backend: 'file', operation: 'open' })
     }
     if (name === undefined) {
-      throw new CacheError('READ_ONLY', `${this.path} cannot be written to, and no cache is there`, {
-        backend: 'file',
-        operation: 'open',
-      })
+      const message = `${this.path} is read-only and contains no cache`
+      throw new CacheError('READ_ONLY', message, { backend: 'file', operation: 'open' })
     }
-    if (!readOnly) await this.makeIndexFile(name)
+    if (!readOnly) await this.createIndexFile(name)
     await this.refuseLink(this.file(name))
     const database = await this.#openDatabase(name, readOnly)
     return { database, name, readOnly }
   }
 
-  /** Makes `name` the index in use, instead of any other. */
+  /** Makes `name` the index in use. */
   async switchTo(name: string): Promise<void> {
     const temporary = await this.#writeName(name)
     await rename(temporary, this.#current)
   }
 
-  /** A name that no index had before. */
+  /** A name that no earlier index had. */
   newIndexName(): string {
     return `index-${schemaVersion}-${randomBytes(4).toString('hex')}.sqlite`
   }
 
-  /** The name of the index in use; `undefined` where there is none or the file says nothing readable. */
-  async #readCurrent(): Promise<string | undefined> {
+  /** The name of the index in use; `undefined` when the file `current` is missing or unreadable. */
+  async currentName(): Promise<string | undefined> {
     try {
       const file = await open(this.#current, constants.O_RDONLY | constants.O_NOFOLLOW)
       try {
         const stamp = stampOf(await file.stat())
         const name = (await file.readFile('latin1')).trim()
         if (!indexName.test(name)) return undefined
-        this.#seen = stamp
+        this.#currentStamp = stamp
         return name
       } finally {
         await file.close()
@@ -162,50 +155,46 @@ export class StoreDirectory {
     }
   }
 
-  /** The files of other indexes of this version than the one named, and whatever SQLite left beside them. */
+  /** The files of all indexes of this version except `name`, with the files of SQLite beside them. */
   async otherIndexFiles(name: string): Promise<string[]> {
     const own = this.file(`index-${schemaVersion}-`)
     const paths = (await readdir(this.path)).map((entry) => join(this.path, entry))
     return paths.filter((path) => path.startsWith(own) && !path.startsWith(this.file(name)))
   }
 
-  async currentName(): Promise<string | undefined> {
-    return this.#readCurrent()
-  }
-
-  /** Creates an empty index file with the right permissions, which SQLite then gives to its other files too. */
-  async makeIndexFile(name: string): Promise<void> {
+  /** Creates an empty index file with the right permissions. SQLite gives the same permissions to its other files. */
+  async createIndexFile(name: string): Promise<void> {
     const path = this.file(name)
     try {
-      // Never opened when it is there: closing a file releases every POSIX lock that this process has on it.
+      // An existing file is never opened: closing it would release every POSIX lock of this process on it.
       const file = await open(path, 'wx', this.#settings.fileMode)
-      await makeExact(file, this.#settings.fileMode)
+      await setExactMode(file, this.#settings.fileMode)
       await file.close()
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
     }
   }
 
-  async #findOrMakeCurrent(): Promise<string> {
+  async #findOrCreateCurrent(): Promise<string> {
     for (let attempt = 0; attempt < 20; attempt++) {
-      const name = await this.#readCurrent()
+      const name = await this.currentName()
       if (name !== undefined) return name
-      await this.#makeCurrent()
+      await this.#createCurrent()
     }
     throw unavailable(`${this.#current} cannot be read`)
   }
 
-  /** Writes `current` unless another process was faster. */
-  async #makeCurrent(): Promise<void> {
+  /** Creates `current` unless another process does so first. */
+  async #createCurrent(): Promise<void> {
     const temporary = await this.#writeName((await this.#newestIndex()) ?? this.newIndexName())
     try {
-      // Unlike a rename, a link never replaces what another process put there meanwhile.
+      // Unlike a rename, a link never replaces a file that another process has just created.
       await link(temporary, this.#current)
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException
       if (code !== 'EEXIST') throw error
-      if ((await lstat(this.#current)).isFile() && (await this.#readCurrent()) === undefined) {
-        // It is there and says nothing readable.
+      if ((await lstat(this.#current)).isFile() && (await this.currentName()) === undefined) {
+        // The existing file is unreadable.
         await rename(temporary, this.#current)
         return
       }
@@ -215,7 +204,7 @@ export class StoreDirectory {
     }
   }
 
-  /** `current` was lost, but an index is there. */
+  /** The index with the latest change. It becomes the current one when the file `current` is lost. */
   async #newestIndex(): Promise<string | undefined> {
     let newest: { name: string; changedAt: number } | undefined
     for (const entry of await readdir(this.path, { withFileTypes: true })) {
@@ -231,7 +220,7 @@ export class StoreDirectory {
     const temporary = `${this.#current}.${randomBytes(6).toString('hex')}.tmp`
     const file = await open(temporary, 'wx', this.#settings.fileMode)
     try {
-      await makeExact(file, this.#settings.fileMode)
+      await setExactMode(file, this.#settings.fileMode)
       await file.writeFile(`${name}\n`)
       await file.datasync()
     } finally {
@@ -240,7 +229,7 @@ export class StoreDirectory {
     return temporary
   }
 
-  async #writable(): Promise<boolean> {
+  async #isWritable(): Promise<boolean> {
     try {
       await access(this.path, constants.W_OK | constants.X_OK)
       return true
@@ -250,7 +239,7 @@ export class StoreDirectory {
     }
   }
 
-  /** Throws `UNAVAILABLE` where a symbolic link stands in the place of a file. */
+  /** Throws `UNAVAILABLE` when the path is a symbolic link. */
   async refuseLink(path: string): Promise<void> {
     if ((await lstat(path)).isSymbolicLink()) {
       throw unavailable(`${path} is a symbolic link, which could lead out of the directory`)
@@ -279,18 +268,18 @@ export class StoreDirectory {
   }
 
   /**
-   * A log can be read only with a -shm file beside it. Where the last writer closed and took both away, nothing is in the
-   * log, and the index is read as a file that nobody changes; when somebody does, `isCurrent` finds a log.
+   * SQLite reads a log only with a -shm file beside it. When the last writer has closed and removed both, the index is opened
+   * as immutable. As soon as a process writes, `isCurrent` finds a log.
    */
   async #openForReading(name: string): Promise<Database> {
     const path = this.file(name)
-    this.#immutable = await stat(`${path}-wal`).then(
+    this.#absentLog = await stat(`${path}-wal`).then(
       () => '',
       () => `${path}-wal`,
     )
     const database = await openDatabase(path, this.#settings.engine, {
       readOnly: true,
-      immutable: this.#immutable !== '',
+      immutable: this.#absentLog !== '',
     })
     try {
       database.exec('pragma busy_timeout = 0; pragma mmap_size = 0; pragma trusted_schema = off')
@@ -303,7 +292,7 @@ export class StoreDirectory {
   }
 }
 
-/** No mmap: a file that is cut off underneath would end the process. No automatic checkpoint: `Checkpointer` does that elsewhere. */
+/** Without mmap, because a truncated file would end the process. Without automatic checkpoints, because `Checkpointer` runs them. */
 const connectionPragmas = `
 pragma busy_timeout = 0;
 pragma synchronous = normal;
@@ -319,7 +308,7 @@ pragma recursive_triggers = on;
 
 function prepareForWriting(database: Database, policy: Settings['policy']): void {
   if (hasSchema(database, policy)) return
-  // Have an effect only before anything is in the file.
+  // These pragmas have an effect only on an empty file.
   database.exec(`pragma page_size = ${pageBytes}; pragma auto_vacuum = incremental`)
   database.exec('pragma journal_mode = wal')
   database.exec('begin immediate')
@@ -332,7 +321,7 @@ function prepareForWriting(database: Database, policy: Settings['policy']): void
   }
 }
 
-/** Tries again while other processes hold the locks, without blocking the event loop. */
+/** Repeats `work` while other processes hold the locks, without blocking the event loop. */
 async function retryWhileBusy(timeout: number, work: () => unknown): Promise<void> {
   const start = performance.now()
   for (;;) {

@@ -1,10 +1,10 @@
 import { readFile, stat, statfs } from 'node:fs/promises'
 
-/** What is known of the file system under a directory. */
+/** The file system of a directory. */
 export interface FileSystem {
-  /** Its name where it is one of the shared ones below. */
+  /** Its name when it is one of the shared file systems below. */
   readonly name: string | undefined
-  /** `network`: known to be shared over a network. `perhaps`: may be (FUSE carries sshfs and also local disks). */
+  /** `network`: shared over a network. `perhaps`: possibly shared, such as FUSE, which carries sshfs and also local disks. */
   readonly kind: 'local' | 'network' | 'perhaps'
 }
 
@@ -29,37 +29,37 @@ const shared: Readonly<Record<number, { name: string; kind: 'network' | 'perhaps
   537068840: { name: 'OrangeFS', kind: 'network' },
   3203391149: { name: 'StorNext', kind: 'network' },
   19993000: { name: 'IBRIX', kind: 'network' },
-  // Folders that a virtual machine shares with its host, which takes no part in its locks.
+  // Folders that a virtual machine shares with its host. The host ignores the machine's locks.
   2020557398: { name: 'a shared folder of VirtualBox', kind: 'perhaps' },
   3133910204: { name: 'a shared folder of VMware', kind: 'perhaps' },
   2088527475: { name: 'a shared folder of Parallels', kind: 'perhaps' },
   1702057286: { name: 'FUSE', kind: 'perhaps' },
 }
 
-/** Programs behind FUSE that reach another machine, by the name that they mount under. */
+/** The mount types of FUSE programs that reach another machine. */
 const sharedThroughFuse =
   /^fuse\.(sshfs|s3fs|goofys|gcsfuse|rclone|glusterfs|ceph|juicefs|mfs|lizardfs|davfs2?|smbnetfs|curlftpfs|blobfuse2?)$/
 
-/** The file system of that type number. */
+/** The file system with that type number. */
 export function fileSystemOfType(type: number): FileSystem {
-  // Some platforms give the 32 bits as a negative number.
+  // Some platforms return the 32 bits as a negative number.
   return shared[type >>> 0] ?? { name: undefined, kind: 'local' }
 }
 
-/** The file system under a directory; `local` where the platform does not tell. */
+/** The file system of a directory; `local` on platforms without this information. */
 export async function fileSystemOf(dir: string): Promise<FileSystem> {
-  // The numbers are Linux's: other platforms count differently.
+  // The numbers are those of Linux.
   if (process.platform !== 'linux') return { name: undefined, kind: 'local' }
   const { type } = await statfs(dir)
   const found = fileSystemOfType(Number(type))
   if (found.name !== 'FUSE') return found
   const [{ dev }, mounts] = await Promise.all([stat(dir), readFile('/proc/self/mountinfo', 'utf8').catch(() => '')])
-  return throughFuse(mounts, dev)
+  return fileSystemOfMount(mounts, dev)
 }
 
-/** What the mount of a device says of itself, where FUSE is all that `statfs` tells; see proc_pid_mountinfo(5). */
-export function throughFuse(mounts: string, device: number): FileSystem {
-  // The encoding of makedev(3), of which 32 bits are in use.
+/** The file system that a FUSE mount of the device names; see proc_pid_mountinfo(5). `statfs` only says FUSE. */
+export function fileSystemOfMount(mounts: string, device: number): FileSystem {
+  // The encoding of makedev(3), with 32 bits.
   const number = `${(device >>> 8) & 0xfff}:${(device & 0xff) | ((device >>> 12) & 0xfff00)}`
   const mount = mounts.split('\n').find((line) => line.split(' ')[2] === number)
   const type = mount?.split(' - ')[1]?.split(' ')[0] ?? ''

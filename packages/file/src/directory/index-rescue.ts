@@ -1,25 +1,37 @@
 import { readdir, rename, truncate, unlink } from 'node:fs/promises'
 import { setTimeout as wait } from 'node:timers/promises'
 import { CacheError } from '@cache/core/backend'
+import type { BackgroundThread } from '../background/background-thread.ts'
 import { failureKind } from '../errors.ts'
 import { type Database, openDatabase } from '../index/sqlite.ts'
-import type { Store } from './directory-handle.ts'
+import type { Settings } from '../options.ts'
+import type { CacheDirectory } from './cache-directory.ts'
 
-/** Replaces an index that SQLite calls damaged by a new one with everything that can still be read. */
-export class Rescue {
-  readonly #store: Store
+/** Replaces a damaged index by a new one with all rows that are still readable. */
+export class IndexRescue {
+  readonly #files: CacheDirectory
+  readonly #background: BackgroundThread
+  readonly #settings: Settings
+  readonly #report: (error: unknown, method: string) => void
 
-  constructor(store: Store) {
-    this.#store = store
+  constructor(
+    files: CacheDirectory,
+    background: BackgroundThread,
+    settings: Settings,
+    report: (error: unknown, method: string) => void,
+  ) {
+    this.#files = files
+    this.#background = background
+    this.#settings = settings
+    this.#report = report
   }
 
-  /** Resolves when the index `broken` is not in use any more, whichever process replaced it. Reports what was saved. */
+  /** Resolves when the index `broken` is no longer in use, after this or another process has replaced it. Reports the result. */
   async replace(broken: string): Promise<void> {
-    const { directory } = this.#store
     const lock = await this.#lock()
     try {
-      // Another process may have been here first: then its index is the one to open.
-      if ((await directory.currentName()) !== broken) return
+      // Another process may have replaced it already. Then its index is the one to open.
+      if ((await this.#files.currentName()) !== broken) return
       await this.#rebuild(broken)
     } finally {
       lock.close()
@@ -27,56 +39,55 @@ export class Rescue {
   }
 
   async #rebuild(broken: string): Promise<void> {
-    const { directory, background, settings } = this.#store
-    const fresh = directory.newIndexName()
-    await directory.makeIndexFile(fresh)
-    const { saved, problems } = await background.run({
+    const files = this.#files
+    const fresh = files.newIndexName()
+    await files.createIndexFile(fresh)
+    const { saved, problems } = await this.#background.run({
       kind: 'salvage',
-      path: directory.file(broken),
-      to: directory.file(fresh),
-      policy: settings.policy,
-      engine: settings.engine,
+      path: files.file(broken),
+      to: files.file(fresh),
+      policy: this.#settings.policy,
+      engine: this.#settings.engine,
     })
-    await directory.switchTo(fresh)
-    const aside = broken.replace(/^index/, 'broken')
-    await this.#removeEarlier()
+    await files.switchTo(fresh)
+    const keptName = broken.replace(/^index/, 'broken')
+    await this.#removeEarlierBroken()
     for (const suffix of ['', '-wal']) {
-      await rename(directory.file(broken + suffix), directory.file(aside + suffix)).catch(() => undefined)
+      await rename(files.file(broken + suffix), files.file(keptName + suffix)).catch(() => undefined)
     }
-    // What is left of the broken one, and of rescues that did not come to their end: nobody else makes an index that is not
-    // current.
-    for (const path of await directory.otherIndexFiles(fresh)) await unlink(path).catch(() => undefined)
+    // Remaining files of the broken index and of interrupted rescues. Only a rescue creates an index that is not current,
+    // and this process holds the lock of rescues.
+    for (const path of await files.otherIndexFiles(fresh)) await unlink(path).catch(() => undefined)
     const lost = problems.length === 0 ? '' : `; not read: ${problems.slice(0, 3).join('; ')}`
-    const message = `The index was damaged. ${saved} entries were moved to a new one; the old one is ${aside}${lost}`
-    this.#store.report(new CacheError('DAMAGED', message, { backend: 'file', operation: 'open' }), 'open')
+    const message = `the index was damaged; ${saved} entries were moved to a new one; the old one is ${keptName}${lost}`
+    this.#report(new CacheError('DAMAGED', message, { backend: 'file', operation: 'open' }), 'open')
   }
 
-  /** One broken index is kept for whoever wants to know; more would fill the disk. */
-  async #removeEarlier(): Promise<void> {
-    const { directory, settings } = this.#store
-    for (const name of await readdir(directory.path)) {
-      if (name.startsWith(`${settings.filePrefix}broken-`))
-        await unlink(directory.file(name.slice(settings.filePrefix.length)))
+  /** Removes broken indexes of earlier rescues. One is kept for analysis; more would fill the disk. */
+  async #removeEarlierBroken(): Promise<void> {
+    const { filePrefix } = this.#settings
+    for (const name of await readdir(this.#files.path)) {
+      if (name.startsWith(`${filePrefix}broken-`)) await unlink(this.#files.file(name.slice(filePrefix.length)))
     }
   }
 
-  /** One rescuer at a time. A lock of SQLite, because the operating system takes it back when its holder dies. */
+  /** The lock that one rescue at a time holds. It is a lock of SQLite: the operating system releases it when its holder dies. */
   async #lock(): Promise<Database> {
-    const { directory, settings } = this.#store
-    const path = directory.file('rescue.sqlite')
-    await directory.makeIndexFile('rescue.sqlite')
-    await directory.refuseLink(path)
+    const path = this.#files.file('rescue.sqlite')
+    await this.#files.createIndexFile('rescue.sqlite')
+    await this.#files.refuseLink(path)
     const start = performance.now()
     for (;;) {
-      const database = await openDatabase(path, settings.engine)
+      const database = await openDatabase(path, this.#settings.engine)
       try {
         database.exec('begin exclusive')
         return database
       } catch (error) {
         database.close()
         const kind = failureKind(error)
-        if ((kind !== 'busy' && kind !== 'corrupt') || performance.now() - start > settings.lockTimeout) throw error
-        // It never holds anything, so whatever is in it is damage, and nobody can have locked it.
+        if ((kind !== 'busy' && kind !== 'corrupt') || performance.now() - start > this.#settings.lockTimeout)
+          throw error
+        // The file is always empty, so any content is damage, and no process can hold a lock on a damaged file.
         if (kind === 'corrupt') await truncate(path)
       }
       await wait(5 + Math.random() * 20)

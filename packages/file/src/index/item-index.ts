@@ -1,84 +1,27 @@
 import { corruptIndex } from '../errors.ts'
+import { expiredValuesQuery, recountQuery } from './count-queries.ts'
+import type {
+  EvictionCandidate,
+  ExpiredRows,
+  FullIndexRow,
+  IndexRow,
+  NewIndexRow,
+  RemovedRow,
+  Totals,
+} from './index-rows.ts'
 import type { TextRange } from './key-text.ts'
-import { type Found, RowBatch } from './row-batch.ts'
+import { RowBatch } from './row-batch.ts'
 import { type EvictionPolicy, policyColumn } from './schema.ts'
 import { type Database, prepareRows, type RowStatement, type SqlValue, type Statement, wholeColumn } from './sqlite.ts'
 
-/** What is read of an item where its value alone is not enough. */
-export interface Row {
-  readonly id: number
-  readonly version: string
-  readonly expires_at: number | null
-  readonly streamed: number
-  readonly checksum: number
-  readonly file: string | null
-  readonly frame: Uint8Array | null
-}
+const nothingDue: ExpiredRows = { removed: [], due: 0 }
 
-/** What is written of an item. */
-export interface NewRow {
-  readonly text: string
-  readonly version: string
-  readonly kind: number
-  /** Whether it is a record of the cache itself, placeholders for one included. */
-  readonly record: boolean
-  readonly bytes: number
-  readonly storedAt: number
-  readonly expiresAt: number | undefined
-  readonly tags: readonly string[]
-  readonly streamed: boolean
-  readonly checksum: number
-  readonly file: string | undefined
-  readonly frame: Uint8Array | undefined
-}
-
-export interface Total {
-  readonly entries: number
-  readonly live: number
-  readonly bytes: number
-  readonly trash: number
-}
-
-/** What was removed: enough to tell whether it was a live value. */
-export interface Removed {
-  readonly key: string
-  readonly kind: number
-  readonly expires_at: number | null
-}
-
-export interface Victim {
-  readonly id: number
-  readonly key: string
-  readonly bytes: number
-  readonly rank: number
-  /** What the rank would be now. */
-  readonly due: number
-}
-
-/** What looking for expired items came to. */
-export interface Expired {
-  readonly removed: readonly { readonly key: string; readonly kind: number }[]
-  /** Items that were due. While there are any, there may be more. */
-  readonly looked: number
-}
-
-/** Counts values that have expired and were not removed yet: looks at each item that is due. */
-export const expiredValuesQuery: string =
-  'select count(*) as count from item where due_at <= ? and expires_at <= ? and kind > 0'
-
-/** What the triggers count, counted anew: looks at every row. */
-export const countQuery: string = `select count(*) as entries, coalesce(sum(kind > 0), 0) as live,
-  coalesce(sum(bytes), 0) as bytes, (select count(*) from trash) as trash from item`
-export const recountQuery: string = `update total set (entries, live, bytes, trash) = (${countQuery})`
-
-const nothingDue: Expired = { removed: [], looked: 0 }
-
-/** Only what fits the type of a column goes out: damage costs the item its value, not the call. See `wholeColumn`. */
+/** A value of the wrong type reads as null: damage costs the item its value, and the call succeeds. See `wholeColumn`. */
 const frameColumn = "case when typeof(frame) = 'blob' then frame end"
 const readColumns = `id, case when typeof(version) = 'text' then version end, ${wholeColumn('expires_at')}, streamed = 1,
   ${wholeColumn('checksum')}, cast(file as text), ${frameColumn}`
 
-/** The statements of the index, prepared when they are first used. Synchronous, like SQLite; `OperationQueue` decides when they run. */
+/** The statements of the index, each prepared at its first use. They are synchronous, as SQLite is; `CallQueue` runs them. */
 export class ItemIndex {
   readonly database: Database
   readonly #policy: EvictionPolicy
@@ -90,7 +33,7 @@ export class ItemIndex {
   readonly #put: Statement
   readonly #putPlain: Statement
   readonly #due: Statement
-  readonly #total: RowStatement
+  readonly #totals: RowStatement
 
   constructor(database: Database, policy: EvictionPolicy) {
     this.database = database
@@ -103,10 +46,10 @@ export class ItemIndex {
        from item where key = ?`,
     )
     const columns = 'key, version, kind, bytes, stored_at, rank, expires_at, due_at, checksum'
-    // Nothing here is in an index: see `rank` and `due_at` in schema.ts.
+    // No column here is in an index: see `rank` and `due_at` in schema.ts.
     const update = `version = excluded.version, kind = excluded.kind, bytes = excluded.bytes,
       stored_at = excluded.stored_at, expires_at = excluded.expires_at, checksum = excluded.checksum`
-    // Most items have neither tags nor a file: each value that is not bound is time saved.
+    // Most items have neither tags nor a file, and each bound value costs time.
     this.#putPlain = database.prepare(`
       insert into item (${columns}, frame) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
       on conflict (key) do update set ${update}, frame = excluded.frame, tagged = 0, streamed = 0, file = null`)
@@ -115,23 +58,23 @@ export class ItemIndex {
       on conflict (key) do update set ${update}, frame = excluded.frame, tagged = excluded.tagged,
         streamed = excluded.streamed, file = excluded.file`)
     this.#due = database.prepare('select 1 from item where due_at <= ? limit 1')
-    this.#total = prepareRows(database, 'select entries, live, bytes, trash from total')
+    this.#totals = prepareRows(database, 'select entries, live, bytes, trash from total')
   }
 
-  get(text: string): Row | undefined {
+  get(text: string): FullIndexRow | undefined {
     const found = this.#get.get(text)
     return found === undefined ? undefined : rowOf(found)
   }
 
-  /** What most reads need; see `Found`. */
-  find(text: string): Found | undefined {
+  /** The columns that most reads need. */
+  find(text: string): IndexRow | undefined {
     const found = this.#find.get(text)
     if (found === undefined) return undefined
     return { id: found[0] as number, checksum: found[1] as number, frame: found[2] as Uint8Array | null }
   }
 
-  /** The same for many keys, in their order. Frames that are not short are null too. */
-  findMany(texts: readonly string[]): (Found | undefined)[] {
+  /** The same for many keys, in their order. Long frames are `null` too. */
+  findMany(texts: readonly string[]): (IndexRow | undefined)[] {
     return this.#batch.read(texts)
   }
 
@@ -139,12 +82,12 @@ export class ItemIndex {
     return (this.one('select bytes from item where key = ?', text) as { bytes: number } | undefined)?.bytes
   }
 
-  put(row: NewRow): void {
+  put(row: NewIndexRow): void {
     const { text, version, kind, bytes, storedAt, checksum } = row
     const expiresAt = row.expiresAt ?? null
     const frame = row.frame ?? null
     if (frame !== null) this.#bytesWritten += frame.length
-    const rank = row.record ? null : this.#policy === 'lfu' ? 0 : storedAt
+    const rank = row.isInternal ? null : this.#policy === 'lfu' ? 0 : storedAt
     if (row.file === undefined && row.tags.length === 0) {
       this.#putPlain.run(text, version, kind, bytes, storedAt, rank, expiresAt, expiresAt, checksum, frame)
       return
@@ -170,16 +113,16 @@ export class ItemIndex {
     if (tagged === 1) this.#putTags(text, row.tags)
   }
 
-  remove(text: string): Removed | undefined {
+  remove(text: string): RemovedRow | undefined {
     const sql = `delete from item where key = ? returning key, kind > 0 as kind, ${wholeColumn('expires_at')} as expires_at`
-    return this.one(sql, text) as Removed | undefined
+    return this.one(sql, text) as RemovedRow | undefined
   }
 
   removeById(id: number): void {
     this.run('delete from item where id = ?', id)
   }
 
-  /** At most `count` of the keys in the range, in order, after `after`. */
+  /** At most `count` keys of live values in the range, in order, after the key `after`. */
   liveKeys(range: TextRange, after: string | undefined, now: number, count: number): string[] {
     const upper = range.to === undefined ? '' : 'and key < ?'
     const lower = after === undefined ? 'key >= ?' : 'key > ?'
@@ -187,13 +130,13 @@ export class ItemIndex {
       order by key limit ${count}`
     const values = range.to === undefined ? [after ?? range.from, now] : [after ?? range.from, range.to, now]
     const texts = withTexts(this.all(sql, ...values) as { key: string }[]).map((row) => row.key)
-    if (texts.length === count) advanced(after, texts.at(-1))
+    if (texts.length === count) checkAdvance(after, texts.at(-1))
     return texts
   }
 
   /**
-   * Removes at most `count` items of the range after the key `after` whose id is at most `lastId`: an item set after the
-   * clear began has a higher one and stays. Returns the last key it looked at, or `undefined` when it came to the end.
+   * Visits `count` items of the range after the key `after` and removes those whose id is at most `lastId`. An item set
+   * after the clear began has a higher id and stays. Returns the last visited key, or `undefined` at the end.
    */
   removeRange(range: TextRange, after: string | undefined, lastId: number, count: number): string | undefined {
     const upper = range.to === undefined ? '' : 'and key < ?'
@@ -202,19 +145,19 @@ export class ItemIndex {
     const values = range.to === undefined ? [after ?? range.from] : [after ?? range.from, range.to]
     const rows = withTexts(this.all(sql, ...values) as { id: number; key: string }[])
     for (const row of rows) if (row.id <= lastId) this.removeById(row.id)
-    return rows.length < count ? undefined : advanced(after, rows.at(-1)?.key)
+    return rows.length < count ? undefined : checkAdvance(after, rows.at(-1)?.key)
   }
 
   lastId(): number {
     return (this.one('select coalesce(max(id), 0) as id from item') as { id: number }).id
   }
 
-  /** Removes what of the next `count` items that are due has expired; those that were stored again meanwhile are due later. */
-  removeExpired(now: number, count: number): Expired {
-    // The usual answer, and much cheaper to get than by a delete that finds nothing.
+  /** Looks at the next `count` items that are due and removes the expired ones. Items stored again meanwhile become due later. */
+  removeExpired(now: number, count: number): ExpiredRows {
+    // Usually no item is due, and this query is much cheaper than a delete without effect.
     if (this.#due.get(now) === undefined) return nothingDue
     const due = 'id in (select id from item where due_at <= ? order by due_at limit ?)'
-    const later = this.run(
+    const postponed = this.run(
       `update item set due_at = expires_at where ${due} and (expires_at is null or expires_at > ?)`,
       now,
       count,
@@ -222,10 +165,10 @@ export class ItemIndex {
     )
     const sql = `delete from item where ${due} and expires_at <= ? returning key, kind`
     const removed = withTexts(this.all(sql, now, count, now) as { key: string; kind: number }[])
-    return { removed, looked: later + removed.length }
+    return { removed, due: postponed + removed.length }
   }
 
-  /** Removes at most `count` messages that have expired, of any queue; returns how many. */
+  /** Removes at most `count` expired messages of any queue; returns their number. */
   removeExpiredMessages(now: number, count: number): number {
     return this.run(
       'delete from message where id in (select id from message where expires_at <= ? limit ?)',
@@ -239,12 +182,12 @@ export class ItemIndex {
     return this.one('select 1 from item where due_at <= ? limit 1 offset ?', now, count) !== undefined
   }
 
-  /** Values that have expired and were not removed yet. */
+  /** The number of values that have expired but still exist. */
   expiredValues(now: number): number {
     return (this.one(expiredValuesQuery, now, now) as { count: number }).count
   }
 
-  /** Items that carry the tag, at most `count`. */
+  /** Removes at most `count` items that carry the tag. */
   removeTagged(tag: string, now: number, count: number): { rows: number; live: number } {
     const sql = `delete from item where id in (select id from item_tag where tag in (?, ?) limit ?) returning kind, expires_at`
     const removed = this.all(sql, tag, tagRecord(tag), count) as { kind: number; expires_at: number | null }[]
@@ -253,19 +196,21 @@ export class ItemIndex {
   }
 
   /**
-   * The next items by rank. Items stored at `now` are spared while there are others: they would be evicted unread. Records
-   * of the cache go last: without its tag's record an item is lost, without its own record only a tag is.
+   * The next items by rank. Items stored at `now` come only when there are no others, because no caller could read them
+   * yet. Internal items of the cache come last: an item whose tag record is gone is lost.
    */
-  victims(now: number, count: number): readonly Victim[] {
-    const columns = `id, key, bytes, rank, ${policyColumn[this.#policy]} as due`
+  evictionCandidates(now: number, count: number): readonly EvictionCandidate[] {
+    const columns = `id, key, bytes, rank, ${policyColumn[this.#policy]} as currentRank`
     const sql = (where: string): string =>
       `select ${columns} from item where rank is not null ${where} order by rank, id limit ${count}`
-    const older = withTexts(this.all(sql('and stored_at < ?'), now) as Victim[])
+    const older = withTexts(this.all(sql('and stored_at < ?'), now) as EvictionCandidate[])
     if (older.length > 0) return older
-    const any = withTexts(this.all(sql('')) as Victim[])
+    const any = withTexts(this.all(sql('')) as EvictionCandidate[])
     if (any.length > 0) return any
     return withTexts(
-      this.all(`select id, key, bytes, 0 as rank, 0 as due from item order by id limit ${count}`) as Victim[],
+      this.all(
+        `select id, key, bytes, 0 as rank, 0 as currentRank from item order by id limit ${count}`,
+      ) as EvictionCandidate[],
     )
   }
 
@@ -273,9 +218,9 @@ export class ItemIndex {
     this.run('update item set rank = ? where id = ?', rank, id)
   }
 
-  touch(id: number, at: number, times: number): void {
-    if (this.#policy === 'lru') this.run('update item set used_at = max(used_at, ?) where id = ?', at, id)
-    else this.run('update item set uses = uses + ? where id = ?', times, id)
+  addAccesses(id: number, lastAt: number, count: number): void {
+    if (this.#policy === 'lru') this.run('update item set used_at = max(used_at, ?) where id = ?', lastAt, id)
+    else this.run('update item set uses = uses + ? where id = ?', count, id)
   }
 
   /** Bytes of values written since the last call. */
@@ -285,14 +230,14 @@ export class ItemIndex {
     return bytes
   }
 
-  /** Counts anew what the triggers count. */
+  /** Replaces the totals by newly counted ones. */
   recount(): void {
     this.run(recountQuery)
   }
 
-  total(): Total {
-    const found = this.#total.get()
-    if (found === undefined) throw corruptIndex('its totals are gone')
+  totals(): Totals {
+    const found = this.#totals.get()
+    if (found === undefined) throw corruptIndex('the row of totals is missing')
     const [entries, live, bytes, trash] = found as readonly number[] as [number, number, number, number]
     return { entries, live, bytes, trash }
   }
@@ -339,31 +284,31 @@ export class ItemIndex {
   }
 }
 
-function rowOf(found: readonly SqlValue[]): Row {
+function rowOf(columns: readonly SqlValue[]): FullIndexRow {
   return {
-    id: found[0] as number,
-    version: found[1] as string,
-    expires_at: found[2] as number | null,
-    streamed: found[3] as number,
-    checksum: found[4] as number,
-    file: found[5] as string | null,
-    frame: found[6] as Uint8Array | null,
+    id: columns[0] as number,
+    version: columns[1] as string,
+    expires_at: columns[2] as number | null,
+    streamed: columns[3] as number,
+    checksum: columns[4] as number,
+    file: columns[5] as string | null,
+    frame: columns[6] as Uint8Array | null,
   }
 }
 
-/** How `Cache` names the tag of an item outside of every namespace; see keyspace.ts of core. */
+/** The tag record of a tag outside every namespace, as `Cache` names it; see keyspace.ts of core. */
 function tagRecord(tag: string): string {
   return `@#:${tag}`
 }
 
-/** Rows whose keys go out to callers and listeners: damage may have made them something else than text. */
-function withTexts<Found extends { readonly key: string }>(rows: Found[]): Found[] {
+/** Checks rows whose keys reach callers and listeners. Damage may have replaced a key by a value of another type. */
+function withTexts<Row extends { readonly key: string }>(rows: Row[]): Row[] {
   for (const row of rows) if (typeof row.key !== 'string') throw corruptIndex('a key is not text')
   return rows
 }
 
-/** The last key of a page. In an index whose order is damaged it may come before the one asked for, and paging would never end. */
-function advanced(after: string | undefined, last: string | undefined): string | undefined {
+/** Returns the last key of a page. In an index with damaged order it may precede `after`, and paging would never end. */
+function checkAdvance(after: string | undefined, last: string | undefined): string | undefined {
   if (after !== undefined && last !== undefined && Buffer.compare(Buffer.from(last), Buffer.from(after)) <= 0) {
     throw corruptIndex('the keys are not in order')
   }

@@ -1,15 +1,14 @@
 /**
- * Keys as SQLite text. SQLite's functions end a text at NUL, and UTF-8 has no lone surrogates, so those are written as
- * U+0001 and four hexadecimal digits, and U+0001 itself too. Distinct keys stay distinct, and ordinary keys stay as they are
- * (RACES R29).
+ * Keys as SQLite text. SQLite's functions end a text at NUL, and UTF-8 has no lone surrogates. Both are therefore written as
+ * U+0001 and four hexadecimal digits, and so is U+0001. Distinct keys stay distinct; ordinary keys stay unchanged (RACES R29).
  */
 const marker = '\u0001'
-// In Unicode mode a surrogate in a class matches only where it is not half of a pair.
-// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
+// In Unicode mode, a surrogate in a class matches only a lone surrogate.
+// biome-ignore lint/suspicious/noControlCharactersInRegex: the pattern looks for control characters
 const special = /[\u0000\u0001\ud800-\udfff]/u
-// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
+// biome-ignore lint/suspicious/noControlCharactersInRegex: the pattern looks for control characters
 const everySpecial = /[\u0000\u0001\ud800-\udfff]/gu
-// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
+// biome-ignore lint/suspicious/noControlCharactersInRegex: the pattern looks for control characters
 const escaped = /\u0001([0-9a-f]{4})/g
 
 function escapeUnit(unit: string): string {
@@ -21,22 +20,22 @@ export function keyText(key: string): string {
   return special.test(key) ? key.replace(everySpecial, escapeUnit) : key
 }
 
-/** The key of a stored text. */
+/** The key that a stored text stands for. */
 export function keyOfText(text: string): string {
   return text.includes(marker)
     ? text.replace(escaped, (_, digits: string) => String.fromCharCode(Number.parseInt(digits, 16)))
     : text
 }
 
-/** Stored texts from `from` on and before `to`; without `to`, all from there on. Compared as SQLite's BINARY collation does. */
+/** The stored texts from `from` up to but not including `to`, or to the end without `to`, in SQLite's BINARY collation. */
 export interface TextRange {
   readonly from: string
   readonly to: string | undefined
 }
 
 /**
- * The ranges that hold exactly the keys that start with `prefix`, unit by unit. A prefix that ends in the first half of a
- * surrogate pair has two: the keys in which that half stands alone, and those in which it is part of a pair.
+ * The ranges of exactly the keys that start with `prefix`, compared in UTF-16 units. A prefix that ends in the first half of
+ * a surrogate pair has two ranges: keys in which that half is alone, and keys in which it is part of a pair.
  */
 export function prefixRanges(prefix: string): readonly TextRange[] {
   const last = prefix.charCodeAt(prefix.length - 1)
@@ -52,7 +51,7 @@ function startingWith(text: string): TextRange {
   return { from: text, to: successor(text) }
 }
 
-/** The smallest text that sorts after everything that starts with `text`, in order of code points, which is that of UTF-8. */
+/** The smallest text after all texts that start with `text`, in the order of code points, which is the order of UTF-8. */
 function successor(text: string): string | undefined {
   const points = Array.from(text)
   while (points.length > 0) {

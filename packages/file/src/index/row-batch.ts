@@ -1,20 +1,14 @@
+import type { IndexRow } from './index-rows.ts'
 import { type Database, prepareRows, type RowStatement, type SqlValue } from './sqlite.ts'
 
-/** What reading a value needs of its row. `frame` is null where the value is read another way: from a file, or by itself. */
-export interface Found {
-  readonly id: number
-  readonly checksum: number
-  readonly frame: Uint8Array | null
-}
-
-/** Longer frames are read one by one: copying them together would cost more than it saves. */
+/** Longer frames are read one by one, because copying them into one blob would cost more than it saves. */
 const shortFrame = 4096
 
 const short = `item.file is null and typeof(item.frame) = 'blob' and length(item.frame) <= ${shortFrame}`
 
 /**
- * All frames as one blob, and the columns as arrays in JSON: a value that crosses from SQLite to JavaScript by itself costs
- * more than finding its row. Damage may have put anything anywhere, and JSON knows no blobs: hence the casts.
+ * All frames as one blob, and the columns as JSON arrays: each value that crosses from SQLite to JavaScript costs more than
+ * the search for its row. The casts are for damaged rows: JSON cannot hold a blob.
  */
 const sql = `
 select
@@ -33,15 +27,15 @@ export class RowBatch {
     this.#statement = prepareRows(database, sql)
   }
 
-  /** What was found, in the order of the keys. The frames are parts of one piece of memory. */
-  read(texts: readonly string[]): (Found | undefined)[] {
+  /** The rows in the order of the keys. Their frames are views of one shared buffer. */
+  read(texts: readonly string[]): (IndexRow | undefined)[] {
     const row = this.#statement.get(JSON.stringify(texts)) as readonly SqlValue[]
     const all = bytesOf(row[0] as Uint8Array | null)
     const lengths = JSON.parse(row[1] as string) as readonly (number | null)[]
     const places = JSON.parse(row[2] as string) as readonly number[]
     const ids = JSON.parse(row[3] as string) as readonly number[]
     const checksums = JSON.parse(row[4] as string) as readonly number[]
-    const found: (Found | undefined)[] = texts.map(absent)
+    const found: (IndexRow | undefined)[] = texts.map(absent)
     let start = 0
     for (let at = 0; at < places.length; at++) {
       const length = lengths[at] as number | null

@@ -4,32 +4,34 @@ import type { Database } from './sqlite.ts'
 /** The layout that this version of the package writes, kept in SQLite's `user_version`. */
 export const schemaVersion = 1
 
-/** Which items go first when a limit is reached. */
+/**
+ * Which items are evicted first at a limit: `'lrs'` the least recently stored, `'lru'` the least recently used, `'lfu'` the
+ * least frequently used. `'none'` evicts nothing.
+ */
 export type EvictionPolicy = 'lrs' | 'lru' | 'lfu' | 'none'
 
 /**
- * Half of SQLite's usual page. A write that hits rows here and there moves a page into the log for each, so half the page is
- * nearly half the work; below this the rows no longer fit well.
+ * Half of SQLite's default page. A write copies each page that it changes into the log, so a page of half the size is
+ * nearly half the work. Smaller pages would hold too few rows.
  */
 export const pageBytes = 2048
 
-/** Values of the column `kind`. A record is an item that the cache keeps for itself: a tag, a lock, a rate limit. */
-export const kinds = { placeholder: 0, value: 1, record: 2 } as const
+/** Values of the column `kind`. The cache itself uses the items of kind `internal`: tags, locks and rate limits. */
+export const kinds = { placeholder: 0, value: 1, internal: 2 } as const
 
 /**
- * `rank` is what the policy's index is on, and null for records, which go last. It follows `stored_at`, `used_at` or `uses` only
- * when the row is looked at for eviction: see `Culler`. `due_at` is what the index of deadlines is on, and follows `expires_at`
- * in the same way: it is never later than that, and is made right when it is due, or by a trigger when it would be too late. So
- * storing an item again moves no entry of an index, of which each would be a page of the log.
+ * `rank` has the index of the policy. It is null for internal items of the cache, which are evicted last. An eviction updates
+ * it from `stored_at`, `used_at` or `uses`: see `Evictor`. `due_at` has the index of expiry times. It is never later than
+ * `expires_at`. It is updated when it is due, and by a trigger when it would be too late. An overwrite therefore moves no
+ * index entry, and each move would cost a page of the log.
  *
- * `frame` comes last, so that the columns before it are read without walking its overflow pages. Where it is null, the
- * bytes are in the value file that `file` names. `checksum` covers the key and the frame wherever it is.
+ * `frame` comes last, so that SQLite reads the other columns without its overflow pages. When it is null, the bytes are in
+ * the value file that `file` names. `checksum` covers the key and the frame in both cases.
  *
- * `message_position` has what says whether a message can be handed out, so that those which cannot are passed over quickly.
+ * `message_position` has all columns that decide whether a message can be pulled, so that a search skips the others quickly.
  *
- * `total` is kept by triggers, so that every process counts alike and a rolled back write was never counted. `trash` names
- * value files that no row needs any more; they are unlinked after the commit that put them there, by whichever process
- * comes first, and a crash in between forgets none.
+ * Triggers maintain `total`, so that all processes count alike and a rollback takes its counts back. `trash` names value
+ * files without a row. Any process may unlink them after the commit that added them, so a crash loses none.
  */
 const layout = `
 create table item (
@@ -125,7 +127,7 @@ create trigger item_tags_removed after delete on item when old.tagged = 1 begin
 end;
 `
 
-/** What each policy orders by. Only ever grows, as long as the clock does. */
+/** The order of each policy. The values only grow while the clock does. */
 export const policyColumn: Readonly<Record<EvictionPolicy, string>> = {
   lrs: 'stored_at',
   lru: 'max(used_at, stored_at)',
@@ -137,14 +139,14 @@ export function storedSchemaVersion(database: Database): number {
   return (database.prepare('pragma user_version').get() as { user_version: number }).user_version
 }
 
-/** Makes what is missing. Runs inside a write transaction, so that of many processes that start at once one does it (RACES R37). */
+/** Creates missing tables and indexes inside a write transaction: of many processes that start at once, one does it (RACES R37). */
 export function createSchema(database: Database, policy: EvictionPolicy): void {
   if (storedSchemaVersion(database) === 0) {
     database.exec(layout)
     database.exec(`pragma user_version = ${schemaVersion}`)
   }
   if (policy === 'none' || storedPolicy(database) === policy) return
-  // A rank of another policy says nothing; 0 is lower than what any policy orders by, and is made right when it is met.
+  // The ranks of another policy are useless. 0 is below every rank, and an eviction updates it when it meets the row.
   database.exec('drop index if exists item_rank; update item set rank = 0 where rank is not null')
   database.exec('create index item_rank on item (rank) where rank is not null')
   database.prepare('update total set policy = ?').run(policy)
@@ -154,13 +156,13 @@ export function createSchema(database: Database, policy: EvictionPolicy): void {
 export function hasSchema(database: Database, policy: EvictionPolicy): boolean {
   const version = storedSchemaVersion(database)
   if (version === 0) return false
-  // The version stands in the file's name too, so another one here is damage and no later version of this package.
+  // The file's name has the version too. Another version here is therefore damage, not a later version of this package.
   if (version !== schemaVersion)
-    throw new CacheError('DAMAGED', `The index has version ${version}`, { backend: 'file' })
+    throw new CacheError('DAMAGED', `the index has version ${version}; expected ${schemaVersion}`, { backend: 'file' })
   return policy === 'none' || storedPolicy(database) === policy
 }
 
-/** Whether `createSchema` would have so many rows to look at that it would hold the event loop. */
+/** Whether `createSchema` would visit so many rows that it would block the event loop. */
 export function takesLong(database: Database): boolean {
   if (storedSchemaVersion(database) === 0) return false
   const row = database.prepare('select max(id) as id from item').get() as { id: number | null }

@@ -1,7 +1,7 @@
 import { pathToFileURL } from 'node:url'
 import { CacheError } from '@cache/core/backend'
 
-/** What is bound to a statement, and what its rows hold. */
+/** A value that a statement binds or a row holds. */
 export type SqlValue = null | number | string | Uint8Array
 
 export interface Statement {
@@ -16,35 +16,35 @@ export interface RowStatement {
   all(...values: SqlValue[]): readonly (readonly SqlValue[])[]
 }
 
-/** The part of `node:sqlite` and of better-sqlite3 that is the same in both, and all that this package uses. */
+/** The common part of `node:sqlite` and better-sqlite3. This package uses no other part. */
 export interface Database {
   exec(sql: string): unknown
   prepare(sql: string): Statement
   close(): unknown
 }
 
-/** Which SQLite opens the index: that of the runtime, or the npm package of the same shape. */
+/** The SQLite that opens the index: the one of the runtime, or the npm package. */
 export type Engine = 'node:sqlite' | 'better-sqlite3'
 
 export interface OpenOptions {
   readonly readOnly?: boolean
-  /** Nobody can write to the file: no lock is taken, and no file is needed beside it. `node:sqlite` alone can do this, from Node 22.15 on. */
+  /** Opens a file that no process can write to, without locks and -shm file. Only `node:sqlite` from Node 22.15 on can do this. */
   readonly immutable?: boolean
 }
 
 type Opener = (path: string, options: OpenOptions) => Database
 
-let found: Promise<Opener> | undefined
+let opener: Promise<Opener> | undefined
 
 /**
- * A column of whole numbers, null where damage put something that JavaScript cannot hold: `node:sqlite` would throw for the
- * whole row, and fail everything that shares its transaction.
+ * A column of whole numbers, `null` when damage put a number there that JavaScript cannot hold. `node:sqlite` would throw for
+ * the whole row, and so fail every call of its transaction.
  */
 export function wholeColumn(column: string): string {
   return `case when ${column} between -9007199254740991 and 9007199254740991 then ${column} end`
 }
 
-/** Rows as objects cost a quarter of a read more. `node:sqlite` knows arrays from Node 22.16 on. */
+/** Rows as arrays make a read a quarter cheaper than rows as objects. `node:sqlite` has them from Node 22.16 on. */
 export function prepareRows(database: Database, sql: string): RowStatement {
   const statement = database.prepare(sql) as Statement & {
     setReturnArrays?(yes: boolean): void
@@ -74,23 +74,23 @@ class ObjectRows implements RowStatement {
 }
 
 /**
- * Opens a database file. Without `engine`: the runtime's own SQLite, else better-sqlite3. Rejects with `UNSUPPORTED` where
- * neither is there.
+ * Opens a database file, without `engine` by the runtime's own SQLite, else by better-sqlite3. Rejects with `UNSUPPORTED`
+ * when neither exists.
  *
- * One process must not open one index with both: each holds its own table of POSIX locks, and closing a file in one
- * releases the locks of the other (sqlite.org/howtocorrupt.html, 2.2).
+ * One process must not open one index with both. Each has its own table of POSIX locks, and closing a file in one releases
+ * the locks of the other (sqlite.org/howtocorrupt.html, 2.2).
  */
 export async function openDatabase(path: string, engine?: Engine, options: OpenOptions = {}): Promise<Database> {
-  const open = await (engine === undefined ? findOnce() : load(engine))
+  const open = await (engine === undefined ? findOpener() : load(engine))
   return open(path, options)
 }
 
-function findOnce(): Promise<Opener> {
-  found ??= find()
-  return found
+function findOpener(): Promise<Opener> {
+  opener ??= loadAny()
+  return opener
 }
 
-async function find(): Promise<Opener> {
+async function loadAny(): Promise<Opener> {
   try {
     return await load('node:sqlite')
   } catch (missing) {
@@ -112,7 +112,8 @@ async function load(engine: Engine): Promise<Opener> {
 }
 
 function noEngine(what: string, cause: unknown): CacheError {
-  const message = `No ${what}: @cache/file needs Node 22.13 or later, or the optional package better-sqlite3 (this is Node ${process.versions.node})`
+  const needs = '@cache/file needs Node 22.13 or later, or the optional package better-sqlite3'
+  const message = `No ${what}: ${needs} (this is Node ${process.versions.node})`
   return new CacheError('UNSUPPORTED', message, { backend: 'file', operation: 'open', cause })
 }
 
@@ -125,7 +126,7 @@ async function loadNodeSqlite(): Promise<Opener> {
       return new DatabaseSync(immutable ? url : path, { readOnly }) as Database
     } catch (cause) {
       if (!immutable || (cause as NodeJS.ErrnoException).code !== 'ERR_INVALID_ARG_TYPE') throw cause
-      const message = `A directory that cannot be written to is read from Node 22.15 on (this is Node ${process.versions.node})`
+      const message = `Reading a read-only directory needs Node 22.15 or later (this is Node ${process.versions.node})`
       throw new CacheError('UNSUPPORTED', message, { backend: 'file', operation: 'open', cause })
     }
   }
@@ -136,7 +137,7 @@ interface BetterSqlite3 {
 }
 
 async function loadBetterSqlite3(): Promise<Opener> {
-  // Not a literal, so that neither the compiler nor a bundler asks for a package that is optional.
+  // The name is no literal, so that neither the compiler nor a bundler requires this optional package.
   const name: string = 'better-sqlite3'
   const module = (await import(name)) as { default: BetterSqlite3 }
   return (path, options) => new module.default(path, { readonly: options.readOnly ?? false, timeout: 0 })

@@ -1,7 +1,7 @@
 import { open } from 'node:fs/promises'
 
-/** The write-ahead log beside the index: making it safe against a loss of power. */
-export class Wal {
+/** The write-ahead log of the index, which `sync` makes safe against a loss of power. */
+export class WriteAheadLog {
   readonly #path: string
   #running: Promise<void> | undefined
   #next: Promise<void> | undefined
@@ -11,11 +11,11 @@ export class Wal {
   }
 
   /**
-   * Resolves when everything that was committed before the call is on the disk. Calls while one runs share the next one.
+   * Resolves when every transaction committed before the call is on the disk. Calls during a sync share the next one.
    *
-   * SQLite itself would do this inside the commit (`synchronous = full`), holding the event loop for as long as the disk
-   * takes. The frames of the log carry checksums, and recovery takes all that are whole, so it makes no difference who
-   * asks the operating system to write them. The -wal file carries no locks, so opening and closing it breaks none.
+   * SQLite would do this inside the commit (`synchronous = full`) and block the event loop while the disk writes. The frames
+   * of the log have checksums, and recovery takes all whole frames, so any process may sync the file. The -wal file has no
+   * locks, so opening and closing it breaks none.
    */
   sync(): Promise<void> {
     if (this.#running === undefined) {
@@ -42,7 +42,7 @@ export class Wal {
         await file.close()
       }
     } catch (error) {
-      // Without a log everything is in the database file, which the checkpoint made safe.
+      // Without a log, all transactions are in the database file, and a checkpoint has synced it.
       if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
     }
   }

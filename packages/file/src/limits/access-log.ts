@@ -1,71 +1,73 @@
 import type { ItemIndex } from '../index/item-index.ts'
 import type { EvictionPolicy } from '../index/schema.ts'
 
-/** How many items may wait to be touched before a write is worth its while. */
-const enough = 1000
-/** Written in one transaction, so that touching never makes a turn long. */
-const atOnce = 500
+/** From this number of waiting entries on, a write of its own is worth its cost. */
+const fullAt = 1000
+/** Entries that one transaction writes, so that it stays short. */
+const entriesPerWrite = 500
 
-interface Touch {
+interface Access {
   at: number
-  times: number
+  count: number
 }
 
 /**
- * Reads that the policy must know of. Writing each would cost as much as a `set`, so they wait here for the next write, and
- * what waits when the process dies is lost: a policy is a guess in any case.
+ * Reads that the eviction policy must know. To write each of them would cost as much as a `set`, so they wait for the next
+ * write. A process that dies loses the waiting ones, which only makes the policy less exact.
  */
-export class Touches {
-  readonly #needed: boolean
-  readonly #waiting = new Map<number, Touch>()
-  #applied: [number, Touch][] = []
+export class AccessLog {
+  readonly #isNeeded: boolean
+  readonly #waiting = new Map<number, Access>()
+  /** Entries written by a transaction that has not committed yet. */
+  #uncommitted: [number, Access][] = []
 
   constructor(policy: EvictionPolicy) {
-    this.#needed = policy === 'lru' || policy === 'lfu'
+    this.#isNeeded = policy === 'lru' || policy === 'lfu'
   }
 
-  /** Whether so many wait that they deserve a write of their own. */
-  get full(): boolean {
-    return this.#waiting.size >= enough
+  /** Whether the waiting entries deserve a write of their own. */
+  get isFull(): boolean {
+    return this.#waiting.size >= fullAt
   }
 
   get size(): number {
     return this.#waiting.size
   }
 
-  note(id: number, at: number): void {
-    if (!this.#needed) return
-    const touch = this.#waiting.get(id)
-    if (touch === undefined) this.#waiting.set(id, { at, times: 1 })
+  add(id: number, at: number): void {
+    if (!this.#isNeeded) return
+    const access = this.#waiting.get(id)
+    if (access === undefined) this.#waiting.set(id, { at, count: 1 })
     else {
-      touch.at = at
-      touch.times += 1
+      access.at = at
+      access.count += 1
     }
   }
 
-  /** Writes what waits, or all of it where the choice of victims depends on it. */
-  apply(index: ItemIndex, all: boolean): void {
+  /** Writes a part of the entries to the index, or all of them when an eviction depends on them. */
+  write(index: ItemIndex, all: boolean): void {
     if (this.#waiting.size === 0) return
-    let left = all ? Infinity : atOnce
-    for (const [id, touch] of this.#waiting) {
-      if (left-- <= 0) break
-      index.touch(id, touch.at, touch.times)
+    let left = all ? Infinity : entriesPerWrite
+    for (const [id, access] of this.#waiting) {
+      if (left <= 0) break
+      left -= 1
+      index.addAccesses(id, access.at, access.count)
       this.#waiting.delete(id)
-      this.#applied.push([id, touch])
+      this.#uncommitted.push([id, access])
     }
   }
 
   committed(): void {
-    if (this.#applied.length > 0) this.#applied = []
+    if (this.#uncommitted.length > 0) this.#uncommitted = []
   }
 
   rolledBack(): void {
-    for (const [id, touch] of this.#applied) if (!this.#waiting.has(id)) this.#waiting.set(id, touch)
-    this.#applied = []
+    for (const [id, access] of this.#uncommitted) if (!this.#waiting.has(id)) this.#waiting.set(id, access)
+    this.#uncommitted = []
   }
 
-  forget(): void {
+  clear(): void {
     this.#waiting.clear()
-    this.#applied = []
+    this.#uncommitted = []
   }
 }

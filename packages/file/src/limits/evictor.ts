@@ -1,8 +1,10 @@
 import type { BackendEvent, EventHub, EvictionReason } from '@cache/core/backend'
-import type { ItemIndex, Total, Victim } from '../index/item-index.ts'
+import type { EventLoopBudget } from '../calls/event-loop-budget.ts'
+import type { EvictionCandidate, Totals } from '../index/index-rows.ts'
+import type { ItemIndex } from '../index/item-index.ts'
 import { keyOfText } from '../index/key-text.ts'
 import type { EvictionPolicy } from '../index/schema.ts'
-import type { Touches } from './access-log.ts'
+import type { AccessLog } from './access-log.ts'
 
 export interface Limits {
   readonly maxBytes: number
@@ -10,150 +12,154 @@ export interface Limits {
   readonly policy: EvictionPolicy
 }
 
-/** How many victims are looked up at a time. */
-const step = 32
-/** Looked up whatever the time: on a busy machine the clock runs on while this thread waits, and a few items must not stay over a limit. */
-const roundsInAnyCase = 4
-/** Where ids go higher, counting the rows would hold the event loop: see `doubts`. */
-const countedAtOnce = 5000
+/** Rows that one query looks up. */
+const rowsPerStep = 32
+/** Steps without a look at the time: on a busy machine time passes while this thread waits, and a few items must go at once. */
+const minSteps = 4
+/** With higher ids, a recount would block the event loop: see `needsRecount`. */
+const maxRecountedId = 5000
 
 /**
- * Removes expired items and, over a limit, those that the policy gives up: a few with every write, inside its transaction.
+ * Removes expired items, and evicts items over a limit: a few with every write, inside its transaction.
  *
- * Storing or reading an item again would move it in the policy's index, two pages of the log for each. So it keeps its old
- * rank, which is never higher than what is due. Here, the items of the lowest ranks get the rank that is due; when none of
- * them changes, they are the right ones, because every other item's due rank is at least its rank.
+ * An overwrite or a read of an item would move it in the policy's index, which costs two pages of the log. So the item keeps
+ * its old rank, which is never higher than its current rank. An eviction first updates the lowest ranks. When none of them
+ * changes, these items are the right ones: the current rank of every other item is at least its stored rank.
  */
-export class Culler {
+export class Evictor {
   readonly #limits: Limits
-  readonly #touches: Touches
+  readonly #accessLog: AccessLog
   readonly #hub: EventHub
-  /** What is told when the transaction is committed. */
+  readonly #budget: EventLoopBudget
+  /** Events of the open transaction, which are emitted after its commit. */
   #events: BackendEvent[] = []
-  #evicted = 0
-  #removedExpired = 0
-  #recounted = false
+  #evictedNow = 0
+  #expiredNow = 0
+  #isRecounted = false
+  /** The number of items that this process has evicted. */
   evictions = 0
+  /** The number of expired values that this process has removed. */
   expired = 0
 
-  constructor(limits: Limits, touches: Touches, hub: EventHub) {
+  constructor(limits: Limits, accessLog: AccessLog, hub: EventHub, budget: EventLoopBudget) {
     this.#limits = limits
-    this.#touches = touches
+    this.#accessLog = accessLog
     this.#hub = hub
+    this.#budget = budget
   }
 
-  isOver(total: Total): boolean {
-    return total.entries > this.#limits.maxEntries || total.bytes > this.#limits.maxBytes
+  isOver(totals: Totals): boolean {
+    return totals.entries > this.#limits.maxEntries || totals.bytes > this.#limits.maxBytes
   }
 
-  /** Whether one item of that size could ever be kept. */
+  /** Whether one item of that size fits at all. */
   fits(bytes: number): boolean {
     return bytes <= this.#limits.maxBytes
   }
 
-  /** Removes what has expired of the next `count` items that are due; returns how many were due. */
+  /** Removes the expired items among the next `count` items that are due; returns the number of due items. */
   removeExpired(index: ItemIndex, now: number, count: number): number {
-    const { removed, looked } = index.removeExpired(now, count)
+    const { removed, due } = index.removeExpired(now, count)
     for (const { key, kind } of removed) {
       if (kind === 0) continue
-      this.#removedExpired += 1
+      this.#expiredNow += 1
       if (this.#hub.active) this.#events.push({ type: 'expire', key: keyOfText(key) })
     }
-    return looked
+    return due
   }
 
-  /** Removes what the policy gives up until the limits hold or the deadline has passed; returns whether they hold. */
-  cull(index: ItemIndex, now: number, deadline: number): boolean {
-    if (!this.isOver(this.#credible(index))) return true
-    let rounds = 0
+  /** Evicts items until the limits hold or the deadline has passed; returns whether the limits hold. */
+  evictToLimits(index: ItemIndex, now: number, deadline: number): boolean {
+    if (!this.isOver(this.#plausibleTotals(index))) return true
+    let steps = 0
     const isLate = (): boolean => {
-      rounds += 1
-      return rounds > roundsInAnyCase && performance.now() > deadline
+      steps += 1
+      return steps > minSteps && this.#budget.isPast(deadline)
     }
-    while (this.removeExpired(index, now, step) > 0) {
-      if (!this.isOver(index.total())) return true
+    while (this.removeExpired(index, now, rowsPerStep) > 0) {
+      if (!this.isOver(index.totals())) return true
       if (isLate()) return false
     }
     if (this.#limits.policy === 'none') return true
-    this.#touches.apply(index, true)
-    let { entries, bytes } = index.total()
+    this.#accessLog.write(index, true)
+    let { entries, bytes } = index.totals()
     for (;;) {
-      const victims = index.victims(now, step)
-      if (victims.length === 0) return true
-      if (correctRanks(index, victims)) {
+      const candidates = index.evictionCandidates(now, rowsPerStep)
+      if (candidates.length === 0) return true
+      if (updateRanks(index, candidates)) {
         if (isLate()) return false
         continue
       }
-      for (const victim of victims) {
-        const reason = this.#reason(entries, bytes)
+      for (const candidate of candidates) {
+        const reason = this.#exceededLimit(entries, bytes)
         if (reason === undefined) return true
-        index.removeById(victim.id)
+        index.removeById(candidate.id)
         entries -= 1
-        bytes -= victim.bytes
-        this.noteEviction(victim.key, reason)
+        bytes -= candidate.bytes
+        this.noteEviction(candidate.key, reason)
       }
-      if (isLate()) return this.#reason(entries, bytes) === undefined
+      if (isLate()) return this.#exceededLimit(entries, bytes) === undefined
     }
   }
 
   /**
-   * Whether the totals are far over a limit, which never happens by itself: either the limit was lowered, or the counters are
-   * damaged, and culling by them would empty the cache. Then they are counted anew, once.
+   * Whether the totals are implausible and too many rows exist to count them in this thread. Totals far over a limit come
+   * from a lowered limit or from damage, and an eviction by damaged totals would empty the cache. So they are counted once.
    */
-  doubts(index: ItemIndex): boolean {
-    return !this.#recounted && this.#isFarOver(index.total()) && index.lastId() > countedAtOnce
+  needsRecount(index: ItemIndex): boolean {
+    return !this.#isRecounted && this.#isFarOver(index.totals()) && index.lastId() > maxRecountedId
   }
 
-  /** The totals are what was counted. */
+  /** Notes that the totals have been counted. */
   recounted(): void {
-    this.#recounted = true
+    this.#isRecounted = true
   }
 
-  /** The totals, counted anew where there is doubt and few rows are to be counted. */
-  #credible(index: ItemIndex): Total {
-    const total = index.total()
-    if (this.#recounted || !this.#isFarOver(total)) return total
-    this.#recounted = true
+  /** The totals. Implausible ones are counted first, which is cheap here: see `needsRecount`. */
+  #plausibleTotals(index: ItemIndex): Totals {
+    const totals = index.totals()
+    if (this.#isRecounted || !this.#isFarOver(totals)) return totals
+    this.#isRecounted = true
     index.recount()
-    return index.total()
+    return index.totals()
   }
 
-  #isFarOver({ entries, bytes }: Total): boolean {
+  #isFarOver({ entries, bytes }: Totals): boolean {
     return entries > 2 * this.#limits.maxEntries || bytes > 2 * this.#limits.maxBytes
   }
 
   noteEviction(text: string, reason: EvictionReason): void {
-    this.#evicted += 1
+    this.#evictedNow += 1
     if (this.#hub.active) this.#events.push({ type: 'evict', key: keyOfText(text), reason })
   }
 
   committed(): void {
-    this.evictions += this.#evicted
-    this.expired += this.#removedExpired
+    this.evictions += this.#evictedNow
+    this.expired += this.#expiredNow
     const events = this.#events
     this.rolledBack()
     for (const event of events) this.#hub.emit(event)
   }
 
   rolledBack(): void {
-    this.#evicted = 0
-    this.#removedExpired = 0
+    this.#evictedNow = 0
+    this.#expiredNow = 0
     if (this.#events.length > 0) this.#events = []
   }
 
-  #reason(entries: number, bytes: number): EvictionReason | undefined {
+  #exceededLimit(entries: number, bytes: number): EvictionReason | undefined {
     if (entries > this.#limits.maxEntries) return 'entries'
     return bytes > this.#limits.maxBytes ? 'bytes' : undefined
   }
 }
 
-/** Whether a rank was not what is due. */
-function correctRanks(index: ItemIndex, victims: readonly Victim[]): boolean {
-  let corrected = false
-  for (const { id, rank, due } of victims) {
-    if (rank >= due) continue
-    index.setRank(id, due)
-    corrected = true
+/** Stores the current ranks; returns whether one of them differed. */
+function updateRanks(index: ItemIndex, candidates: readonly EvictionCandidate[]): boolean {
+  let changed = false
+  for (const { id, rank, currentRank } of candidates) {
+    if (rank >= currentRank) continue
+    index.setRank(id, currentRank)
+    changed = true
   }
-  return corrected
+  return changed
 }

@@ -1,33 +1,59 @@
-import type { Store } from '../directory/directory-handle.ts'
+import type { CallQueue } from '../calls/call-queue.ts'
+import type { EventLoopBudget } from '../calls/event-loop-budget.ts'
+import type { Settings } from '../options.ts'
+import type { ValueFiles } from '../values/value-files.ts'
+import type { AccessLog } from './access-log.ts'
+import type { Evictor } from './evictor.ts'
 
-/** Items removed in one transaction. */
-const step = 256
-/** A file that no row names may belong to a write that is under way; after this long it does not. */
+/** The part of an open directory that the maintenance needs. */
+export interface MaintenanceHost {
+  readonly settings: Pick<Settings, 'maintenanceInterval' | 'syncInterval' | 'durability'>
+  readonly queue: CallQueue
+  readonly values: ValueFiles
+  /** Whether an index is open, current and writable. Background work must not create a removed directory again. */
+  readonly isUsable: boolean
+  sync(): Promise<void>
+  recountIfNeeded(): Promise<void>
+  report(error: unknown, method: string): void
+}
+
+/** Items that one transaction removes. */
+const itemsPerStep = 256
+/** A younger file without a row may belong to a write in progress. */
 const orphanAge = 3_600_000
-/** How long one transaction may cull, in milliseconds. */
-const cullTime = 2
-/** How often the value files are compared with the index. */
-const sweepInterval = 3_600_000
+/** The time between two comparisons of the value files with the index. */
+const orphanInterval = 3_600_000
+/** The longest delay of one timer. */
+const longestDelay = 2 ** 31 - 1
 
-/** What is done from time to time rather than with a write. Its timers keep no process alive. */
-export class Janitor {
-  readonly #store: Store
+/** The regular work beside the calls. Its timers keep no process alive. */
+export class Maintenance {
+  readonly #host: MaintenanceHost
+  readonly #evictor: Evictor
+  readonly #accessLog: AccessLog
+  readonly #budget: EventLoopBudget
   #timers: NodeJS.Timeout[] = []
+  #isStopped = false
   #running: Promise<void> | undefined
-  #sweptAt = Number.NEGATIVE_INFINITY
+  #orphansRemovedAt = Number.NEGATIVE_INFINITY
 
-  constructor(store: Store) {
-    this.#store = store
+  constructor(host: MaintenanceHost, evictor: Evictor, accessLog: AccessLog, budget: EventLoopBudget) {
+    this.#host = host
+    this.#evictor = evictor
+    this.#accessLog = accessLog
+    this.#budget = budget
   }
 
+  /** Starts the timers. Does nothing when they run or after `stop`. */
   start(): void {
-    if (this.#timers.length > 0) return
-    const { janitorInterval, syncInterval, durability } = this.#store.settings
-    this.#every(janitorInterval, () => this.run())
-    if (durability === 'normal') this.#every(syncInterval, () => this.#store.sync())
+    if (this.#timers.length > 0 || this.#isStopped) return
+    const { maintenanceInterval, syncInterval, durability } = this.#host.settings
+    this.#repeat(maintenanceInterval, () => this.run())
+    if (durability === 'normal') this.#repeat(syncInterval, () => this.#host.sync())
   }
 
   stop(): void {
+    this.#isStopped = true
     for (const timer of this.#timers) clearInterval(timer)
     this.#timers = []
   }
@@ -36,76 +62,78 @@ export class Janitor {
     await this.#running
   }
 
-  /** Removes what has expired, writes the touches, unlinks left over files. Rejects with nothing: failures are reported. */
+  /** Removes expired items and messages, writes the access log, removes orphaned files. It never rejects: failures are reported. */
   run(): Promise<void> {
     this.#running ??= this.#run()
-      .catch((error: unknown) => this.#store.report(error, 'janitor'))
+      .catch((error: unknown) => this.#host.report(error, 'maintenance'))
       .finally(() => {
         this.#running = undefined
       })
     return this.#running
   }
 
-  /** Removes every expired item; resolves to how many values they were. */
+  /** Removes every expired item; resolves to the number of removed values. */
   async removeExpired(): Promise<number> {
-    const { queue, culler } = this.#store
-    const before = culler.expired
+    const before = this.#evictor.expired
     for (;;) {
-      const due = await queue.write('removeExpired', undefined, (index, now) => culler.removeExpired(index, now, step))
-      if (due < step) return culler.expired - before
+      const due = await this.#host.queue.write('removeExpired', undefined, (index, now) =>
+        this.#evictor.removeExpired(index, now, itemsPerStep),
+      )
+      if (due < itemsPerStep) return this.#evictor.expired - before
     }
   }
 
-  /** Removes what the policy gives up until the limits hold; resolves to how many items they were. */
-  async cull(): Promise<number> {
-    const { queue, culler } = this.#store
-    await this.#store.countAnew()
-    const before = culler.evictions
-    while (
-      !(await queue.write('cull', undefined, (index, now) => culler.cull(index, now, performance.now() + cullTime)))
-    );
-    return culler.evictions - before
+  /** Evicts items until the limits hold; resolves to the number of evicted items. */
+  async evictToLimits(): Promise<number> {
+    await this.#host.recountIfNeeded()
+    const before = this.#evictor.evictions
+    for (;;) {
+      const isWithin = await this.#host.queue.write('evictToLimits', undefined, (index, now) =>
+        this.#evictor.evictToLimits(index, now, this.#budget.deadline()),
+      )
+      if (isWithin) return this.#evictor.evictions - before
+    }
   }
 
-  /** Removes value files that no row names and that are older than an hour; resolves to how many. */
-  async sweep(olderThan: number = orphanAge): Promise<number> {
-    const { queue, values } = this.#store
-    let removed = 0
+  /** Removes value files without a row that have not changed for an hour. */
+  async #removeOrphans(): Promise<void> {
+    const { queue, values } = this.#host
     for await (const file of values.list()) {
-      if (Date.now() - file.changedAt < olderThan) continue
+      if (Date.now() - file.changedAt < orphanAge) continue
       const { name } = file
-      if (name !== undefined && (await queue.read('sweep', undefined, (index) => index.namesFile(name)))) continue
+      const method = 'removeOrphans'
+      if (name !== undefined && (await queue.read(method, undefined, (index) => index.namesFile(name)))) continue
       await values.removeFound(file)
-      removed += 1
     }
-    return removed
   }
 
   async #run(): Promise<void> {
     await this.removeExpired()
-    await this.#expireMessages()
-    const { queue, touches } = this.#store
-    if (touches.size > 0) await queue.write('touch', undefined, (index) => touches.apply(index, false))
-    if (Date.now() - this.#sweptAt < sweepInterval) return
-    this.#sweptAt = Date.now()
-    await this.sweep()
+    await this.#removeExpiredMessages()
+    if (this.#accessLog.size > 0) {
+      await this.#host.queue.write('noteRead', undefined, (index) => this.#accessLog.write(index, false))
+    }
+    if (Date.now() - this.#orphansRemovedAt < orphanInterval) return
+    this.#orphansRemovedAt = Date.now()
+    await this.#removeOrphans()
   }
 
-  /** Those of a queue that nobody pulls from would stay for ever. */
-  async #expireMessages(): Promise<void> {
-    const { queue } = this.#store
+  /** Also covers queues from which no caller pulls. */
+  async #removeExpiredMessages(): Promise<void> {
     let removed: number
     do {
-      removed = await queue.write('removeExpired', undefined, (index, now) => index.removeExpiredMessages(now, step))
-    } while (removed === step)
+      removed = await this.#host.queue.write('removeExpired', undefined, (index, now) =>
+        index.removeExpiredMessages(now, itemsPerStep),
+      )
+    } while (removed === itemsPerStep)
   }
 
-  #every(interval: number, work: () => Promise<void>): void {
-    // A longer interval than a timer can hold is as good as never.
-    if (interval > 2 ** 31 - 1) return
+  #repeat(interval: number, work: () => Promise<void>): void {
+    // A timer cannot wait for longer, so such an interval means never.
+    if (interval > longestDelay) return
     const timer = setInterval(() => {
-      if (!this.#store.ready) return
-      work().catch((error: unknown) => this.#store.report(error, 'janitor'))
+      if (!this.#host.isUsable) return
+      work().catch((error: unknown) => this.#host.report(error, 'maintenance'))
     }, interval)
     timer.unref()
     this.#timers.push(timer)

@@ -1,29 +1,31 @@
 import { join } from 'node:path'
 import { cacheErrorCode } from '@cache/core/backend'
-import type { Store } from '../directory/directory-handle.ts'
+import { callBackend } from '../backend-parts.ts'
+import type { DirectoryHandle } from '../directory/directory-handle.ts'
 import { concernsOneFile, damaged } from '../errors.ts'
+import type { FileBackend } from '../file-backend.ts'
 import type { ItemIndex } from '../index/item-index.ts'
 import { keyOfText } from '../index/key-text.ts'
 import { wholeColumn } from '../index/sqlite.ts'
 import { agrees, checksum, columnsDiffer } from '../values/encoded-item.ts'
 import { checkStreamedValue } from '../values/value-stream.ts'
 
-/** Something that is not as it should be. */
+/** A fault in the directory. */
 export interface Problem {
   /**
-   * `index`: SQLite complains of the index file. `totals`: the counters differ from the rows. `item`, `message`: its bytes
-   * cannot be read. `missing`: its value file is gone. `orphan`: a value file that no row names.
+   * `index`: SQLite reports damage of the index file. `totals`: the totals differ from the rows. `item`, `message`: its bytes
+   * are unreadable. `missing`: its value file is gone. `orphan`: a value file without a row.
    */
   readonly kind: 'index' | 'totals' | 'item' | 'message' | 'missing' | 'orphan'
   readonly detail: string
-  /** The key or queue it concerns. */
+  /** The key or queue that the fault concerns. */
   readonly key?: string
   readonly fixed: boolean
 }
 
 export interface CheckReport {
   readonly problems: readonly Problem[]
-  /** Items that were read from end to end. */
+  /** The number of items, all of which were read completely. */
   readonly items: number
   readonly messages: number
   readonly files: number
@@ -40,27 +42,37 @@ interface CheckedRow {
   readonly frame: Uint8Array | null
 }
 
-// Damage may have put in anything: see `wholeColumn`.
+// Damage may have put any value into the columns: see `wholeColumn`.
 const checksumColumn = wholeColumn('checksum')
 const fileColumn = 'cast(file as text)'
-/** Rows looked at in one turn. */
-const step = 32
-/** A file no row names may belong to a write that is under way; so long after its last change it does not. */
-const writeTime = 60_000
+/** Rows that one call of the queue reads. */
+const rowsPerStep = 32
+/** A file without a row that changed more recently may belong to a write in progress. */
+const orphanAge = 60_000
 
-/** Compares index, counters and value files with each other and reads every value. Repairs what can be repaired where `fix` is set. */
-export class Check {
-  readonly #store: Store
+export interface CheckOptions {
+  /** Whether unreadable values are removed and the rest is repaired. Default `false`. */
+  readonly fix?: boolean
+}
+
+/** Compares the index, the totals and the value files with each other, and reads every value. Resolves to the faults that it found. */
+export function check(backend: FileBackend, { fix = false }: CheckOptions = {}): Promise<CheckReport> {
+  return callBackend(backend, 'check', undefined, ({ directory }) => new DirectoryCheck(directory, fix).run())
+}
+
+/** One check of a directory. */
+class DirectoryCheck {
+  readonly #directory: DirectoryHandle
   readonly #fix: boolean
   readonly #problems: Problem[] = []
 
-  constructor(store: Store, fix: boolean) {
-    this.#store = store
+  constructor(directory: DirectoryHandle, fix: boolean) {
+    this.#directory = directory
     this.#fix = fix
   }
 
   async run(): Promise<CheckReport> {
-    await this.#store.prepare()
+    await this.#directory.prepare()
     await this.#inspectIndex()
     const items = await this.#readRows('item')
     const messages = await this.#readRows('message')
@@ -69,13 +81,13 @@ export class Check {
     return { problems: this.#problems, items, messages, files }
   }
 
-  /** SQLite's own check, in another thread. A damaged index is replaced by the next operation. */
+  /** Runs SQLite's integrity check in another thread. The next call replaces a damaged index. */
   async #inspectIndex(): Promise<void> {
-    const { problems } = await this.#store.inspect({ kind: 'inspect' })
-    for (const detail of problems) this.#note({ kind: 'index', detail, fixed: this.#fix })
+    const { problems } = await this.#directory.inspect({ kind: 'integrity' })
+    for (const detail of problems) this.#add({ kind: 'index', detail, fixed: this.#fix })
     if (problems.length > 0 && this.#fix) {
-      this.#store.lost('corrupt', damaged('', 'the integrity check failed'))
-      await this.#store.prepare()
+      this.#directory.indexFailed('corrupt', damaged('', 'the integrity check failed'))
+      await this.#directory.prepare()
     }
   }
 
@@ -84,73 +96,74 @@ export class Check {
     let read = 0
     for (;;) {
       const after = last
-      const rows = await this.#store.queue.read('check', undefined, (index) => rowsAfter(index, table, after))
+      const rows = await this.#directory.queue.read('check', undefined, (index) => rowsAfter(index, table, after))
       for (const row of rows) await this.#readRow(table, row)
       read += rows.length
-      if (rows.length < step) return read
+      if (rows.length < rowsPerStep) return read
       last = rows.at(-1)?.id ?? Number.MAX_SAFE_INTEGER
     }
   }
 
   async #readRow(table: 'item' | 'message', row: CheckedRow): Promise<void> {
     const key = keyOfText(row.key)
-    const complaint = await this.#complaint(row, key)
-    if (complaint === undefined || (await this.#changed(table, row))) return
+    const fault = await this.#findFault(row, key)
+    if (fault === undefined || (await this.#hasChanged(table, row))) return
     if (this.#fix) {
-      await this.#store.queue.write('check', undefined, (index) =>
+      await this.#directory.queue.write('check', undefined, (index) =>
         index.run(`delete from ${table} where id = ? and ${checksumColumn} is ?`, row.id, row.checksum),
       )
     }
-    this.#note({ kind: complaint === 'missing' ? complaint : table, detail: complaint, key, fixed: this.#fix })
+    this.#add({ kind: fault === 'missing' ? fault : table, detail: fault, key, fixed: this.#fix })
   }
 
-  async #complaint(row: CheckedRow, key: string): Promise<string | undefined> {
-    const { format } = this.#store.settings
+  async #findFault(row: CheckedRow, key: string): Promise<string | undefined> {
+    const { settings, values } = this.#directory
+    const { format } = settings
     try {
-      const frame = row.file === null || row.streamed === 1 ? row.frame : await this.#store.values.read(row.file)
+      const frame = row.file === null || row.streamed === 1 ? row.frame : await values.read(row.file)
       if (!frame) return row.file === null ? 'it has no value' : 'missing'
       if (checksum(row.key, frame) !== row.checksum) return 'its checksum differs'
       const item = format.decode(key, frame)
       if (row.version !== null && !agrees(item, { ...row, version: row.version })) return columnsDiffer
       if (row.streamed === 0 || row.file === null) return undefined
-      return (await checkStreamedValue(this.#store, item, row.file)) ? undefined : 'missing'
+      return (await checkStreamedValue(format, values, item, row.file)) ? undefined : 'missing'
     } catch (error) {
-      // Nothing is removed because the directory, or this process, could not read for a while.
+      // A failure that concerns the whole directory or process must not remove values.
       if (cacheErrorCode(error) !== 'DAMAGED' && !concernsOneFile(error)) throw error
       return error instanceof Error ? error.message : String(error)
     }
   }
 
-  /** Others go on writing: what was complained of may not be there any more. */
-  async #changed(table: 'item' | 'message', row: CheckedRow): Promise<boolean> {
+  /** Whether the row has changed since its read. Other calls continue during a check, so a fault may be gone. */
+  async #hasChanged(table: 'item' | 'message', row: CheckedRow): Promise<boolean> {
     const sql = `select ${checksumColumn} as checksum, ${fileColumn} as file from ${table} where id = ?`
-    const now = (await this.#store.queue.read('check', undefined, (index) => index.one(sql, row.id))) as
+    const now = (await this.#directory.queue.read('check', undefined, (index) => index.one(sql, row.id))) as
       | { checksum: number; file: string | null }
       | undefined
     return now === undefined || now.checksum !== row.checksum || now.file !== row.file
   }
 
-  /** In another thread: it looks at every row at once. */
+  /** Compares the totals in another thread, because it visits every row. */
   async #compareTotals(): Promise<void> {
-    const { problems } = await this.#store.inspect({ kind: 'totals', fix: this.#fix })
-    for (const detail of problems) this.#note({ kind: 'totals', detail, fixed: this.#fix })
+    const { problems } = await this.#directory.inspect({ kind: 'totals', fix: this.#fix })
+    for (const detail of problems) this.#add({ kind: 'totals', detail, fixed: this.#fix })
   }
 
   async #findOrphans(): Promise<number> {
-    const { values, queue } = this.#store
+    const { values, queue } = this.#directory
     let files = 0
     for await (const file of values.list()) {
       files += 1
       const { name } = file
-      if (Date.now() - file.changedAt < writeTime) continue
+      if (Date.now() - file.changedAt < orphanAge) continue
       if (name !== undefined && (await queue.read('check', undefined, (index) => index.namesFile(name)))) continue
       if (this.#fix) await values.removeFound(file)
-      this.#note({ kind: 'orphan', detail: join('values', file.path.slice(values.dir.length)), fixed: this.#fix })
+      this.#add({ kind: 'orphan', detail: join('values', file.path.slice(values.dir.length)), fixed: this.#fix })
     }
     return files
   }
 
-  #note(problem: Problem): void {
+  #add(problem: Problem): void {
     this.#problems.push(problem)
   }
 }
@@ -161,6 +174,6 @@ function rowsAfter(index: ItemIndex, table: 'item' | 'message', after: number): 
       ? `key, streamed = 1 as streamed, cast(version as text) as version, ${wholeColumn('expires_at')} as expires_at`
       : 'queue as key, 0 as streamed, null as version, null as expires_at'
   const sql = `select id, ${names}, ${checksumColumn} as checksum, ${fileColumn} as file,
-    case when typeof(frame) = 'blob' then frame end as frame from ${table} where id > ? order by id limit ${step}`
+    case when typeof(frame) = 'blob' then frame end as frame from ${table} where id > ? order by id limit ${rowsPerStep}`
   return index.all(sql, after) as CheckedRow[]
 }

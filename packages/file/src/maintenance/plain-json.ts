@@ -1,6 +1,6 @@
 /**
- * Whether JSON gives exactly this value back: numbers that are finite and not -0, plain objects and arrays without holes,
- * without members that JSON drops or renames.
+ * Whether JSON preserves the value exactly: its numbers are finite and not -0, its objects are plain, its arrays have no holes,
+ * and JSON drops or renames no member.
  */
 export function isPlainJson(value: unknown): boolean {
   switch (typeof value) {

@@ -1,16 +1,22 @@
 import { stat } from 'node:fs/promises'
-import type { Store } from '../directory/directory-handle.ts'
+import { callBackend } from '../backend-parts.ts'
+import type { DirectoryHandle } from '../directory/directory-handle.ts'
+import type { FileBackend } from '../file-backend.ts'
 
-/** Bytes that a store takes on the disk. */
-export async function volumeOf(store: Store): Promise<number> {
-  await store.prepareForReading()
+/** Resolves to the bytes on the disk: the index with its log, and all value files. */
+export function volume(backend: FileBackend): Promise<number> {
+  return callBackend(backend, 'volume', undefined, ({ directory }) => volumeOf(directory))
+}
+
+async function volumeOf(directory: DirectoryHandle): Promise<number> {
+  await directory.prepareForReading()
   let bytes = 0
   for (const suffix of ['', '-wal', '-shm']) {
-    bytes += await stat(store.indexPath + suffix).then(
+    bytes += await stat(directory.indexPath + suffix).then(
       ({ size }) => size,
       () => 0,
     )
   }
-  for await (const file of store.values.list()) bytes += file.bytes
+  for await (const file of directory.values.list()) bytes += file.bytes
   return bytes
 }

@@ -4,36 +4,38 @@ import { chmod, type FileHandle, lstat, mkdir, open, opendir, rename, unlink } f
 import { dirname, join } from 'node:path'
 import { CacheError } from '@cache/core/backend'
 import type { Settings } from '../options.ts'
+import { setExactMode, syncDirectory, syncFile, writeAll } from './file-io.ts'
 
 const namePattern = /^[0-9a-f]{32}$/
 const temporarySuffix = '.tmp'
 
-/** The longest frame: a value that is not compressed, and room for its header, in which tags take the most. */
-function longestFile(maxDecodedBytes: number): number {
-  return Math.min(maxDecodedBytes + headerRoom, 2 ** 31 - 1)
+/** Bytes of a frame besides its value: the header, in which tags take the most. */
+const maxHeaderBytes = 64 * 1024 * 1024
+
+/** The longest possible file of a value: an uncompressed value and its header. */
+function maxFileBytes(maxDecodedBytes: number): number {
+  return Math.min(maxDecodedBytes + maxHeaderBytes, 2 ** 31 - 1)
 }
 
-const headerRoom = 64 * 1024 * 1024
-
-/** A file that the sweep of a value directory met. */
+/** A file in the value directories. */
 export interface FoundFile {
   readonly path: string
-  /** The name by which a row may know it; absent for a temporary file. */
+  /** The name in the index; `undefined` for a file that no row can name, such as a temporary one. */
   readonly name: string | undefined
   readonly bytes: number
   readonly changedAt: number
 }
 
 /**
- * Large values, each in a file of its own. Names are random and never used twice, and a file is written under a temporary
- * name and renamed, so whoever finds a name in the index finds a whole file or none (RACES R28). Keys never become names.
+ * Large values, each in its own file. Names are random and never used twice. A file is written under a temporary name and
+ * then renamed, so a name in the index leads to a whole file or to none (RACES R28). Keys never become names.
  */
 export class ValueFiles {
   readonly dir: string
   readonly #settings: Settings
-  /** Directories that were found to be directories and no symbolic links. */
+  /** Paths known to be directories, not symbolic links. */
   readonly #checked = new Set<string>()
-  /** Files that a loss of power may still take. */
+  /** Files that are not yet safe against a loss of power. */
   readonly #unsynced = new Set<string>()
 
   constructor(dir: string, settings: Settings) {
@@ -41,17 +43,17 @@ export class ValueFiles {
     this.#settings = settings
   }
 
-  /** Forgets what was seen of the directory, which may have been removed or replaced. */
+  /** Forgets the checked directories, because the cache directory may have been removed or replaced. */
   forget(): void {
     this.#checked.clear()
   }
 
-  /** Writes a new file; resolves to its name. Nothing is left when it rejects. */
+  /** Writes a new file; resolves to its name. A failure leaves no file. */
   async write(bytes: Uint8Array): Promise<string> {
     return this.create((file) => writeAll(file, bytes))
   }
 
-  /** A new file with what `fill` writes; resolves to its name. Nothing is left when it rejects. */
+  /** Creates a new file whose content `fill` writes; resolves to its name. A failure leaves no file. */
   async create(fill: (file: FileHandle) => Promise<void>): Promise<string> {
     const name = randomBytes(16).toString('hex')
     const shard = await this.#shard(name)
@@ -60,7 +62,7 @@ export class ValueFiles {
     const file = await this.#openNew(shard, temporary)
     try {
       try {
-        await makeExact(file, this.#settings.fileMode)
+        await setExactMode(file, this.#settings.fileMode)
         await fill(file)
         if (this.#settings.durability === 'full') await file.datasync()
       } finally {
@@ -76,14 +78,14 @@ export class ValueFiles {
     }
   }
 
-  /** The whole file, or `undefined` when it is not there. */
+  /** The whole file, or `undefined` when it does not exist. */
   async read(name: string): Promise<Buffer | undefined> {
     const file = await this.open(name)
     if (file === undefined) return undefined
     try {
       const { size } = await file.stat()
-      // A file that grew must not be allocated, and Node aborts the process for a read of 2 GiB or more.
-      if (size > longestFile(this.#settings.format.maxDecodedBytes)) {
+      // Memory for a file that has grown must not be allocated, and Node aborts the process at a read of 2 GiB or more.
+      if (size > maxFileBytes(this.#settings.format.maxDecodedBytes)) {
         throw new CacheError('DAMAGED', 'its value file is longer than any value', { backend: 'file' })
       }
       const bytes = Buffer.allocUnsafeSlow(size)
@@ -99,7 +101,7 @@ export class ValueFiles {
     }
   }
 
-  /** Opens the file for reading; resolves to `undefined` when it is not there. Symbolic links are not followed. */
+  /** Opens the file for reading, without following symbolic links; resolves to `undefined` when it does not exist. */
   async open(name: string): Promise<FileHandle | undefined> {
     const path = join(await this.#shard(name), name)
     try {
@@ -110,7 +112,7 @@ export class ValueFiles {
     }
   }
 
-  /** Makes the files that were written before safe against a loss of power. With durability `'full'` they are already. */
+  /** Makes all files written before safe against a loss of power. With durability `'full'` they already are. */
   async sync(): Promise<void> {
     const names = [...this.#unsynced]
     this.#unsynced.clear()
@@ -128,7 +130,7 @@ export class ValueFiles {
     }
   }
 
-  /** Removes the file, which may be gone already. */
+  /** Removes the file if it exists. */
   async remove(name: string): Promise<void> {
     this.#unsynced.delete(name)
     await this.#unlink(join(await this.#shard(name), name))
@@ -138,7 +140,7 @@ export class ValueFiles {
     await this.#unlink(file.path)
   }
 
-  /** Every file in the value directories, whoever put it there. Symbolic links are not followed: what is listed may be removed. */
+  /** Every file in the value directories. Symbolic links are not followed, because a listed file may be removed. */
   async *list(): AsyncGenerator<FoundFile> {
     if (!(await this.#isDirectory())) return
     for await (const shard of entriesOf(this.dir)) {
@@ -168,7 +170,7 @@ export class ValueFiles {
     try {
       return await open(path, 'wx', this.#settings.fileMode)
     } catch (error) {
-      // The directory was removed underneath since it was checked: made again, once.
+      // The directory was removed after the check. One attempt to create it again.
       if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
       this.forget()
       await this.#directory(this.dir)
@@ -178,8 +180,9 @@ export class ValueFiles {
   }
 
   async #shard(name: string): Promise<string> {
-    // The name comes from the index, which anybody who may write to the directory may have changed.
-    if (!namePattern.test(name)) throw new CacheError('DAMAGED', 'The index names no value file', { backend: 'file' })
+    // Damage or another program may have changed the name in the index.
+    if (!namePattern.test(name))
+      throw new CacheError('DAMAGED', 'the index has no valid name of a value file', { backend: 'file' })
     const shard = join(this.dir, name.slice(0, 2))
     if (!this.#checked.has(shard)) {
       await this.#directory(this.dir)
@@ -188,7 +191,7 @@ export class ValueFiles {
     return shard
   }
 
-  /** Makes the directory, or checks that what is there is one: a symbolic link could lead out. */
+  /** Creates the directory, or checks that the existing one is no symbolic link, which could lead to another place. */
   async #directory(path: string): Promise<void> {
     if (this.#checked.has(path)) return
     try {
@@ -199,7 +202,7 @@ export class ValueFiles {
       if (stat === undefined) throw error
       if (!stat.isDirectory()) throw refused(`${path} is not a directory`)
     }
-    // Also where it was there: whoever made it may have died before this.
+    // An existing directory too: the process that created it may have died before its sync.
     if (this.#settings.durability === 'full') await syncDirectory(dirname(path))
     this.#checked.add(path)
   }
@@ -213,37 +216,7 @@ export class ValueFiles {
   }
 }
 
-/**
- * Gives a new file its mode, of which the umask may have taken something. Only where it did: Node's permission model knows
- * no `fchmod`.
- */
-export async function makeExact(file: FileHandle, mode: number): Promise<void> {
-  if (((await file.stat()).mode & 0o777) !== mode) await file.chmod(mode)
-}
-
-/** Makes the names in a directory safe against a loss of power. */
-export async function syncDirectory(dir: string): Promise<void> {
-  // Windows opens no directories as files, and its file system keeps a journal of names.
-  if (process.platform === 'win32') return
-  const handle = await open(dir, 'r')
-  try {
-    await handle.sync()
-  } finally {
-    await handle.close()
-  }
-}
-
-async function syncFile(path: string): Promise<void> {
-  // For writing, without which Windows syncs nothing.
-  const handle = await open(path, constants.O_RDWR | constants.O_NOFOLLOW)
-  try {
-    await handle.datasync()
-  } finally {
-    await handle.close()
-  }
-}
-
-/** Whether what `work` looks for was there. */
+/** Runs `work`; resolves to whether its file existed. */
 async function unlessGone(work: () => Promise<void>): Promise<boolean> {
   try {
     await work()
@@ -251,14 +224,6 @@ async function unlessGone(work: () => Promise<void>): Promise<boolean> {
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
     return false
-  }
-}
-
-export async function writeAll(file: FileHandle, bytes: Uint8Array): Promise<void> {
-  let offset = 0
-  while (offset < bytes.length) {
-    const { bytesWritten } = await file.write(bytes, offset, bytes.length - offset)
-    offset += bytesWritten
   }
 }
 

@@ -4,6 +4,7 @@ import { promisify } from 'node:util'
 import { Worker } from 'node:worker_threads'
 import { expect, it } from 'vitest'
 import { FileBackend } from '../../src/index.ts'
+import { JobQueue } from '../../src/queue/index.ts'
 import { withIndex } from '../conformance/file-harness.ts'
 import { quickStart } from '../crash/quick-start.ts'
 import { item } from '../items.ts'
@@ -34,7 +35,7 @@ it('counters, transactions and queues are exact across processes', async () => {
   const backend = new FileBackend({ dir })
   const env = await quickStart()
   const messages = Array.from({ length: 200 }, (_, n) => n)
-  for (const n of messages) await backend.push('q', n)
+  for (const n of messages) await new JobQueue(backend, 'q').push(n)
   const outputs = await Promise.all(
     Array.from({ length: 4 }, () => run(process.execPath, [script('counter.ts'), dir, '100'], { env })),
   )
@@ -48,11 +49,12 @@ it('counters, transactions and queues are exact across processes', async () => {
 it('a message whose holder was killed is handed out again when its lease ends', async () => {
   const dir = await temporaryDirectory()
   const backend = new FileBackend({ dir })
-  await backend.push('q', 'work')
+  await new JobQueue(backend, 'q').push('work')
   const program = `
     import { FileBackend } from ${JSON.stringify(new URL('../../src/index.ts', import.meta.url).href)}
+    import { JobQueue } from ${JSON.stringify(new URL('../../src/queue/index.ts', import.meta.url).href)}
     const backend = new FileBackend({ dir: ${JSON.stringify(dir)} })
-    const held = await backend.pull('q', { lease: 300 })
+    const held = await new JobQueue(backend, 'q').pull({ lease: 300 })
     console.log(held.leasedUntil)
     setInterval(() => {}, 1000)`
   const child = spawn(process.execPath, ['--input-type=module', '-e', program], {
@@ -63,9 +65,10 @@ it('a message whose holder was killed is handed out again when its lease ends', 
   child.kill('SIGKILL')
   await exited
   const leasedUntil = Number(output.toString())
-  if (Date.now() < leasedUntil) expect(await backend.pull('q')).toBe(undefined)
-  let again = await backend.pull('q')
-  for (; again === undefined; again = await backend.pull('q')) expect(Date.now()).toBeLessThan(leasedUntil + 5000)
+  if (Date.now() < leasedUntil) expect(await new JobQueue(backend, 'q').pull()).toBe(undefined)
+  let again = await new JobQueue(backend, 'q').pull()
+  for (; again === undefined; again = await new JobQueue(backend, 'q').pull())
+    expect(Date.now()).toBeLessThan(leasedUntil + 5000)
   expect(again).toMatchObject({ value: 'work', attempts: 2 })
   expect(Date.now()).toBeGreaterThanOrEqual(leasedUntil)
   await backend.close()

@@ -8,6 +8,8 @@ import { Worker } from 'node:worker_threads'
 import { expect, it } from 'vitest'
 import { pageBytes } from '../../src/index/schema.ts'
 import { FileBackend } from '../../src/index.ts'
+import { check } from '../../src/maintenance/index.ts'
+import { JobQueue } from '../../src/queue/index.ts'
 import { valueFiles } from '../conformance/file-harness.ts'
 import { item } from '../items.ts'
 import { createRandom, seedOf } from '../random.ts'
@@ -41,7 +43,7 @@ it('of consumers killed at random moments each message is handled, and none agai
   const dir = await temporaryDirectory()
   const backend = new FileBackend({ dir })
   const messages = Array.from({ length: 400 }, (_, n) => n)
-  for (const n of messages) await backend.push('q', n)
+  for (const n of messages) await new JobQueue(backend, 'q').push(n)
   const got: number[] = []
   const done: number[] = []
   let killed = 0
@@ -60,7 +62,7 @@ it('of consumers killed at random moments each message is handled, and none agai
       }
     })
   }
-  for (let round = 0; (await backend.countMessages('q')) > 0; round++) {
+  for (let round = 0; (await new JobQueue(backend, 'q').count()) > 0; round++) {
     expect(round, `repeat with QUEUE_SEED=${seed}`).toBeLessThan(100)
     await Promise.all([consume(), consume(), consume(), consume()])
   }
@@ -81,10 +83,10 @@ it('a process killed while it streams a value leaves the old one, and a file tha
   expect((await backend.get('stream'))?.value).toBe('old')
   const left = await valueFiles(dir)
   expect(left.length).toBe(1)
-  expect((await backend.check({ fix: true })).problems).toEqual([])
+  expect((await check(backend, { fix: true })).problems).toEqual([])
   const hourAgo = new Date(Date.now() - 3_600_000)
   for (const path of left) await utimes(path, hourAgo, hourAgo)
-  expect((await backend.check({ fix: true })).problems.map(({ kind }) => kind)).toEqual(['orphan'])
+  expect((await check(backend, { fix: true })).problems.map(({ kind }) => kind)).toEqual(['orphan'])
   expect(await valueFiles(dir)).toEqual([])
   await backend.close()
 }, 120_000)
@@ -100,7 +102,7 @@ it('two processes and two threads that count and transfer at once are exact', as
   await Promise.all([...processes, thread(), thread()])
   const values = (await backend.getMany(['counter', 'from', 'to'])).map((found) => found?.value)
   expect(values).toEqual([400, -400, 400])
-  expect((await backend.check()).problems).toEqual([])
+  expect((await check(backend)).problems).toEqual([])
   await backend.close()
 }, 120_000)
 
@@ -139,7 +141,7 @@ it('rescuers killed at random moments leave the damaged index to the next, and n
   expect(wrong, `repeat with RESCUE_SEED=${seed}`).toEqual([])
   expect(found.filter(Boolean).length, `repeat with RESCUE_SEED=${seed}`).toBeGreaterThan(4900)
   expect(killed).toBeGreaterThan(0)
-  expect((await backend.check()).problems.filter(({ kind }) => kind !== 'item')).toEqual([])
+  expect((await check(backend)).problems.filter(({ kind }) => kind !== 'item')).toEqual([])
   await backend.close()
   expect((await indexes()).length, `repeat with RESCUE_SEED=${seed}`).toBe(1)
 }, 300_000)

@@ -3,9 +3,11 @@
  *
  *     node repair.ts DIR
  */
+
 import { FileBackend } from '../../src/index.ts'
+import { check } from '../../src/maintenance/index.ts'
 
 const [dir = ''] = process.argv.slice(2)
 const backend = new FileBackend({ dir })
-await backend.check({ fix: true })
+await check(backend, { fix: true })
 await backend.close()

@@ -6,6 +6,7 @@
 import { writeSync } from 'node:fs'
 import { createVersion } from '@cache/core/backend'
 import { FileBackend } from '../../src/index.ts'
+import { setStream } from '../../src/streams/index.ts'
 
 const [dir = ''] = process.argv.slice(2)
 const backend = new FileBackend({ dir })
@@ -15,4 +16,4 @@ async function* chunks(): AsyncGenerator<Buffer> {
     writeSync(1, `${n}\n`)
   }
 }
-await backend.setStream({ key: 'stream', version: createVersion(), createdAt: 1 }, chunks())
+await setStream(backend, { key: 'stream', version: createVersion(), createdAt: 1 }, chunks())

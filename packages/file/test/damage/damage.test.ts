@@ -4,6 +4,7 @@ import { type BackendEvent, cacheErrorCode } from '@cache/core/backend'
 import { expect, it } from 'vitest'
 import { pageBytes } from '../../src/index/schema.ts'
 import { FileBackend } from '../../src/index.ts'
+import { check, volume } from '../../src/maintenance/index.ts'
 import { valueFiles, withIndex } from '../conformance/file-harness.ts'
 import { item } from '../items.ts'
 import { createRandom, seedOf } from '../random.ts'
@@ -94,15 +95,15 @@ it('what lies behind a symbolic link in place of the values is neither counted n
   const elsewhere = join(dir, '..', 'elsewhere')
   const backend = new FileBackend({ dir })
   await backend.set(item('small', 1))
-  const volume = await backend.volume()
+  const before = await volume(backend)
   await mkdir(join(elsewhere, '00'), { recursive: true })
   for (const name of ['precious', join('00', 'precious')]) {
     await writeFile(join(elsewhere, name), 'precious')
     await utimes(join(elsewhere, name), 0, 0)
   }
   await symlink(elsewhere, join(dir, 'values'))
-  expect(await backend.volume()).toBe(volume)
-  expect(await backend.check({ fix: true })).toEqual({ problems: [], items: 1, messages: 0, files: 0 })
+  expect(await volume(backend)).toBe(before)
+  expect(await check(backend, { fix: true })).toEqual({ problems: [], items: 1, messages: 0, files: 0 })
   expect(await readdir(elsewhere, { recursive: true })).toEqual(['00', 'precious', join('00', 'precious')])
   await backend.close()
 })

@@ -8,6 +8,8 @@ import { type BackendEvent, cacheErrorCode } from '@cache/core/backend'
 import { expect, it } from 'vitest'
 import { pageBytes } from '../../src/index/schema.ts'
 import { FileBackend } from '../../src/index.ts'
+import { check } from '../../src/maintenance/index.ts'
+import { getStream, setStream } from '../../src/streams/index.ts'
 import { valueFiles, withIndex } from '../conformance/file-harness.ts'
 import { item } from '../items.ts'
 import { createRandom, seedOf } from '../random.ts'
@@ -69,7 +71,7 @@ it('a log that was cut off anywhere, or in which bytes changed, is an earlier st
     expect(step ?? 0, repeat).toBeLessThan(steps)
     await backend.set(item('key 3', 'new'))
     expect((await backend.get('key 3'))?.value, repeat).toBe('new')
-    expect((await backend.check()).problems, repeat).toEqual([])
+    expect((await check(backend)).problems, repeat).toEqual([])
     await backend.close()
   }
 }, 120_000)
@@ -104,7 +106,7 @@ it('a log removed under an open index stays with those that have it open; others
   await backend.close()
   const again = new FileBackend({ dir })
   expect((await again.getMany(['a', 'b'])).map((found) => found?.value)).toEqual([1, 2])
-  expect((await again.check()).problems).toEqual([])
+  expect((await check(again)).problems).toEqual([])
   await again.set(item('c', 3))
   await again.close()
 })
@@ -128,10 +130,10 @@ it('pages of zeros anywhere cost their own items, never make a wrong value and n
     for (const [n, found] of (await backend.getMany(keys)).entries()) {
       if (found !== undefined) expect(found.value, `page ${page}`).toEqual({ n, text })
     }
-    await backend.check({ fix: true })
+    await check(backend, { fix: true })
     await backend.set(item('key 7', 'new'))
     expect((await backend.get('key 7'))?.value, `page ${page}`).toBe('new')
-    expect((await backend.check()).problems, `page ${page}`).toEqual([])
+    expect((await check(backend)).problems, `page ${page}`).toEqual([])
     await backend.close()
   }
 }, 120_000)
@@ -181,7 +183,7 @@ it('columns that damage has changed are found by check, and do not keep a value 
       `update item set version = 'other' where key = 'a'; update item set expires_at = 1 where key in ('b', 'n')`,
     ),
   )
-  expect((await backend.check()).problems.map(({ kind, key }) => [kind, key])).toEqual([
+  expect((await check(backend)).problems.map(({ kind, key }) => [kind, key])).toEqual([
     ['item', 'a'],
     ['item', 'b'],
     ['item', 'n'],
@@ -190,7 +192,7 @@ it('columns that damage has changed are found by check, and do not keep a value 
   expect(await backend.compareAndSet('a', undefined, item('a', 'wrong'))).toBe(false)
   expect(await backend.compareAndSet('a', a.version, item('a', 'new'))).toBe(true)
   expect(await backend.increment('n', 1)).toBe(5)
-  expect((await backend.check({ fix: true })).problems.map(({ key }) => key)).toEqual(['b'])
+  expect((await check(backend, { fix: true })).problems.map(({ key }) => key)).toEqual(['b'])
   expect((await backend.getMany(['a', 'b', 'c', 'n'])).map((found) => found?.value)).toEqual(['new', undefined, 3, 5])
   await backend.close()
 })
@@ -263,7 +265,8 @@ it('a reader that leaves a stream half-way closes its file', async () => {
   const dir = await temporaryDirectory()
   const backend = new FileBackend({ dir })
   const { key, version, createdAt } = item('stream', 0)
-  await backend.setStream(
+  await setStream(
+    backend,
     { key, version, createdAt },
     (function* () {
       for (let n = 0; n < 40; n++) yield Buffer.alloc(100_000, n)
@@ -275,19 +278,19 @@ it('a reader that leaves a stream half-way closes its file', async () => {
     const targets = await Promise.all(names.map((name) => readlink(`/proc/self/fd/${name}`).catch(() => '')))
     return targets.filter((target) => target === path).length
   }
-  const stream = await backend.getStream('stream')
+  const stream = await getStream(backend, 'stream')
   for await (const chunk of stream ?? []) {
     expect((chunk as Buffer)[0]).toBe(0)
     expect(await openOnes()).toBe(1)
     break
   }
   expect(await openOnes()).toBe(0)
-  const unread = (await backend.getStream('stream')) as Readable
+  const unread = (await getStream(backend, 'stream')) as Readable
   expect(await openOnes()).toBe(1)
   await finished(unread.destroy()).catch(() => undefined)
   // The file is closed by the thread pool, as this is opened.
   while ((await openOnes()) > 0);
-  expect((await backend.check()).problems).toEqual([])
+  expect((await check(backend)).problems).toEqual([])
   await backend.close()
 })
 
@@ -339,9 +342,9 @@ it('a number that JavaScript cannot hold is found and removed by a check', async
   await backend.setMany([item('a', 'a'), item('b', 'b')])
   await withIndex(dir, (database) => database.exec("update item set checksum = 9223372036854775807 where key = 'b'"))
   const problem = { kind: 'item', detail: 'its checksum differs', key: 'b' }
-  expect(await backend.check()).toMatchObject({ problems: [{ ...problem, fixed: false }], items: 2 })
-  expect(await backend.check({ fix: true })).toMatchObject({ problems: [{ ...problem, fixed: true }] })
-  expect(await backend.check()).toMatchObject({ problems: [], items: 1 })
+  expect(await check(backend)).toMatchObject({ problems: [{ ...problem, fixed: false }], items: 2 })
+  expect(await check(backend, { fix: true })).toMatchObject({ problems: [{ ...problem, fixed: true }] })
+  expect(await check(backend)).toMatchObject({ problems: [], items: 1 })
   await backend.close()
 })
 

@@ -3,6 +3,7 @@ import type { BackendEvent } from '@cache/core/backend'
 import { createMovableClock } from '@cache/core/conformance'
 import { expect, it } from 'vitest'
 import { type EvictionPolicy, FileBackend, type FileBackendOptions } from '../../src/index.ts'
+import { check, evictToLimits, volume } from '../../src/maintenance/index.ts'
 import { valueFiles, withIndex } from '../conformance/file-harness.ts'
 import { item } from '../items.ts'
 import { createRandom, seedOf } from '../random.ts'
@@ -114,7 +115,7 @@ it('a handle with a lower limit culls what is there in small steps', async () =>
   await backend.setMany(Array.from({ length: 5000 }, (_, n) => item(`key ${n}`, n)))
   await backend.close()
   const smaller = new FileBackend({ dir, clock, maxEntries: 100 })
-  const culled = await smaller.cull()
+  const culled = await evictToLimits(smaller)
   expect(culled).toBe(4900)
   expect((await smaller.stats()).items).toBe(100)
   await smaller.close()
@@ -150,7 +151,7 @@ it('an item stored again with a later, an earlier or no deadline expires by the 
   }
   expect(left).toEqual([['later', 'none', 'some'], ['later', 'none', 'some'], ['later', 'none'], ['none']])
   expect(events).toEqual(['earlier', 'some', 'later'].map((key) => ({ type: 'expire', key })))
-  expect((await backend.check()).problems).toEqual([])
+  expect((await check(backend)).problems).toEqual([])
   await backend.close()
 })
 
@@ -221,9 +222,9 @@ it('the triggers count exactly through a random walk of every kind of change', a
 
 it('volume counts the index and the value files', async () => {
   const { backend } = await open()
-  const before = await backend.volume()
+  const before = await volume(backend)
   await backend.set(item('large', 'x'.repeat(1_000_000)))
-  const after = await backend.volume()
+  const after = await volume(backend)
   expect(after - before).toBeGreaterThan(1_000_000)
   expect(after - before).toBeLessThan(1_200_000)
   await backend.close()

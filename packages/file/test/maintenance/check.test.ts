@@ -4,6 +4,8 @@ import { cacheErrorCode } from '@cache/core/backend'
 import { expect, it } from 'vitest'
 import { pageBytes } from '../../src/index/schema.ts'
 import { FileBackend } from '../../src/index.ts'
+import { check } from '../../src/maintenance/index.ts'
+import { JobQueue } from '../../src/queue/index.ts'
 import { valueFiles, withIndex } from '../conformance/file-harness.ts'
 import { item } from '../items.ts'
 import { temporaryDirectory } from '../temporary-directory.ts'
@@ -16,7 +18,7 @@ async function filled(): Promise<{ backend: FileBackend; dir: string }> {
   await backend.setMany(Array.from({ length: 100 }, (_, n) => item(`key ${n}`, { n })))
   await backend.set(item('large', large))
   await backend.set(item('other', large))
-  await backend.push('q', 'message')
+  await new JobQueue(backend, 'q').push('message')
   return { backend, dir }
 }
 
@@ -29,7 +31,7 @@ async function leave(path: string): Promise<void> {
 
 it('a sound store has no problems', async () => {
   const { backend } = await filled()
-  expect(await backend.check()).toEqual({ problems: [], items: 102, messages: 1, files: 2 })
+  expect(await check(backend)).toEqual({ problems: [], items: 102, messages: 1, files: 2 })
   await backend.close()
 })
 
@@ -51,13 +53,13 @@ it('every kind of problem is told, fixed when asked, and gone afterwards', async
   await leave(join(dir, 'values', 'ff', `ff${'0'.repeat(30)}`))
   await leave(join(dir, 'values', 'ff', `ff${'1'.repeat(30)}.tmp`))
   const kinds = ['item', 'item', 'message', 'missing', 'orphan', 'orphan', 'totals']
-  const found = await backend.check()
+  const found = await check(backend)
   expect(found.problems.map((problem) => problem.kind).sort()).toEqual(kinds)
   expect(found.problems.every((problem) => !problem.fixed)).toBe(true)
-  const fixed = await backend.check({ fix: true })
+  const fixed = await check(backend, { fix: true })
   expect(fixed.problems.map((problem) => problem.kind).sort()).toEqual(kinds)
   expect(fixed.problems.every((problem) => problem.fixed)).toBe(true)
-  expect((await backend.check()).problems).toEqual([])
+  expect((await check(backend)).problems).toEqual([])
   expect((await backend.get('key 8'))?.value).toEqual({ n: 8 })
   expect(await backend.get('key 7')).toBe(undefined)
   await backend.close()
@@ -76,10 +78,10 @@ it('a page damaged in a way that no read has met yet is found, and fixing moves 
   bytes.fill(0, (page - 1) * pageBytes, page * pageBytes)
   await writeFile(join(dir, name), bytes)
   const again = new FileBackend({ dir })
-  const found = await again.check()
+  const found = await check(again)
   expect(found.problems.map((problem) => problem.kind)).toContain('index')
-  await again.check({ fix: true })
-  expect((await again.check()).problems).toEqual([])
+  await check(again, { fix: true })
+  expect((await check(again)).problems).toEqual([])
   for (let n = 0; n < 100; n++) expect((await again.get(`key ${n}`))?.value).toEqual({ n })
   expect((await again.get('large'))?.value).toBe(large)
   await again.close()
@@ -93,10 +95,10 @@ it('a check that cannot reach the values rejects and removes nothing', async () 
   await rename(join(dir, 'values'), join(dir, 'away'))
   await writeFile(join(dir, 'values'), 'no directory')
   const again = new FileBackend({ dir })
-  expect(await again.check({ fix: true }).catch(cacheErrorCode)).toBe('UNAVAILABLE')
+  expect(await check(again, { fix: true }).catch(cacheErrorCode)).toBe('UNAVAILABLE')
   await unlink(join(dir, 'values'))
   await rename(join(dir, 'away'), join(dir, 'values'))
   expect((await again.get('large'))?.value).toBe(large)
-  expect((await again.check({ fix: true })).problems).toEqual([])
+  expect((await check(again, { fix: true })).problems).toEqual([])
   await again.close()
 })

@@ -2,6 +2,7 @@ import { readFile, stat, writeFile } from 'node:fs/promises'
 import { createMovableClock } from '@cache/core/conformance'
 import { expect, it } from 'vitest'
 import { FileBackend } from '../../src/index.ts'
+import { exportTo, importFrom } from '../../src/maintenance/index.ts'
 import { item } from '../items.ts'
 import { temporaryDirectory } from '../temporary-directory.ts'
 
@@ -36,11 +37,11 @@ it('what was exported is the same after an import into another directory', async
   await backend.set(item('placeholder', undefined))
   clock.advance(1)
   const path = `${dir}.ndjson`
-  expect(await backend.exportTo(path)).toBe(values.length)
+  expect(await exportTo(backend, path)).toBe(values.length)
   await backend.close()
   expect((await stat(path)).mode & 0o777).toBe(0o600)
   const other = new FileBackend({ dir: await temporaryDirectory(), clock })
-  expect(await other.importFrom(path)).toEqual({ imported: values.length, failures: [], failed: 0 })
+  expect(await importFrom(other, path)).toEqual({ imported: values.length, failures: [], failed: 0 })
   for (const one of items) expect(await other.get(one.key)).toEqual(one)
   await other.close()
 })
@@ -49,7 +50,7 @@ it('plain values are readable in the dump', async () => {
   const dir = await temporaryDirectory()
   const backend = new FileBackend({ dir })
   await backend.set({ key: 'a', value: { b: [1] }, version: 'v', createdAt: 7 })
-  await backend.exportTo(`${dir}.ndjson`)
+  await exportTo(backend, `${dir}.ndjson`)
   expect(await readFile(`${dir}.ndjson`, 'utf8')).toBe(
     '{"format":"@cache/file dump","version":1}\n{"key":"a","value":{"b":[1]},"version":"v","createdAt":7}\n',
   )
@@ -69,7 +70,7 @@ it('lines that cannot be read cost themselves, and are told', async () => {
     '{"key":"d","value":2,"version":"v","createdAt":1}',
   ]
   await writeFile(`${dir}.ndjson`, lines.join('\n'))
-  const report = await backend.importFrom(`${dir}.ndjson`)
+  const report = await importFrom(backend, `${dir}.ndjson`)
   expect(report.imported).toBe(2)
   expect(report.failed).toBe(4)
   expect(report.failures.map((failure) => failure.at)).toEqual(['line 3', 'line 4', 'line 5', 'line 6'])
@@ -81,8 +82,8 @@ it('a file that is no dump is refused', async () => {
   const dir = await temporaryDirectory()
   const backend = new FileBackend({ dir })
   await writeFile(`${dir}.txt`, 'hello\n')
-  await expect(backend.importFrom(`${dir}.txt`)).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' })
-  await expect(backend.importFrom(`${dir}.none`)).rejects.toMatchObject({ code: 'UNAVAILABLE' })
+  await expect(importFrom(backend, `${dir}.txt`)).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' })
+  await expect(importFrom(backend, `${dir}.none`)).rejects.toMatchObject({ code: 'UNAVAILABLE' })
   await backend.close()
 })
 
@@ -91,7 +92,7 @@ it("a dump that was cut short by a crash is in no other dump's way, nor are two 
   const backend = new FileBackend({ dir })
   await backend.set(item('a', 1))
   await writeFile(`${dir}.dump.${process.pid}.tmp`, 'cut sho')
-  expect(await Promise.all([backend.exportTo(`${dir}.dump`), backend.exportTo(`${dir}.dump`)])).toEqual([1, 1])
-  expect((await backend.importFrom(`${dir}.dump`)).imported).toBe(1)
+  expect(await Promise.all([exportTo(backend, `${dir}.dump`), exportTo(backend, `${dir}.dump`)])).toEqual([1, 1])
+  expect((await importFrom(backend, `${dir}.dump`)).imported).toBe(1)
   await backend.close()
 })

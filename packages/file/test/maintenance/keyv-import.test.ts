@@ -4,6 +4,7 @@ import Keyv from 'keyv'
 import { KeyvFile } from 'keyv-file'
 import { expect, it } from 'vitest'
 import { FileBackend } from '../../src/index.ts'
+import { importKeyvFile } from '../../src/maintenance/index.ts'
 import { temporaryDirectory } from '../temporary-directory.ts'
 
 const values: readonly [string, unknown][] = [
@@ -35,7 +36,7 @@ it.each(modes)('a store that Keyv wrote through keyv-file into %s comes over', a
   await keyv.disconnect()
 
   const backend = new FileBackend({ dir })
-  const report = await backend.importKeyvFile(filename, { replaceNamespace: { from: 'app:', to: '' } })
+  const report = await importKeyvFile(backend, filename, { replaceNamespace: { from: 'app:', to: '' } })
   expect(report).toEqual({ imported: values.length + 2, failures: [], failed: 0 })
   for (const [key, value] of values) expect((await backend.get(key))?.value, key).toEqual(value)
   expect(Buffer.compare((await backend.get('bytes'))?.value as Uint8Array, Buffer.from([0, 255]))).toBe(0)
@@ -53,7 +54,7 @@ it.each(modes)('a store that keyv-file wrote by itself into %s comes over', asyn
   await store.set('a', { n: 1 })
   await store.set('b', 'text', 3_600_000)
   const backend = new FileBackend({ dir })
-  expect((await backend.importKeyvFile(filename)).imported).toBe(2)
+  expect((await importKeyvFile(backend, filename)).imported).toBe(2)
   expect((await backend.get('a'))?.value).toEqual({ n: 1 })
   expect((await backend.get('b'))?.value).toBe('text')
   expect((await backend.get('b'))?.expiresAt).toBeGreaterThan(Date.now())
@@ -70,7 +71,7 @@ it('what cannot be read is reported and costs nothing else', async () => {
   await writeFile(join(folder, '_zz'), '{"value":1}')
   await mkdir(join(folder, 'folder'))
   const backend = new FileBackend({ dir })
-  const report = await backend.importKeyvFile(folder)
+  const report = await importKeyvFile(backend, folder)
   expect(report.imported).toBe(1)
   expect(report.failures.map((failure) => failure.at).sort()).toEqual(['_zz', 'no_value', 'torn'])
   expect((await backend.get('good'))?.value).toBe(1)
@@ -81,9 +82,9 @@ it('a file cut off in the middle of a rewrite is reported, and nothing is import
   const dir = await temporaryDirectory()
   await writeFile(`${dir}-keyv`, '{"cache":[["a",{"value":1}],["b"')
   const backend = new FileBackend({ dir })
-  const report = await backend.importKeyvFile(`${dir}-keyv`)
+  const report = await importKeyvFile(backend, `${dir}-keyv`)
   expect(report).toMatchObject({ imported: 0, failed: 1 })
-  await expect(backend.importKeyvFile(`${dir}-none`)).rejects.toMatchObject({ code: 'UNAVAILABLE' })
+  await expect(importKeyvFile(backend, `${dir}-none`)).rejects.toMatchObject({ code: 'UNAVAILABLE' })
   await backend.close()
 })
 
@@ -100,7 +101,7 @@ it('entries of a file that are no entries cost themselves, and are told', async 
   ]
   await writeFile(`${dir}-keyv`, JSON.stringify({ cache }))
   const backend = new FileBackend({ dir })
-  const report = await backend.importKeyvFile(`${dir}-keyv`)
+  const report = await importKeyvFile(backend, `${dir}-keyv`)
   expect(report).toMatchObject({ imported: 2, failed: 5 })
   expect(report.failures.map(({ at }) => at)).toEqual(['entry 0', 'entry 2', 'b', 'entry 4', 'c'])
   expect((await backend.getMany(['a', 'd'])).map((found) => found?.value)).toEqual([1, 2])

@@ -3,6 +3,10 @@ import { join } from 'node:path'
 import { cacheErrorCode } from '@cache/core/backend'
 import { afterEach, expect, it } from 'vitest'
 import { FileBackend } from '../../src/index.ts'
+import { flush } from '../../src/maintenance/index.ts'
+import { JobQueue } from '../../src/queue/index.ts'
+import { setStream } from '../../src/streams/index.ts'
+import { transact } from '../../src/transactions/index.ts'
 import { item } from '../items.ts'
 import { createRandom, seedOf } from '../random.ts'
 import { temporaryDirectory } from '../temporary-directory.ts'
@@ -35,7 +39,7 @@ async function afterPowerLoss(disk: SyncedCopy, root: string, dir: string): Prom
   const backend = new FileBackend({ dir: to + dir.slice(root.length) })
   try {
     const values = (await backend.getMany(keys)).map((found) => String(found?.value).slice(0, 9))
-    return [...values, String((await backend.peekMessage('q', 'back'))?.value).slice(0, 9)]
+    return [...values, String((await new JobQueue(backend, 'q').peek('back'))?.value).slice(0, 9)]
   } finally {
     await backend.close()
   }
@@ -72,13 +76,13 @@ it('with durability full, a loss of power at any moment costs nothing acknowledg
     } else if (what === 1) {
       next.set(key, large(n))
       const { key: _, value: __, ...rest } = item(key, 0)
-      await backend.setStream({ key, ...rest }, [Buffer.from(large(n))])
+      await setStream(backend, { key, ...rest }, [Buffer.from(large(n))])
     } else if (what === 2) {
       next.set('q', value)
-      await backend.push('q', value)
+      await new JobQueue(backend, 'q').push(value)
     } else if (what === 3) {
       next.set('a', value).set('b', value)
-      await backend.transact((tx) => {
+      await transact(backend, (tx) => {
         tx.set(item('a', value))
         tx.set(item('b', value))
       })
@@ -98,9 +102,9 @@ it('with durability normal, a loss of power costs nothing acknowledged before a 
   const { copy: disk, dir, root } = await observed()
   const backend = new FileBackend({ dir, syncInterval: Infinity })
   await backend.setMany([item('a', 1), item('b', large(2))])
-  await backend.push('q', large(3))
+  await new JobQueue(backend, 'q').push(large(3))
   expect(await afterPowerLoss(disk, root, dir)).toEqual(Array(5).fill('undefined'))
-  await backend.flush()
+  await flush(backend)
   const whole = ['1', large(2).slice(0, 9), 'undefined', 'undefined', large(3).slice(0, 9)]
   expect(await afterPowerLoss(disk, root, dir)).toEqual(whole)
   await backend.set(item('c', large(4)))
@@ -116,10 +120,10 @@ it('a flush does not resolve before one that is under way, and one that failed i
   let letGo: (() => void) | undefined
   disk.before = (path) =>
     path.endsWith('-wal') && letGo === undefined ? new Promise((resolve) => (letGo = resolve)) : Promise.resolve()
-  const first = backend.flush()
+  const first = flush(backend)
   while (letGo === undefined) await new Promise((resolve) => setImmediate(resolve))
   let second = false
-  const flushing = backend.flush().then(() => {
+  const flushing = flush(backend).then(() => {
     second = true
   })
   for (let turn = 0; turn < 100; turn++) await new Promise((resolve) => setImmediate(resolve))
@@ -128,9 +132,9 @@ it('a flush does not resolve before one that is under way, and one that failed i
   await Promise.all([first, flushing])
   await backend.set(item('b', 2))
   disk.before = () => Promise.reject(Object.assign(new Error('no'), { code: 'EIO' }))
-  expect(await backend.flush().catch(cacheErrorCode)).toBe('UNAVAILABLE')
+  expect(await flush(backend).catch(cacheErrorCode)).toBe('UNAVAILABLE')
   disk.before = async () => undefined
-  await backend.flush()
+  await flush(backend)
   expect((await afterPowerLoss(disk, root, dir)).slice(0, 2)).toEqual(['1', '2'])
   await backend.close()
 })

@@ -5,6 +5,8 @@ import { buffer } from 'node:stream/consumers'
 import { cacheErrorCode } from '@cache/core/backend'
 import { expect, it } from 'vitest'
 import { FileBackend } from '../../src/index.ts'
+import { check } from '../../src/maintenance/index.ts'
+import { getStream, setStream } from '../../src/streams/index.ts'
 import { valueFiles } from '../conformance/file-harness.ts'
 import { item } from '../items.ts'
 import { temporaryDirectory } from '../temporary-directory.ts'
@@ -21,11 +23,11 @@ async function* pieces(bytes: Buffer, size: number): AsyncGenerator<Buffer> {
 it.each([0, 1, 262_143, 262_144, 262_145, 3_000_000])('a stream of %i bytes comes back whole', async (length) => {
   const backend = new FileBackend({ dir: await temporaryDirectory() })
   const bytes = randomBytes(length)
-  expect(await backend.setStream(meta('s'), pieces(bytes, 70_001))).toBe(length)
-  const stream = (await backend.getStream('s')) as Readable
+  expect(await setStream(backend, meta('s'), pieces(bytes, 70_001))).toBe(length)
+  const stream = (await getStream(backend, 's')) as Readable
   expect((await buffer(stream)).equals(bytes)).toBe(true)
   expect(Buffer.compare((await backend.get('s'))?.value as Buffer, bytes)).toBe(0)
-  expect((await backend.check()).problems).toEqual([])
+  expect((await check(backend)).problems).toEqual([])
   await backend.close()
 })
 
@@ -39,9 +41,9 @@ it('a stream far larger than what may be decoded at once is read as a stream', a
       yield piece
     }
   }
-  expect(await backend.setStream(meta('s'), source())).toBe(20_000_000)
+  expect(await setStream(backend, meta('s'), source())).toBe(20_000_000)
   const found = createHash('sha256')
-  for await (const piece of (await backend.getStream('s')) as Readable) found.update(piece as Buffer)
+  for await (const piece of (await getStream(backend, 's')) as Readable) found.update(piece as Buffer)
   expect(found.digest('hex')).toBe(hash.digest('hex'))
   expect(await backend.get('s').catch(cacheErrorCode)).toBe('UNSUPPORTED')
   await backend.close()
@@ -55,7 +57,7 @@ it('a source that fails leaves the old item and no file', async () => {
     yield Buffer.alloc(600_000)
     throw new Error('the source broke')
   }
-  await expect(backend.setStream(meta('s'), source())).rejects.toMatchObject({
+  await expect(setStream(backend, meta('s'), source())).rejects.toMatchObject({
     code: 'BACKEND_FAILURE',
     cause: { message: 'the source broke' },
   })
@@ -67,11 +69,11 @@ it('a source that fails leaves the old item and no file', async () => {
 it('a reader of a stream sees the old value whole while it is replaced', async () => {
   const backend = new FileBackend({ dir: await temporaryDirectory() })
   const first = randomBytes(2_000_000)
-  await backend.setStream(meta('s'), Readable.from(pieces(first, 100_000)))
-  const stream = (await backend.getStream('s')) as Readable
+  await setStream(backend, meta('s'), Readable.from(pieces(first, 100_000)))
+  const stream = (await getStream(backend, 's')) as Readable
   const iterator = stream[Symbol.asyncIterator]()
   const head = (await iterator.next()).value as Buffer
-  await backend.setStream(meta('s'), pieces(randomBytes(1000), 100))
+  await setStream(backend, meta('s'), pieces(randomBytes(1000), 100))
   const rest: Buffer[] = [head]
   for (let piece = await iterator.next(); !piece.done; piece = await iterator.next()) rest.push(piece.value as Buffer)
   expect(Buffer.concat(rest).equals(first)).toBe(true)
@@ -81,7 +83,7 @@ it('a reader of a stream sees the old value whole while it is replaced', async (
 it('chunks that were cut off, changed or exchanged destroy the stream with DAMAGED', async () => {
   const dir = await temporaryDirectory()
   const backend = new FileBackend({ dir })
-  await backend.setStream(meta('s'), pieces(randomBytes(800_000), 100_000))
+  await setStream(backend, meta('s'), pieces(randomBytes(800_000), 100_000))
   const [path] = (await valueFiles(dir)) as [string]
   const whole = await readFile(path)
   const chunk = 8 + whole.readUInt32LE(0)
@@ -94,7 +96,7 @@ it('chunks that were cut off, changed or exchanged destroy the stream with DAMAG
   changed[400_000] = (changed[400_000] as number) ^ 1
   for (const damaged of [whole.subarray(0, 2 * chunk), whole.subarray(0, whole.length - 4), exchanged, changed]) {
     await writeFile(path, damaged)
-    const stream = (await backend.getStream('s')) as Readable
+    const stream = (await getStream(backend, 's')) as Readable
     expect(await buffer(stream).catch(cacheErrorCode)).toBe('DAMAGED')
     expect(await backend.get('s')).toBe(undefined)
   }
@@ -105,10 +107,10 @@ it('streams are encrypted where values are', async () => {
   const dir = await temporaryDirectory()
   const keys = [randomBytes(32)]
   const backend = new FileBackend({ dir, encryption: { keys } })
-  await backend.setStream(meta('s'), [Buffer.alloc(500_000, 'secret ')])
+  await setStream(backend, meta('s'), [Buffer.alloc(500_000, 'secret ')])
   const [path] = (await valueFiles(dir)) as [string]
   expect((await readFile(path)).includes('secret')).toBe(false)
-  expect((await buffer((await backend.getStream('s')) as Readable)).subarray(0, 7).toString()).toBe('secret ')
+  expect((await buffer((await getStream(backend, 's')) as Readable)).subarray(0, 7).toString()).toBe('secret ')
   await backend.close()
 })
 
@@ -117,10 +119,10 @@ it('text and bytes that were set whole can be read as a stream, other values can
   await backend.set(item('text', 'grüße'))
   await backend.set(item('bytes', new Uint8Array([1, 2, 3])))
   await backend.set(item('object', { a: 1 }))
-  expect((await buffer((await backend.getStream('text')) as Readable)).toString()).toBe('grüße')
-  expect([...(await buffer((await backend.getStream('bytes')) as Readable))]).toEqual([1, 2, 3])
-  expect(await backend.getStream('object').catch(cacheErrorCode)).toBe('UNSUPPORTED')
-  expect(await backend.getStream('absent')).toBe(undefined)
+  expect((await buffer((await getStream(backend, 'text')) as Readable)).toString()).toBe('grüße')
+  expect([...(await buffer((await getStream(backend, 'bytes')) as Readable))]).toEqual([1, 2, 3])
+  expect(await getStream(backend, 'object').catch(cacheErrorCode)).toBe('UNSUPPORTED')
+  expect(await getStream(backend, 'absent')).toBe(undefined)
   await backend.close()
 })
 
@@ -129,7 +131,7 @@ it('the bytes of a file handle can be streamed in', async () => {
   const backend = new FileBackend({ dir })
   const source = new URL(import.meta.url).pathname
   const file = await openFile(source)
-  await backend.setStream(meta('s'), file.createReadStream())
-  expect((await buffer((await backend.getStream('s')) as Readable)).equals(await readFile(source))).toBe(true)
+  await setStream(backend, meta('s'), file.createReadStream())
+  expect((await buffer((await getStream(backend, 's')) as Readable)).equals(await readFile(source))).toBe(true)
   await backend.close()
 })

@@ -1,6 +1,8 @@
 import { cacheErrorCode } from '@cache/core/backend'
 import { expect, it } from 'vitest'
-import { FileBackend, type FileTransaction } from '../../src/index.ts'
+import { FileBackend } from '../../src/index.ts'
+import { check } from '../../src/maintenance/index.ts'
+import { type FileTransaction, transact } from '../../src/transactions/index.ts'
 import { withIndex } from '../conformance/file-harness.ts'
 import { item } from '../items.ts'
 import { temporaryDirectory } from '../temporary-directory.ts'
@@ -10,7 +12,7 @@ const large = 'x'.repeat(300_000)
 it('a transaction writes everything, large values too', async () => {
   const backend = new FileBackend({ dir: await temporaryDirectory() })
   await backend.set(item('gone', 1))
-  const result = await backend.transact(async (tx) => {
+  const result = await transact(backend, async (tx) => {
     tx.set(item('a', 1))
     tx.set(item('large', large))
     tx.delete('gone')
@@ -24,7 +26,7 @@ it('a transaction writes everything, large values too', async () => {
 
 it('a callback that rejects writes nothing', async () => {
   const backend = new FileBackend({ dir: await temporaryDirectory() })
-  const failing = backend.transact(async (tx) => {
+  const failing = transact(backend, async (tx) => {
     tx.set(item('a', 1))
     await tx.increment('n', 1)
     throw new Error('no')
@@ -37,7 +39,7 @@ it('a callback that rejects writes nothing', async () => {
 it('a transaction reads what it wrote itself', async () => {
   const backend = new FileBackend({ dir: await temporaryDirectory() })
   await backend.set(item('a', 'old'))
-  const seen = await backend.transact(async (tx) => {
+  const seen = await transact(backend, async (tx) => {
     tx.set(item('a', 'new'))
     const first = (await tx.get('a'))?.value
     tx.delete('a')
@@ -53,7 +55,7 @@ it('a transaction whose reads changed meanwhile runs again', async () => {
   const other = new FileBackend({ dir })
   await backend.set(item('a', 1))
   let runs = 0
-  await backend.transact(async (tx) => {
+  await transact(backend, async (tx) => {
     runs += 1
     const value = (await tx.get('a'))?.value as number
     if (runs === 1) await other.set(item('a', 10))
@@ -70,7 +72,7 @@ it('absence that was read is checked like a version', async () => {
   const backend = new FileBackend({ dir })
   const other = new FileBackend({ dir })
   let runs = 0
-  await backend.transact(async (tx) => {
+  await transact(backend, async (tx) => {
     runs += 1
     const found = await tx.get('a')
     if (runs === 1) await other.set(item('a', 'theirs'))
@@ -85,7 +87,8 @@ it('a transaction that always loses rejects with CONFLICT and leaves no file', a
   const dir = await temporaryDirectory()
   const backend = new FileBackend({ dir })
   const other = new FileBackend({ dir })
-  const losing = backend.transact(
+  const losing = transact(
+    backend,
     async (tx) => {
       await tx.get('a')
       await other.increment('a', 1)
@@ -95,7 +98,7 @@ it('a transaction that always loses rejects with CONFLICT and leaves no file', a
   )
   expect(await losing.catch(cacheErrorCode)).toBe('CONFLICT')
   expect(await backend.get('b')).toBe(undefined)
-  expect((await backend.check()).problems).toEqual([])
+  expect((await check(backend)).problems).toEqual([])
   await backend.close()
   await other.close()
 })
@@ -110,7 +113,7 @@ it('money moved between accounts by many transactions at once is never made or l
     return accounts.reduce((sum, account) => sum + (account?.value as number), 0)
   }
   const move = (backend: FileBackend, n: number): Promise<unknown> =>
-    backend.transact(async (tx) => {
+    transact(backend, async (tx) => {
       await tx.increment(`account ${n % 5}`, -7)
       await tx.increment(`account ${(n * 3 + 1) % 5}`, 7)
     })
@@ -131,7 +134,7 @@ it('a transaction takes a damaged item for absent', async () => {
   const backend = new FileBackend({ dir })
   await backend.set(item('a', { n: 1 }))
   await withIndex(dir, (database) => database.exec(`update item set frame = x'00'`))
-  await backend.transact(async (tx) => {
+  await transact(backend, async (tx) => {
     if ((await tx.get('a')) === undefined) tx.set(item('a', 'new'))
   })
   expect((await backend.get('a'))?.value).toBe('new')
@@ -140,7 +143,7 @@ it('a transaction takes a damaged item for absent', async () => {
 
 it('increments of one key at the same time, awaited or not, are all counted', async () => {
   const backend = new FileBackend({ dir: await temporaryDirectory() })
-  await backend.transact(async (tx) => {
+  await transact(backend, async (tx) => {
     await Promise.all([tx.increment('a'), tx.increment('a', 2), tx.increment('b')])
     void tx.increment('a', 4)
     void tx.increment('b', 8)
@@ -152,7 +155,7 @@ it('increments of one key at the same time, awaited or not, are all counted', as
 it('a transaction that has ended takes nothing more', async () => {
   const backend = new FileBackend({ dir: await temporaryDirectory() })
   let ended: FileTransaction | undefined
-  await backend.transact((tx) => {
+  await transact(backend, (tx) => {
     ended = tx
   })
   const tx = ended as FileTransaction
@@ -166,7 +169,7 @@ it('a transaction that has ended takes nothing more', async () => {
 
 it('a callback that is none and attempts that are none are refused', async () => {
   const backend = new FileBackend({ dir: await temporaryDirectory() })
-  expect(await backend.transact('x' as unknown as () => void).catch(cacheErrorCode)).toBe('INVALID_ARGUMENT')
-  expect(await backend.transact(() => 1, { attempts: 0 }).catch(cacheErrorCode)).toBe('INVALID_ARGUMENT')
+  expect(await transact(backend, 'x' as unknown as () => void).catch(cacheErrorCode)).toBe('INVALID_ARGUMENT')
+  expect(await transact(backend, () => 1, { attempts: 0 }).catch(cacheErrorCode)).toBe('INVALID_ARGUMENT')
   await backend.close()
 })

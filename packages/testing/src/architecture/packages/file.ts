@@ -1,5 +1,8 @@
 import type { PackageArchitecture } from '../package-architecture.ts'
 
+/** What an entry point beside the backend may import. */
+const ofEntryPoints = ['errors.ts', 'index', 'values', 'directory', 'items.ts', 'backend-parts.ts', 'file-backend.ts']
+
 export const file: PackageArchitecture = {
   rooms: {
     'errors.ts': [],
@@ -8,40 +11,27 @@ export const file: PackageArchitecture = {
     values: ['errors.ts', 'index', 'options.ts'],
     background: ['errors.ts', 'index'],
     calls: ['errors.ts', 'index'],
-    limits: ['index', 'options.ts', 'values', 'calls'],
+    limits: ['index', 'options.ts', 'values', 'background', 'calls'],
     directory: ['errors.ts', 'index', 'options.ts', 'values', 'background', 'calls', 'limits'],
-    queue: ['errors.ts', 'index', 'values', 'directory'],
-    streams: ['errors.ts', 'index', 'values', 'directory'],
-    transactions: ['index', 'values', 'directory'],
-    maintenance: ['errors.ts', 'index', 'values', 'directory'],
-    '.': [
+    'item-reader.ts': ['errors.ts', 'index', 'values', 'directory'],
+    'item-writer.ts': ['index', 'options.ts', 'values', 'limits', 'item-reader.ts'],
+    'items.ts': ['index', 'values', 'directory', 'item-reader.ts', 'item-writer.ts'],
+    'backend-parts.ts': ['errors.ts', 'directory', 'items.ts'],
+    'file-backend.ts': [
       'errors.ts',
       'index',
       'options.ts',
-      'values',
-      'background',
-      'calls',
       'limits',
       'directory',
-      'queue',
-      'streams',
-      'transactions',
-      'maintenance',
+      'item-reader.ts',
+      'item-writer.ts',
+      'items.ts',
+      'backend-parts.ts',
     ],
-  },
-  known: {
-    circles: 2,
-    imports: [
-      'background/checkpointer.ts imports directory/directory-handle.ts',
-      'limits/maintenance.ts imports directory/directory-handle.ts',
-      'limits/stats.ts imports directory/directory-handle.ts',
-      'limits/trash.ts imports directory/directory-handle.ts',
-      'maintenance/dump.ts imports items.ts',
-      'maintenance/keyv-import.ts imports items.ts',
-      'queue/job-queue.ts imports items.ts',
-      'streams/streams.ts imports items.ts',
-      'transactions/transaction.ts imports items.ts',
-      'values/value-stream.ts imports directory/directory-handle.ts',
-    ],
+    queue: ofEntryPoints,
+    transactions: ofEntryPoints,
+    streams: ofEntryPoints,
+    maintenance: ofEntryPoints,
+    '.': ['index', 'options.ts', 'file-backend.ts'],
   },
 }
