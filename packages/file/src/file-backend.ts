@@ -17,12 +17,12 @@ import { statsOf } from './limits/stats.ts'
 import { type FileBackendOptions, resolveOptions } from './options.ts'
 
 /**
- * A cache in a directory: an index and small values in SQLite, large values in files. Processes and threads that use the same
- * directory share one cache.
+ * A cache in a directory: an index and small values in SQLite, large values in files. Processes and threads that use
+ * the same directory share one cache.
  *
  * The first call opens the directory. Calls reject with `UNSUPPORTED` without SQLite, and with `UNAVAILABLE` while the
- * directory cannot be reached. Writes reject with `READ_ONLY` in a read-only directory, with `OUT_OF_MEMORY` on a full disk,
- * and with `TIMEOUT` when other processes hold the lock for longer than `lockTimeout`.
+ * directory cannot be reached. Writes reject with `READ_ONLY` in a read-only directory, with `OUT_OF_MEMORY` on a full
+ * disk, and with `TIMEOUT` when other processes hold the lock for longer than `lockTimeout`.
  */
 export class FileBackend implements CacheBackend {
   readonly name = 'file'
@@ -98,7 +98,10 @@ export class FileBackend implements CacheBackend {
     return this.#run('deleteByTag', undefined, () => this.#items.deleteByTag(tag))
   }
 
-  /** Removes every expired item now; resolves to the number of removed values. Writes and the maintenance remove them gradually. */
+  /**
+   * Removes every expired item now; resolves to the number of removed values. Writes and the maintenance remove them
+   * gradually.
+   */
   removeExpired(): Promise<number> {
     return this.#run('removeExpired', undefined, () => this.#directory.maintenance.removeExpired())
   }

@@ -115,8 +115,8 @@ export class ItemWriter {
   }
 
   /**
-   * The version that a condition is compared with. When the columns lack the expected version, the value itself decides:
-   * `get` uses only the value, and a damaged column must not refuse its version for ever.
+   * The version that a condition is compared with. When the columns lack the expected version, the value itself
+   * decides: `get` uses only the value, and a damaged column must not refuse its version for ever.
    */
   liveVersion(
     key: string,

@@ -21,8 +21,8 @@ export class Items {
   readonly #directory: DirectoryAccess
   readonly #lifecycle: Lifecycle
   /**
-   * Keeps the calls on one key in their order while one of them writes a value file. Otherwise a large value set first could
-   * reach the index after a small value set second (RACES R5).
+   * Keeps the calls on one key in their order while one of them writes a value file. Otherwise a large value set first
+   * could reach the index after a small value set second (RACES R5).
    */
   readonly #mutex = new KeyMutex()
 

@@ -17,30 +17,42 @@ import type { Engine } from './index/sqlite.ts'
 export type Durability = 'normal' | 'full'
 
 export interface FileBackendOptions extends ItemFormatOptions {
-  /** The directory of the cache. It is created with its parents if it is missing. Several processes may use one directory. */
+  /**
+   * The directory of the cache. It is created with its parents if it is missing. Several processes may use one
+   * directory.
+   */
   readonly dir: string
-  /** The start of the names of this backend's files, so that several independent caches can share a directory. Default: none. */
+  /**
+   * The start of the names of this backend's files, so that several independent caches can share a directory. Default:
+   * none.
+   */
   readonly prefix?: string
   /**
-   * `'normal'` (default): an acknowledged write survives every end of the process; a loss of power may cost the writes of the
-   * last `syncInterval`. `'full'`: it survives a loss of power too, and each write waits for the disk.
+   * `'normal'` (default): an acknowledged write survives every end of the process; a loss of power may cost the writes
+   * of the last `syncInterval`. `'full'`: it survives a loss of power too, and each write waits for the disk.
    */
   readonly durability?: Durability
   /**
-   * The time between two syncs, which make earlier writes safe against a loss of power, with durability `'normal'`. Default
-   * `'1s'`. `Infinity`: the operating system decides.
+   * The time between two syncs, which make earlier writes safe against a loss of power, with durability `'normal'`.
+   * Default `'1s'`. `Infinity`: the operating system decides.
    */
   readonly syncInterval?: Duration
   /**
-   * The time between two removals of expired items, expired messages and orphaned files. Writes remove expired items too.
-   * Default `'1m'`. `Infinity`: never.
+   * The time between two removals of expired items, expired messages and orphaned files. Writes remove expired items
+   * too. Default `'1m'`. `Infinity`: never.
    */
   readonly maintenanceInterval?: Duration
-  /** The limit of all items: keys, encoded values (in files too) and 128 bytes for each. Default 1 GB (10^9). `Infinity`: no limit. */
+  /**
+   * The limit of all items: keys, encoded values (in files too) and 128 bytes for each. Default 1 GB (10^9).
+   * `Infinity`: no limit.
+   */
   readonly maxBytes?: number
   /** The largest number of items. Default `Infinity`. */
   readonly maxEntries?: number
-  /** The items that are evicted first at a limit. Default `'lrs'`. With `'none'`, writes above the limit reject with `OUT_OF_MEMORY`. */
+  /**
+   * The items that are evicted first at a limit. Default `'lrs'`. With `'none'`, writes above the limit reject with
+   * `OUT_OF_MEMORY`.
+   */
   readonly policy?: EvictionPolicy
   /** A value with more encoded bytes gets its own file. Default 262,144 (256 KiB). */
   readonly largeValueBytes?: number
@@ -50,7 +62,10 @@ export interface FileBackendOptions extends ItemFormatOptions {
   readonly dirMode?: number
   /** The longest time that a write waits for other processes before it rejects with `TIMEOUT`. Default `'10s'`. */
   readonly lockTimeout?: Duration
-  /** The reaction to a network file system, where the locks of SQLite are not reliable. `'warn'` emits an `error` event. Default `'refuse'`. */
+  /**
+   * The reaction to a network file system, where the locks of SQLite are not reliable. `'warn'` emits an `error` event.
+   * Default `'refuse'`.
+   */
   readonly networkFileSystem?: 'refuse' | 'warn' | 'allow'
   /** The SQLite to use. Default: the one of the runtime, else better-sqlite3 if it is installed. */
   readonly engine?: Engine
@@ -140,8 +155,8 @@ function pathOf(dir: unknown): string {
 }
 
 /**
- * The start of file names. Lower-case letters, digits, `_` and `-` stay; every other character becomes `%` and digits. So
- * distinct prefixes give distinct names, even on file systems that ignore case, and no prefix is a path.
+ * The start of file names. Lower-case letters, digits, `_` and `-` stay; every other character becomes `%` and digits.
+ * So distinct prefixes give distinct names, even on file systems that ignore case, and no prefix is a path.
  */
 function filePrefix(prefix: unknown): string {
   if (prefix === undefined) return ''

@@ -43,13 +43,13 @@ it.each<[string, unknown]>([
   ['engine', { dir: 'd', engine: 'sqlite' }],
   ['clock', { dir: 'd', clock: {} }],
   ['maxDecodedBytes', { dir: 'd', maxDecodedBytes: 0 }],
-])('%s is named when it is refused', (name, options) => {
+])('the error of a refused value names the option %s', (name, options) => {
   const { code, message } = refusal(options)
   expect(code).toBe('INVALID_ARGUMENT')
   expect(message).toContain(name)
 })
 
-it('nothing is made before the first call', async () => {
+it('the backend creates no file before the first call', async () => {
   const dir = await temporaryDirectory()
   const backend = new FileBackend({ dir })
   expect(await readdir(join(dir, '..'))).toEqual([])
@@ -73,7 +73,7 @@ it.each([0, 0o022, 0o277, 0o777])('files are 0600 and directories 0700 under the
   }
 })
 
-it('fileMode and dirMode are exact, whatever the umask', async () => {
+it('fileMode and dirMode are exact under every umask', async () => {
   const dir = await temporaryDirectory()
   const before = process.umask(0o077)
   try {
@@ -96,7 +96,7 @@ async function modes(dir: string): Promise<Set<string>> {
   return found
 }
 
-it('keys never become names', async () => {
+it('keys never become file names', async () => {
   const dir = await temporaryDirectory()
   const backend = new FileBackend({ dir, largeValueBytes: 0 })
   for (const key of ['../../escape', '/etc/passwd', 'a/b', '..', 'nul\0', 'CON']) await backend.set(item(key, 'value'))
@@ -105,27 +105,24 @@ it('keys never become names', async () => {
   await backend.close()
 })
 
-it.each(['a', 'A', 'a.b', '../up', 'ü', '%61', 'a%0061', '*'])(
-  'the prefix %s is a cache of its own',
-  async (prefix) => {
-    const dir = await temporaryDirectory()
-    const others = ['a', 'A', 'a.b', '../up', 'ü', '%61', 'a%0061', '*'].filter((other) => other !== prefix)
-    const backend = new FileBackend({ dir, prefix })
-    await backend.set(item('k', prefix))
-    for (const other of [undefined, ...others]) {
-      const beside = new FileBackend(other === undefined ? { dir } : { dir, prefix: other })
-      expect(await beside.get('k')).toBe(undefined)
-      await beside.set(item('k', 'theirs'))
-      await beside.clear()
-      await beside.close()
-    }
-    expect((await backend.get('k'))?.value).toBe(prefix)
-    await backend.close()
-    expect(await readdir(join(dir, '..'))).toEqual(['cache'])
-  },
-)
+it.each(['a', 'A', 'a.b', '../up', 'ü', '%61', 'a%0061', '*'])('the prefix %s has its own cache', async (prefix) => {
+  const dir = await temporaryDirectory()
+  const others = ['a', 'A', 'a.b', '../up', 'ü', '%61', 'a%0061', '*'].filter((other) => other !== prefix)
+  const backend = new FileBackend({ dir, prefix })
+  await backend.set(item('k', prefix))
+  for (const other of [undefined, ...others]) {
+    const beside = new FileBackend(other === undefined ? { dir } : { dir, prefix: other })
+    expect(await beside.get('k')).toBe(undefined)
+    await beside.set(item('k', 'theirs'))
+    await beside.clear()
+    await beside.close()
+  }
+  expect((await backend.get('k'))?.value).toBe(prefix)
+  await backend.close()
+  expect(await readdir(join(dir, '..'))).toEqual(['cache'])
+})
 
-it('the directory itself may be reached through a symbolic link', async () => {
+it('the directory itself may be a symbolic link', async () => {
   const dir = await temporaryDirectory()
   await mkdir(`${dir}-real`)
   await symlink(`${dir}-real`, dir)
@@ -135,7 +132,7 @@ it('the directory itself may be reached through a symbolic link', async () => {
   await backend.close()
 })
 
-it('what a later version of the package wrote is left alone and refused with UNSUPPORTED', async () => {
+it('a directory that a later version of the package wrote stays unchanged and is refused with UNSUPPORTED', async () => {
   const dir = await temporaryDirectory()
   const backend = new FileBackend({ dir })
   await backend.set(item('a', 1))
@@ -148,7 +145,7 @@ it('what a later version of the package wrote is left alone and refused with UNS
   await older.close()
 })
 
-it('shared file systems are known by their numbers', async () => {
+it('network file systems are recognized by their numbers', async () => {
   expect(fileSystemOfType(0x6969)).toEqual({ name: 'NFS', kind: 'network' })
   expect(fileSystemOfType(0xff534d42)).toEqual({ name: 'CIFS', kind: 'network' })
   expect(fileSystemOfType(0xff534d42 | 0)).toEqual({ name: 'CIFS', kind: 'network' })
@@ -157,7 +154,7 @@ it('shared file systems are known by their numbers', async () => {
   expect((await fileSystemOf('/')).kind).not.toBe('network')
 })
 
-it('what is behind FUSE is known by its mount', () => {
+it('file systems behind FUSE are recognized by their mounts', () => {
   const mounts = `24 1 0:22 / / rw - ext4 /dev/root rw
 31 24 0:300 / /mnt/a\\040b rw,nosuid shared:2 - fuse.sshfs me@there:/ rw
 32 24 8:1 / /mnt/b rw - fuse.ntfs-3g /dev/sda1 rw
@@ -169,7 +166,7 @@ it('what is behind FUSE is known by its mount', () => {
   expect(fileSystemOfMount('', device(0, 300))).toEqual({ name: 'FUSE', kind: 'perhaps' })
 })
 
-it('the same directory works through better-sqlite3', async () => {
+it('a directory works through better-sqlite3 and afterwards through node:sqlite', async () => {
   const dir = await temporaryDirectory()
   const backend = new FileBackend({ dir, engine: 'better-sqlite3' })
   await backend.set(item('a', { n: 1 }))
@@ -184,13 +181,13 @@ it('the same directory works through better-sqlite3', async () => {
   await backend.clear('l')
   expect((await check(backend)).problems).toEqual([])
   await backend.close()
-  // One after the other, never at once: each has a lock table of its own.
+  // One after the other, never at once: each engine has its own lock table.
   const after = new FileBackend({ dir, engine: 'node:sqlite' })
   expect((await after.get('a'))?.value).toEqual({ n: 1 })
   await after.close()
 })
 
-it('without any SQLite, everything is refused with UNSUPPORTED, and the message says what helps', async () => {
+it('every call without any SQLite rejects with UNSUPPORTED, and the message names the remedies', async () => {
   const dir = await temporaryDirectory()
   const without = `
     import { registerHooks } from 'node:module'
@@ -218,7 +215,7 @@ it('without any SQLite, everything is refused with UNSUPPORTED, and the message 
   ])
 })
 
-it('files of the index take the permissions of the index', async () => {
+it('the files beside the index have the permissions of the index', async () => {
   const dir = await temporaryDirectory()
   const backend = new FileBackend({ dir })
   await backend.set(item('a', 1))
@@ -230,7 +227,7 @@ it('files of the index take the permissions of the index', async () => {
   await backend.close()
 })
 
-it('values that were read together do not hold each other in memory where a codec gives the very bytes', async () => {
+it('values of one getMany share no memory when a codec returns its input bytes', async () => {
   const bytesCodec: Codec = { id: 99, name: 'bytes', encode: (value) => value as Uint8Array, decode: (bytes) => bytes }
   const backend = new FileBackend({ dir: await temporaryDirectory(), codec: bytesCodec })
   const keys = Array.from({ length: 50 }, (_, n) => `key ${n}`)
@@ -241,25 +238,28 @@ it('values that were read together do not hold each other in memory where a code
   await backend.close()
 })
 
-// From Node 25 on it forbids fdatasync too, and nothing could be made safe.
+// From Node 25 on, the permission model forbids fdatasync too.
 const permits = Number(process.versions.node.split('.')[0]) < 25
 
-it.runIf(permits)("works under Node's permission model, which forbids threads and changes of modes", async () => {
-  const dir = await temporaryDirectory()
-  const program = `
+it.runIf(permits)(
+  "the backend works under Node's permission model, which forbids threads and changes of modes",
+  async () => {
+    const dir = await temporaryDirectory()
+    const program = `
     const { FileBackend } = await import(${JSON.stringify(new URL('../src/index.ts', import.meta.url).href)})
     const { check } = await import(${JSON.stringify(new URL('../src/maintenance/index.ts', import.meta.url).href)})
     const backend = new FileBackend({ dir: ${JSON.stringify(dir)} })
     await backend.set({ key: 'large', value: 'x'.repeat(300_000), version: 'v', createdAt: 1 })
     console.log((await backend.get('large')).value.length, JSON.stringify((await check(backend, { fix: true })).problems))
     await backend.close()`
-  const { stdout } = await promisify(execFile)(process.execPath, [
-    '--permission',
-    '--allow-fs-read=*',
-    '--allow-fs-write=*',
-    '--input-type=module',
-    '-e',
-    program,
-  ])
-  expect(stdout).toBe('300000 []\n')
-})
+    const { stdout } = await promisify(execFile)(process.execPath, [
+      '--permission',
+      '--allow-fs-read=*',
+      '--allow-fs-write=*',
+      '--input-type=module',
+      '-e',
+      program,
+    ])
+    expect(stdout).toBe('300000 []\n')
+  },
+)

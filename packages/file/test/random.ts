@@ -1,9 +1,9 @@
-/** A seeded source of randomness (mulberry32, Tommy Ettinger), so that a failing run can be repeated. */
+/** A seeded source of random numbers (mulberry32, Tommy Ettinger): a failing run can be repeated with its seed. */
 export interface Random {
   readonly seed: number
-  /** Between 0 and 1. */
+  /** A number from 0 up to but not including 1. */
   next(): number
-  /** A whole number from 0 on and below `end`. */
+  /** A whole number from 0 up to but not including `end`. */
   below(end: number): number
 }
 
@@ -18,7 +18,7 @@ export function createRandom(seed: number): Random {
   return { seed, next, below: (end) => Math.floor(next() * end) }
 }
 
-/** The seed of this run: the environment variable, else a new one. */
+/** The seed of this run: the value of the environment variable, else a new one. */
 export function seedOf(variable: string): number {
   const given = process.env[variable]
   return given === undefined ? Math.floor(Math.random() * 2 ** 31) : Number(given)

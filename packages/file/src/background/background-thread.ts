@@ -17,7 +17,9 @@ interface Reply {
 /** Runs index tasks in a worker thread. The first task starts the thread, and `close` ends it. */
 export class BackgroundThread {
   #worker: Worker | undefined
-  /** Whether tasks run on the event loop, because a bundler omitted the worker's file or the runtime forbids threads. */
+  /**
+   * Whether tasks run on the event loop, because a bundler omitted the worker's file or the runtime forbids threads.
+   */
   #inline = false
   #lastId = 0
   readonly #pending = new Map<number, PendingTask>()

@@ -14,7 +14,10 @@ export interface CheckpointHost {
 
 /** From this number of frames (one page each, 4 MB in total) on, the log is moved into the database. */
 const checkpointFrames = 2048
-/** From this number of frames (16 MB) on, writers wait for the checkpoint: the next process to open the index reads the whole log. */
+/**
+ * From this number of frames (16 MB) on, writers wait for the checkpoint: the next process to open the index reads the
+ * whole log.
+ */
 const blockingFrames = 8192
 
 /** Keeps the write-ahead log short, in another thread: a checkpoint would block the event loop for milliseconds. */
@@ -33,8 +36,9 @@ export class Checkpointer {
   }
 
   /**
-   * Notes a commit, and starts a checkpoint when the log is long. The length of the log is an estimate: SQLite restarts the log
-   * without shortening its file, so the file's size is no measure, and SQLite tells the length only in a checkpoint.
+   * Notes a commit, and starts a checkpoint when the log is long. The length of the log is an estimate: SQLite restarts
+   * the log without shortening its file, so the file's size is no measure, and SQLite tells the length only in a
+   * checkpoint.
    */
   committed(calls: number, bytes: number): void {
     this.#calls += calls
@@ -62,8 +66,8 @@ export class Checkpointer {
     this.#framesPerCall = Math.max(0.05, (frames - valueFrames) / calls)
     this.#nextAt = frames + checkpointFrames
     if (frames < blockingFrames) return
-    // Only frames written during the first checkpoint are left. Without the pause, the other thread would have to find a
-    // moment without a write of this thread.
+    // Only frames written during the first checkpoint are left. Without the pause, the other thread would have to find
+    // a moment without a write of this thread.
     queue.pauseWrites()
     try {
       const { restarted = false } = await background.run({ ...task, wait: true })

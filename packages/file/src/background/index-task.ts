@@ -12,7 +12,10 @@ export type Inspection =
   /** Prepares the index for another policy. */
   | { readonly kind: 'policy'; readonly policy: EvictionPolicy }
 
-/** A task on an index that would block the event loop. It has paths instead of connections, so that a thread can receive it. */
+/**
+ * A task on an index that would block the event loop. It has paths instead of connections, so that a thread can receive
+ * it.
+ */
 export type IndexTask =
   | {
       readonly kind: 'checkpoint'

@@ -59,8 +59,8 @@ function closeIndex(): void {
 }
 
 /**
- * Moves the log into the database. A passive checkpoint blocks no writer, but never reaches the end of the log while writes
- * continue. With `wait`, the writers of all processes wait until it has.
+ * Moves the log into the database. A passive checkpoint blocks no writer, but never reaches the end of the log while
+ * writes continue. With `wait`, the writers of all processes wait until it has.
  */
 function checkpoint(database: Database, wait: boolean): IndexTaskResult {
   const { busy, log, checkpointed } = moveLog(database, wait ? 'restart' : 'passive')

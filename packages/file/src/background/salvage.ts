@@ -56,8 +56,8 @@ const sourceColumn: Readonly<Record<string, string>> = { due_at: 'expires_at' }
 const step = 500
 
 /**
- * Copies all readable rows of a damaged index into a new one. Rows are read one by one in the order of their ids. After an
- * unreadable page, the search continues with growing strides of ids. A later read checks each value's checksum.
+ * Copies all readable rows of a damaged index into a new one. Rows are read one by one in the order of their ids. After
+ * an unreadable page, the search continues with growing strides of ids. A later read checks each value's checksum.
  */
 export async function salvage(
   from: string,

@@ -10,7 +10,10 @@ export interface QueueHost {
   now(): number
   /** Opens the index unless it is open. */
   open(): Promise<ItemIndex>
-  /** The open index, or `undefined` when it must be opened. With `verify`, it must still be the current index of the directory. */
+  /**
+   * The open index, or `undefined` when it must be opened. With `verify`, it must still be the current index of the
+   * directory.
+   */
   currentIndex(verify: boolean): ItemIndex | undefined
   /** The error of every write while the directory is read-only. */
   readonly refusal: CacheError | undefined
@@ -27,9 +30,9 @@ export interface QueueHost {
 const readsWorthTransaction = 4
 
 /**
- * Runs calls in their order. The calls of one tick share one transaction, which makes writes cheap. A batch that takes too
- * long is committed, and the next batch continues. While another process writes, the queue tries again without blocking.
- * Reads that depend on no waiting write run meanwhile.
+ * Runs calls in their order. The calls of one tick share one transaction, which makes writes cheap. A batch that takes
+ * too long is committed, and the next batch continues. While another process writes, the queue tries again without
+ * blocking. Reads that depend on no waiting write run meanwhile.
  */
 export class CallQueue {
   readonly #host: QueueHost
@@ -61,7 +64,7 @@ export class CallQueue {
     } catch (error) {
       if (cacheErrorCode(error) !== undefined)
         return Promise.reject(fileError(error, method, typeof keys === 'string' ? keys : undefined))
-      // The queue decides what to do about a failing index.
+      // The queue handles failures of the index.
       return this.#add(new QueuedCall(method, keys, false, work))
     }
   }

@@ -43,7 +43,10 @@ export class QueuedCall<Value = unknown> {
     return typeof this.keys === 'string' ? this.keys : undefined
   }
 
-  /** Runs the work and keeps its outcome for `deliver`. A failure of SQLite is thrown, because it fails the whole transaction. */
+  /**
+   * Runs the work and keeps its outcome for `deliver`. A failure of SQLite is thrown, because it fails the whole
+   * transaction.
+   */
   run(index: ItemIndex, now: number): void {
     this.#failure = undefined
     try {

@@ -2,8 +2,9 @@ import type { ItemIndex } from '../index/item-index.ts'
 import type { EventLoopBudget } from './event-loop-budget.ts'
 
 /**
- * The read transaction that the immediate reads of one tick share. The second read of a tick begins it, because one read
- * alone is cheaper without it. The first read begins it when the last tick had several reads. It ends with the tick.
+ * The read transaction that the immediate reads of one tick share. The second read of a tick begins it, because one
+ * read alone is cheaper without it. The first read begins it when the last tick had several reads. It ends with the
+ * tick.
  */
 export class ReadTransaction {
   readonly #currentIndex: () => ItemIndex | undefined
@@ -19,7 +20,10 @@ export class ReadTransaction {
     this.#budget = budget
   }
 
-  /** The index for one more read of this tick. `undefined` when the read must wait, such as after a long time without a pause. */
+  /**
+   * The index for one more read of this tick. `undefined` when the read must wait, such as after a long time without a
+   * pause.
+   */
   next(): ItemIndex | undefined {
     this.#reads += 1
     if ((this.#reads & 7) === 0 && this.#budget.isSpent) return undefined

@@ -31,9 +31,9 @@ export interface OpenedDatabase {
  *     values/3f/3f9a…           large values
  *     broken-1-1f0c93ab.sqlite  the last damaged index
  *
- * An index never gets the name of an earlier one. A process that still has a removed index open deletes the -wal file of its
- * name when it closes. With one fixed name, it would delete the new index's log (sqlite.org/howtocorrupt.html, 4.1 to 4.4).
- * `current` is replaced by renaming, and every process checks it before each transaction.
+ * An index never gets the name of an earlier one. A process that still has a removed index open deletes the -wal file
+ * of its name when it closes. With one fixed name, it would delete the new index's log (sqlite.org/howtocorrupt.html,
+ * 4.1 to 4.4). `current` is replaced by renaming, and every process checks it before each transaction.
  */
 export class CacheDirectory {
   readonly #settings: Settings
@@ -268,8 +268,8 @@ export class CacheDirectory {
   }
 
   /**
-   * SQLite reads a log only with a -shm file beside it. When the last writer has closed and removed both, the index is opened
-   * as immutable. As soon as a process writes, `isCurrent` finds a log.
+   * SQLite reads a log only with a -shm file beside it. When the last writer has closed and removed both, the index is
+   * opened as immutable. As soon as a process writes, `isCurrent` finds a log.
    */
   async #openForReading(name: string): Promise<Database> {
     const path = this.file(name)
@@ -292,7 +292,10 @@ export class CacheDirectory {
   }
 }
 
-/** Without mmap, because a truncated file would end the process. Without automatic checkpoints, because `Checkpointer` runs them. */
+/**
+ * Without mmap, because a truncated file would end the process. Without automatic checkpoints, because `Checkpointer`
+ * runs them.
+ */
 const connectionPragmas = `
 pragma busy_timeout = 0;
 pragma synchronous = normal;

@@ -8,7 +8,9 @@ export interface DirectoryAccess {
   readonly queue: CallQueue
   readonly values: ValueFiles
   now(): number
-  /** Opens the index for writing unless it is open: a value file is written before its row. Rejects with `READ_ONLY`. */
+  /**
+   * Opens the index for writing unless it is open: a value file is written before its row. Rejects with `READ_ONLY`.
+   */
   prepare(): Promise<void>
   /** Notes a read for the eviction policy. */
   noteRead(id: number, now: number): void

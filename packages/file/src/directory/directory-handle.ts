@@ -19,7 +19,10 @@ import { DiskSync } from './disk-sync.ts'
 import { IndexConnection } from './index-connection.ts'
 import { IndexRescue } from './index-rescue.ts'
 
-/** One backend's handle of its directory. It connects the parts that open the index, run calls on it and keep its limits. */
+/**
+ * One backend's handle of its directory. It connects the parts that open the index, run calls on it and keep its
+ * limits.
+ */
 export class DirectoryHandle
   implements DirectoryAccess, QueueHost, CheckpointHost, LimitHost, MaintenanceHost, TrashHost
 {

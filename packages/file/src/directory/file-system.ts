@@ -4,7 +4,10 @@ import { readFile, stat, statfs } from 'node:fs/promises'
 export interface FileSystem {
   /** Its name when it is one of the shared file systems below. */
   readonly name: string | undefined
-  /** `network`: shared over a network. `perhaps`: possibly shared, such as FUSE, which carries sshfs and also local disks. */
+  /**
+   * `network`: shared over a network. `perhaps`: possibly shared, such as FUSE, which carries sshfs and also local
+   * disks.
+   */
   readonly kind: 'local' | 'network' | 'perhaps'
 }
 

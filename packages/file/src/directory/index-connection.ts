@@ -56,7 +56,10 @@ export class IndexConnection {
     return this.#index !== undefined && this.#files.isCurrent()
   }
 
-  /** The open index, or `undefined` when it must be opened. With `verify`, drops an index that is no longer the current one. */
+  /**
+   * The open index, or `undefined` when it must be opened. With `verify`, drops an index that is no longer the current
+   * one.
+   */
   currentIndex(verify: boolean): ItemIndex | undefined {
     if (this.#index === undefined) return undefined
     if (verify && !this.#files.isCurrent()) {

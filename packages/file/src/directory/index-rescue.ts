@@ -26,7 +26,10 @@ export class IndexRescue {
     this.#report = report
   }
 
-  /** Resolves when the index `broken` is no longer in use, after this or another process has replaced it. Reports the result. */
+  /**
+   * Resolves when the index `broken` is no longer in use, after this or another process has replaced it. Reports the
+   * result.
+   */
   async replace(broken: string): Promise<void> {
     const lock = await this.#lock()
     try {
@@ -55,8 +58,8 @@ export class IndexRescue {
     for (const suffix of ['', '-wal']) {
       await rename(files.file(broken + suffix), files.file(keptName + suffix)).catch(() => undefined)
     }
-    // Remaining files of the broken index and of interrupted rescues. Only a rescue creates an index that is not current,
-    // and this process holds the lock of rescues.
+    // Remaining files of the broken index and of interrupted rescues. Only a rescue creates an index that is not
+    // current, and this process holds the lock of rescues.
     for (const path of await files.otherIndexFiles(fresh)) await unlink(path).catch(() => undefined)
     const lost = problems.length === 0 ? '' : `; not read: ${problems.slice(0, 3).join('; ')}`
     const message = `the index was damaged; ${saved} entries were moved to a new one; the old one is ${keptName}${lost}`
@@ -71,7 +74,10 @@ export class IndexRescue {
     }
   }
 
-  /** The lock that one rescue at a time holds. It is a lock of SQLite: the operating system releases it when its holder dies. */
+  /**
+   * The lock that one rescue at a time holds. It is a lock of SQLite: the operating system releases it when its holder
+   * dies.
+   */
   async #lock(): Promise<Database> {
     const path = this.#files.file('rescue.sqlite')
     await this.#files.createIndexFile('rescue.sqlite')

@@ -1,4 +1,6 @@
-/** The columns that most reads need. `frame` is `null` when the value must be read in another way, such as from a file. */
+/**
+ * The columns that most reads need. `frame` is `null` when the value must be read in another way, such as from a file.
+ */
 export interface IndexRow {
   readonly id: number
   readonly checksum: number

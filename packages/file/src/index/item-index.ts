@@ -16,12 +16,17 @@ import { type Database, prepareRows, type RowStatement, type SqlValue, type Stat
 
 const nothingDue: ExpiredRows = { removed: [], due: 0 }
 
-/** A value of the wrong type reads as null: damage costs the item its value, and the call succeeds. See `wholeColumn`. */
+/**
+ * A value of the wrong type reads as null: damage costs the item its value, and the call succeeds. See `wholeColumn`.
+ */
 const frameColumn = "case when typeof(frame) = 'blob' then frame end"
 const readColumns = `id, case when typeof(version) = 'text' then version end, ${wholeColumn('expires_at')}, streamed = 1,
   ${wholeColumn('checksum')}, cast(file as text), ${frameColumn}`
 
-/** The statements of the index, each prepared at its first use. They are synchronous, as SQLite is; `CallQueue` runs them. */
+/**
+ * The statements of the index, each prepared at its first use. They are synchronous, as SQLite is; `CallQueue` runs
+ * them.
+ */
 export class ItemIndex {
   readonly database: Database
   readonly #policy: EvictionPolicy
@@ -152,7 +157,10 @@ export class ItemIndex {
     return (this.one('select coalesce(max(id), 0) as id from item') as { id: number }).id
   }
 
-  /** Looks at the next `count` items that are due and removes the expired ones. Items stored again meanwhile become due later. */
+  /**
+   * Looks at the next `count` items that are due and removes the expired ones. Items stored again meanwhile become due
+   * later.
+   */
   removeExpired(now: number, count: number): ExpiredRows {
     // Usually no item is due, and this query is much cheaper than a delete without effect.
     if (this.#due.get(now) === undefined) return nothingDue
@@ -307,7 +315,9 @@ function withTexts<Row extends { readonly key: string }>(rows: Row[]): Row[] {
   return rows
 }
 
-/** Returns the last key of a page. In an index with damaged order it may precede `after`, and paging would never end. */
+/**
+ * Returns the last key of a page. In an index with damaged order it may precede `after`, and paging would never end.
+ */
 function checkAdvance(after: string | undefined, last: string | undefined): string | undefined {
   if (after !== undefined && last !== undefined && Buffer.compare(Buffer.from(last), Buffer.from(after)) <= 0) {
     throw corruptIndex('the keys are not in order')

@@ -1,6 +1,7 @@
 /**
- * Keys as SQLite text. SQLite's functions end a text at NUL, and UTF-8 has no lone surrogates. Both are therefore written as
- * U+0001 and four hexadecimal digits, and so is U+0001. Distinct keys stay distinct; ordinary keys stay unchanged (RACES R29).
+ * Keys as SQLite text. SQLite's functions end a text at NUL, and UTF-8 has no lone surrogates. Both are therefore
+ * written as U+0001 and four hexadecimal digits, and so is U+0001. Distinct keys stay distinct; ordinary keys stay
+ * unchanged (RACES R29).
  */
 const marker = '\u0001'
 // In Unicode mode, a surrogate in a class matches only a lone surrogate.
@@ -27,15 +28,17 @@ export function keyOfText(text: string): string {
     : text
 }
 
-/** The stored texts from `from` up to but not including `to`, or to the end without `to`, in SQLite's BINARY collation. */
+/**
+ * The stored texts from `from` up to but not including `to`, or to the end without `to`, in SQLite's BINARY collation.
+ */
 export interface TextRange {
   readonly from: string
   readonly to: string | undefined
 }
 
 /**
- * The ranges of exactly the keys that start with `prefix`, compared in UTF-16 units. A prefix that ends in the first half of
- * a surrogate pair has two ranges: keys in which that half is alone, and keys in which it is part of a pair.
+ * The ranges of exactly the keys that start with `prefix`, compared in UTF-16 units. A prefix that ends in the first
+ * half of a surrogate pair has two ranges: keys in which that half is alone, and keys in which it is part of a pair.
  */
 export function prefixRanges(prefix: string): readonly TextRange[] {
   const last = prefix.charCodeAt(prefix.length - 1)
@@ -51,7 +54,9 @@ function startingWith(text: string): TextRange {
   return { from: text, to: successor(text) }
 }
 
-/** The smallest text after all texts that start with `text`, in the order of code points, which is the order of UTF-8. */
+/**
+ * The smallest text after all texts that start with `text`, in the order of code points, which is the order of UTF-8.
+ */
 function successor(text: string): string | undefined {
   const points = Array.from(text)
   while (points.length > 0) {

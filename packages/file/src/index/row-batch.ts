@@ -7,8 +7,8 @@ const shortFrame = 4096
 const short = `item.file is null and typeof(item.frame) = 'blob' and length(item.frame) <= ${shortFrame}`
 
 /**
- * All frames as one blob, and the columns as JSON arrays: each value that crosses from SQLite to JavaScript costs more than
- * the search for its row. The casts are for damaged rows: JSON cannot hold a blob.
+ * All frames as one blob, and the columns as JSON arrays: each value that crosses from SQLite to JavaScript costs more
+ * than the search for its row. The casts are for damaged rows: JSON cannot hold a blob.
  */
 const sql = `
 select

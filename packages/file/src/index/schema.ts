@@ -5,8 +5,8 @@ import type { Database } from './sqlite.ts'
 export const schemaVersion = 1
 
 /**
- * Which items are evicted first at a limit: `'lrs'` the least recently stored, `'lru'` the least recently used, `'lfu'` the
- * least frequently used. `'none'` evicts nothing.
+ * Which items are evicted first at a limit: `'lrs'` the least recently stored, `'lru'` the least recently used, `'lfu'`
+ * the least frequently used. `'none'` evicts nothing.
  */
 export type EvictionPolicy = 'lrs' | 'lru' | 'lfu' | 'none'
 
@@ -20,18 +20,19 @@ export const pageBytes = 2048
 export const kinds = { placeholder: 0, value: 1, internal: 2 } as const
 
 /**
- * `rank` has the index of the policy. It is null for internal items of the cache, which are evicted last. An eviction updates
- * it from `stored_at`, `used_at` or `uses`: see `Evictor`. `due_at` has the index of expiry times. It is never later than
- * `expires_at`. It is updated when it is due, and by a trigger when it would be too late. An overwrite therefore moves no
- * index entry, and each move would cost a page of the log.
+ * `rank` has the index of the policy. It is null for internal items of the cache, which are evicted last. An eviction
+ * updates it from `stored_at`, `used_at` or `uses`: see `Evictor`. `due_at` has the index of expiry times. It is never
+ * later than `expires_at`. It is updated when it is due, and by a trigger when it would be too late. An overwrite
+ * therefore moves no index entry, and each move would cost a page of the log.
  *
- * `frame` comes last, so that SQLite reads the other columns without its overflow pages. When it is null, the bytes are in
- * the value file that `file` names. `checksum` covers the key and the frame in both cases.
+ * `frame` comes last, so that SQLite reads the other columns without its overflow pages. When it is null, the bytes are
+ * in the value file that `file` names. `checksum` covers the key and the frame in both cases.
  *
- * `message_position` has all columns that decide whether a message can be pulled, so that a search skips the others quickly.
+ * `message_position` has all columns that decide whether a message can be pulled, so that a search skips the others
+ * quickly.
  *
- * Triggers maintain `total`, so that all processes count alike and a rollback takes its counts back. `trash` names value
- * files without a row. Any process may unlink them after the commit that added them, so a crash loses none.
+ * Triggers maintain `total`, so that all processes count alike and a rollback takes its counts back. `trash` names
+ * value files without a row. Any process may unlink them after the commit that added them, so a crash loses none.
  */
 const layout = `
 create table item (
@@ -139,7 +140,10 @@ export function storedSchemaVersion(database: Database): number {
   return (database.prepare('pragma user_version').get() as { user_version: number }).user_version
 }
 
-/** Creates missing tables and indexes inside a write transaction: of many processes that start at once, one does it (RACES R37). */
+/**
+ * Creates missing tables and indexes inside a write transaction: of many processes that start at once, one does it
+ * (RACES R37).
+ */
 export function createSchema(database: Database, policy: EvictionPolicy): void {
   if (storedSchemaVersion(database) === 0) {
     database.exec(layout)

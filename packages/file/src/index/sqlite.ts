@@ -28,7 +28,10 @@ export type Engine = 'node:sqlite' | 'better-sqlite3'
 
 export interface OpenOptions {
   readonly readOnly?: boolean
-  /** Opens a file that no process can write to, without locks and -shm file. Only `node:sqlite` from Node 22.15 on can do this. */
+  /**
+   * Opens a file that no process can write to, without locks and -shm file. Only `node:sqlite` from Node 22.15 on can
+   * do this.
+   */
   readonly immutable?: boolean
 }
 
@@ -37,8 +40,8 @@ type Opener = (path: string, options: OpenOptions) => Database
 let opener: Promise<Opener> | undefined
 
 /**
- * A column of whole numbers, `null` when damage put a number there that JavaScript cannot hold. `node:sqlite` would throw for
- * the whole row, and so fail every call of its transaction.
+ * A column of whole numbers, `null` when damage put a number there that JavaScript cannot hold. `node:sqlite` would
+ * throw for the whole row, and so fail every call of its transaction.
  */
 export function wholeColumn(column: string): string {
   return `case when ${column} between -9007199254740991 and 9007199254740991 then ${column} end`
@@ -74,11 +77,11 @@ class ObjectRows implements RowStatement {
 }
 
 /**
- * Opens a database file, without `engine` by the runtime's own SQLite, else by better-sqlite3. Rejects with `UNSUPPORTED`
- * when neither exists.
+ * Opens a database file, without `engine` by the runtime's own SQLite, else by better-sqlite3. Rejects with
+ * `UNSUPPORTED` when neither exists.
  *
- * One process must not open one index with both. Each has its own table of POSIX locks, and closing a file in one releases
- * the locks of the other (sqlite.org/howtocorrupt.html, 2.2).
+ * One process must not open one index with both. Each has its own table of POSIX locks, and closing a file in one
+ * releases the locks of the other (sqlite.org/howtocorrupt.html, 2.2).
  */
 export async function openDatabase(path: string, engine?: Engine, options: OpenOptions = {}): Promise<Database> {
   const open = await (engine === undefined ? findOpener() : load(engine))

@@ -13,9 +13,9 @@ export class WriteAheadLog {
   /**
    * Resolves when every transaction committed before the call is on the disk. Calls during a sync share the next one.
    *
-   * SQLite would do this inside the commit (`synchronous = full`) and block the event loop while the disk writes. The frames
-   * of the log have checksums, and recovery takes all whole frames, so any process may sync the file. The -wal file has no
-   * locks, so opening and closing it breaks none.
+   * SQLite would do this inside the commit (`synchronous = full`) and block the event loop while the disk writes. The
+   * frames of the log have checksums, and recovery takes all whole frames, so any process may sync the file. The -wal
+   * file has no locks, so opening and closing it breaks none.
    */
   sync(): Promise<void> {
     if (this.#running === undefined) {

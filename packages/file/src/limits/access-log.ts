@@ -12,8 +12,8 @@ interface Access {
 }
 
 /**
- * Reads that the eviction policy must know. To write each of them would cost as much as a `set`, so they wait for the next
- * write. A process that dies loses the waiting ones, which only makes the policy less exact.
+ * Reads that the eviction policy must know. To write each of them would cost as much as a `set`, so they wait for the
+ * next write. A process that dies loses the waiting ones, which only makes the policy less exact.
  */
 export class AccessLog {
   readonly #isNeeded: boolean

@@ -14,7 +14,10 @@ export interface Limits {
 
 /** Rows that one query looks up. */
 const rowsPerStep = 32
-/** Steps without a look at the time: on a busy machine time passes while this thread waits, and a few items must go at once. */
+/**
+ * Steps without a look at the time: on a busy machine time passes while this thread waits, and a few items must go at
+ * once.
+ */
 const minSteps = 4
 /** With higher ids, a recount would block the event loop: see `needsRecount`. */
 const maxRecountedId = 5000
@@ -22,9 +25,10 @@ const maxRecountedId = 5000
 /**
  * Removes expired items, and evicts items over a limit: a few with every write, inside its transaction.
  *
- * An overwrite or a read of an item would move it in the policy's index, which costs two pages of the log. So the item keeps
- * its old rank, which is never higher than its current rank. An eviction first updates the lowest ranks. When none of them
- * changes, these items are the right ones: the current rank of every other item is at least its stored rank.
+ * An overwrite or a read of an item would move it in the policy's index, which costs two pages of the log. So the item
+ * keeps its old rank, which is never higher than its current rank. An eviction first updates the lowest ranks. When
+ * none of them changes, these items are the right ones: the current rank of every other item is at least its stored
+ * rank.
  */
 export class Evictor {
   readonly #limits: Limits
@@ -103,8 +107,9 @@ export class Evictor {
   }
 
   /**
-   * Whether the totals are implausible and too many rows exist to count them in this thread. Totals far over a limit come
-   * from a lowered limit or from damage, and an eviction by damaged totals would empty the cache. So they are counted once.
+   * Whether the totals are implausible and too many rows exist to count them in this thread. Totals far over a limit
+   * come from a lowered limit or from damage, and an eviction by damaged totals would empty the cache. So they are
+   * counted once.
    */
   needsRecount(index: ItemIndex): boolean {
     return !this.#isRecounted && this.#isFarOver(index.totals()) && index.lastId() > maxRecountedId

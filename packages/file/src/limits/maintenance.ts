@@ -62,7 +62,10 @@ export class Maintenance {
     await this.#running
   }
 
-  /** Removes expired items and messages, writes the access log, removes orphaned files. It never rejects: failures are reported. */
+  /**
+   * Removes expired items and messages, writes the access log, removes orphaned files. It never rejects: failures are
+   * reported.
+   */
   run(): Promise<void> {
     this.#running ??= this.#run()
       .catch((error: unknown) => this.#host.report(error, 'maintenance'))

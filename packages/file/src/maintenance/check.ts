@@ -13,8 +13,8 @@ import { checkStreamedValue } from '../values/value-stream.ts'
 /** A fault in the directory. */
 export interface Problem {
   /**
-   * `index`: SQLite reports damage of the index file. `totals`: the totals differ from the rows. `item`, `message`: its bytes
-   * are unreadable. `missing`: its value file is gone. `orphan`: a value file without a row.
+   * `index`: SQLite reports damage of the index file. `totals`: the totals differ from the rows. `item`, `message`: its
+   * bytes are unreadable. `missing`: its value file is gone. `orphan`: a value file without a row.
    */
   readonly kind: 'index' | 'totals' | 'item' | 'message' | 'missing' | 'orphan'
   readonly detail: string
@@ -55,7 +55,10 @@ export interface CheckOptions {
   readonly fix?: boolean
 }
 
-/** Compares the index, the totals and the value files with each other, and reads every value. Resolves to the faults that it found. */
+/**
+ * Compares the index, the totals and the value files with each other, and reads every value. Resolves to the faults
+ * that it found.
+ */
 export function check(backend: FileBackend, { fix = false }: CheckOptions = {}): Promise<CheckReport> {
   return callBackend(backend, 'check', undefined, ({ directory }) => new DirectoryCheck(directory, fix).run())
 }

@@ -3,8 +3,8 @@ import { CacheError, type Item } from '@cache/core/backend'
 import { isPlainJson } from './plain-json.ts'
 
 /**
- * The format of a dump: a first line that names the format, then one line of JSON for each item. A value that JSON would change
- * is written as the encoded bytes of its item, in base64 (`frame`). Readable values are not encrypted.
+ * The format of a dump: a first line that names the format, then one line of JSON for each item. A value that JSON
+ * would change is written as the encoded bytes of its item, in base64 (`frame`). Readable values are not encrypted.
  */
 const formatName = '@cache/file dump'
 const formatVersion = 1

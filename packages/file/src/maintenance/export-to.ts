@@ -11,8 +11,8 @@ import { headerLine, itemLine } from './dump-format.ts'
 const linesPerWrite = 64
 
 /**
- * Writes all live values to a text file, one line of JSON for each; resolves to their number. A complete dump replaces the
- * file at `path`; a failure leaves it unchanged. Readable values are not encrypted.
+ * Writes all live values to a text file, one line of JSON for each; resolves to their number. A complete dump replaces
+ * the file at `path`; a failure leaves it unchanged. Readable values are not encrypted.
  */
 export function exportTo(backend: FileBackend, path: string): Promise<number> {
   return callBackend(backend, 'exportTo', undefined, (parts) => write(parts, path))

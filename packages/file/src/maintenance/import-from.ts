@@ -7,8 +7,8 @@ import { checkHeader, itemOfLine } from './dump-format.ts'
 import { type ImportReport, ItemImport } from './item-import.ts'
 
 /**
- * Stores the items of a dump that `exportTo` wrote. It replaces items with the same keys and skips expired ones. The report
- * lists unreadable lines. Rejects with `INVALID_ARGUMENT` when the file is no dump.
+ * Stores the items of a dump that `exportTo` wrote. It replaces items with the same keys and skips expired ones. The
+ * report lists unreadable lines. Rejects with `INVALID_ARGUMENT` when the file is no dump.
  */
 export function importFrom(backend: FileBackend, path: string): Promise<ImportReport> {
   return callBackend(backend, 'importFrom', undefined, (parts) => read(parts, path))

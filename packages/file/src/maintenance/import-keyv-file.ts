@@ -21,10 +21,10 @@ interface KeyvEntry {
 const filesWithoutValue = ['.lastExpire', '.lock']
 
 /**
- * Stores the items of a store of the npm package keyv-file, and reports those that it cannot read. It replaces items with
- * the same keys and skips expired ones. The store is one file (`{"cache":[[key,{value,expire}],…]}`), or a folder with one
- * file for each key. The name of such a file is the key, with every ASCII character except letters and digits as `_` and two
- * hexadecimal digits.
+ * Stores the items of a store of the npm package keyv-file, and reports those that it cannot read. It replaces items
+ * with the same keys and skips expired ones. The store is one file (`{"cache":[[key,{value,expire}],…]}`), or a folder
+ * with one file for each key. The name of such a file is the key, with every ASCII character except letters and digits
+ * as `_` and two hexadecimal digits.
  */
 export function importKeyvFile(
   backend: FileBackend,
@@ -96,7 +96,10 @@ function renamed(key: string, names: KeyvImportOptions['replaceNamespace']): str
   return names.to + key.slice(names.from.length)
 }
 
-/** The value and the expiry time. Keyv stores `{"value":…,"expires":…}`, as text or as an object. Without Keyv, the entry has the value. */
+/**
+ * The value and the expiry time. Keyv stores `{"value":…,"expires":…}`, as text or as an object. Without Keyv, the
+ * entry has the value.
+ */
 function envelope(entry: KeyvEntry): { value: unknown; expires: number | undefined } {
   const outer = instant(entry.expire)
   const inner = typeof entry.value === 'string' ? parsedEnvelope(entry.value) : entry.value
@@ -130,7 +133,10 @@ function entriesOf(store: unknown): readonly unknown[] {
   throw new TypeError('it is no keyv-file store: it has no member `cache`')
 }
 
-/** Parses the JSON of @keyv/serialize: bytes are `:base64:…`, and other text that starts with `:` has one more `:` in front. */
+/**
+ * Parses the JSON of @keyv/serialize: bytes are `:base64:…`, and other text that starts with `:` has one more `:` in
+ * front.
+ */
 function parse(text: string): unknown {
   const parsed: unknown = JSON.parse(text, (_, value: unknown) => {
     if (typeof value !== 'string' || !value.startsWith(':')) return value

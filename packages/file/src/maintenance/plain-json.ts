@@ -1,6 +1,6 @@
 /**
- * Whether JSON preserves the value exactly: its numbers are finite and not -0, its objects are plain, its arrays have no holes,
- * and JSON drops or renames no member.
+ * Whether JSON preserves the value exactly: its numbers are finite and not -0, its objects are plain, its arrays have
+ * no holes, and JSON drops or renames no member.
  */
 export function isPlainJson(value: unknown): boolean {
   switch (typeof value) {

@@ -5,11 +5,12 @@ import type { LeasedMessage, Message, PullOptions, PushOptions, QueueSide } from
 import { MessageStore } from './message-store.ts'
 
 /**
- * A queue of messages in the directory of a `FileBackend`. It survives restarts, and all processes of the directory share it.
+ * A queue of messages in the directory of a `FileBackend`. It survives restarts, and all processes of the directory
+ * share it.
  *
- * `pull` leases a message, which stays in the queue until `ack`. When its holder dies or takes too long, the lease ends and
- * another caller gets the message. So each message is handled at least once, and exactly once when `ack` comes within the
- * lease. `clear`, limits and policies do not affect messages.
+ * `pull` leases a message, which stays in the queue until `ack`. When its holder dies or takes too long, the lease ends
+ * and another caller gets the message. So each message is handled at least once, and exactly once when `ack` comes
+ * within the lease. `clear`, limits and policies do not affect messages.
  */
 export class JobQueue<Value = unknown> {
   /** The name of the queue. Queues with the same name in one directory are the same queue. */
@@ -24,14 +25,16 @@ export class JobQueue<Value = unknown> {
     this.name = name
   }
 
-  /** Adds a message; resolves to its id. Rejects with `NOT_STORABLE` for `undefined` and values that the codec refuses. */
+  /**
+   * Adds a message; resolves to its id. Rejects with `NOT_STORABLE` for `undefined` and values that the codec refuses.
+   */
   push(value: Value, options: PushOptions = {}): Promise<number> {
     return this.#call('push', (store) => store.push(this.name, value, options))
   }
 
   /**
-   * Leases the next message to this caller; `undefined` when no message is available. A damaged message is removed. A message
-   * that this process cannot decode or decrypt stays for others. Both are reported as `error` events.
+   * Leases the next message to this caller; `undefined` when no message is available. A damaged message is removed. A
+   * message that this process cannot decode or decrypt stays for others. Both are reported as `error` events.
    */
   pull(options: PullOptions = {}): Promise<LeasedMessage<Value> | undefined> {
     return this.#call('pull', (store) => store.pull(this.name, options)) as Promise<LeasedMessage<Value> | undefined>

@@ -167,7 +167,10 @@ export class MessageStore {
     }
   }
 
-  /** The value of undamaged bytes. Another process with another codec or key may be able to read them when this one fails. */
+  /**
+   * The value of undamaged bytes. Another process with another codec or key may be able to read them when this one
+   * fails.
+   */
   #decode(queue: string, frame: Uint8Array): unknown {
     try {
       return this.#directory.settings.format.decode(queue, frame).value

@@ -9,8 +9,8 @@ import { isExpired } from '../values/encoded-item.ts'
 import { readChunks } from '../values/value-stream.ts'
 
 /**
- * The value as a stream of bytes; `undefined` when the key is absent or expired. Bytes and text that `set` stored are streams
- * too; other values reject with `UNSUPPORTED`. Damage destroys the stream with `DAMAGED`.
+ * The value as a stream of bytes; `undefined` when the key is absent or expired. Bytes and text that `set` stored are
+ * streams too; other values reject with `UNSUPPORTED`. Damage destroys the stream with `DAMAGED`.
  */
 export function getStream(backend: FileBackend, key: string): Promise<Readable | undefined> {
   return callBackend(backend, 'getStream', key, (parts) => read(parts, key))

@@ -8,8 +8,8 @@ import { type ByteSource, writeChunks } from '../values/value-stream.ts'
 export type StreamedItem = Omit<Item, 'value'>
 
 /**
- * Stores a value that `source` provides; resolves to its length in bytes. When the source fails, the call rejects and the
- * earlier item stays. `get` returns such a value as a `Buffer`, up to `maxDecodedBytes`.
+ * Stores a value that `source` provides; resolves to its length in bytes. When the source fails, the call rejects and
+ * the earlier item stays. `get` returns such a value as a `Buffer`, up to `maxDecodedBytes`.
  */
 export function setStream(backend: FileBackend, item: StreamedItem, source: ByteSource): Promise<number> {
   return callBackend(backend, 'setStream', item.key, (parts) =>

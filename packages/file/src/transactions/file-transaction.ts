@@ -5,7 +5,10 @@ export interface FileTransaction {
   get(key: string): Promise<Item | undefined>
   set(item: Item): void
   delete(key: string): void
-  /** Adds to a whole number, from 0 when the key is absent; resolves to the sum. Rejects with `NOT_A_NUMBER` or `OUT_OF_RANGE`. */
+  /**
+   * Adds to a whole number, from 0 when the key is absent; resolves to the sum. Rejects with `NOT_A_NUMBER` or
+   * `OUT_OF_RANGE`.
+   */
   increment(key: string, delta?: number): Promise<number>
 }
 

@@ -6,13 +6,13 @@ import type { FileTransaction, TransactOptions } from './file-transaction.ts'
 import { OpenTransaction } from './open-transaction.ts'
 
 /**
- * Runs `work` and then writes all its changes at once; resolves to the result of `work`. Other processes see all changes or
- * none.
+ * Runs `work` and then writes all its changes at once; resolves to the result of `work`. Other processes see all
+ * changes or none.
  *
- * The transaction is optimistic, after Kung and Robinson (ACM TODS 1981). No lock is held while `work` runs, so it may await
- * anything. At the end, one transaction of SQLite checks that every item which `work` read is unchanged, and writes. Otherwise
- * `work` runs again. After `attempts` runs the call rejects with `CONFLICT`. It rejects with the error of `work`, and then
- * writes nothing.
+ * The transaction is optimistic, after Kung and Robinson (ACM TODS 1981). No lock is held while `work` runs, so it may
+ * await anything. At the end, one transaction of SQLite checks that every item which `work` read is unchanged, and
+ * writes. Otherwise `work` runs again. After `attempts` runs the call rejects with `CONFLICT`. It rejects with the
+ * error of `work`, and then writes nothing.
  */
 export async function transact<Result>(
   backend: FileBackend,

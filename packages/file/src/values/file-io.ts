@@ -1,7 +1,10 @@
 import { constants } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
 
-/** Gives a new file its mode when the umask has removed bits of it. Node's permission model has no `fchmod`, so it is avoided. */
+/**
+ * Gives a new file its mode when the umask has removed bits of it. Node's permission model has no `fchmod`, so it is
+ * avoided.
+ */
 export async function setExactMode(file: FileHandle, mode: number): Promise<void> {
   if (((await file.stat()).mode & 0o777) !== mode) await file.chmod(mode)
 }

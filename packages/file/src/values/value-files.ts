@@ -27,8 +27,8 @@ export interface FoundFile {
 }
 
 /**
- * Large values, each in its own file. Names are random and never used twice. A file is written under a temporary name and
- * then renamed, so a name in the index leads to a whole file or to none (RACES R28). Keys never become names.
+ * Large values, each in its own file. Names are random and never used twice. A file is written under a temporary name
+ * and then renamed, so a name in the index leads to a whole file or to none (RACES R28). Keys never become names.
  */
 export class ValueFiles {
   readonly dir: string

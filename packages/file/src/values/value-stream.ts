@@ -18,8 +18,9 @@ export type ByteSource = AsyncIterable<Uint8Array | string> | Iterable<Uint8Arra
 /**
  * Writes the chunks of a streamed value to an open file; resolves to the number of bytes of the value.
  *
- * Each chunk is an item in the store's format, so that compression and encryption apply. Its length and checksum precede it.
- * Its version names its position, and the last chunk has the total length, so missing and exchanged chunks are detected.
+ * Each chunk is an item in the store's format, so that compression and encryption apply. Its length and checksum
+ * precede it. Its version names its position, and the last chunk has the total length, so missing and exchanged chunks
+ * are detected.
  */
 export async function writeChunks(
   format: ItemFormat,
@@ -67,7 +68,9 @@ export async function* readChunks(format: ItemFormat, item: Item, file: FileHand
   }
 }
 
-/** The streamed value as one buffer, or `undefined` when its file is gone. Throws `UNSUPPORTED` above `maxDecodedBytes`. */
+/**
+ * The streamed value as one buffer, or `undefined` when its file is gone. Throws `UNSUPPORTED` above `maxDecodedBytes`.
+ */
 export async function readStreamedValue(
   format: ItemFormat,
   values: ValueFiles,
@@ -91,7 +94,9 @@ export async function readStreamedValue(
   }
 }
 
-/** Reads the streamed value to its end without keeping it. Throws `DAMAGED`; resolves to `false` when its file is gone. */
+/**
+ * Reads the streamed value to its end without keeping it. Throws `DAMAGED`; resolves to `false` when its file is gone.
+ */
 export async function checkStreamedValue(
   format: ItemFormat,
   values: ValueFiles,

@@ -1,7 +1,10 @@
 import { DatabaseSync, StatementSync } from 'node:sqlite'
 import { vi } from 'vitest'
 
-/** Milliseconds of the counted time for one row that SQLite reads or changes, and for one byte that crosses from or to it. */
+/**
+ * Milliseconds of the counted time for one row that SQLite reads or changes, and for one byte that crosses from or to
+ * it.
+ */
 const msPerRow = 0.01
 const msPerByte = 1e-6
 
@@ -14,8 +17,8 @@ export interface Slice {
 }
 
 /**
- * Counts the work that SQLite does in this thread while `work` runs, and makes `performance.now` advance by that work alone. The
- * result is the largest slice. It does not depend on the speed or the load of the machine.
+ * Counts the work that SQLite does in this thread while `work` runs, and makes `performance.now` advance by that work
+ * alone. The result is the largest slice. It does not depend on the speed or the load of the machine.
  */
 export async function largestSlice(work: () => Promise<unknown>): Promise<Slice> {
   const largest: Slice = { ms: 0, rows: 0, bytes: 0 }

@@ -9,8 +9,8 @@ import { temporaryDirectory } from '../temporary-directory.ts'
 import { largestSlice, type Slice } from './counted-work.ts'
 
 /**
- * Work pauses after 3 ms. Before it looks at the time, 8 calls of up to 64 items may pass, and the transaction ends with its
- * limits, which take at least 4 steps of 32 rows. In counted time that is less than 20 ms.
+ * Work pauses after 3 ms. Before it looks at the time, 8 calls of up to 64 items may pass, and the transaction ends
+ * with its limits, which take at least 4 steps of 32 rows. In counted time that is less than 20 ms.
  */
 const maxMs = 20
 /** The largest value in the index has 256 KiB. A larger one is in a file. */

@@ -16,7 +16,7 @@ function script(name: string): string {
   return new URL(`../crash/${name}`, import.meta.url).pathname
 }
 
-it('twenty processes that start on an empty directory at once all write', async () => {
+it('twenty processes that start at once on an empty directory all write', async () => {
   const dir = await temporaryDirectory()
   const names = Array.from({ length: 20 }, (_, n) => `process ${n}`)
   const env = await quickStart()
@@ -46,7 +46,7 @@ it('counters, transactions and queues are exact across processes', async () => {
   await backend.close()
 }, 120_000)
 
-it('a message whose holder was killed is handed out again when its lease ends', async () => {
+it('a message of a killed holder is leased again when its lease ends', async () => {
   const dir = await temporaryDirectory()
   const backend = new FileBackend({ dir })
   await new JobQueue(backend, 'q').push('work')
@@ -95,7 +95,7 @@ it('a worker thread shares the directory with the main thread', async () => {
   await backend.close()
 })
 
-it('a write waits while another process holds the lock, reads do not, and the event loop goes on', async () => {
+it('a write waits while another process holds the lock, and reads and the event loop continue', async () => {
   const dir = await temporaryDirectory()
   const backend = new FileBackend({ dir })
   await backend.set(item('a', 1))
@@ -134,7 +134,7 @@ it('a write that waits longer than lockTimeout rejects with TIMEOUT', async () =
   await backend.close()
 })
 
-/** Runs `work` while another connection holds the write lock; `letGo` ends that. */
+/** Runs `work` while another connection holds the write lock; `letGo` releases it. */
 async function withIndexHeld(dir: string, work: (letGo: () => void) => Promise<void>): Promise<void> {
   let held: Promise<void> | undefined
   await withIndex(dir, (database) => {

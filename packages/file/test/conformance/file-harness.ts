@@ -10,7 +10,7 @@ import { FileBackend, type FileBackendOptions } from '../../src/index.ts'
 
 export type HarnessOptions = Omit<FileBackendOptions, 'dir' | 'clock'>
 
-/** Runs `work` with another connection to the index of a directory, behind the back of every backend. */
+/** Runs `work` with a connection to the index of a directory that no backend knows. */
 export async function withIndex<Result>(
   dir: string,
   work: (database: DatabaseSync) => Result,
@@ -32,7 +32,7 @@ export async function valueFiles(dir: string): Promise<string[]> {
   return entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name))
 }
 
-/** Every rule in a new directory. */
+/** A harness that gives each rule a new directory. */
 export function fileHarness(name: string, options: HarnessOptions = {}): Harness {
   const clock = createMovableClock()
   let dir = ''

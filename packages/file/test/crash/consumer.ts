@@ -1,6 +1,6 @@
 /**
- * Takes messages from the queue `q` until it is empty, or until it is killed. Says of each message that it got it, and then
- * that it is done with it, each in one line and one system call.
+ * Takes messages from the queue `q` until the queue is empty or the process is killed. It prints a line for each leased
+ * message and a line for each acknowledged one, each with one system call.
  *
  *     node consumer.ts DIR
  */

@@ -4,7 +4,7 @@ import { createInterface } from 'node:readline'
 import type { Random } from '../random.ts'
 import { quickStart } from './quick-start.ts'
 
-/** What may be found of a key: the last acknowledged state, or one that was begun later. */
+/** The allowed states of a key: the last acknowledged one and those of later writes. */
 interface Known {
   acknowledged: State
   begun: State[]
@@ -25,7 +25,7 @@ interface Line {
 
 const absent: State = { step: 0, length: 0 }
 
-/** What all writers of all rounds said about one directory. */
+/** The reports of all writers of all rounds about one directory. */
 export class Journal {
   readonly #keys = new Map<string, Known>()
   increments = { begun: 0, acknowledged: 0 }
@@ -48,7 +48,7 @@ export class Journal {
     return [...this.#keys.keys()]
   }
 
-  /** What is wrong with that state of the key; `undefined` when it may be. Settles what was in doubt. */
+  /** The fault of that state of the key; `undefined` when it is allowed. An allowed state becomes the acknowledged one. */
   complaint(key: string, found: State | undefined): string | undefined {
     const known = this.#known(key)
     const state = found ?? absent
@@ -70,7 +70,9 @@ export class Journal {
   }
 }
 
-/** Starts `writers` processes on the directory and kills each after a number of acknowledgements that `random` chooses. */
+/**
+ * Starts `writers` processes on the directory and kills each after a number of acknowledgements that `random` chooses.
+ */
 export async function crashRound(
   dir: string,
   journal: Journal,

@@ -7,7 +7,7 @@ import { crashRound, Journal } from './crash-round.ts'
 import type { Written } from './written.ts'
 
 const writers = 4
-/** Two hundred kills and more; raise it to look for what is rare. */
+/** The rounds kill more than two hundred processes. More rounds find rarer faults. */
 const rounds = Number(process.env.CRASH_ROUNDS ?? 52)
 
 async function verify(dir: string, journal: Journal): Promise<readonly string[]> {
@@ -28,7 +28,7 @@ async function verify(dir: string, journal: Journal): Promise<readonly string[]>
   if (counted < acknowledged || counted > begun) {
     complaints.push(`the counter is ${counted}, acknowledged ${acknowledged}, begun ${begun}`)
   }
-  // What the writers began and did not finish is settled now.
+  // The unfinished writes are decided now.
   journal.increments = { begun: counted, acknowledged: counted }
   await backend.close()
   return [...complaints, ...(await verifyIndex(dir))]
@@ -68,9 +68,9 @@ async function crash(durability: 'normal' | 'full', times: number): Promise<void
 }
 
 it(
-  'four writers killed at random moments lose nothing acknowledged and tear nothing',
+  'four writers killed at random moments lose no acknowledged write and tear no value',
   () => crash('normal', rounds),
   600_000,
 )
 
-it('writers of full durability that are killed lose nothing acknowledged either', () => crash('full', 4), 600_000)
+it('killed writers with full durability lose no acknowledged write', () => crash('full', 4), 600_000)

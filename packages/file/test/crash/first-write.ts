@@ -1,5 +1,5 @@
 /**
- * Writes one item into a directory that may not exist yet, and prints what it reads back.
+ * Writes one item into a directory that may not exist yet, and prints the value that it reads.
  *
  *     node first-write.ts DIR KEY
  */

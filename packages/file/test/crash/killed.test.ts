@@ -37,7 +37,7 @@ async function linesOf(child: ChildProcess, onLine: (text: string) => void): Pro
   await ended
 }
 
-it('of consumers killed at random moments each message is handled, and none again after it was acknowledged', async () => {
+it('consumers killed at random moments handle each message, and none again after its ack', async () => {
   const seed = seedOf('QUEUE_SEED')
   const random = createRandom(seed)
   const dir = await temporaryDirectory()
@@ -72,7 +72,7 @@ it('of consumers killed at random moments each message is handled, and none agai
   await backend.close()
 }, 600_000)
 
-it('a process killed while it streams a value leaves the old one, and a file that goes when it is an hour old', async () => {
+it('a process killed during a stream leaves the old value, and a file that is removed after an hour', async () => {
   const dir = await temporaryDirectory()
   const backend = new FileBackend({ dir })
   await backend.set(item('stream', 'old'))
@@ -106,7 +106,7 @@ it('two processes and two threads that count and transfer at once are exact', as
   await backend.close()
 }, 120_000)
 
-it('rescuers killed at random moments leave the damaged index to the next, and nothing besides', async () => {
+it('rescues killed at random moments leave the damaged index to the next rescue and leave no other file', async () => {
   const seed = seedOf('RESCUE_SEED')
   const random = createRandom(seed)
   const dir = await temporaryDirectory()

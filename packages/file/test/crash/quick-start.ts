@@ -8,8 +8,8 @@ import { promisify } from 'node:util'
 let ready: Promise<NodeJS.ProcessEnv> | undefined
 
 /**
- * An environment in which the programs of this folder start in a third of the time: their modules are compiled once. Killed
- * processes leave no compiled modules behind, so one that ends by itself goes first.
+ * An environment in which the programs of this folder start in a third of the time, because their modules are compiled once.
+ * Killed processes leave no compiled modules, so the first process ends regularly.
  */
 export function quickStart(): Promise<NodeJS.ProcessEnv> {
   ready ??= prepare()

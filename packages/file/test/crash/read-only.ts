@@ -1,5 +1,5 @@
 /**
- * Uses a directory that this process may not write to, and prints what happened as JSON. Root may write anywhere, so it
+ * Uses a directory without write permission, and prints the outcomes as JSON. Root may write anywhere, so it
  * becomes another user first.
  *
  *     node read-only.ts DIR

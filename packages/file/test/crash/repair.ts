@@ -1,5 +1,5 @@
 /**
- * Checks a directory and repairs what is damaged in it.
+ * Checks a directory and repairs its damage.
  *
  *     node repair.ts DIR
  */

@@ -1,5 +1,5 @@
 /**
- * Fills a directory on a disk that is nearly full, then makes room, and prints what happened as JSON.
+ * Fills a directory on a nearly full disk, then frees space, and prints the outcomes as JSON.
  *
  *     node small-disk.ts DIR BALLAST
  */

@@ -1,6 +1,6 @@
 /**
- * A process that writes to a directory until it is killed. Before each operation it says on the standard output what it
- * begins, afterwards that it was acknowledged, each in one line and one system call.
+ * Writes to a directory until it is killed. It prints a line before each write and a line after its acknowledgement, each
+ * with one system call.
  *
  *     node writer.ts DIR NAME SEED DURABILITY
  */

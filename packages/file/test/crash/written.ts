@@ -1,4 +1,4 @@
-/** What a crash writer stores: it can tell by itself whether it is whole. */
+/** A value of a crash writer. A reader can check from its content alone whether it is whole. */
 export interface Written {
   readonly writer: string
   readonly step: number

@@ -12,7 +12,7 @@ import { temporaryDirectory } from '../temporary-directory.ts'
 
 const large = 'x'.repeat(300_000)
 
-function told(backend: FileBackend): BackendEvent[] {
+function eventsOf(backend: FileBackend): BackendEvent[] {
   const events: BackendEvent[] = []
   backend.listen((event) => events.push(event))
   return events
@@ -32,10 +32,10 @@ async function filled(dir: string, count: number): Promise<void> {
   await backend.close()
 }
 
-it('a value file that was cut off is a miss with an event, and is overwritten', async () => {
+it('a truncated value file is a miss with an event, and can be overwritten', async () => {
   const dir = await temporaryDirectory()
   const backend = new FileBackend({ dir })
-  const events = told(backend)
+  const events = eventsOf(backend)
   await backend.set(item('large', large))
   await backend.set(item('other', large))
   const [path] = await withIndex(dir, (database) => {
@@ -54,7 +54,7 @@ it('a value file that was cut off is a miss with an event, and is overwritten', 
 it('a missing value file is a miss with an event, and counts as absent for compareAndSet', async () => {
   const dir = await temporaryDirectory()
   const backend = new FileBackend({ dir })
-  const events = told(backend)
+  const events = eventsOf(backend)
   await backend.set(item('large', large))
   for (const path of await valueFiles(dir)) await unlink(path)
   expect(await backend.get('large')).toBe(undefined)
@@ -64,10 +64,10 @@ it('a missing value file is a miss with an event, and counts as absent for compa
   await backend.close()
 })
 
-it('a value file replaced by a symbolic link is not followed', async () => {
+it('a symbolic link in place of a value file is not followed', async () => {
   const dir = await temporaryDirectory()
   const backend = new FileBackend({ dir })
-  const events = told(backend)
+  const events = eventsOf(backend)
   await backend.set(item('large', large))
   const [path] = (await valueFiles(dir)) as [string]
   await copyFile(path, join(dir, '..', 'elsewhere'))
@@ -78,7 +78,7 @@ it('a value file replaced by a symbolic link is not followed', async () => {
   await backend.close()
 })
 
-it('a directory of values replaced by a symbolic link is not followed', async () => {
+it('a symbolic link in place of the directory of values is not followed', async () => {
   const dir = await temporaryDirectory()
   const backend = new FileBackend({ dir })
   await backend.set(item('small', 1))
@@ -90,7 +90,7 @@ it('a directory of values replaced by a symbolic link is not followed', async ()
   await backend.close()
 })
 
-it('what lies behind a symbolic link in place of the values is neither counted nor removed by a check', async () => {
+it('files behind a symbolic link in place of the values are neither counted nor removed by a check', async () => {
   const dir = await temporaryDirectory()
   const elsewhere = join(dir, '..', 'elsewhere')
   const backend = new FileBackend({ dir })
@@ -120,12 +120,12 @@ it('an index that is a symbolic link is refused', async () => {
   await backend.close()
 })
 
-it('an index overwritten with noise is set aside with an event, and the cache starts empty', async () => {
+it('an index overwritten with noise is replaced by an empty one with an event', async () => {
   const dir = await temporaryDirectory()
   await filled(dir, 10)
   await writeFile(await indexPath(dir), Buffer.alloc(40_960, 0x5a))
   const backend = new FileBackend({ dir })
-  const events = told(backend)
+  const events = eventsOf(backend)
   expect(await backend.get('key 1')).toBe(undefined)
   expect(codes(events)).toEqual(['DAMAGED', 'DAMAGED'])
   await backend.set(item('key 1', 'new'))
@@ -136,7 +136,7 @@ it('an index overwritten with noise is set aside with an event, and the cache st
   expect(names.filter((name) => /^index-.*sqlite$/.test(name)).length).toBe(1)
 })
 
-it('an index cut to nothing is an empty cache', async () => {
+it('an index truncated to nothing is an empty cache', async () => {
   const dir = await temporaryDirectory()
   await filled(dir, 10)
   await truncate(await indexPath(dir), 0)
@@ -147,7 +147,7 @@ it('an index cut to nothing is an empty cache', async () => {
   await backend.close()
 })
 
-it('a damaged page of the index costs its own items: the others are moved to a new index while the handle is open', async () => {
+it('a damaged page of the index costs only its own items, and the others move to a new index during use', async () => {
   const dir = await temporaryDirectory()
   await filled(dir, 2000)
   const path = await indexPath(dir)
@@ -160,7 +160,7 @@ it('a damaged page of the index costs its own items: the others are moved to a n
   bytes.fill(0xee, (page - 1) * pageBytes, page * pageBytes)
   await writeFile(path, bytes)
   const backend = new FileBackend({ dir })
-  const events = told(backend)
+  const events = eventsOf(backend)
   let found = 0
   for (let n = 0; n < 2000; n++) {
     const value = (await backend.get(`key ${n}`))?.value as { n: number } | undefined
@@ -181,13 +181,13 @@ async function breakIndex(dir: string): Promise<void> {
   await writeFile(path, bytes)
 }
 
-it('a damaged index is replaced also where the file that rescuers lock is full of noise', async () => {
+it('a damaged index is replaced even when the lock file of rescues is full of noise', async () => {
   const dir = await temporaryDirectory()
   await filled(dir, 1000)
   await breakIndex(dir)
   await writeFile(join(dir, 'rescue.sqlite'), Buffer.alloc(5000, 0x5a))
   const backend = new FileBackend({ dir })
-  const events = told(backend)
+  const events = eventsOf(backend)
   let found = 0
   for (let n = 0; n < 1000; n++) if ((await backend.get(`key ${n}`)) !== undefined) found += 1
   expect(found).toBeGreaterThan(900)
@@ -195,7 +195,7 @@ it('a damaged index is replaced also where the file that rescuers lock is full o
   await backend.close()
 })
 
-it('a symbolic link in place of the file that rescuers lock is refused, and makes no file elsewhere', async () => {
+it('a symbolic link in place of the lock file of rescues is refused and creates no file elsewhere', async () => {
   const dir = await temporaryDirectory()
   await filled(dir, 1000)
   await breakIndex(dir)
@@ -210,7 +210,7 @@ it('a symbolic link in place of the file that rescuers lock is refused, and make
   await backend.close()
 })
 
-it('another process that has the broken index open goes over to the new one', async () => {
+it('another process with the broken index open changes to the new one', async () => {
   const dir = await temporaryDirectory()
   await filled(dir, 2000)
   const first = new FileBackend({ dir })
@@ -221,7 +221,7 @@ it('another process that has the broken index open goes over to the new one', as
   const bytes = await readFile(path)
   bytes.fill(0xee, 4096, bytes.length - 4096)
   await writeFile(path, bytes)
-  // Both meet the damage sooner or later; whoever comes second finds the new index.
+  // Both find the damage at some time. The second one finds the new index.
   for (let n = 0; n < 200; n++) await Promise.all([first.get(`key ${n}`), second.get(`key ${n}`)])
   await first.set(item('new', 1))
   expect((await second.get('new'))?.value).toBe(1)
@@ -231,7 +231,7 @@ it('another process that has the broken index open goes over to the new one', as
   await second.close()
 })
 
-it('a lost `current` is written again and names the index that is there', async () => {
+it('a lost `current` is created again and names the existing index', async () => {
   const dir = await temporaryDirectory()
   await filled(dir, 3)
   await unlink(join(dir, 'current'))
@@ -240,7 +240,7 @@ it('a lost `current` is written again and names the index that is there', async 
   await backend.close()
 })
 
-it('a `current` that says nothing readable is replaced', async () => {
+it('an unreadable `current` is replaced', async () => {
   const dir = await temporaryDirectory()
   await filled(dir, 3)
   await writeFile(join(dir, 'current'), '../../etc/passwd\n')
@@ -249,10 +249,10 @@ it('a `current` that says nothing readable is replaced', async () => {
   await backend.close()
 })
 
-it('a directory deleted underneath is made again, empty, with an event', async () => {
+it('a directory deleted during use is created again, empty, with an event', async () => {
   const dir = await temporaryDirectory()
   const backend = new FileBackend({ dir })
-  const events = told(backend)
+  const events = eventsOf(backend)
   await backend.set(item('a', 1))
   await backend.set(item('large', large))
   await rm(dir, { recursive: true })
@@ -267,7 +267,7 @@ it('a directory deleted underneath is made again, empty, with an event', async (
   await again.close()
 })
 
-it('random bytes changed anywhere in the index never make a wrong value and never end the process', async () => {
+it('random bytes anywhere in the index never produce a wrong value and never end the process', async () => {
   const seed = seedOf('DAMAGE_SEED')
   const random = createRandom(seed)
   const dir = await temporaryDirectory()

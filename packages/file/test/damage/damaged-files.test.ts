@@ -17,7 +17,7 @@ import { temporaryDirectory } from '../temporary-directory.ts'
 
 const large = 'x'.repeat(300_000)
 
-function told(backend: FileBackend): BackendEvent[] {
+function eventsOf(backend: FileBackend): BackendEvent[] {
   const events: BackendEvent[] = []
   backend.listen((event) => events.push(event))
   return events
@@ -31,7 +31,7 @@ async function indexFile(dir: string, ending = ''): Promise<string> {
   return join(dir, (await readFile(join(dir, 'current'), 'utf8')).trim() + ending)
 }
 
-/** A directory as a killed process leaves it: everything is in the log, and nothing was moved into the index. */
+/** A directory as a killed process leaves it: all data is in the log, and no checkpoint has run. */
 async function leftWithLog(): Promise<{ dir: string; steps: number }> {
   const dir = await temporaryDirectory()
   const backend = new FileBackend({ dir: `${dir}-open` })
@@ -44,7 +44,7 @@ async function leftWithLog(): Promise<{ dir: string; steps: number }> {
   return { dir, steps }
 }
 
-it('a log that was cut off anywhere, or in which bytes changed, is an earlier state of the whole', async () => {
+it('a log that was truncated anywhere, or in which bytes changed, gives an earlier state of all items', async () => {
   const seed = seedOf('LOG_SEED')
   const random = createRandom(seed)
   const { dir, steps } = await leftWithLog()
@@ -54,7 +54,7 @@ it('a log that was cut off anywhere, or in which bytes changed, is an earlier st
     const own = `${dir}-${round}`
     await cp(dir, own, { recursive: true })
     const log = await indexFile(own, '-wal')
-    // Without it, as after a loss of power, SQLite reads the log anew.
+    // Without the file, as after a loss of power, SQLite reads the log again.
     await rm(await indexFile(own, '-shm'))
     if (round % 2 === 0) await truncate(log, random.below(size))
     else {
@@ -76,7 +76,7 @@ it('a log that was cut off anywhere, or in which bytes changed, is an earlier st
   }
 }, 120_000)
 
-it('a -shm file that is missing or full of noise is made again', async () => {
+it('a -shm file that is missing or full of noise is created again', async () => {
   const { dir, steps } = await leftWithLog()
   for (const damage of ['missing', 'noise'] as const) {
     const own = `${dir}-${damage}`
@@ -90,7 +90,7 @@ it('a -shm file that is missing or full of noise is made again', async () => {
   }
 })
 
-it('a log removed under an open index stays with those that have it open; others are refused until they have closed', async () => {
+it('a log removed from an open index stays with its holders, and others are refused until they have closed', async () => {
   const dir = await temporaryDirectory()
   const backend = new FileBackend({ dir })
   await backend.set(item('a', 1))
@@ -111,7 +111,7 @@ it('a log removed under an open index stays with those that have it open; others
   await again.close()
 })
 
-it('pages of zeros anywhere cost their own items, never make a wrong value and never end the process', async () => {
+it('pages of zeros anywhere cost only their own items, never produce a wrong value and never end the process', async () => {
   const dir = await temporaryDirectory()
   const text = 'abc'.repeat(40)
   const first = new FileBackend({ dir })
@@ -138,10 +138,10 @@ it('pages of zeros anywhere cost their own items, never make a wrong value and n
   }
 }, 120_000)
 
-it('a value file replaced by a directory is a miss with an event, and is overwritten', async () => {
+it('a directory in place of a value file is a miss with an event, and can be overwritten', async () => {
   const dir = await temporaryDirectory()
   const backend = new FileBackend({ dir })
-  const events = told(backend)
+  const events = eventsOf(backend)
   await backend.set(item('large', large))
   const [path] = (await valueFiles(dir)) as [string]
   await unlink(path)
@@ -153,7 +153,7 @@ it('a value file replaced by a directory is a miss with an event, and is overwri
   await backend.close()
 })
 
-it('a directory deleted while large values are being written is made again by one of the next writes', async () => {
+it('a directory deleted during writes of large values is created again by one of the next writes', async () => {
   const dir = await temporaryDirectory()
   const backend = new FileBackend({ dir })
   await backend.set(item('a', 1))
@@ -165,7 +165,7 @@ it('a directory deleted while large values are being written is made again by on
   }
   await backend.set(item('again', bytes))
   expect((await backend.get('again'))?.value).toEqual(bytes)
-  // Whatever was acknowledged after the directory came back is there whole, what went with it is a miss.
+  // Values acknowledged after the directory came back are whole. Values deleted with it are misses.
   for (let n = 0; n < 8; n++) {
     const found = await backend.get(`large ${n}`)
     if (found !== undefined) expect(bytes.equals(found.value as Buffer)).toBe(true)
@@ -173,7 +173,7 @@ it('a directory deleted while large values are being written is made again by on
   await backend.close()
 })
 
-it('columns that damage has changed are found by check, and do not keep a value from being replaced', async () => {
+it('damaged columns are found by a check and do not prevent the replacement of the value', async () => {
   const dir = await temporaryDirectory()
   const backend = new FileBackend({ dir })
   const a = item('a', 1, { expiresAt: Date.now() + 100_000 })
@@ -197,10 +197,10 @@ it('columns that damage has changed are found by check, and do not keep a value 
   await backend.close()
 })
 
-it('getMany gives short, long, large, doubled, missing, expired and damaged items each its place', async () => {
+it('getMany gives short, long, large, repeated, missing, expired and damaged items their positions', async () => {
   const dir = await temporaryDirectory()
   const backend = new FileBackend({ dir })
-  const events = told(backend)
+  const events = eventsOf(backend)
   const long = 'y'.repeat(20_000)
   await backend.setMany([
     item('short', 'é\u0000"'),
@@ -243,7 +243,7 @@ it('getMany gives short, long, large, doubled, missing, expired and damaged item
   await backend.close()
 })
 
-it('bytes that a codec hands out of a batch hold no other value in memory', async () => {
+it('bytes that a codec returns from a batch keep no other value in memory', async () => {
   const dir = await temporaryDirectory()
   const asIs = {
     id: 200,
@@ -261,7 +261,7 @@ it('bytes that a codec hands out of a batch hold no other value in memory', asyn
   await backend.close()
 })
 
-it('a reader that leaves a stream half-way closes its file', async () => {
+it('a reader that abandons a stream closes its file', async () => {
   const dir = await temporaryDirectory()
   const backend = new FileBackend({ dir })
   const { key, version, createdAt } = item('stream', 0)
@@ -288,13 +288,13 @@ it('a reader that leaves a stream half-way closes its file', async () => {
   const unread = (await getStream(backend, 'stream')) as Readable
   expect(await openOnes()).toBe(1)
   await finished(unread.destroy()).catch(() => undefined)
-  // The file is closed by the thread pool, as this is opened.
+  // The thread pool closes the file while it opens this one.
   while ((await openOnes()) > 0);
   expect((await check(backend)).problems).toEqual([])
   await backend.close()
 })
 
-it('numbers beyond what JavaScript can hold, anywhere in a row, cost at most the value of that row', async () => {
+it('numbers that JavaScript cannot hold, anywhere in a row, cost at most the value of that row', async () => {
   const kept = ['a', 'b', 'd', 'e']
   for (const column of [
     'checksum',
@@ -311,7 +311,7 @@ it('numbers beyond what JavaScript can hold, anywhere in a row, cost at most the
     const backend = new FileBackend({ dir })
     await backend.setMany(['a', 'b', 'c', 'd', 'e'].map((key) => item(key, key)))
     await withIndex(dir, (database) => database.exec(`update item set ${column} = 9223372036854775807 where key = 'c'`))
-    // One tick, so that they share what they run in.
+    // One tick, so that they share a transaction.
     const together = await Promise.all(['a', 'b', 'c', 'd', 'e'].map((key) => backend.get(key)))
     expect(
       [0, 1, 3, 4].map((at) => together[at]?.value),
@@ -323,7 +323,7 @@ it('numbers beyond what JavaScript can hold, anywhere in a row, cost at most the
       column,
     ).toEqual(kept)
     expect(many[1]?.value, column).toBe(together[2]?.value)
-    // Absent to a reader is absent to compareAndSet.
+    // An item that is absent for a reader is absent for compareAndSet.
     const { version } = many[1] ?? {}
     const outcome = await Promise.all([
       backend.compareAndSet('c', version, item('c', 'new')),
@@ -348,10 +348,10 @@ it('a number that JavaScript cannot hold is found and removed by a check', async
   await backend.close()
 })
 
-it('an index whose totals are gone is replaced by one that counts anew', async () => {
+it('an index without its totals is replaced by one with new totals', async () => {
   const dir = await temporaryDirectory()
   const backend = new FileBackend({ dir })
-  const events = told(backend)
+  const events = eventsOf(backend)
   await backend.setMany([item('a', 'a'), item('b', 'b')])
   await withIndex(dir, (database) => database.exec('delete from total'))
   await backend.set(item('c', 'c'))
@@ -361,10 +361,10 @@ it('an index whose totals are gone is replaced by one that counts anew', async (
   await backend.close()
 })
 
-it('a key that is no text any more costs its own item, and is never told to anybody', async () => {
+it('a key that damage has turned into another type costs only its own item and reaches no listener', async () => {
   const dir = await temporaryDirectory()
   const backend = new FileBackend({ dir })
-  const events = told(backend)
+  const events = eventsOf(backend)
   await backend.setMany(['a', 'b', 'c'].map((key) => item(key, key)))
   await withIndex(dir, (database) => database.exec("update item set key = x'62ff' where key = 'b'"))
   const keys: unknown[] = []

@@ -14,8 +14,8 @@ function script(name: string): string {
 }
 
 /**
- * Runs a program in a mount namespace of its own, with a file system of 4 MB on `folder` and half of it taken by a file.
- * Needs user namespaces, or root.
+ * Runs a program in its own mount namespace, with a file system of 4 MB on `folder`, half filled by a file. It needs user
+ * namespaces or root.
  */
 async function onSmallDisk(folder: string, program: readonly string[]): Promise<string> {
   const mount = 'mount -t tmpfs -o size=4m tmpfs "$0" && head -c 2000000 /dev/zero > "$0/ballast" && exec "$@"'
@@ -23,7 +23,7 @@ async function onSmallDisk(folder: string, program: readonly string[]): Promise<
   return stdout
 }
 
-it('a full disk refuses writes with OUT_OF_MEMORY, keeps what was acknowledged readable, and works again when there is room', async () => {
+it('a full disk refuses writes with OUT_OF_MEMORY, keeps acknowledged values readable, and works again when it has space', async () => {
   const folder = join(await temporaryDirectory(), '..')
   const program = [process.execPath, script('small-disk.ts'), join(folder, 'cache'), join(folder, 'ballast')]
   const result = JSON.parse(await onSmallDisk(folder, program))
@@ -39,7 +39,7 @@ it('a full disk refuses writes with OUT_OF_MEMORY, keeps what was acknowledged r
   })
 })
 
-it('a directory that cannot be written to is read, and refuses writes with READ_ONLY', async () => {
+it('a read-only directory gives its values and refuses writes with READ_ONLY', async () => {
   const dir = await temporaryDirectory()
   await chmod(join(dir, '..'), 0o755)
   const backend = new FileBackend({ dir, dirMode: 0o755, fileMode: 0o644 })
@@ -60,7 +60,7 @@ it('a directory that cannot be written to is read, and refuses writes with READ_
   })
 })
 
-it('an empty directory that cannot be written to refuses everything with READ_ONLY', async () => {
+it('an empty read-only directory refuses every call with READ_ONLY', async () => {
   const dir = await temporaryDirectory()
   await chmod(join(dir, '..'), 0o755)
   await mkdir(dir)

@@ -33,7 +33,7 @@ it.each<[EvictionPolicy, string]>([
   ['lrs', 'b'],
   ['lru', 'c'],
   ['lfu', 'c'],
-])('%s gives up %s first', async (policy, victim) => {
+])('the policy %s evicts %s first', async (policy, victim) => {
   const { backend, clock, events } = await open({ policy, maxEntries: 3 })
   // Stored: b, c, a. Used: c, a, b. Counted: c once, a and b twice.
   for (const key of ['a', 'b', 'c', 'a']) {
@@ -52,7 +52,7 @@ it.each<[EvictionPolicy, string]>([
   await backend.close()
 })
 
-it('the policy none refuses what goes beyond the limit and keeps what is there', async () => {
+it('the policy none refuses writes above the limit and keeps the stored items', async () => {
   const { backend } = await open({ policy: 'none', maxEntries: 2 })
   await backend.set(item('a', 1))
   await backend.set(item('b', 1))
@@ -65,7 +65,7 @@ it('the policy none refuses what goes beyond the limit and keeps what is there',
   await backend.close()
 })
 
-it('maxBytes holds, values in files included', async () => {
+it('maxBytes includes the values in files', async () => {
   const { backend, dir } = await open({ maxBytes: 2_000_000 })
   for (let n = 0; n < 20; n++) {
     await backend.set(item(`large ${n}`, 'x'.repeat(400_000)))
@@ -76,7 +76,7 @@ it('maxBytes holds, values in files included', async () => {
   expect((await valueFiles(dir)).length).toBe(4)
 })
 
-it('an item larger than maxBytes is not kept, leaves its key empty, and costs no other', async () => {
+it('an item larger than maxBytes leaves its key empty and evicts no other item', async () => {
   const { backend, events } = await open({ maxBytes: 100_000 })
   await backend.set(item('small', 1))
   await backend.set(item('large', 1))
@@ -86,7 +86,7 @@ it('an item larger than maxBytes is not kept, leaves its key empty, and costs no
   await backend.close()
 })
 
-it('expired items are given up before live ones', async () => {
+it('expired items are removed before live items are evicted', async () => {
   const { backend, clock, events } = await open({ maxEntries: 3 })
   await backend.set(item('old', 1))
   await backend.set(item('brief', 1, { expiresAt: clock.now() + 10 }))
@@ -98,7 +98,7 @@ it('expired items are given up before live ones', async () => {
   await backend.close()
 })
 
-it('records of the cache itself outlive ordinary items', async () => {
+it('internal items of the cache are evicted after all other items', async () => {
   const { backend, clock } = await open({ maxEntries: 5 })
   await backend.set(item('@#:tag', 'version'))
   for (let n = 0; n < 50; n++) {
@@ -110,7 +110,7 @@ it('records of the cache itself outlive ordinary items', async () => {
   await backend.close()
 })
 
-it('a handle with a lower limit culls what is there in small steps', async () => {
+it('a backend with a lower limit evicts the stored items in small steps', async () => {
   const { backend, dir, clock } = await open()
   await backend.setMany(Array.from({ length: 5000 }, (_, n) => item(`key ${n}`, n)))
   await backend.close()
@@ -121,7 +121,7 @@ it('a handle with a lower limit culls what is there in small steps', async () =>
   await smaller.close()
 })
 
-it('expire removes every expired item and tells how many', async () => {
+it('removeExpired removes every expired item and resolves to their number', async () => {
   const { backend, clock, dir } = await open()
   const until = clock.now() + 10
   await backend.setMany(Array.from({ length: 700 }, (_, n) => item(`key ${n}`, n, { expiresAt: until })))
@@ -135,7 +135,7 @@ it('expire removes every expired item and tells how many', async () => {
   await backend.close()
 })
 
-it('an item stored again with a later, an earlier or no deadline expires by the new one', async () => {
+it('an item stored again with a later, an earlier or no expiry time expires by the new one', async () => {
   const { backend, clock, events } = await open()
   const at = (ms: number): { expiresAt: number } => ({ expiresAt: clock.now() + ms })
   await backend.setMany(['later', 'earlier', 'none', 'some'].map((key) => item(key, 1, key === 'some' ? {} : at(100))))
@@ -155,7 +155,7 @@ it('an item stored again with a later, an earlier or no deadline expires by the 
   await backend.close()
 })
 
-it('evict removes exactly the items that carry the tag', async () => {
+it('deleteByTag removes exactly the items that carry the tag', async () => {
   const { backend } = await open()
   const many = Array.from({ length: 500 }, (_, n) => item(`red ${n}`, n, { tags: { red: 'v', all: 'v' } }))
   await backend.setMany([...many, item('blue', 1, { tags: { blue: 'v', all: 'v' } }), item('plain', 1)])
@@ -167,7 +167,7 @@ it('evict removes exactly the items that carry the tag', async () => {
   await backend.close()
 })
 
-it('evict knows the tags of a cache', async () => {
+it('deleteByTag takes the tags of a cache', async () => {
   const { backend, clock } = await open()
   const cache = new Cache({ backend, ttl: '1h', clock })
   await cache.set('a', 1, { tags: ['red'] })
@@ -183,7 +183,7 @@ it('the triggers count exactly through a random walk of every kind of change', a
   const seed = seedOf('BOUNDED_SEED')
   const random = createRandom(seed)
   const { backend, clock, dir } = await open({ largeValueBytes: 1000, maxEntries: 40, maxBytes: 60_000 })
-  // Otherwise nothing is opened where the first round happens to do nothing.
+  // Opens the index, even when the first round changes nothing.
   await backend.get('key 0')
   for (let round = 0; round < 600; round++) {
     clock.advance(1)

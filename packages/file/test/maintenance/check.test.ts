@@ -22,20 +22,20 @@ async function filled(): Promise<{ backend: FileBackend; dir: string }> {
   return { backend, dir }
 }
 
-/** A file that nobody has changed for an hour. */
+/** Writes a file whose last change is an hour ago. */
 async function leave(path: string): Promise<void> {
   await writeFile(path, 'left over')
   const hourAgo = new Date(Date.now() - 3_600_000)
   await utimes(path, hourAgo, hourAgo)
 }
 
-it('a sound store has no problems', async () => {
+it('a directory without damage has no problems', async () => {
   const { backend } = await filled()
   expect(await check(backend)).toEqual({ problems: [], items: 102, messages: 1, files: 2 })
   await backend.close()
 })
 
-it('every kind of problem is told, fixed when asked, and gone afterwards', async () => {
+it('every kind of problem is reported, repaired with fix, and gone afterwards', async () => {
   const { backend, dir } = await filled()
   const pathOf = async (key: string): Promise<string> =>
     withIndex(dir, (database) => {
@@ -66,7 +66,7 @@ it('every kind of problem is told, fixed when asked, and gone afterwards', async
   expect(await valueFiles(dir)).toEqual([])
 })
 
-it('a page damaged in a way that no read has met yet is found, and fixing moves everything else to a new index', async () => {
+it('a damaged page that no read has visited is found, and fix moves all other rows to a new index', async () => {
   const { backend, dir } = await filled()
   await backend.close()
   const name = (await readFile(join(dir, 'current'), 'utf8')).trim()

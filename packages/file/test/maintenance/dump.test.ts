@@ -21,7 +21,7 @@ const values: readonly [string, unknown][] = [
   ['large', 'x'.repeat(300_000)],
 ]
 
-it('what was exported is the same after an import into another directory', async () => {
+it('exported items are the same after an import into another directory', async () => {
   const clock = createMovableClock()
   const dir = await temporaryDirectory()
   const backend = new FileBackend({ dir, clock })
@@ -57,7 +57,7 @@ it('plain values are readable in the dump', async () => {
   await backend.close()
 })
 
-it('lines that cannot be read cost themselves, and are told', async () => {
+it('unreadable lines are reported and cost no other line', async () => {
   const dir = await temporaryDirectory()
   const backend = new FileBackend({ dir })
   const lines = [
@@ -87,7 +87,7 @@ it('a file that is no dump is refused', async () => {
   await backend.close()
 })
 
-it("a dump that was cut short by a crash is in no other dump's way, nor are two at once", async () => {
+it('neither the rest of an interrupted export nor a second export disturbs an export', async () => {
   const dir = await temporaryDirectory()
   const backend = new FileBackend({ dir })
   await backend.set(item('a', 1))

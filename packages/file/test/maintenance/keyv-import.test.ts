@@ -22,7 +22,7 @@ const modes: readonly [string, boolean][] = [
   ['a folder of files', true],
 ]
 
-it.each(modes)('a store that Keyv wrote through keyv-file into %s comes over', async (_, separatedFile) => {
+it.each(modes)('a store that Keyv wrote through keyv-file into %s is imported', async (_, separatedFile) => {
   const dir = await temporaryDirectory()
   const filename = `${dir}-keyv`
   const keyv = new Keyv({ store: new KeyvFile({ filename, separatedFile, writeDelay: 1 }), namespace: 'app' })
@@ -47,7 +47,7 @@ it.each(modes)('a store that Keyv wrote through keyv-file into %s comes over', a
   await backend.close()
 })
 
-it.each(modes)('a store that keyv-file wrote by itself into %s comes over', async (_, separatedFile) => {
+it.each(modes)('a store that keyv-file wrote by itself into %s is imported', async (_, separatedFile) => {
   const dir = await temporaryDirectory()
   const filename = `${dir}-keyv`
   const store = new KeyvFile({ filename, separatedFile, writeDelay: 1 })
@@ -61,7 +61,7 @@ it.each(modes)('a store that keyv-file wrote by itself into %s comes over', asyn
   await backend.close()
 })
 
-it('what cannot be read is reported and costs nothing else', async () => {
+it('an unreadable entry is reported and costs no other entry', async () => {
   const dir = await temporaryDirectory()
   const folder = `${dir}-keyv`
   const store = new KeyvFile({ filename: folder, separatedFile: true })
@@ -78,7 +78,7 @@ it('what cannot be read is reported and costs nothing else', async () => {
   await backend.close()
 })
 
-it('a file cut off in the middle of a rewrite is reported, and nothing is imported', async () => {
+it('a file truncated by an interrupted write is reported, and no entry is imported', async () => {
   const dir = await temporaryDirectory()
   await writeFile(`${dir}-keyv`, '{"cache":[["a",{"value":1}],["b"')
   const backend = new FileBackend({ dir })
@@ -88,7 +88,7 @@ it('a file cut off in the middle of a rewrite is reported, and nothing is import
   await backend.close()
 })
 
-it('entries of a file that are no entries cost themselves, and are told', async () => {
+it('invalid entries of a file are reported and cost no other entry', async () => {
   const dir = await temporaryDirectory()
   const cache = [
     null,

@@ -31,7 +31,7 @@ async function observed(): Promise<{ copy: SyncedCopy; dir: string; root: string
   return { copy, root, dir: join(root, 'not', 'there', 'cache') }
 }
 
-/** What is found in `dir` by the next process after the power has gone now. */
+/** The values that the next process finds in `dir` after a loss of power at this moment. */
 async function afterPowerLoss(disk: SyncedCopy, root: string, dir: string): Promise<unknown[]> {
   copies += 1
   const to = `${root}-${copies}`
@@ -49,7 +49,7 @@ function stateOf(model: ReadonlyMap<string, unknown>): unknown[] {
   return [...keys, 'q'].map((key) => String(model.get(key)).slice(0, 9))
 }
 
-it('with durability full, a loss of power at any moment costs nothing acknowledged', async () => {
+it('a loss of power at any moment costs no acknowledged write with durability full', async () => {
   const seed = seedOf('POWER_SEED')
   const random = createRandom(seed)
   const { copy: disk, dir, root } = await observed()
@@ -59,7 +59,7 @@ it('with durability full, a loss of power at any moment costs nothing acknowledg
   let moments = 0
   disk.before = async (path) => {
     if (!path.endsWith('-wal')) return
-    // Whatever goes on besides, such as removing the file of a replaced value, gets as far as it can.
+    // Background work, such as the removal of a replaced value's file, continues meanwhile.
     for (let turn = 0; turn < 100; turn++) await new Promise((resolve) => setImmediate(resolve))
     moments += 1
     const found = await afterPowerLoss(disk, root, dir)
@@ -98,7 +98,7 @@ it('with durability full, a loss of power at any moment costs nothing acknowledg
   expect(moments).toBeGreaterThanOrEqual(40)
 }, 120_000)
 
-it('with durability normal, a loss of power costs nothing acknowledged before a flush, files included', async () => {
+it('a loss of power costs no write acknowledged before a flush with durability normal, files included', async () => {
   const { copy: disk, dir, root } = await observed()
   const backend = new FileBackend({ dir, syncInterval: Infinity })
   await backend.setMany([item('a', 1), item('b', large(2))])
@@ -113,7 +113,7 @@ it('with durability normal, a loss of power costs nothing acknowledged before a 
   expect(await afterPowerLoss(disk, root, dir)).toEqual(whole)
 })
 
-it('a flush does not resolve before one that is under way, and one that failed is made good by the next', async () => {
+it('a flush waits for a running one, and the next flush repeats a failed one', async () => {
   const { copy: disk, dir, root } = await observed()
   const backend = new FileBackend({ dir, syncInterval: Infinity })
   await backend.set(item('a', 1))

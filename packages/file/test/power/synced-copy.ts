@@ -9,10 +9,9 @@ interface Handle extends FileHandle {
 type Sync = (this: Handle) => Promise<void>
 
 /**
- * What of a folder is on the disk by everything that was synced, whatever the operating system did by itself: the worst that
- * a loss of power can leave. The content of a file is that of its last `fdatasync`, the names in a folder those of its last
- * `fsync`, without what was removed since. Files that SQLite syncs by itself (the index, in a checkpoint) are taken as
- * they are.
+ * The synced state of a folder, without any data that the operating system wrote on its own: the worst result of a loss of
+ * power. A file has its content at its last `fdatasync`, and a folder the names of its last `fsync`, without names removed
+ * since. Files that SQLite itself syncs (the index, in a checkpoint) have their present content.
  */
 export class SyncedCopy {
   readonly #root: string
@@ -20,7 +19,7 @@ export class SyncedCopy {
   readonly #names = new Map<number, Map<string, number>>()
   readonly #prototype: { sync: Sync; datasync: Sync }
   readonly #original: { sync: Sync; datasync: Sync }
-  /** Called with the path before a sync takes place; it fails when this rejects. */
+  /** Runs with the path before each sync. The sync fails when it rejects. */
   before: (path: string) => Promise<void> = async () => undefined
 
   private constructor(root: string, handle: FileHandle) {
@@ -44,7 +43,7 @@ export class SyncedCopy {
     Object.assign(this.#prototype, this.#original)
   }
 
-  /** Writes what a loss of power would leave into the folder `to`, which must not exist. */
+  /** Writes the synced state into the folder `to`, which must not exist. */
   write(to: string): void {
     this.#write(statSync(this.#root).ino, this.#root, to)
   }
@@ -53,7 +52,7 @@ export class SyncedCopy {
     mkdirSync(to)
     for (const [name, inode] of this.#names.get(ino) ?? []) {
       const live = lstatSync(join(from, name), { throwIfNoEntry: false })
-      // Removing a name may reach the disk at any time.
+      // The removal of a name may reach the disk at any time.
       if (live?.ino !== inode) continue
       if (live.isDirectory()) this.#write(inode, join(from, name), join(to, name))
       else writeFileSync(join(to, name), this.#content(inode, join(from, name)))

@@ -30,7 +30,7 @@ async function open(): Promise<Setup> {
   return { backend, other, queue: new JobQueue(backend, 'q'), otherQueue: new JobQueue(other, 'q'), clock, dir }
 }
 
-it('messages come out in the order in which they went in, each queue by itself', async () => {
+it('messages leave each queue in the order in which they were pushed', async () => {
   const { backend, other, queue, otherQueue } = await open()
   for (const value of [1, null, 'three', { four: 4 }, undefined]) if (value !== undefined) await queue.push(value)
   await new JobQueue(backend, 'other').push('x')
@@ -46,7 +46,7 @@ it('messages come out in the order in which they went in, each queue by itself',
   await other.close()
 })
 
-it('a message that is held is handed to nobody else until its lease ends', async () => {
+it('a leased message is leased to no other caller until its lease ends', async () => {
   const { backend, other, clock, queue, otherQueue } = await open()
   await queue.push('only')
   const held = await queue.pull({ lease: 1000 })
@@ -63,7 +63,7 @@ it('a message that is held is handed to nobody else until its lease ends', async
   await other.close()
 })
 
-it('a lease can be extended and given back', async () => {
+it('a lease can be extended and released', async () => {
   const { backend, other, clock, queue, otherQueue } = await open()
   await queue.push('only')
   const held = await queue.pull({ lease: 1000 })
@@ -78,7 +78,7 @@ it('a lease can be extended and given back', async () => {
   await other.close()
 })
 
-it('a lease that ended cannot be used, even where nobody else has taken the message', async () => {
+it('an ended lease is invalid, even when no other caller has leased the message', async () => {
   const { backend, other, clock, queue } = await open()
   await queue.push('only')
   const held = await queue.pull({ lease: 10 })
@@ -90,7 +90,7 @@ it('a lease that ended cannot be used, even where nobody else has taken the mess
   await other.close()
 })
 
-it('peekMessage shows the next message and leaves it', async () => {
+it('peek shows the next message and leaves it in the queue', async () => {
   const { backend, other, queue, otherQueue } = await open()
   const id = await queue.push('a')
   await queue.push('b')
@@ -102,7 +102,7 @@ it('peekMessage shows the next message and leaves it', async () => {
   await other.close()
 })
 
-it('large messages lie in files, which go with them', async () => {
+it('large messages are in files, which are removed with them', async () => {
   const { backend, other, dir, queue, otherQueue } = await open()
   const large = 'x'.repeat(400_000)
   await queue.push(large)
@@ -115,7 +115,7 @@ it('large messages lie in files, which go with them', async () => {
   expect(await valueFiles(dir)).toEqual([])
 })
 
-it('expired messages are handed to nobody', async () => {
+it('expired messages are never leased', async () => {
   const { backend, other, clock, queue, otherQueue } = await open()
   await queue.push('brief', { expiresAt: clock.now() + 10 })
   await queue.push('stays')
@@ -126,7 +126,7 @@ it('expired messages are handed to nobody', async () => {
   await other.close()
 })
 
-it('a damaged message is reported and left out', async () => {
+it('a damaged message is reported and removed', async () => {
   const { backend, other, dir, queue, otherQueue } = await open()
   const errors: unknown[] = []
   other.listen((event) => errors.push(event.type))
@@ -140,7 +140,7 @@ it('a damaged message is reported and left out', async () => {
   await other.close()
 })
 
-it('messages outlive clear, limits and a restart', async () => {
+it('messages survive clear, limits and a restart', async () => {
   const { backend, other, clock, dir, queue } = await open()
   await queue.push('stays')
   await backend.clear()
@@ -161,7 +161,7 @@ it('queue names with NUL and lone surrogates are distinct', async () => {
   await other.close()
 })
 
-it('a message whose file cannot be reached for a while is not lost, and whoever asked is told', async () => {
+it('a message whose file is unreachable for some time is not lost, and its callers get the error', async () => {
   const { backend, other, dir, queue, otherQueue } = await open()
   await queue.push('x'.repeat(300_000))
   await rename(join(dir, 'values'), join(dir, 'away'))
@@ -175,7 +175,7 @@ it('a message whose file cannot be reached for a while is not lost, and whoever 
   await other.close()
 })
 
-it('a message that another key encrypted is reported and left for those who have that key', async () => {
+it('a message that another key encrypted is reported and stays for the holders of that key', async () => {
   const { backend, clock, dir } = await open()
   const encryption = (byte: number): EncryptionOptions => ({ keys: [new Uint8Array(32).fill(byte)] })
   const theirs = new FileBackend({ dir, clock, encryption: encryption(1) })
@@ -193,7 +193,7 @@ it('a message that another key encrypted is reported and left for those who have
   for (const one of [backend, theirs, mine]) await one.close()
 })
 
-it('peekMessage passes over a damaged message, as pull does', async () => {
+it('peek skips a damaged message, as pull does', async () => {
   const { backend, other, dir, queue, otherQueue } = await open()
   for (const value of ['damaged', 'whole']) await queue.push(value)
   await withIndex(dir, (database) => database.exec(`update message set frame = x'0102' where position = 1`))
@@ -252,7 +252,7 @@ it('push and pull never read the whole queue, nor its expired or leased messages
   })
 }, 120_000)
 
-it('expired messages of a queue that nobody pulls from go with the next round of the janitor', async () => {
+it('the next maintenance removes expired messages of a queue without consumers', async () => {
   const clock = createMovableClock()
   const dir = await temporaryDirectory()
   const backend = new FileBackend({ dir, clock, maintenanceInterval: 1 })

@@ -31,7 +31,7 @@ it.each([0, 1, 262_143, 262_144, 262_145, 3_000_000])('a stream of %i bytes come
   await backend.close()
 })
 
-it('a stream far larger than what may be decoded at once is read as a stream', async () => {
+it('a value far above maxDecodedBytes can be read as a stream', async () => {
   const backend = new FileBackend({ dir: await temporaryDirectory(), maxDecodedBytes: 1_000_000 })
   const hash = createHash('sha256')
   async function* source(): AsyncGenerator<Buffer> {
@@ -66,7 +66,7 @@ it('a source that fails leaves the old item and no file', async () => {
   await backend.close()
 })
 
-it('a reader of a stream sees the old value whole while it is replaced', async () => {
+it('a reader of a stream gets the whole old value during its replacement', async () => {
   const backend = new FileBackend({ dir: await temporaryDirectory() })
   const first = randomBytes(2_000_000)
   await setStream(backend, meta('s'), Readable.from(pieces(first, 100_000)))
@@ -80,7 +80,7 @@ it('a reader of a stream sees the old value whole while it is replaced', async (
   await backend.close()
 })
 
-it('chunks that were cut off, changed or exchanged destroy the stream with DAMAGED', async () => {
+it('chunks that were truncated, changed or exchanged destroy the stream with DAMAGED', async () => {
   const dir = await temporaryDirectory()
   const backend = new FileBackend({ dir })
   await setStream(backend, meta('s'), pieces(randomBytes(800_000), 100_000))
@@ -103,7 +103,7 @@ it('chunks that were cut off, changed or exchanged destroy the stream with DAMAG
   await backend.close()
 })
 
-it('streams are encrypted where values are', async () => {
+it('streams are encrypted when values are', async () => {
   const dir = await temporaryDirectory()
   const keys = [randomBytes(32)]
   const backend = new FileBackend({ dir, encryption: { keys } })
@@ -114,7 +114,7 @@ it('streams are encrypted where values are', async () => {
   await backend.close()
 })
 
-it('text and bytes that were set whole can be read as a stream, other values cannot', async () => {
+it('text and bytes that were stored whole can be read as a stream, but other values cannot', async () => {
   const backend = new FileBackend({ dir: await temporaryDirectory() })
   await backend.set(item('text', 'grüße'))
   await backend.set(item('bytes', new Uint8Array([1, 2, 3])))
@@ -126,7 +126,7 @@ it('text and bytes that were set whole can be read as a stream, other values can
   await backend.close()
 })
 
-it('the bytes of a file handle can be streamed in', async () => {
+it('the bytes of a file handle can be stored as a stream', async () => {
   const dir = await temporaryDirectory()
   const backend = new FileBackend({ dir })
   const source = new URL(import.meta.url).pathname

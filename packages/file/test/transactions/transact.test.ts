@@ -9,7 +9,7 @@ import { temporaryDirectory } from '../temporary-directory.ts'
 
 const large = 'x'.repeat(300_000)
 
-it('a transaction writes everything, large values too', async () => {
+it('a transaction writes all its changes, large values too', async () => {
   const backend = new FileBackend({ dir: await temporaryDirectory() })
   await backend.set(item('gone', 1))
   const result = await transact(backend, async (tx) => {
@@ -49,7 +49,7 @@ it('a transaction reads what it wrote itself', async () => {
   await backend.close()
 })
 
-it('a transaction whose reads changed meanwhile runs again', async () => {
+it('a transaction runs again when items that it read have changed', async () => {
   const dir = await temporaryDirectory()
   const backend = new FileBackend({ dir })
   const other = new FileBackend({ dir })
@@ -67,7 +67,7 @@ it('a transaction whose reads changed meanwhile runs again', async () => {
   await other.close()
 })
 
-it('absence that was read is checked like a version', async () => {
+it('a transaction checks an absent key that it read like a version', async () => {
   const dir = await temporaryDirectory()
   const backend = new FileBackend({ dir })
   const other = new FileBackend({ dir })
@@ -103,7 +103,7 @@ it('a transaction that always loses rejects with CONFLICT and leaves no file', a
   await other.close()
 })
 
-it('money moved between accounts by many transactions at once is never made or lost', async () => {
+it('many transactions at once that transfer between accounts keep the sum exact', async () => {
   const dir = await temporaryDirectory()
   const handles = [0, 1, 2, 3].map(() => new FileBackend({ dir }))
   const [first] = handles as [FileBackend]
@@ -129,7 +129,7 @@ it('money moved between accounts by many transactions at once is never made or l
   for (const backend of [...handles, watcher]) await backend.close()
 })
 
-it('a transaction takes a damaged item for absent', async () => {
+it('a transaction treats a damaged item as absent', async () => {
   const dir = await temporaryDirectory()
   const backend = new FileBackend({ dir })
   await backend.set(item('a', { n: 1 }))
@@ -141,7 +141,7 @@ it('a transaction takes a damaged item for absent', async () => {
   await backend.close()
 })
 
-it('increments of one key at the same time, awaited or not, are all counted', async () => {
+it('all increments of one key in a transaction count, awaited or not', async () => {
   const backend = new FileBackend({ dir: await temporaryDirectory() })
   await transact(backend, async (tx) => {
     await Promise.all([tx.increment('a'), tx.increment('a', 2), tx.increment('b')])
@@ -152,7 +152,7 @@ it('increments of one key at the same time, awaited or not, are all counted', as
   await backend.close()
 })
 
-it('a transaction that has ended takes nothing more', async () => {
+it('a transaction that has ended refuses further calls', async () => {
   const backend = new FileBackend({ dir: await temporaryDirectory() })
   let ended: FileTransaction | undefined
   await transact(backend, (tx) => {
@@ -167,7 +167,7 @@ it('a transaction that has ended takes nothing more', async () => {
   await backend.close()
 })
 
-it('a callback that is none and attempts that are none are refused', async () => {
+it('a callback that is no function and a number of attempts below 1 are refused', async () => {
   const backend = new FileBackend({ dir: await temporaryDirectory() })
   expect(await transact(backend, 'x' as unknown as () => void).catch(cacheErrorCode)).toBe('INVALID_ARGUMENT')
   expect(await transact(backend, () => 1, { attempts: 0 }).catch(cacheErrorCode)).toBe('INVALID_ARGUMENT')
