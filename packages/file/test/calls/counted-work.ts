@@ -8,6 +8,12 @@ import { vi } from 'vitest'
 const msPerRow = 0.01
 const msPerByte = 1e-6
 
+/**
+ * The last instant of the counted time, which must never go back: the backend remembers instants between two
+ * measurements.
+ */
+let lastNow = 0
+
 /** The work of this thread between two moments in which the event loop ran other callbacks. */
 export interface Slice {
   /** The time of the work, by its rows and bytes alone. */
@@ -23,7 +29,7 @@ export interface Slice {
 export async function largestSlice(work: () => Promise<unknown>): Promise<Slice> {
   const largest: Slice = { ms: 0, rows: 0, bytes: 0 }
   let slice: Slice = { ms: 0, rows: 0, bytes: 0 }
-  let now = performance.now()
+  let now = Math.max(performance.now(), lastNow)
   const count = (rows: number, bytes: number): void => {
     slice.rows += rows
     slice.bytes += bytes
@@ -57,6 +63,7 @@ export async function largestSlice(work: () => Promise<unknown>): Promise<Slice>
     await work()
   } finally {
     running = false
+    lastNow = now
     for (const spy of restore) spy.mockRestore()
   }
   endSlice()

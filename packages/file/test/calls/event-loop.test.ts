@@ -13,8 +13,8 @@ import { largestSlice, type Slice } from './counted-work.ts'
  * with its limits, which take at least 4 steps of 32 rows. In counted time that is less than 20 ms.
  */
 const maxMs = 20
-/** The largest value in the index has 256 KiB. A larger one is in a file. */
-const maxBytes = 600_000
+/** The largest value in the index. A larger one is in a file, which the thread pool reads and writes. */
+const largeValueBytes = 262_144
 
 it('every call leaves the event loop free after little work, with 10 MB values, batches, clears and evictions', async () => {
   const dir = await temporaryDirectory()
@@ -50,7 +50,9 @@ it('every call leaves the event loop free after little work, with 10 MB values, 
   await backend.close()
   for (const [name, slice] of Object.entries(slices)) {
     expect(slice.ms, `${name}: ${JSON.stringify(slices)}`).toBeLessThan(maxMs)
-    expect(slice.bytes, `${name}: ${JSON.stringify(slices)}`).toBeLessThan(maxBytes)
+  }
+  for (const name of ['set 10 MB', 'get 10 MB']) {
+    expect(slices[name]?.bytes, `${name}: ${JSON.stringify(slices)}`).toBeLessThan(largeValueBytes)
   }
 }, 120_000)
 

@@ -375,10 +375,10 @@ it('a key that damage has turned into another type costs only its own item and r
   await backend.close()
 })
 
-it('a value file that grew beyond every value is a miss with an event, and is found by check', async () => {
+it('a value file longer than any value is a miss with an event, and is found by a check', async () => {
   const dir = await temporaryDirectory()
   const backend = new FileBackend({ dir, maxDecodedBytes: 1_000_000 })
-  const events = told(backend)
+  const events = eventsOf(backend)
   const bytes = 64 * 1024 * 1024 + 1_000_001
   for (const [key, size] of [
     ['grown', bytes],
@@ -386,11 +386,11 @@ it('a value file that grew beyond every value is a miss with an event, and is fo
   ] as const) {
     await backend.set(item(key, large))
     const [file] = await valueFiles(dir)
-    // Without contents: such a file takes no room.
+    // A file without content takes no space.
     await truncate(file as string, size)
     expect(await backend.get(key)).toBe(undefined)
     expect(codes(events.splice(0))).toEqual(['DAMAGED'])
-    expect((await backend.check({ fix: true })).problems.map((problem) => problem.key)).toContain(key)
+    expect((await check(backend, { fix: true })).problems.map((problem) => problem.key)).toContain(key)
     for (const left of await valueFiles(dir)) await unlink(left)
   }
   await backend.close()
