@@ -28,7 +28,7 @@ it('twenty processes that start at once on an empty directory all write', async 
   const found = await backend.getMany(names)
   expect(found.map((one) => one?.value)).toEqual(names)
   await backend.close()
-}, 120_000)
+}, 600_000)
 
 it('counters, transactions and queues are exact across processes', async () => {
   const dir = await temporaryDirectory()
@@ -44,7 +44,7 @@ it('counters, transactions and queues are exact across processes', async () => {
   const got = outputs.flatMap(({ stdout }) => JSON.parse(stdout) as number[])
   expect(got.sort((a, b) => a - b)).toEqual(messages)
   await backend.close()
-}, 120_000)
+}, 600_000)
 
 it('a message of a killed holder is leased again when its lease ends', async () => {
   const dir = await temporaryDirectory()

@@ -89,7 +89,7 @@ it('a process killed during a stream leaves the old value, and a file that is re
   expect((await check(backend, { fix: true })).problems.map(({ kind }) => kind)).toEqual(['orphan'])
   expect(await valueFiles(dir)).toEqual([])
   await backend.close()
-}, 120_000)
+}, 600_000)
 
 it('two processes and two threads that count and transfer at once are exact', async () => {
   const dir = await temporaryDirectory()
@@ -104,7 +104,7 @@ it('two processes and two threads that count and transfer at once are exact', as
   expect(values).toEqual([400, -400, 400])
   expect((await check(backend)).problems).toEqual([])
   await backend.close()
-}, 120_000)
+}, 600_000)
 
 it('rescues killed at random moments leave the damaged index to the next rescue and leave no other file', async () => {
   const seed = seedOf('RESCUE_SEED')
@@ -144,4 +144,4 @@ it('rescues killed at random moments leave the damaged index to the next rescue 
   expect((await check(backend)).problems.filter(({ kind }) => kind !== 'item')).toEqual([])
   await backend.close()
   expect((await indexes()).length, `repeat with RESCUE_SEED=${seed}`).toBe(1)
-}, 300_000)
+}, 600_000)

@@ -295,4 +295,4 @@ it('random bytes anywhere in the index never produce a wrong value and never end
     expect(await backend.get('key 7'), repeat).toBe(undefined)
     await backend.close()
   }
-}, 120_000)
+}, 600_000)

@@ -74,7 +74,7 @@ it('a log that was truncated anywhere, or in which bytes changed, gives an earli
     expect((await check(backend)).problems, repeat).toEqual([])
     await backend.close()
   }
-}, 120_000)
+}, 600_000)
 
 it('a -shm file that is missing or full of noise is created again', async () => {
   const { dir, steps } = await leftWithLog()
@@ -136,7 +136,7 @@ it('pages of zeros anywhere cost only their own items, never produce a wrong val
     expect((await check(backend)).problems, `page ${page}`).toEqual([])
     await backend.close()
   }
-}, 120_000)
+}, 600_000)
 
 it('a directory in place of a value file is a miss with an event, and can be overwritten', async () => {
   const dir = await temporaryDirectory()
