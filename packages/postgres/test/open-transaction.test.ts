@@ -141,7 +141,7 @@ describe('while a transaction with deletes stays open', () => {
     // The statement for the locked keys is sent after the calls for free rows have resolved.
     await waitUntil('the calls for the locked keys to wait', async () => (await waiting()) > 0)
     // Both keys count as locked by now, so the later batches do not wait for them.
-    for (let round = 1; round <= 20; round++) {
+    for (let round = 1; round <= 20; round += 1) {
       await Promise.all(free(round).map(([key, value]) => other.set(key, value)))
       await Promise.all(free(round).map(([key]) => other.increment(`n ${key}`)))
     }
@@ -161,7 +161,7 @@ describe('while a transaction with deletes stays open', () => {
       isHeld = false
       return outcomes.map(({ status }) => status)
     })
-    for (let round = 1; round <= 5; round++) {
+    for (let round = 1; round <= 5; round += 1) {
       await other.set('hot', `${round}`)
       expect(isHeld).toBe(true)
     }
@@ -257,7 +257,7 @@ describe('while a transaction with deletes stays open', () => {
     const since = performance.now()
     await Promise.all(free(0).map(([key, value]) => cache.set(key, value)))
     expect(performance.now() - since).toBeLessThan(15_000)
-    for (let round = 1; round <= 10; round++) {
+    for (let round = 1; round <= 10; round += 1) {
       await Promise.all(free(round).map(([key, value]) => cache.set(key, value)))
       expect(await cache.getMany(free(round).map(([key]) => key))).toEqual(free(round).map(([, value]) => value))
     }

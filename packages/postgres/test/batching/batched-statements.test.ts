@@ -88,7 +88,7 @@ it('the calls of `increment`, `delete` or `compareAndSet` of one tick are one st
 it('sets of one key without await take effect in their order', async () => {
   const { backend, close } = await watched()
   const sets: Promise<void>[] = []
-  for (let n = 0; n < 50; n++) {
+  for (let n = 0; n < 50; n += 1) {
     sets.push(backend.set(item('k', n)))
     await new Promise((resolve) => setImmediate(resolve))
   }
@@ -131,7 +131,7 @@ it('concurrent batches of two handles never deadlock', async () => {
   const handles = [new PostgresBackend({ url, table }), new PostgresBackend({ url, table })]
   const before = await deadlocks()
   const keys = Array.from({ length: 300 }, (_, n) => (n % 3 === 0 ? `😀${n}` : n % 3 === 1 ? `\uffff${n}` : `k${n}`))
-  for (let round = 0; round < 10; round++) {
+  for (let round = 0; round < 10; round += 1) {
     const orders = [keys, [...keys].reverse()]
     await Promise.all(
       handles.flatMap((handle, n) => [

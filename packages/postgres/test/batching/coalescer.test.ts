@@ -60,7 +60,7 @@ it('a batch takes at most `maxKeys` keys, and the next starts when it ends', asy
 it('a request larger than a batch travels alone', async () => {
   const { coalescer, batches, finish } = collector({ bytesOf: (request) => Number(request), maxBytes: 10 })
   const calls = [coalescer.add('a', '4'), coalescer.add('b', '5'), coalescer.add('c', '50'), coalescer.add('d', '1')]
-  for (let n = 0; n < 4; n++) {
+  for (let n = 0; n < 4; n += 1) {
     await tick()
     finish()
   }
@@ -100,7 +100,7 @@ it('a read that may overlap starts while an older read of the same key runs', as
 it('requests for one key that cannot join run one after the other', async () => {
   const { coalescer, batches, finish } = collector()
   const calls = ['1', '2', '3'].map((request) => coalescer.add('a', request))
-  for (let n = 0; n < 3; n++) {
+  for (let n = 0; n < 3; n += 1) {
     await tick()
     finish()
   }

@@ -84,7 +84,7 @@ it('a key whose row has become free travels in batches again', async () => {
     semaphore: new Semaphore(1),
     timeoutError: () => new Error('late'),
   })
-  for (let round = 0; round < 2; round++) {
+  for (let round = 0; round < 2; round += 1) {
     const { job, outcome } = call('a', 0)
     await locked.run([job], 60_000, batch)
     expect(await outcome).toBe('a done')

@@ -39,7 +39,7 @@ it('a semaphore runs as many tasks at once as it has permits, and the others in 
 
 it('a permit is free again after a task that failed, whether another task waits or not', async () => {
   const semaphore = new Semaphore(1)
-  for (let round = 0; round < 3; round++) {
+  for (let round = 0; round < 3; round += 1) {
     const { begin, end } = works()
     const failing = semaphore.run(begin('failing'))
     const waiting = semaphore.run(begin('waiting'))

@@ -151,7 +151,7 @@ it('parts are joined only in their order, and the number of incomplete messages 
   const reader = new NotificationReader()
   expect([first, second, third].map((part) => reader.read(part))).toEqual(['incomplete', 'incomplete', message])
   expect([first, third, second].map((part) => reader.read(part))).toEqual(['incomplete', 'unreadable', 'unreadable'])
-  for (let n = 0; n < 100; n++) expect(reader.read(`p${n}/0/2:x`)).toBe('incomplete')
+  for (let n = 0; n < 100; n += 1) expect(reader.read(`p${n}/0/2:x`)).toBe('incomplete')
   // The oldest message is discarded, and its changes are lost.
   expect(reader.read('p100/0/2:x')).toBe('unreadable')
   expect(reader.read('p100/1/2:x')).toBe('unreadable')

@@ -41,7 +41,8 @@ export function postgresHarness(given: PostgresHarnessOptions): Harness {
   let timeout = 15_000
   const begin = async (means: readonly Means[] = []): Promise<void> => {
     timeout = means.includes('break') || means.includes('freeze') ? 1000 : 15_000
-    table = `suite "${process.pid}" ${++count}`
+    count += 1
+    table = `suite "${process.pid}" ${count}`
     proxy ??= await tcpProxy(url)
   }
   const own = (): Partial<PostgresBackendOptions> => ({

@@ -91,7 +91,7 @@ describe.each(kinds)('on %s', (_, open) => {
     const kept = item('kept', { some: 'value' })
     await backend.set(kept)
     await server.freeze()
-    for (let round = 0; round < 2; round++) {
+    for (let round = 0; round < 2; round += 1) {
       for (const { code, ms } of await everything(backend)) {
         expect(['TIMEOUT', 'UNAVAILABLE']).toContain(code)
         expect(ms).toBeLessThan(bound)
@@ -209,7 +209,7 @@ describe.each(kinds)('on %s', (_, open) => {
     const wrong: unknown[] = []
     let isOver = false
     const worker = async (id: number): Promise<void> => {
-      for (let n = 0; !isOver; n++) {
+      for (let n = 0; !isOver; n += 1) {
         const counted = await outcome(backend.increment('sum', 1))
         if (counted.code === 'resolved') acknowledged += 1
         else unknown += 1
@@ -220,7 +220,7 @@ describe.each(kinds)('on %s', (_, open) => {
       }
     }
     const workers = Array.from({ length: 10 }, (_, id) => worker(id))
-    for (let round = 0; round < 8; round++) {
+    for (let round = 0; round < 8; round += 1) {
       const before = acknowledged
       await waitUntil('some acknowledged steps', async () => acknowledged > before + 5)
       const trouble = (['drop', 'cut', 'swallowReplies'] as const)[Math.floor(random() * 3)] ?? 'drop'
@@ -309,7 +309,7 @@ it('a connection whose session refuses the settings is closed', async () => {
   const url = new URL(server.url)
   url.username = 'refused'
   const { backend, close } = own(url.href, { migrate: false })
-  for (let round = 0; round < 3; round++) expect((await outcome(backend.get('k'))).code).toBe('BACKEND_FAILURE')
+  for (let round = 0; round < 3; round += 1) expect((await outcome(backend.get('k'))).code).toBe('BACKEND_FAILURE')
   await waitUntil('all connections to close', async () => {
     const { rows } = await admin.query(`select 1 from pg_stat_activity where usename = 'refused'`)
     return rows.length === 0

@@ -18,7 +18,7 @@ it('statements behind one that could not be prepared are prepared by the next ca
   // Opens the connection, so that the next statements are sent at once.
   await backend.delete('k').catch(() => {})
   const calls: Promise<string | undefined>[] = []
-  for (let n = 0; n < 5; n++) {
+  for (let n = 0; n < 5; n += 1) {
     calls.push(backend.get(`k${n}`).then(() => 'found', cacheErrorCode))
     await new Promise((resolve) => process.nextTick(resolve))
   }

@@ -56,7 +56,7 @@ const expected = ['2', ['schlüssel', bytes.toString('hex'), null], ['b', long.t
 
 it('rows and other messages keep their order, wherever the received data is cut', () => {
   expect(splitAll([stream])).toEqual(expected)
-  for (let cut = 1; cut < stream.length; cut++) {
+  for (let cut = 1; cut < stream.length; cut += 1) {
     expect(splitAll([stream.subarray(0, cut), stream.subarray(cut)])).toEqual(expected)
   }
   expect(splitAll([...stream].map((_, index) => stream.subarray(index, index + 1)))).toEqual(expected)
@@ -64,7 +64,7 @@ it('rows and other messages keep their order, wherever the received data is cut'
 
 it('rows are complete for chunks of any size', () => {
   const random = seededRandom(20_261_120)
-  for (let round = 0; round < 300; round++) {
+  for (let round = 0; round < 300; round += 1) {
     const pieces: Buffer[] = []
     for (let at = 0; at < stream.length; ) {
       const next = at + 1 + Math.floor(random() * 90)

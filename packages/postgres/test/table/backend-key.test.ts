@@ -36,7 +36,7 @@ it(`different keys have different, well-formed ids, and can be decoded (seed ${s
   const names = new Map<string, string>()
   for (const prefix of ['', 'a', 'a\\', 'ab']) {
     const keys = new BackendKeys(prefix)
-    for (let n = 0; n < 3000; n++) {
+    for (let n = 0; n < 3000; n += 1) {
       const key = randomKey(random, n % 10 === 0 ? 1200 : 8)
       const { id, whole } = keys.encode(key)
       expect(Buffer.from(id).toString() === id && !id.includes('\0')).toBe(true)
@@ -51,12 +51,12 @@ it(`different keys have different, well-formed ids, and can be decoded (seed ${s
 
 it(`the ranges of a prefix contain exactly the keys that begin with it (seed ${seed})`, () => {
   const random = seededRandom(seed)
-  for (let n = 0; n < 300; n++) {
+  for (let n = 0; n < 300; n += 1) {
     const long = n % 3 === 0
     const keys = new BackendKeys(n % 2 === 0 ? '' : 'p')
     const prefix = randomKey(random, long ? 900 : 4)
     const ranges = keys.ranges(prefix)
-    for (let m = 0; m < 60; m++) {
+    for (let m = 0; m < 60; m += 1) {
       const cut = prefix.slice(0, prefix.length - Math.floor(random() * 3))
       const key = (random() < 0.8 ? cut : '') + randomKey(random, long ? 500 : 4)
       const { id, whole } = keys.encode(key)

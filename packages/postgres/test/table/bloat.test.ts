@@ -33,7 +33,7 @@ it('a table does not grow when the same keys are written again and again', async
   // The server's own vacuum runs at intervals. The test vacuums by the same thresholds instead, so it need not wait.
   const due = 1000 + 0.01 * 2000
   let written = 0
-  for (let round = 0; round < 60; round++) {
+  for (let round = 0; round < 60; round += 1) {
     await write()
     written += 2000
     if (written >= due) {
@@ -87,7 +87,7 @@ it("repeated writes of large values start the server's own vacuum, and the table
   )
   // Removes the rest of the dead rows. Vacuum may also shorten the table, so the largest size is the reference.
   await admin.query(`vacuum ${table}`)
-  for (let round = 0; round < rounds / 2; round++) await rewrite()
+  for (let round = 0; round < rounds / 2; round += 1) await rewrite()
   expect(await size(table)).toBeLessThan(largest * 1.3)
   await backend.close()
 }, 120_000)

@@ -66,7 +66,7 @@ it('writes remove expired items as they go', async () => {
   const backend = open(table)
   await fill(backend, 'old', 3000, Date.now() + 3_600_000)
   await admin.query(`update ${table} set expires_at = statement_timestamp()`)
-  for (let n = 0; n < 10; n++) await fill(backend, 'new', 1024)
+  for (let n = 0; n < 10; n += 1) await fill(backend, 'new', 1024)
   await backend.close()
   expect(await rows(table, "key like 'old%'")).toBe(0)
   expect(await rows(table)).toBe(1024)
@@ -83,7 +83,7 @@ it('removal of expired items and limits affect their own prefix only', async () 
   await fill(root, 'r', 40)
   expect(await mine.removeExpired()).toBe(0)
   expect(await root.removeExpired()).toBe(0)
-  for (let n = 0; n < 300; n++) await Promise.all([mine.set(item(`m${n}`, n)), root.set(item(`r${n}`, n))])
+  for (let n = 0; n < 300; n += 1) await Promise.all([mine.set(item(`m${n}`, n)), root.set(item(`r${n}`, n))])
   await mine.close()
   await root.close()
   expect(await rows(table, String.raw`key like 'other\\/%'`)).toBe(200)
@@ -102,7 +102,7 @@ it('a limit of bytes removes the oldest items first, each with an event', async 
     if (event.type === 'evict') evicted.push(`${event.reason} ${event.key}`)
   })
   const value = 'x'.repeat(1000)
-  for (let n = 0; n < 400; n++) await backend.set(item(`k${n}`, value))
+  for (let n = 0; n < 400; n += 1) await backend.set(item(`k${n}`, value))
   await waitUntil('the table to be within its limit', async () => ((await backend.stats()).size ?? 0) <= 100_000)
   const { evictions, items } = await backend.stats()
   expect(evictions).toBe(evicted.length)
@@ -117,7 +117,7 @@ it('a limit of bytes removes the oldest items first, each with an event', async 
 it('a limit of bytes counts long keys whole', async () => {
   const table = tableName()
   const backend = open(table, { maxBytes: 1_000_000 })
-  for (let n = 0; n < 150; n++) await backend.set(item(`${n} ${'k'.repeat(20_000)}`, n))
+  for (let n = 0; n < 150; n += 1) await backend.set(item(`${n} ${'k'.repeat(20_000)}`, n))
   await backend.close()
   const left = await rows(table)
   expect(left).toBeLessThanOrEqual(50)
@@ -129,7 +129,7 @@ it('a limit holds on a table too large to be counted exactly, while several proc
   // Five rows on a page: 12,000 rows take more pages than are counted exactly.
   const handles = [open(table, { maxEntries: 12_000 }), open(table, { maxEntries: 12_000 })]
   const wide = 'x'.repeat(1500)
-  for (let round = 0; round < 10; round++) {
+  for (let round = 0; round < 10; round += 1) {
     await Promise.all(
       handles.map((handle, h) =>
         handle.setMany(Array.from({ length: 1000 }, (_, n) => item(`${h} ${round} ${n}`, wide))),

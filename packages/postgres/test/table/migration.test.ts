@@ -40,7 +40,7 @@ it('twenty processes that start at once on an empty database can all write (RACE
   expect(found.map((one) => one?.value)).toEqual(Array(20).fill(1))
   await backend.close()
   await admin.query(`drop schema ${table} cascade`)
-}, 60_000)
+}, 180_000)
 
 const names: readonly string[] = [
   `it's a "table" \\ $1 %s`,
@@ -142,7 +142,7 @@ it('a role with only the four rights on the table can call every method', async 
     const own = new URL(url)
     own.username = role
     const backend = new PostgresBackend({ url: own.href, schema, migrate, maxEntries: 50 })
-    for (let n = 0; n < 60; n++) await backend.set(item(`k${n}`, n))
+    for (let n = 0; n < 60; n += 1) await backend.set(item(`k${n}`, n))
     expect(await backend.compareAndSet('new', undefined, item('new', 1))).toBe(true)
     expect(await backend.increment('n', 1)).toBe(1)
     expect(await backend.delete('new')).toBe(true)
