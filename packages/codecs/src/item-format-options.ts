@@ -1,6 +1,6 @@
 import type { Codec } from '@cache/core/backend'
-import type { CompressionOptions } from './compression.ts'
-import type { EncryptionOptions } from './encryption.ts'
+import type { CompressionOptions } from './protection/compression.ts'
+import type { EncryptionOptions } from './protection/encryption.ts'
 
 /** How a backend turns items into bytes. Every backend that stores bytes takes these among its own options. */
 export interface ItemFormatOptions {

@@ -7,16 +7,16 @@ import {
   isWellFormed,
   wholeNumber,
 } from '@cache/core/backend'
-import { asBuffer } from './as-buffer.ts'
-import { Compression, decompress } from './compression.ts'
-import { DecodedMemory } from './decoded-memory.ts'
-import { Encryption } from './encryption.ts'
-import { frame } from './frame.ts'
-import { headerBytes, openEnd, payloadStart, readHeader, writeHeader } from './header.ts'
+import { DecodedMemory } from './codecs/decoded-memory.ts'
+import { msgpackCodec, packInPlace, unpackFrom } from './codecs/msgpack-codec.ts'
+import { asBuffer } from './format/as-buffer.ts'
+import { frame } from './format/frame.ts'
+import { headerBytes, openEnd, payloadStart, readHeader, writeHeader } from './format/header.ts'
+import { utf8Text } from './format/utf8-text.ts'
+import { utf16Text } from './format/utf16-text.ts'
 import { type ItemFormatOptions, itemFormatOptionNames } from './item-format-options.ts'
-import { msgpackCodec, packInPlace, unpackFrom } from './msgpack-codec.ts'
-import { utf8Text } from './utf8-text.ts'
-import { utf16Text } from './utf16-text.ts'
+import { Compression, decompress } from './protection/compression.ts'
+import { Encryption } from './protection/encryption.ts'
 
 const { formatVersion, codecOffset, flagsOffset, kinds } = frame
 const { sealed: sealedFlag, compressed: compressedFlag, clearNumber: clearNumberFlag } = frame.flags

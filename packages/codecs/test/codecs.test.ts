@@ -1,7 +1,7 @@
 import { deepStrictEqual } from 'node:assert/strict'
 import { expect, test } from 'vitest'
+import { refuseUnkept } from '../src/codecs/refuse-unkept.ts'
 import { jsonCodec, type KeepingCodec, msgpackCodec, rawCodec, type ValueKind, v8Codec } from '../src/index.ts'
-import { refuseUnkept } from '../src/refuse-unkept.ts'
 import { createRandom } from './random.ts'
 import { randomValue } from './random-value.ts'
 import { json, samples, unkept } from './samples.ts'

@@ -1,4 +1,4 @@
-import { asciiText } from './ascii-text.ts'
+import { asciiText } from '../format/ascii-text.ts'
 
 /** Payloads up to so many bytes are read here: beyond that msgpackr, which reads many strings at once, is faster. */
 export const longestPlain = 512

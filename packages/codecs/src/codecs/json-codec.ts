@@ -1,5 +1,5 @@
 import { isUtf8 } from 'node:buffer'
-import { asBuffer } from './as-buffer.ts'
+import { asBuffer } from '../format/as-buffer.ts'
 import type { KeepingCodec } from './keeping-codec.ts'
 import { refuseUnkept } from './refuse-unkept.ts'
 import type { ValueKind } from './value-kind.ts'

@@ -1,5 +1,5 @@
 import { addExtension, Packr } from 'msgpackr'
-import { asBuffer } from './as-buffer.ts'
+import { asBuffer } from '../format/as-buffer.ts'
 import type { KeepingCodec } from './keeping-codec.ts'
 import { inspectForMessagePack } from './messagepack-check.ts'
 import { longestPlain, readPlainValue } from './read-plain-value.ts'

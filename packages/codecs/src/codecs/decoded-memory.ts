@@ -1,5 +1,5 @@
 import type { Codec } from '@cache/core/backend'
-import { asBuffer } from './as-buffer.ts'
+import { asBuffer } from '../format/as-buffer.ts'
 import { jsonCodec } from './json-codec.ts'
 import { messagePackMemory, mostMessagePackMemory } from './messagepack-memory.ts'
 import { msgpackCodec } from './msgpack-codec.ts'
