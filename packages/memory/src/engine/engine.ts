@@ -224,7 +224,7 @@ export class Engine<K, V> {
   isBeyondHorizon(slot: number): boolean {
     const clock = this.#coarseClock
     if ((this.hits & (hitsPerReport - 1)) === 0) clock.spend(hitsPerReport)
-    return ((this.slots.expiryTimes as Float64Array)[slot] as number) > clock.horizon
+    return ((this.slots.expiryTimes as Float64Array)[slot] as number) > clock.horizon && Date.now === clock.source
   }
 
   #expireIfDue(slot: number): boolean {
