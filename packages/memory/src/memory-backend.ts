@@ -122,8 +122,8 @@ export class MemoryBackend implements CacheBackend {
     return this.sync.stats()
   }
 
-  listen(listener: (event: BackendEvent) => void): () => void {
-    return this.sync.listen(listener)
+  listen(listener: (event: BackendEvent) => void, types?: readonly BackendEvent['type'][]): () => void {
+    return this.sync.listen(listener, types)
   }
 
   async close(): Promise<void> {
@@ -167,14 +167,16 @@ function removalListener(hub: EventHub, onRemoval: MemoryBackendOptions['onRemov
   return {
     everyReason: onRemoval !== undefined,
     emit(key, item, reason) {
-      if (hub.active) emitRemoval(hub, key, reason)
+      emitRemoval(hub, key, reason)
       onRemoval?.(item, reason)
     },
   }
 }
 
 function emitRemoval(hub: EventHub, key: string, reason: RemovalReason): void {
-  if (reason === 'expired') hub.emit({ type: 'expire', key })
-  else if (reason === 'entries' || reason === 'bytes') hub.emit({ type: 'evict', key, reason })
-  else if (reason === 'oversize') hub.emit({ type: 'evict', key, reason: 'bytes' })
+  if (reason === 'expired') {
+    if (hub.wants('expire')) hub.emit({ type: 'expire', key })
+  } else if ((reason === 'entries' || reason === 'bytes' || reason === 'oversize') && hub.wants('evict')) {
+    hub.emit({ type: 'evict', key, reason: reason === 'entries' ? 'entries' : 'bytes' })
+  }
 }

@@ -163,8 +163,8 @@ export class SyncMemoryBackend implements SyncCacheBackend {
     return loadEngine(this.#engine, entries, (entry) => this.#itemOf(entry))
   }
 
-  listen(listener: (event: BackendEvent) => void): () => void {
-    return this.#hub.listen(listener)
+  listen(listener: (event: BackendEvent) => void, types?: readonly BackendEvent['type'][]): () => void {
+    return this.#hub.listen(listener, types)
   }
 
   /** Removes all items. Every later call throws `CLOSED`. */

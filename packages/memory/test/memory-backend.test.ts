@@ -127,6 +127,44 @@ it('listeners receive evictions and expiries only', () => {
   expect(backend.sync.stats()).toEqual({ items: 2, evictions: 2, expired: 1 })
 })
 
+it('a listener receives only events of the types that it named', () => {
+  for (const member of ['backend', 'sync'] as const) {
+    let now = 0
+    const backend = new MemoryBackend({ maxEntries: 1, policy: 'lru', clock: { now: () => now } })
+    const target = member === 'backend' ? backend : backend.sync
+    const events: string[] = []
+    const removers = (
+      [
+        ['evict', ['evict']],
+        ['expire', ['expire']],
+        ['both', ['evict', 'expire']],
+        ['all', undefined],
+        ['none', []],
+        ['other', ['error']],
+      ] as const
+    ).map(([name, types]) =>
+      target.listen((event) => events.push(`${name}: ${event.type} ${'key' in event ? event.key : ''}`), types),
+    )
+    backend.sync.set({ key: 'a', value: 1, version: '1', createdAt: 0 })
+    backend.sync.set({ key: 'b', value: 1, version: '1', createdAt: 0, expiresAt: 5 })
+    now = 5
+    expect(backend.sync.get('b')).toBe(undefined)
+    const expected = [
+      'evict: evict a',
+      'both: evict a',
+      'all: evict a',
+      'expire: expire b',
+      'both: expire b',
+      'all: expire b',
+    ]
+    expect([member, events]).toEqual([member, expected])
+    for (const remove of removers) remove()
+    backend.sync.set({ key: 'c', value: 1, version: '1', createdAt: 0 })
+    backend.sync.set({ key: 'd', value: 1, version: '1', createdAt: 0 })
+    expect([member, events]).toEqual([member, expected])
+  }
+})
+
 it('maxBytes counts the cost of an item, else an estimate', () => {
   const { sync } = new MemoryBackend({ maxBytes: 10_000, policy: 'lru' })
   sync.set(item('a', 1, { cost: 4000 }))
