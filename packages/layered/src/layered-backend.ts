@@ -1,10 +1,10 @@
 import {
   type BackendEvent,
-  type Bus,
   type BusMessage,
   type CacheBackend,
   CompositeParts,
   EventHub,
+  forwardCapabilities,
   type Item,
   Lifecycle,
   type NearReader,
@@ -69,18 +69,32 @@ export class LayeredBackend implements CacheBackend {
     }
     this.#reader = new LayeredReader(this.#near, this.#authority, this.#tags, this.#recovery)
     this.#writer = new LayeredWriter(this.#near, this.#authority, this.#tags, this.#recovery, this.#link)
-    if (authority.compareAndSet !== undefined) {
-      this.compareAndSet = (key, expected, next) =>
-        this.#life.run('compareAndSet', key, () => this.#writer.compareAndSet(key, expected, next))
-    }
-    if (authority.increment !== undefined) {
-      this.increment = (key, delta, expiresAt) =>
-        this.#life.run('increment', key, () => this.#writer.increment(key, delta, expiresAt))
-    }
-    if (authority.keys !== undefined) this.keys = (prefix) => this.#keys(prefix)
-    if (authority.inTransaction !== undefined && bus?.inTransaction !== undefined) {
-      this.inTransaction = (transaction) => this.#inTransaction(transaction)
-    }
+    forwardCapabilities<LayeredBackend>(this, [authority], {
+      getMany: 'own',
+      setMany: 'own',
+      deleteMany: 'own',
+      compareAndSet: (compareAndSet) => (key, expected, next) =>
+        this.#life.run('compareAndSet', key, () =>
+          this.#writer.compareAndSet(key, expected, next, () => compareAndSet(key, expected, next)),
+        ),
+      increment: (increment) => (key, delta, expiresAt) =>
+        this.#life.run('increment', key, () => this.#writer.increment(key, () => increment(key, delta, expiresAt))),
+      keys: (keys) => (prefix) => this.#keys(keys, prefix),
+      stats: 'own',
+      listen: 'own',
+      // Near copies would outlive the commit if the announcements did not come with it.
+      inTransaction: (inTransaction) => {
+        const publisherIn = bus?.inTransaction?.bind(bus)
+        if (publisherIn === undefined) return undefined
+        return (transaction) => {
+          this.#life.refuseWhenClosed('inTransaction')
+          return new LayeredTransaction(inTransaction(transaction), publisherIn(transaction))
+        }
+      },
+      near: 'own',
+      sync: { absent: 'other processes may change the last layer' },
+      close: 'own',
+    })
     const layers = [...nears, authority]
     this.#parts = new CompositeParts(bus === undefined ? layers : [bus, ...layers], resolved.closeParts)
   }
@@ -163,16 +177,9 @@ export class LayeredBackend implements CacheBackend {
     }
   }
 
-  #inTransaction(transaction: unknown): CacheBackend {
-    this.#life.refuseWhenClosed('inTransaction')
-    const { authority, bus } = this.#options
-    const [view, publisher] = [authority.inTransaction?.(transaction), bus?.inTransaction?.(transaction)]
-    return new LayeredTransaction(view as CacheBackend, publisher as Pick<Bus, 'publish'>)
-  }
-
-  async *#keys(prefix?: string): AsyncGenerator<string> {
+  async *#keys(keysOf: NonNullable<CacheBackend['keys']>, prefix: string | undefined): AsyncGenerator<string> {
     this.#life.refuseWhenClosed('keys')
-    for await (const key of this.#options.authority.keys?.(prefix) ?? []) {
+    for await (const key of keysOf(prefix)) {
       if (!this.#recovery?.has(key)) yield key
     }
   }

@@ -1,4 +1,12 @@
-import { type Bus, type CacheBackend, createVersion, type Item, isRecordKey } from '@cache/core/backend'
+import {
+  type BackendStats,
+  type Bus,
+  type CacheBackend,
+  createVersion,
+  forwardCapabilities,
+  type Item,
+  isRecordKey,
+} from '@cache/core/backend'
 import { backendName } from './errors.ts'
 
 /**
@@ -8,9 +16,12 @@ import { backendName } from './errors.ts'
 export class LayeredTransaction implements CacheBackend {
   readonly name: string = backendName
   readonly getMany?: (keys: readonly string[]) => Promise<(Item | undefined)[]>
+  readonly setMany?: (items: readonly Item[]) => Promise<void>
+  readonly deleteMany?: (keys: readonly string[]) => Promise<number>
   readonly compareAndSet?: (key: string, expected: string | undefined, next: Item | undefined) => Promise<boolean>
   readonly increment?: (key: string, delta: number, expiresAt?: number) => Promise<number>
   readonly keys?: (prefix?: string) => AsyncIterable<string>
+  readonly stats?: () => Promise<BackendStats>
   readonly #authority: CacheBackend
   readonly #bus: Pick<Bus, 'publish'>
   readonly #source = createVersion()
@@ -19,16 +30,28 @@ export class LayeredTransaction implements CacheBackend {
   constructor(authority: CacheBackend, bus: Pick<Bus, 'publish'>) {
     this.#authority = authority
     this.#bus = bus
-    const { getMany, compareAndSet, increment, keys } = authority
-    if (getMany) this.getMany = (keys) => getMany.call(authority, keys)
-    if (compareAndSet) {
-      this.compareAndSet = (key, expected, next) =>
-        this.#changing(key, compareAndSet.call(authority, key, expected, next))
-    }
-    if (increment) {
-      this.increment = (key, delta, expiresAt) => this.#changing(key, increment.call(authority, key, delta, expiresAt))
-    }
-    if (keys) this.keys = (prefix) => keys.call(authority, prefix)
+    forwardCapabilities<LayeredTransaction>(this, [authority], {
+      getMany: (getMany) => getMany,
+      setMany: (setMany) => async (items) => {
+        await setMany(items)
+        await this.#announce(items.map(({ key }) => key))
+      },
+      deleteMany: (deleteMany) => async (keys) => {
+        const removed = await deleteMany(keys)
+        await this.#announce(keys)
+        return removed
+      },
+      compareAndSet: (compareAndSet) => (key, expected, next) =>
+        this.#changing(key, compareAndSet(key, expected, next)),
+      increment: (increment) => (key, delta, expiresAt) => this.#changing(key, increment(key, delta, expiresAt)),
+      keys: (keys) => keys,
+      stats: (stats) => stats,
+      listen: { absent: 'the layered backend outside of the transaction emits the events' },
+      inTransaction: { absent: 'it is in a transaction' },
+      near: { absent: 'only the transaction may see its changes, so it has no near copies' },
+      sync: { absent: 'the last layer has transactions, so it is remote' },
+      close: { absent: 'the application ends the transaction' },
+    })
   }
 
   get(key: string): Promise<Item | undefined> {
@@ -37,12 +60,12 @@ export class LayeredTransaction implements CacheBackend {
 
   async set(item: Item): Promise<void> {
     await this.#authority.set(item)
-    await this.#tell([item.key])
+    await this.#announce([item.key])
   }
 
   async delete(key: string): Promise<boolean> {
     const deleted = await this.#authority.delete(key)
-    await this.#tell([key])
+    await this.#announce([key])
     return deleted
   }
 
@@ -53,12 +76,12 @@ export class LayeredTransaction implements CacheBackend {
 
   async #changing<Answer>(key: string, change: Promise<Answer>): Promise<Answer> {
     const answer = await change
-    if (answer !== false) await this.#tell([key])
+    if (answer !== false) await this.#announce([key])
     return answer
   }
 
   /** Without versions: a copy that someone holds by then is confirmed by the authority or dropped. Locks and limits are never near. */
-  async #tell(keys: readonly string[]): Promise<void> {
+  async #announce(keys: readonly string[]): Promise<void> {
     const told = keys.filter((key) => !isRecordKey(key) || key[1] === '#')
     if (told.length > 0) await this.#bus.publish({ kind: 'delete', source: this.#source, keys: told })
   }

@@ -74,20 +74,21 @@ export class LayeredWriter {
     await this.#tell({ kind: 'set', keys: told.map(({ key }) => key), versions: told.map(({ version }) => version) })
   }
 
-  compareAndSet(key: string, expected: string | undefined, next: Item | undefined): Promise<boolean> {
-    const compareAndSet = this.#authority.backend.compareAndSet?.bind(this.#authority.backend)
-    return this.#change(
-      key,
-      () => compareAndSet?.(key, expected, next) ?? Promise.resolve(false),
-      (swapped) => (swapped ? afterCompareAndSet(expected, next) : afterRefusal(expected)),
-    )
+  /** `remote` is the call of the authority. */
+  compareAndSet(
+    key: string,
+    expected: string | undefined,
+    next: Item | undefined,
+    remote: () => Promise<boolean>,
+  ): Promise<boolean> {
+    return this.#change(key, remote, (isSet) => (isSet ? afterCompareAndSet(expected, next) : afterRefusal(expected)))
   }
 
-  increment(key: string, delta: number, expiresAt?: number): Promise<number> {
-    const increment = this.#authority.backend.increment?.bind(this.#authority.backend)
+  /** `remote` is the call of the authority. */
+  increment(key: string, remote: () => Promise<number>): Promise<number> {
     return this.#change(
       key,
-      () => increment?.(key, delta, expiresAt) ?? Promise.resolve(Number.NaN),
+      remote,
       // The new version is the authority's to make, so there is no copy to put.
       () => 'changed',
     )

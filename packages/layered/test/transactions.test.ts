@@ -92,6 +92,30 @@ describe('a layered backend in a transaction', () => {
     expect(transaction.steps.length).toBe(3)
   })
 
+  it('stores and deletes batches in one call each, and announces the keys of a batch in one message', async () => {
+    const rig = new Rig()
+    const bus = new TransactionalBus()
+    const steps: string[] = []
+    const authority = new BreakpointBackend(rig.store)
+    const view = new BreakpointBackend(rig.memory())
+    const last = Object.assign(authority, { inTransaction: () => view })
+    const { cache } = await rig.node(last, {
+      bus: Object.assign(bus, {
+        inTransaction: () => ({
+          publish: async (message: BusMessage) => void steps.push(JSON.stringify({ ...message, source: '' })),
+        }),
+      }),
+    })
+    const inside = cache.inTransaction?.({}) as CacheBackend
+    await inside.setMany?.([rig.item('a', 1), rig.item('@#:tag', 'v'), rig.item('@!:lock', 'v')])
+    expect(await inside.deleteMany?.(['a', 'none'])).toBe(1)
+    expect(view.calls).toEqual(['setMany a,@#:tag,@!:lock', 'deleteMany a,none'])
+    expect(steps).toEqual([
+      JSON.stringify({ kind: 'delete', source: '', keys: ['a', '@#:tag'] }),
+      JSON.stringify({ kind: 'delete', source: '', keys: ['a', 'none'] }),
+    ])
+  })
+
   it('is there only where the authority and the bus take part in transactions', async () => {
     const rig = new Rig()
     const far = new TransactionalBackend(rig.store, 'far')

@@ -8,6 +8,7 @@ import {
   cacheErrorCode,
   deleteMany,
   EventHub,
+  forwardCapabilities,
   getMany,
   type Item,
   Lifecycle,
@@ -62,30 +63,39 @@ export class FailoverBackend implements CacheBackend {
     this.#options = resolveFailover(backends, options)
     this.#changed = new ChangedKeys(this.#options.maxChanged)
     const { primary, secondary } = this.#options
-    if (primary.compareAndSet && secondary.compareAndSet) {
-      this.compareAndSet = (key, expected, next) =>
+    const serves = (): boolean => this.#serves('primary') && !this.#life.isClosed
+    forwardCapabilities<FailoverBackend>(this, [primary, secondary], {
+      getMany: 'own',
+      setMany: 'own',
+      deleteMany: 'own',
+      compareAndSet: (atPrimary, atSecondary) => (key, expected, next) =>
         this.#run(
           'compareAndSet',
           key,
-          async (backend) => (await backend.compareAndSet?.(key, expected, next)) ?? false,
+          (backend) => (backend === primary ? atPrimary : atSecondary)(key, expected, next),
           { keys: [key] },
-        )
-    }
-    if (primary.increment && secondary.increment) {
-      this.increment = (key, delta, expiresAt) =>
-        this.#run('increment', key, async (backend) => (await backend.increment?.(key, delta, expiresAt)) ?? 0, {
-          keys: [key],
-        })
-    }
-    if (primary.keys && secondary.keys) this.keys = (prefix) => this.#keys(prefix)
-    const { near } = primary
-    if (near) {
-      const serves = (): boolean => this.#active === 'primary' && !this.#life.isClosed
-      this.near = {
-        get: (key) => (serves() ? near.get(key) : undefined),
-        generation: () => (serves() ? near.generation?.() : undefined),
-      }
-    }
+        ),
+      increment: (atPrimary, atSecondary) => (key, delta, expiresAt) =>
+        this.#run(
+          'increment',
+          key,
+          (backend) => (backend === primary ? atPrimary : atSecondary)(key, delta, expiresAt),
+          { keys: [key] },
+        ),
+      keys: (atPrimary, atSecondary) => (prefix) => this.#keys(atPrimary, atSecondary, prefix),
+      stats: 'own',
+      listen: 'own',
+      inTransaction: { absent: "a transaction belongs to the primary's database, so the secondary cannot take over" },
+      near: {
+        from: [primary],
+        make: (near) => ({
+          get: (key) => (serves() ? near.get(key) : undefined),
+          generation: () => (serves() ? near.generation?.() : undefined),
+        }),
+      },
+      sync: { absent: 'the primary may be remote, so calls return promises' },
+      close: 'own',
+    })
     this.#parts = new CompositeParts([primary, secondary], this.#options.closeParts)
   }
 
@@ -289,19 +299,23 @@ export class FailoverBackend implements CacheBackend {
     this.#hub.emit({ type: 'error', error })
   }
 
-  async *#keys(prefix?: string): AsyncGenerator<string> {
+  async *#keys(
+    atPrimary: NonNullable<CacheBackend['keys']>,
+    atSecondary: NonNullable<CacheBackend['keys']>,
+    prefix: string | undefined,
+  ): AsyncGenerator<string> {
     this.#life.refuseWhenClosed('keys')
     if (this.#gate !== undefined) await this.#gate
     if (this.#serves('primary')) {
       try {
-        yield* this.#options.primary.keys?.(prefix) ?? []
+        yield* atPrimary(prefix)
         return
       } catch (error) {
         if (!isUnreachable(error)) throw asCacheError(error, { operation: 'keys', backend: name })
         await this.#takeOver(error)
       }
     }
-    yield* this.#options.secondary.keys?.(prefix) ?? []
+    yield* atSecondary(prefix)
   }
 }
 

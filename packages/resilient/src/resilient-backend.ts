@@ -5,6 +5,7 @@ import {
   CacheError,
   CompositeParts,
   EventHub,
+  forwardCapabilities,
   type Item,
   Lifecycle,
   type NearReader,
@@ -45,31 +46,26 @@ export class ResilientBackend implements CacheBackend {
     this.name = backend.name
     this.#life = new Lifecycle(this.name)
     this.#guard = new Guard(resolved, (failure) => this.#opened(failure))
-    // Bound to the backend here, so that a capability is present exactly where the backend has it.
-    const { getMany, setMany, deleteMany, compareAndSet, increment, keys, stats, near, inTransaction } = backend
-    if (getMany) this.getMany = (keys) => this.#run('read', 'getMany', undefined, () => getMany.call(backend, keys))
-    if (setMany) this.setMany = (items) => this.#run('write', 'setMany', undefined, () => setMany.call(backend, items))
-    if (deleteMany) {
-      this.deleteMany = (keys) => this.#run('write', 'deleteMany', undefined, () => deleteMany.call(backend, keys))
-    }
-    if (compareAndSet) {
-      this.compareAndSet = (key, expected, next) =>
-        this.#run('once', 'compareAndSet', key, () => compareAndSet.call(backend, key, expected, next))
-    }
-    if (increment) {
-      this.increment = (key, delta, expiresAt) =>
-        this.#run('once', 'increment', key, () => increment.call(backend, key, delta, expiresAt))
-    }
-    if (stats) this.stats = () => this.#run('read', 'stats', undefined, () => stats.call(backend))
-    // Not guarded: what failed in a transaction has ended it, and a second try would fail for that.
-    if (inTransaction) this.inTransaction = (transaction) => inTransaction.call(backend, transaction)
-    if (near) {
-      this.near = {
-        get: (key) => (!this.#life.isClosed ? near.get(key) : undefined),
-        generation: () => (!this.#life.isClosed ? near.generation?.() : undefined),
-      }
-    }
-    if (keys) this.keys = (prefix) => this.#keys(keys.call(backend, prefix))
+    forwardCapabilities<ResilientBackend>(this, [backend], {
+      getMany: (getMany) => (keys) => this.#run('read', 'getMany', undefined, () => getMany(keys)),
+      setMany: (setMany) => (items) => this.#run('write', 'setMany', undefined, () => setMany(items)),
+      deleteMany: (deleteMany) => (keys) => this.#run('write', 'deleteMany', undefined, () => deleteMany(keys)),
+      compareAndSet: (compareAndSet) => (key, expected, next) =>
+        this.#run('once', 'compareAndSet', key, () => compareAndSet(key, expected, next)),
+      increment: (increment) => (key, delta, expiresAt) =>
+        this.#run('once', 'increment', key, () => increment(key, delta, expiresAt)),
+      keys: (keys) => (prefix) => this.#keys(keys(prefix)),
+      stats: (stats) => () => this.#run('read', 'stats', undefined, () => stats()),
+      listen: 'own',
+      // Not guarded: a failure ends the transaction, so a second try would fail as well.
+      inTransaction: (inTransaction) => inTransaction,
+      near: (near) => ({
+        get: (key) => (this.#life.isClosed ? undefined : near.get(key)),
+        generation: () => (this.#life.isClosed ? undefined : near.generation?.()),
+      }),
+      sync: { absent: 'a time limit and a retry need calls that return promises' },
+      close: 'own',
+    })
     this.#parts = new CompositeParts([backend], resolved.closeParts)
   }
 

@@ -4,6 +4,7 @@ import {
   type CacheBackend,
   CompositeParts,
   deleteMany,
+  forwardCapabilities,
   getMany,
   type Item,
   Lifecycle,
@@ -11,6 +12,7 @@ import {
   setMany,
   settleAll,
 } from '@cache/core/backend'
+import { combinedGeneration } from './combined-generation.ts'
 import { resolveOptions, type ShardedOptions } from './options.ts'
 import { Placement } from './placement.ts'
 
@@ -36,22 +38,32 @@ export class ShardedBackend implements CacheBackend {
     const { names, shards, closeParts } = resolveOptions(options)
     this.#shards = shards
     this.#placement = new Placement(names)
-    if (shards.every((shard) => shard.compareAndSet !== undefined)) {
-      this.compareAndSet = (key, expected, next) =>
-        this.#life.run(
-          'compareAndSet',
-          key,
-          async () => (await this.#of(key).compareAndSet?.(key, expected, next)) ?? false,
-        )
-    }
-    if (shards.every((shard) => shard.increment !== undefined)) {
-      this.increment = (key, delta, expiresAt) =>
-        this.#life.run('increment', key, async () => (await this.#of(key).increment?.(key, delta, expiresAt)) ?? 0)
-    }
-    if (shards.every((shard) => shard.keys !== undefined)) this.keys = (prefix) => this.#keys(prefix)
-    if (shards.every((shard) => shard.near !== undefined)) {
-      this.near = { get: (key) => (!this.#life.isClosed ? this.#of(key).near?.get(key) : undefined) }
-    }
+    forwardCapabilities<ShardedBackend>(this, shards, {
+      getMany: 'own',
+      setMany: 'own',
+      deleteMany: 'own',
+      compareAndSet:
+        (...members) =>
+        (key, expected, next) =>
+          this.#life.run('compareAndSet', key, () => this.#memberOf(members, key)(key, expected, next)),
+      increment:
+        (...members) =>
+        (key, delta, expiresAt) =>
+          this.#life.run('increment', key, () => this.#memberOf(members, key)(key, delta, expiresAt)),
+      keys:
+        (...members) =>
+        (prefix) =>
+          this.#keys(members, prefix),
+      stats: 'own',
+      listen: 'own',
+      inTransaction: { absent: 'shards may be different databases, and a transaction belongs to one of them' },
+      near: (...nears) => ({
+        get: (key) => (this.#life.isClosed ? undefined : this.#memberOf(nears, key).get(key)),
+        generation: combinedGeneration(nears, () => !this.#life.isClosed),
+      }),
+      sync: { absent: 'a shard may be remote, so calls return promises' },
+      close: 'own',
+    })
     this.#parts = new CompositeParts(shards, closeParts)
   }
 
@@ -128,7 +140,12 @@ export class ShardedBackend implements CacheBackend {
   }
 
   #of(key: string): CacheBackend {
-    return this.#shards[this.#placement.of(key)] as CacheBackend
+    return this.#memberOf(this.#shards, key)
+  }
+
+  /** The element for the shard of the key, from an array in the order of the shards. */
+  #memberOf<Member>(members: readonly Member[], key: string): Member {
+    return members[this.#placement.of(key)] as Member
   }
 
   /** What belongs to each shard, in the order given. */
@@ -143,10 +160,10 @@ export class ShardedBackend implements CacheBackend {
     return [...parts]
   }
 
-  async *#keys(prefix?: string): AsyncGenerator<string> {
-    for (const shard of this.#shards) {
+  async *#keys(members: readonly NonNullable<CacheBackend['keys']>[], prefix?: string): AsyncGenerator<string> {
+    for (const keysOf of members) {
       this.#life.refuseWhenClosed('keys')
-      yield* shard.keys?.(prefix) ?? []
+      yield* keysOf(prefix)
     }
   }
 }

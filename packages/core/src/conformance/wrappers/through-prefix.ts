@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { forwardCapabilities } from '../../backend-kit/forward-capabilities.ts'
 import type { BackendEvent, CacheBackend } from '../../protocol/backend.ts'
 import type { Item } from '../../protocol/item.ts'
 import { createVersion } from '../../protocol/version.ts'
@@ -75,38 +76,32 @@ function guarded(view: CacheBackend, backend: CacheBackend, bystanders: readonly
 
 /** A view of the backend that adds the prefix to every key. */
 function prefixed(backend: CacheBackend): CacheBackend {
-  const { getMany, setMany, deleteMany, compareAndSet, increment, keys, listen } = backend
-  return {
+  const view: CacheBackend = {
     name: backend.name,
     get: async (key) => strip(await backend.get(prefix + key)),
     set: (item) => backend.set(extend(item)),
     delete: (key) => backend.delete(prefix + key),
     clear: (start = '') => backend.clear(prefix + start),
-    ...(getMany && {
-      getMany: async (names) =>
-        (
-          await getMany.call(
-            backend,
-            names.map((key) => prefix + key),
-          )
-        ).map(strip),
-    }),
-    ...(setMany && { setMany: (items) => setMany.call(backend, items.map(extend)) }),
-    ...(deleteMany && {
-      deleteMany: (names) =>
-        deleteMany.call(
-          backend,
-          names.map((key) => prefix + key),
-        ),
-    }),
-    ...(compareAndSet && {
-      compareAndSet: (key, version, next) => compareAndSet.call(backend, prefix + key, version, next && extend(next)),
-    }),
-    ...(increment && { increment: (key, delta, end) => increment.call(backend, prefix + key, delta, end) }),
-    ...(keys && { keys: (start = '') => stripAll(keys.call(backend, prefix + start)) }),
-    ...(listen && { listen: (listener) => listen.call(backend, (event) => listener(stripEvent(event))) }),
-    close: async () => backend.close?.(),
   }
+  forwardCapabilities(view, [backend], {
+    getMany: (getMany) => async (names) => (await getMany(names.map((key) => prefix + key))).map(strip),
+    setMany: (setMany) => (items) => setMany(items.map(extend)),
+    deleteMany: (deleteMany) => (names) => deleteMany(names.map((key) => prefix + key)),
+    compareAndSet: (compareAndSet) => (key, version, next) =>
+      compareAndSet(prefix + key, version, next && extend(next)),
+    increment: (increment) => (key, delta, end) => increment(prefix + key, delta, end),
+    keys:
+      (keys) =>
+      (start = '') =>
+        stripAll(keys(prefix + start)),
+    stats: { absent: ofTheWhole },
+    listen: (listen) => (listener, types) => listen((event) => listener(stripEvent(event)), types),
+    inTransaction: (inTransaction) => (transaction) => prefixed(inTransaction(transaction)),
+    near: { absent: 'a tag record has its key at the start of the store, not under the prefix' },
+    sync: { absent: 'the run through the synchronous interface covers it' },
+    close: (close) => close,
+  })
+  return view
 }
 
 function extend(item: Item): Item {

@@ -1,3 +1,4 @@
+import { forwardCapabilities } from '../../backend-kit/forward-capabilities.ts'
 import type { CacheBackend, SyncCacheBackend } from '../../protocol/backend.ts'
 import type { Harness } from '../harness/harness.ts'
 
@@ -22,24 +23,28 @@ export function throughSync(harness: Harness): Harness {
 
 /** A synchronous backend as an asynchronous one. A throw becomes a rejection. */
 export function syncBackend(sync: SyncCacheBackend): CacheBackend {
-  return {
+  const adapter: CacheBackend = {
     name: sync.name,
     get: async (key) => sync.get(key),
     set: async (item) => sync.set(item),
     delete: async (key) => sync.delete(key),
     clear: async (prefix) => sync.clear(prefix),
-    ...(sync.getMany && { getMany: async (keys) => sync.getMany?.(keys) ?? [] }),
-    ...(sync.setMany && { setMany: async (items) => sync.setMany?.(items) }),
-    ...(sync.deleteMany && { deleteMany: async (keys) => sync.deleteMany?.(keys) ?? 0 }),
-    ...(sync.compareAndSet && {
-      compareAndSet: async (key, expected, next) => sync.compareAndSet?.(key, expected, next) ?? false,
-    }),
-    ...(sync.increment && { increment: async (key, delta, end) => sync.increment?.(key, delta, end) ?? 0 }),
-    ...(sync.keys && { keys: (prefix) => iterate(() => sync.keys?.(prefix) ?? []) }),
-    ...(sync.stats && { stats: async () => sync.stats?.() ?? {} }),
-    ...(sync.listen && { listen: (listener) => sync.listen?.(listener) ?? (() => {}) }),
-    ...(sync.close && { close: async () => sync.close?.() }),
   }
+  forwardCapabilities<CacheBackend, SyncCacheBackend>(adapter, [sync], {
+    getMany: (getMany) => async (keys) => getMany(keys),
+    setMany: (setMany) => async (items) => setMany(items),
+    deleteMany: (deleteMany) => async (keys) => deleteMany(keys),
+    compareAndSet: (compareAndSet) => async (key, expected, next) => compareAndSet(key, expected, next),
+    increment: (increment) => async (key, delta, end) => increment(key, delta, end),
+    keys: (keys) => (prefix) => iterate(() => keys(prefix)),
+    stats: (stats) => async () => stats(),
+    listen: (listen) => listen,
+    inTransaction: { absent: 'a synchronous backend has no transactions' },
+    near: { absent: 'a synchronous backend has nothing farther away' },
+    sync: { absent: 'the suite has to use the asynchronous methods of this adapter' },
+    close: (close) => async () => close(),
+  })
+  return adapter
 }
 
 async function* iterate(keys: () => Iterable<string>): AsyncIterable<string> {

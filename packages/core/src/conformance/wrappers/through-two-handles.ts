@@ -1,3 +1,4 @@
+import { forwardCapabilities } from '../../backend-kit/forward-capabilities.ts'
 import type { CacheBackend } from '../../protocol/backend.ts'
 import type { Awaitable, Harness } from '../harness/harness.ts'
 
@@ -35,31 +36,37 @@ function alternating(first: CacheBackend, second: CacheBackend): CacheBackend {
     calls += 1
     return calls % 2 ? first : second
   }
-  return {
+  const pair: CacheBackend = {
     name: first.name,
     get: (key) => next().get(key),
     set: (item) => next().set(item),
     delete: (key) => next().delete(key),
     clear: (prefix) => next().clear(prefix),
-    ...(first.getMany && { getMany: (keys) => having(next(), 'getMany').getMany(keys) }),
-    ...(first.setMany && { setMany: (items) => having(next(), 'setMany').setMany(items) }),
-    ...(first.deleteMany && { deleteMany: (keys) => having(next(), 'deleteMany').deleteMany(keys) }),
-    ...(first.compareAndSet && {
-      compareAndSet: (key, version, item) => having(next(), 'compareAndSet').compareAndSet(key, version, item),
-    }),
-    ...(first.increment && { increment: (key, delta, end) => having(next(), 'increment').increment(key, delta, end) }),
-    ...(first.keys && { keys: (prefix) => having(next(), 'keys').keys(prefix) }),
-    ...(first.listen && { listen: (listener) => listenToBoth(first, second, listener) }),
-    close: async () => {
+  }
+  // From the first handle alone: a member that only one of them has must fail, not disappear.
+  forwardCapabilities(pair, [first], {
+    getMany: () => (keys) => having(next(), 'getMany').getMany(keys),
+    setMany: () => (items) => having(next(), 'setMany').setMany(items),
+    deleteMany: () => (keys) => having(next(), 'deleteMany').deleteMany(keys),
+    compareAndSet: () => (key, version, item) => having(next(), 'compareAndSet').compareAndSet(key, version, item),
+    increment: () => (key, delta, end) => having(next(), 'increment').increment(key, delta, end),
+    keys: () => (prefix) => having(next(), 'keys').keys(prefix),
+    stats: { absent: 'each handle counts its own removals; the run through one handle covers it' },
+    listen: () => (listener, types) => listenToBoth(first, second, listener, types),
+    inTransaction: () => (transaction) => having(next(), 'inTransaction').inTransaction(transaction),
+    near: { absent: 'a near copy in one handle may be older than a change through the other' },
+    sync: { absent: 'a backend with two handles has more than one writer' },
+    close: () => async () => {
       await Promise.all([first.close?.(), second.close?.()])
     },
-  }
+  })
+  return pair
 }
 
-type Listener = Parameters<NonNullable<CacheBackend['listen']>>[0]
+type Listen = NonNullable<CacheBackend['listen']>
 
-function listenToBoth(first: CacheBackend, second: CacheBackend, listener: Listener): () => void {
-  const stops = [first.listen?.(listener), second.listen?.(listener)]
+function listenToBoth(first: CacheBackend, second: CacheBackend, ...given: Parameters<Listen>): () => void {
+  const stops = [first.listen?.(...given), second.listen?.(...given)]
   return () => {
     for (const stop of stops) stop?.()
   }
