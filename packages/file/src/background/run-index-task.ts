@@ -89,7 +89,7 @@ function shrink(database: Database): void {
 
 function shrinkFile(database: Database): void {
   const { page_count } = database.prepare('pragma page_count').get() as { page_count: number }
-  for (let round = 0; round < 16; round++) {
+  for (let round = 0; round < 16; round += 1) {
     const { freelist_count } = database.prepare('pragma freelist_count').get() as { freelist_count: number }
     if (freelist_count < freePagesWorthShrinking || freelist_count < page_count / 4) return
     database.exec(`pragma incremental_vacuum(${pagesPerStep})`)

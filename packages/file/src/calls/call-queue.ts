@@ -200,7 +200,7 @@ export class CallQueue {
       this.#indexFailed(error, calls.slice(0, done), calls.slice(done))
       return
     }
-    for (let at = 0; at < done; at++) (calls[at] as QueuedCall).deliver()
+    for (let at = 0; at < done; at += 1) (calls[at] as QueuedCall).deliver()
     this.#putBack(calls.slice(done))
   }
 

@@ -176,7 +176,7 @@ export class CacheDirectory {
   }
 
   async #findOrCreateCurrent(): Promise<string> {
-    for (let attempt = 0; attempt < 20; attempt++) {
+    for (let attempt = 0; attempt < 20; attempt += 1) {
       const name = await this.currentName()
       if (name !== undefined) return name
       await this.#createCurrent()

@@ -37,7 +37,7 @@ export class RowBatch {
     const checksums = JSON.parse(row[4] as string) as readonly number[]
     const found: (IndexRow | undefined)[] = texts.map(absent)
     let start = 0
-    for (let at = 0; at < places.length; at++) {
+    for (let at = 0; at < places.length; at += 1) {
       const length = lengths[at] as number | null
       const end = start + (length ?? 0)
       const frame = length === null ? null : all.subarray(start, end)

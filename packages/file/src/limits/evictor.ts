@@ -37,8 +37,8 @@ export class Evictor {
   readonly #budget: EventLoopBudget
   /** Events of the open transaction, which are emitted after its commit. */
   #events: BackendEvent[] = []
-  #evictedNow = 0
-  #expiredNow = 0
+  #uncommittedEvictions = 0
+  #uncommittedExpired = 0
   #isRecounted = false
   /** The number of items that this process has evicted. */
   evictions = 0
@@ -66,7 +66,7 @@ export class Evictor {
     const { removed, due } = index.removeExpired(now, count)
     for (const { key, kind } of removed) {
       if (kind === 0) continue
-      this.#expiredNow += 1
+      this.#uncommittedExpired += 1
       if (this.#hub.active) this.#events.push({ type: 'expire', key: keyOfText(key) })
     }
     return due
@@ -134,21 +134,21 @@ export class Evictor {
   }
 
   noteEviction(text: string, reason: EvictionReason): void {
-    this.#evictedNow += 1
+    this.#uncommittedEvictions += 1
     if (this.#hub.active) this.#events.push({ type: 'evict', key: keyOfText(text), reason })
   }
 
   committed(): void {
-    this.evictions += this.#evictedNow
-    this.expired += this.#expiredNow
+    this.evictions += this.#uncommittedEvictions
+    this.expired += this.#uncommittedExpired
     const events = this.#events
     this.rolledBack()
     for (const event of events) this.#hub.emit(event)
   }
 
   rolledBack(): void {
-    this.#evictedNow = 0
-    this.#expiredNow = 0
+    this.#uncommittedEvictions = 0
+    this.#uncommittedExpired = 0
     if (this.#events.length > 0) this.#events = []
   }
 

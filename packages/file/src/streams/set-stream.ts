@@ -1,8 +1,9 @@
 import type { Item } from '@cache/core/backend'
 import { type BackendParts, callBackend } from '../backend-parts.ts'
 import type { FileBackend } from '../file-backend.ts'
+import type { ByteSource } from '../values/byte-source.ts'
 import { encodedItem, newRow } from '../values/encoded-item.ts'
-import { type ByteSource, writeChunks } from '../values/value-stream.ts'
+import { writeChunks } from '../values/value-stream.ts'
 
 /** An item without its value, which a stream provides. */
 export type StreamedItem = Omit<Item, 'value'>

@@ -30,7 +30,7 @@ export function checksum(text: string, frame: Uint8Array): number {
 /** FNV-1a over UTF-16 units (Fowler, Noll and Vo). For a short key it is cheaper than a call of `crc32`. */
 function hashOf(text: string): number {
   let hash = 0x811c9dc5
-  for (let at = 0; at < text.length; at++) hash = Math.imul(hash ^ text.charCodeAt(at), 0x01000193)
+  for (let at = 0; at < text.length; at += 1) hash = Math.imul(hash ^ text.charCodeAt(at), 0x01000193)
   return hash >>> 0
 }
 

@@ -3,6 +3,7 @@ import { crc32 } from 'node:zlib'
 import type { ItemFormat } from '@cache/codecs'
 import { CacheError, type Item } from '@cache/core/backend'
 import { damaged } from '../errors.ts'
+import type { ByteSource } from './byte-source.ts'
 import { writeAll } from './file-io.ts'
 import type { ValueFiles } from './value-files.ts'
 
@@ -11,9 +12,6 @@ const chunkBytes = 256 * 1024
 const headerBytes = 8
 /** A chunk is never longer, with all that its encoding adds. A longer length is damage and must not be allocated. */
 const maxChunkBytes = 2 * chunkBytes
-
-/** The source of a streamed value: a Node or web stream of bytes, the stream of a file handle, or any generator. */
-export type ByteSource = AsyncIterable<Uint8Array | string> | Iterable<Uint8Array | string>
 
 /**
  * Writes the chunks of a streamed value to an open file; resolves to the number of bytes of the value.

@@ -83,12 +83,12 @@ it('a worker thread shares the directory with the main thread', async () => {
     import { FileBackend } from ${JSON.stringify(new URL('../../src/index.ts', import.meta.url).href)}
     const backend = new FileBackend({ dir: ${JSON.stringify(dir)} })
     const seen = (await backend.get('main')).value
-    for (let n = 0; n < 100; n++) await backend.increment('counter', 1)
+    for (let n = 0; n < 100; n += 1) await backend.increment('counter', 1)
     await backend.close()
     parentPort.postMessage(seen)`
   const worker = new Worker(new URL(`data:text/javascript,${encodeURIComponent(program)}`))
   const ended = once(worker, 'message')
-  for (let n = 0; n < 100; n++) await backend.increment('counter', 1)
+  for (let n = 0; n < 100; n += 1) await backend.increment('counter', 1)
   expect((await ended)[0]).toBe(1)
   expect((await backend.get('counter'))?.value).toBe(200)
   await worker.terminate()

@@ -11,7 +11,7 @@ import { transact } from '../../src/transactions/index.ts'
 const [dir = '', times = '0'] = process.argv.slice(2)
 const backend = new FileBackend({ dir })
 const count = Number(times)
-for (let n = 0; n < count; n++) {
+for (let n = 0; n < count; n += 1) {
   await backend.increment('counter', 1)
   await transact(backend, async (tx) => {
     await tx.increment('from', -1)

@@ -60,7 +60,7 @@ async function crash(durability: 'normal' | 'full', times: number): Promise<void
   const random = createRandom(seed)
   const dir = await temporaryDirectory()
   const journal = new Journal()
-  for (let round = 0; round < times; round++) {
+  for (let round = 0; round < times; round += 1) {
     await crashRound(dir, journal, random, writers, durability)
     expect(await verify(dir, journal), `round ${round}; repeat with CRASH_SEED=${seed}`).toEqual([])
   }

@@ -62,7 +62,7 @@ it('consumers killed at random moments handle each message, and none again after
       }
     })
   }
-  for (let round = 0; (await new JobQueue(backend, 'q').count()) > 0; round++) {
+  for (let round = 0; (await new JobQueue(backend, 'q').count()) > 0; round += 1) {
     expect(round, `repeat with QUEUE_SEED=${seed}`).toBeLessThan(100)
     await Promise.all([consume(), consume(), consume(), consume()])
   }
@@ -122,7 +122,7 @@ it('rescues killed at random moments leave the damaged index to the next rescue 
   const indexes = async (): Promise<string[]> =>
     (await readdir(dir)).filter((entry) => /^index-.*\.sqlite$/.test(entry))
   let killed = 0
-  for (let round = 0; round < 4; round++) {
+  for (let round = 0; round < 4; round += 1) {
     const before = (await indexes()).length
     const child = spawn(process.execPath, [script('repair.ts'), dir], { stdio: 'ignore', env })
     const exited = once(child, 'exit')
@@ -131,7 +131,7 @@ it('rescues killed at random moments leave the damaged index to the next rescue 
       running = false
     })
     while (running && (await indexes()).length === before);
-    for (let more = random.below(40); more > 0 && running; more--) await indexes()
+    for (let more = random.below(40); more > 0 && running; more -= 1) await indexes()
     if (child.kill('SIGKILL')) killed += 1
     await exited
   }

@@ -27,7 +27,7 @@ for (; refused === undefined; stored += 1) {
 }
 const large = await set('large', 'x'.repeat(3_000_000))
 let readable = 0
-for (let n = 0; n < stored; n++) if ((await backend.get(`key ${n}`))?.value === text) readable += 1
+for (let n = 0; n < stored; n += 1) if ((await backend.get(`key ${n}`))?.value === text) readable += 1
 const leftOver = (await valueFiles(dir)).length
 unlinkSync(ballast)
 const afterwards = await set('after', 1)

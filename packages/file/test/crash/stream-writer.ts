@@ -11,7 +11,7 @@ import { setStream } from '../../src/streams/index.ts'
 const [dir = ''] = process.argv.slice(2)
 const backend = new FileBackend({ dir })
 async function* chunks(): AsyncGenerator<Buffer> {
-  for (let n = 1; ; n++) {
+  for (let n = 1; ; n += 1) {
     yield Buffer.alloc(65_536, n)
     writeSync(1, `${n}\n`)
   }

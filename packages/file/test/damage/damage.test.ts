@@ -162,7 +162,7 @@ it('a damaged page of the index costs only its own items, and the others move to
   const backend = new FileBackend({ dir })
   const events = eventsOf(backend)
   let found = 0
-  for (let n = 0; n < 2000; n++) {
+  for (let n = 0; n < 2000; n += 1) {
     const value = (await backend.get(`key ${n}`))?.value as { n: number } | undefined
     if (value === undefined) continue
     expect(value.n).toBe(n)
@@ -189,7 +189,7 @@ it('a damaged index is replaced even when the lock file of rescues is full of no
   const backend = new FileBackend({ dir })
   const events = eventsOf(backend)
   let found = 0
-  for (let n = 0; n < 1000; n++) if ((await backend.get(`key ${n}`)) !== undefined) found += 1
+  for (let n = 0; n < 1000; n += 1) if ((await backend.get(`key ${n}`)) !== undefined) found += 1
   expect(found).toBeGreaterThan(900)
   expect(codes(events)).toEqual(['DAMAGED', 'DAMAGED'])
   await backend.close()
@@ -222,7 +222,7 @@ it('another process with the broken index open changes to the new one', async ()
   bytes.fill(0xee, 4096, bytes.length - 4096)
   await writeFile(path, bytes)
   // Both find the damage at some time. The second one finds the new index.
-  for (let n = 0; n < 200; n++) await Promise.all([first.get(`key ${n}`), second.get(`key ${n}`)])
+  for (let n = 0; n < 200; n += 1) await Promise.all([first.get(`key ${n}`), second.get(`key ${n}`)])
   await first.set(item('new', 1))
   expect((await second.get('new'))?.value).toBe(1)
   await second.set(item('new', 2))
@@ -274,16 +274,16 @@ it('random bytes anywhere in the index never produce a wrong value and never end
   await filled(dir, 400)
   const path = await indexPath(dir)
   const whole = await readFile(path)
-  for (let round = 0; round < 60; round++) {
+  for (let round = 0; round < 60; round += 1) {
     const repeat = `round ${round}; repeat with DAMAGE_SEED=${seed}`
     const own = `${dir}-${round}`
     await mkdir(own)
     await copyFile(join(dir, 'current'), join(own, 'current'))
     const bytes = Buffer.from(whole)
-    for (let flips = 1 + random.below(40); flips > 0; flips--) bytes[random.below(bytes.length)] = random.below(256)
+    for (let flips = 1 + random.below(40); flips > 0; flips -= 1) bytes[random.below(bytes.length)] = random.below(256)
     await writeFile(join(own, path.slice(dir.length)), bytes)
     const backend = new FileBackend({ dir: own })
-    for (let n = 0; n < 400; n++) {
+    for (let n = 0; n < 400; n += 1) {
       const key = `key ${n}`
       const value = (await backend.get(key))?.value
       if (value !== undefined) expect(value, repeat).toEqual({ n, text: 'abc'.repeat(40) })

@@ -36,7 +36,7 @@ async function leftWithLog(): Promise<{ dir: string; steps: number }> {
   const dir = await temporaryDirectory()
   const backend = new FileBackend({ dir: `${dir}-open` })
   const steps = 40
-  for (let step = 0; step < steps; step++) {
+  for (let step = 0; step < steps; step += 1) {
     await backend.setMany(Array.from({ length: 10 }, (_, n) => item(`key ${n}`, { n, step })))
   }
   await cp(`${dir}-open`, dir, { recursive: true })
@@ -49,7 +49,7 @@ it('a log that was truncated anywhere, or in which bytes changed, gives an earli
   const random = createRandom(seed)
   const { dir, steps } = await leftWithLog()
   const { size } = await stat(await indexFile(dir, '-wal'))
-  for (let round = 0; round < 60; round++) {
+  for (let round = 0; round < 60; round += 1) {
     const repeat = `round ${round}; repeat with LOG_SEED=${seed}`
     const own = `${dir}-${round}`
     await cp(dir, own, { recursive: true })
@@ -166,7 +166,7 @@ it('a directory deleted during writes of large values is created again by one of
   await backend.set(item('again', bytes))
   expect((await backend.get('again'))?.value).toEqual(bytes)
   // Values acknowledged after the directory came back are whole. Values deleted with it are misses.
-  for (let n = 0; n < 8; n++) {
+  for (let n = 0; n < 8; n += 1) {
     const found = await backend.get(`large ${n}`)
     if (found !== undefined) expect(bytes.equals(found.value as Buffer)).toBe(true)
   }
@@ -269,7 +269,7 @@ it('a reader that abandons a stream closes its file', async () => {
     backend,
     { key, version, createdAt },
     (function* () {
-      for (let n = 0; n < 40; n++) yield Buffer.alloc(100_000, n)
+      for (let n = 0; n < 40; n += 1) yield Buffer.alloc(100_000, n)
     })(),
   )
   const [path] = (await valueFiles(dir)) as [string]

@@ -67,7 +67,7 @@ it('the policy none refuses writes above the limit and keeps the stored items', 
 
 it('maxBytes includes the values in files', async () => {
   const { backend, dir } = await open({ maxBytes: 2_000_000 })
-  for (let n = 0; n < 20; n++) {
+  for (let n = 0; n < 20; n += 1) {
     await backend.set(item(`large ${n}`, 'x'.repeat(400_000)))
     expect((await backend.stats()).size).toBeLessThanOrEqual(2_000_000)
   }
@@ -101,7 +101,7 @@ it('expired items are removed before live items are evicted', async () => {
 it('internal items of the cache are evicted after all other items', async () => {
   const { backend, clock } = await open({ maxEntries: 5 })
   await backend.set(item('@#:tag', 'version'))
-  for (let n = 0; n < 50; n++) {
+  for (let n = 0; n < 50; n += 1) {
     clock.advance(1)
     await backend.set(item(`key ${n}`, n))
   }
@@ -185,7 +185,7 @@ it('the triggers count exactly through a random walk of every kind of change', a
   const { backend, clock, dir } = await open({ largeValueBytes: 1000, maxEntries: 40, maxBytes: 60_000 })
   // Opens the index, even when the first round changes nothing.
   await backend.get('key 0')
-  for (let round = 0; round < 600; round++) {
+  for (let round = 0; round < 600; round += 1) {
     clock.advance(1)
     const key = `key ${random.below(60)}`
     const value = 'x'.repeat(random.below(5) === 0 ? random.below(9000) : random.below(300))

@@ -82,7 +82,7 @@ it('a damaged page that no read has visited is found, and fix moves all other ro
   expect(found.problems.map((problem) => problem.kind)).toContain('index')
   await check(again, { fix: true })
   expect((await check(again)).problems).toEqual([])
-  for (let n = 0; n < 100; n++) expect((await again.get(`key ${n}`))?.value).toEqual({ n })
+  for (let n = 0; n < 100; n += 1) expect((await again.get(`key ${n}`))?.value).toEqual({ n })
   expect((await again.get('large'))?.value).toBe(large)
   await again.close()
 })

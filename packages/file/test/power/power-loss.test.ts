@@ -60,12 +60,12 @@ it('a loss of power at any moment costs no acknowledged write with durability fu
   disk.before = async (path) => {
     if (!path.endsWith('-wal')) return
     // Background work, such as the removal of a replaced value's file, continues meanwhile.
-    for (let turn = 0; turn < 100; turn++) await new Promise((resolve) => setImmediate(resolve))
+    for (let turn = 0; turn < 100; turn += 1) await new Promise((resolve) => setImmediate(resolve))
     moments += 1
     const found = await afterPowerLoss(disk, root, dir)
     expect([stateOf(model), stateOf(next)], `repeat with POWER_SEED=${seed}`).toContainEqual(found)
   }
-  for (let n = 0; n < 40; n++) {
+  for (let n = 0; n < 40; n += 1) {
     const key = keys[random.below(keys.length)] as string
     const value = random.below(3) === 0 ? n : large(n)
     const what = random.below(6)
@@ -126,7 +126,7 @@ it('a flush waits for a running one, and the next flush repeats a failed one', a
   const flushing = flush(backend).then(() => {
     second = true
   })
-  for (let turn = 0; turn < 100; turn++) await new Promise((resolve) => setImmediate(resolve))
+  for (let turn = 0; turn < 100; turn += 1) await new Promise((resolve) => setImmediate(resolve))
   expect(second).toBe(false)
   letGo()
   await Promise.all([first, flushing])

@@ -35,7 +35,7 @@ it('a value far above maxDecodedBytes can be read as a stream', async () => {
   const backend = new FileBackend({ dir: await temporaryDirectory(), maxDecodedBytes: 1_000_000 })
   const hash = createHash('sha256')
   async function* source(): AsyncGenerator<Buffer> {
-    for (let n = 0; n < 200; n++) {
+    for (let n = 0; n < 200; n += 1) {
       const piece = Buffer.alloc(100_000, n)
       hash.update(piece)
       yield piece

@@ -107,7 +107,7 @@ it('many transactions at once that transfer between accounts keep the sum exact'
   const dir = await temporaryDirectory()
   const handles = [0, 1, 2, 3].map(() => new FileBackend({ dir }))
   const [first] = handles as [FileBackend]
-  for (let n = 0; n < 5; n++) await first.set(item(`account ${n}`, 100))
+  for (let n = 0; n < 5; n += 1) await first.set(item(`account ${n}`, 100))
   const total = async (backend: FileBackend): Promise<number> => {
     const accounts = await backend.getMany([0, 1, 2, 3, 4].map((n) => `account ${n}`))
     return accounts.reduce((sum, account) => sum + (account?.value as number), 0)
@@ -118,11 +118,11 @@ it('many transactions at once that transfer between accounts keep the sum exact'
       await tx.increment(`account ${(n * 3 + 1) % 5}`, 7)
     })
   const moving = handles.map(async (backend, lane) => {
-    for (let n = 0; n < 40; n++) await move(backend, n * 4 + lane)
+    for (let n = 0; n < 40; n += 1) await move(backend, n * 4 + lane)
   })
   const watcher = new FileBackend({ dir })
   const watching = (async () => {
-    for (let n = 0; n < 200; n++) expect(await total(watcher)).toBe(500)
+    for (let n = 0; n < 200; n += 1) expect(await total(watcher)).toBe(500)
   })()
   await Promise.all([...moving, watching])
   expect(await total(first)).toBe(500)
