@@ -34,7 +34,7 @@ const defaultMaxDecodedBytes = 64 * 1024 * 1024
  * Placeholders, safe whole numbers and strings are written without a codec, whatever the codec is.
  */
 export class ItemFormat {
-  /** Whether payloads are encrypted. A store's own arithmetic on numbers is then impossible. */
+  /** Whether payloads are encrypted. Then the store cannot calculate with numbers itself. */
   readonly sealed: boolean
   readonly codec: Codec
   readonly maxDecodedBytes: number
@@ -61,7 +61,7 @@ export class ItemFormat {
     this.#inClear = compression === undefined && encryption === undefined
   }
 
-  /** The item's bytes, without its key. Throws `NOT_STORABLE` for a value that the codec cannot keep, or that is too long. */
+  /** The bytes of the item, without its key. Throws `NOT_STORABLE` for a value that the codec cannot keep, or that is too long. */
   encode(item: Item): Buffer {
     try {
       return this.#encode(item)
@@ -83,7 +83,7 @@ export class ItemFormat {
 
   #encode(item: Item): Buffer {
     const { value } = item
-    // The codec runs before the header is begun: it may be the application's own, and may use this format itself.
+    // The codec runs before the header is written: a codec of the application may use this format itself.
     if (typeof value === 'number' && Number.isSafeInteger(value) && !Object.is(value, -0)) {
       return this.#encodeWholeNumber(item, String(value))
     }
@@ -95,7 +95,7 @@ export class ItemFormat {
     return this.#finish(item, this.codec.id, payload)
   }
 
-  /** In clear unless sealed: compressing seventeen bytes would only hide them from the store. */
+  /** Not compressed: seventeen bytes would hardly become smaller, and the store could not read them. */
   #encodeWholeNumber(item: Item, digits: string): Buffer {
     if (this.#encryption === undefined) return clearNumber(item, digits)
     return this.#seal(item, kinds.wholeNumber, 0, Buffer.from(digits, 'latin1'), this.#encryption)
@@ -107,7 +107,7 @@ export class ItemFormat {
     this.#checkLength(length)
     this.#memory.check(packed, packed.start, packed.end)
     const headerLength = writeHeader(item, length)
-    const out = begin(headerLength, length, this.codec.id, 0)
+    const out = newFrame(headerLength, length, this.codec.id, 0)
     packed.copy(out, headerLength, packed.start, packed.end)
     return out
   }
@@ -118,7 +118,7 @@ export class ItemFormat {
     const bytes = Buffer.byteLength(value, 'utf8')
     this.#checkLength(bytes)
     const headerLength = writeHeader(item, bytes)
-    const out = begin(headerLength, bytes, kinds.utf8, 0)
+    const out = newFrame(headerLength, bytes, kinds.utf8, 0)
     out.write(value, headerLength, 'utf8')
     return out
   }
@@ -138,7 +138,7 @@ export class ItemFormat {
 
   #seal(item: Item, kind: number, flags: number, payload: Uint8Array, encryption: Encryption): Buffer {
     const headerLength = writeHeader(item, openEnd)
-    return encryption.seal(item.key, begin(headerLength, 0, kind, flags | sealedFlag), payload)
+    return encryption.seal(item.key, newFrame(headerLength, 0, kind, flags | sealedFlag), payload)
   }
 
   #decode(key: string, given: Uint8Array): Item {
@@ -161,9 +161,9 @@ export class ItemFormat {
     return item
   }
 
-  /** Opens the frame first: a header that an attacker wrote must not reach the code that reads headers. */
+  /** Opens the frame first: the code that reads headers must not get one that an attacker wrote. */
   #decodeSealed(key: string, bytes: Buffer, encryption: Encryption): Item {
-    // An item that is not sealed may come from anyone who can write to the store.
+    // Anyone with write access to the store could have written an item that is not sealed.
     if (((bytes[flagsOffset] as number) & sealedFlag) === 0) throw new Error('it is not sealed')
     const { header, payload } = encryption.open(key, bytes)
     const item = readHeader(key, header)
@@ -181,7 +181,7 @@ export class ItemFormat {
   #decodeValue(bytes: Buffer, start: number): unknown {
     this.#memory.check(bytes, start, bytes.length)
     const value = this.codec === msgpackCodec ? unpackFrom(bytes, start) : this.codec.decode(bytes.subarray(start))
-    // It would pass for a placeholder.
+    // It would be taken for a placeholder.
     if (value === undefined) throw new RangeError('its value is undefined')
     return value
   }
@@ -205,8 +205,8 @@ export class ItemFormat {
   }
 }
 
-/** A frame of its final length with the header in place. */
-function begin(headerLength: number, payloadLength: number, kind: number, flags: number): Buffer {
+/** A frame of the final length, with its header. */
+function newFrame(headerLength: number, payloadLength: number, kind: number, flags: number): Buffer {
   const out = Buffer.allocUnsafe(headerLength + payloadLength)
   const header = headerBytes()
   header[codecOffset] = kind
@@ -217,25 +217,25 @@ function begin(headerLength: number, payloadLength: number, kind: number, flags:
 
 function join(item: Item, kind: number, flags: number, payload: Uint8Array): Buffer {
   const headerLength = writeHeader(item, payload.length)
-  const out = begin(headerLength, payload.length, kind, flags)
+  const out = newFrame(headerLength, payload.length, kind, flags)
   out.set(payload, headerLength)
   return out
 }
 
 function clearNumber(item: Item, digits: string): Buffer {
   const headerLength = writeHeader(item, openEnd)
-  const out = begin(headerLength, digits.length, kinds.wholeNumber, clearNumberFlag)
-  for (let index = 0; index < digits.length; index++) out[headerLength + index] = digits.charCodeAt(index)
+  const out = newFrame(headerLength, digits.length, kinds.wholeNumber, clearNumberFlag)
+  for (let index = 0; index < digits.length; index += 1) out[headerLength + index] = digits.charCodeAt(index)
   return out
 }
 
-/** The digits are looked at one by one: a string of them, a pattern and a conversion cost several times as much. */
+/** Reads the digits one by one: a string, a pattern and a conversion would cost several times as much. */
 function readWholeNumber(bytes: Buffer, start: number): number {
   const { length } = bytes
   const isNegative = bytes[start] === dash
   const first = isNegative ? start + 1 : start
   let value = 0
-  for (let at = first; at < length; at++) {
+  for (let at = first; at < length; at += 1) {
     const digit = (bytes[at] as number) - zero
     if (digit < 0 || digit > 9) throw notWhole()
     value = value * 10 + digit

@@ -21,7 +21,7 @@ function roundTrip(codec: KeepingCodec, value: unknown): unknown {
 for (const codec of codecs) {
   for (const kind of kinds) {
     const keeps = codec.keeps.includes(kind)
-    test(`${codec.name} ${keeps ? 'keeps' : 'refuses'} '${kind}' wherever it stands`, () => {
+    test(`${codec.name} ${keeps ? 'keeps' : 'refuses'} '${kind}' at every place in a value`, () => {
       for (const sample of samples[kind]) {
         for (const value of places(sample)) {
           if (keeps) deepStrictEqual(roundTrip(codec, value), value)
@@ -31,15 +31,15 @@ for (const codec of codecs) {
     })
   }
 
-  test.for(unkept)(`${codec.name} refuses %s wherever it stands`, ([, value]) => {
+  test.for(unkept)(`${codec.name} refuses %s at every place in a value`, ([, value]) => {
     for (const place of places(value)) expect(() => codec.encode(place)).toThrow(TypeError)
   })
 
-  test(`${codec.name} keeps what JSON has`, () => {
+  test(`${codec.name} keeps the values of JSON`, () => {
     for (const value of json) deepStrictEqual(roundTrip(codec, value), value)
   })
 
-  test(`${codec.name} gives back values that share no memory with the bytes`, () => {
+  test(`${codec.name} decodes values that share no memory with the bytes`, () => {
     if (!codec.keeps.includes('bytes')) return expect(codec.name).toBe('json')
     for (const image of [Uint8Array.of(1, 2, 3), Buffer.of(1, 2, 3)]) {
       const stored = Uint8Array.from(codec.encode({ image }))
@@ -49,24 +49,24 @@ for (const codec of codecs) {
     }
   })
 
-  test(`${codec.name} leaves its result alone when it encodes something else`, () => {
+  test(`${codec.name} does not change an earlier result when it encodes another value`, () => {
     const first = codec.encode({ a: 'first' })
-    for (let count = 0; count < 5000; count++) codec.encode({ b: `something else ${count}` })
+    for (let count = 0; count < 5000; count += 1) codec.encode({ b: `something else ${count}` })
     deepStrictEqual(codec.decode(first), { a: 'first' })
   })
 
-  test(`${codec.name} refuses a value nested without end, and keeps 400 levels`, () => {
+  test(`${codec.name} refuses an infinitely nested value, and keeps 400 levels`, () => {
     let nested: unknown = 1
-    for (let level = 0; level < 400; level++) nested = level % 2 === 0 ? [nested] : { nested }
+    for (let level = 0; level < 400; level += 1) nested = level % 2 === 0 ? [nested] : { nested }
     deepStrictEqual(roundTrip(codec, nested), nested)
-    for (let level = 0; level < 100_000; level++) nested = [nested]
+    for (let level = 0; level < 100_000; level += 1) nested = [nested]
     expect(() => codec.encode(nested)).toThrow(codec === v8Codec ? RangeError : TypeError)
   })
 
   test.for([1, 2, 3, 4])(`${codec.name} keeps or refuses any value, seed %i`, (seed) => {
     const random = createRandom(seed)
     const kept = new Set(codec.keeps)
-    for (let count = 0; count < 1500; count++) {
+    for (let count = 0; count < 1500; count += 1) {
       const value = randomValue(random)
       let refused = false
       try {
@@ -89,14 +89,14 @@ test('an invalid date is kept by msgpack and v8', () => {
   }
 })
 
-test('raw keeps bytes, tells a Buffer from a Uint8Array, and refuses everything else', () => {
+test('raw keeps bytes, distinguishes a Buffer from a Uint8Array, and refuses all other values', () => {
   for (const value of [...samples.bytes, ...samples.buffer]) deepStrictEqual(roundTrip(rawCodec, value), value)
   for (const value of [null, 1, 'a', [], {}, new Uint16Array(1), new ArrayBuffer(1), [Uint8Array.of(1)]]) {
     expect(() => rawCodec.encode(value)).toThrow(TypeError)
   }
 })
 
-test('one object with the member __keys__ does not spoil what msgpack encodes after it', () => {
+test('an object with the member __keys__ does not damage values that msgpack encodes later', () => {
   const rows = Array.from({ length: 20 }, () => ({ __keys__: 1 }))
   deepStrictEqual(roundTrip(msgpackCodec, rows), rows)
   expect(() => msgpackCodec.encode([new Map(), ...rows])).toThrow("'__keys__' beside a Map")
@@ -104,7 +104,7 @@ test('one object with the member __keys__ does not spoil what msgpack encodes af
   deepStrictEqual(roundTrip(msgpackCodec, empty), empty)
 })
 
-test('v8 keeps which objects are the same one, and the others do not', () => {
+test('v8 keeps shared objects shared, and the other codecs do not', () => {
   const shared = { a: 1 }
   const [first, second] = roundTrip(v8Codec, [shared, shared]) as object[]
   expect(first).toBe(second)
@@ -115,7 +115,7 @@ test('v8 keeps which objects are the same one, and the others do not', () => {
   }
 })
 
-test('an array that is mostly holes is refused by v8, because a few bytes would make a long loop', () => {
+test('v8 refuses an array of mostly holes, because a few bytes would cause a long loop', () => {
   const sparse: unknown[] = []
   sparse[2 ** 31] = 1
   expect(() => v8Codec.encode(sparse)).toThrow('mostly holes')

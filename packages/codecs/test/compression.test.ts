@@ -15,13 +15,13 @@ function isCompressed(bytes: Uint8Array): boolean {
 }
 
 for (const algorithm of algorithms) {
-  test(`${algorithm} makes a repetitive value a tenth as long, and is read without any option`, () => {
+  test(`${algorithm} makes a repetitive value a tenth as long, and can be read without an option`, () => {
     const bytes = new ItemFormat({ compression: { algorithm } }).encode({ ...base, value: { text } })
     expect(bytes.length).toBeLessThan(text.length / 10)
     expect(new ItemFormat().decode('k', bytes).value).toEqual({ text })
   })
 
-  test(`${algorithm} leaves alone what is shorter than the threshold or hardly gets smaller`, () => {
+  test(`${algorithm} does not compress payloads below the threshold or with a small gain`, () => {
     const format = new ItemFormat({ compression: { algorithm } })
     const noise = randomFillSync(new Uint8Array(5000))
     expect(isCompressed(format.encode({ ...base, value: 'x'.repeat(1023) }))).toBe(false)
@@ -30,7 +30,7 @@ for (const algorithm of algorithms) {
     expect(format.decode('k', format.encode({ ...base, value: noise })).value).toEqual(noise)
   })
 
-  test(`a bomb of ${algorithm} is damaged before it unfolds`, () => {
+  test(`a bomb of ${algorithm} is damaged before it is decompressed`, () => {
     const huge = Buffer.alloc(256 * 1024 * 1024)
     const packed = { zstd: zlib.zstdCompressSync, gzip: zlib.gzipSync, brotli: quickBrotli }[algorithm](huge)
     const options: CompressionOptions = { algorithm, threshold: 0 }
@@ -58,7 +58,7 @@ function withPayload(bytes: Buffer, payload: Buffer): Buffer {
   return Buffer.concat([header, Buffer.from(length), payload])
 }
 
-test('the level is passed on', () => {
+test('the level reaches the algorithm', () => {
   for (const algorithm of algorithms) {
     const size = (level: number): number =>
       new ItemFormat({ compression: { algorithm, level } }).encode({ ...base, value: varied }).length
@@ -80,7 +80,7 @@ test('compressed bytes of an unknown algorithm are damaged', () => {
   expect(code).toBe('DAMAGED')
 })
 
-test('zstd on a Node without it is refused as UNSUPPORTED, and its items are damaged', async () => {
+test('a Node without zstd refuses it as UNSUPPORTED, and its items are damaged', async () => {
   const bytes = new ItemFormat({ compression: { algorithm: 'zstd' } }).encode({ ...base, value: text })
   vi.resetModules()
   vi.doMock('node:zlib', () => ({ ...zlib, zstdCompressSync: undefined, zstdDecompressSync: undefined }))

@@ -32,7 +32,7 @@ function reasonOf(run: () => unknown): string {
   return 'a value'
 }
 
-test('a sealed value is not found in the bytes, and the same value never has the same bytes', () => {
+test('a sealed value does not appear in the bytes, and equal values have different bytes', () => {
   const format = sealing(first)
   const one = format.encode({ ...item, value: 'a secret' })
   expect(one.includes('a secret')).toBe(false)
@@ -43,7 +43,7 @@ test('a sealed value is not found in the bytes, and the same value never has the
 test('a thousand sealed values have a thousand nonces', () => {
   const format = sealing(first)
   const nonces = new Set<string>()
-  for (let count = 0; count < 1000; count++) {
+  for (let count = 0; count < 1000; count += 1) {
     nonces.add(
       format
         .encode({ ...item, value: '' })
@@ -64,10 +64,10 @@ test('a sealed value moved to another key is damaged', () => {
   expect(sealing(first).decode('\ud800', lone).value).toEqual(item.value)
 })
 
-test('a sealed item of which any single bit was changed is damaged', () => {
+test('a sealed item with any single changed bit is damaged', () => {
   const format = sealing(first)
   const bytes = format.encode(item)
-  for (let bit = 0; bit < bytes.length * 8; bit++) {
+  for (let bit = 0; bit < bytes.length * 8; bit += 1) {
     const changed = Buffer.from(bytes)
     changed[bit >> 3] = (changed[bit >> 3] as number) ^ (1 << (bit & 7))
     expect(
@@ -77,7 +77,7 @@ test('a sealed item of which any single bit was changed is damaged', () => {
   }
 })
 
-test('with encryption, an item that is not sealed is damaged, placeholders and numbers too', () => {
+test('an item that is not sealed is damaged with encryption, also a placeholder or a number', () => {
   for (const value of ['text', 42, undefined, { a: 1 }]) {
     expect(codeOf(() => sealing(first).decode('user:1', new ItemFormat().encode({ ...item, value })))).toBe('DAMAGED')
     const sealed = sealing(first).encode({ ...item, value })
@@ -87,7 +87,7 @@ test('with encryption, an item that is not sealed is damaged, placeholders and n
   }
 })
 
-test('an old key opens what it sealed while a new one seals', () => {
+test('an old key opens the items that it sealed while a new key seals', () => {
   const old = sealing(first).encode(item)
   const rotated = sealing(second, first)
   expect(rotated.decode('user:1', old)).toEqual(item)
@@ -115,7 +115,7 @@ test('a sealed item has exactly the layout of FORMAT.md', () => {
   expect(bytes.length).toBe(headerLength + 4 + 36)
 })
 
-test('nothing of a sealed item is read before its seal is verified', () => {
+test('a sealed item is interpreted only after its seal is verified', () => {
   const format = sealing(first)
   const bytes = format.encode(item)
   const headerLength = bytes.readUInt32BE(bytes.length - 36)
@@ -148,10 +148,10 @@ test('a sealed item with another length of its header is damaged', () => {
   }
 })
 
-test('a sealed item that was cut at any place is damaged', () => {
+test('a sealed item truncated at any place is damaged', () => {
   const format = sealing(first)
   const bytes = format.encode(item)
-  for (let length = 0; length < bytes.length; length++) {
+  for (let length = 0; length < bytes.length; length += 1) {
     expect(codeOf(() => format.decode(item.key, bytes.subarray(0, length)))).toBe('DAMAGED')
     expect(codeOf(() => format.decode(item.key, bytes.subarray(length + 1)))).toBe('DAMAGED')
   }

@@ -69,7 +69,7 @@ while (performance.now() < ends) {
     continue
   }
   const headerLength = format.encode({ ...item, value: true }).length - format.codec.encode(true).length
-  for (let count = 0; count < 20; count++) {
+  for (let count = 0; count < 20; count += 1) {
     const inPayload = random.below(4) > 0 && bytes.length > headerLength
     const damaged = inPayload
       ? repair(

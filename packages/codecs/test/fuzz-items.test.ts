@@ -6,7 +6,7 @@ import { expect, test } from 'vitest'
 const program = fileURLToPath(new URL('./fuzz-items.ts', import.meta.url))
 
 test.for([1, 2])(
-  'items that were changed, cut or given other lengths are damaged or items, and never end the process (seed %i)',
+  'changed, truncated and lengthened items are damaged or items, and never end the process (seed %i)',
   { timeout: 60_000 },
   async (seed) => {
     const { stdout } = await promisify(execFile)(process.execPath, [program, String(seed)])

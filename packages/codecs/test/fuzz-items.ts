@@ -136,11 +136,11 @@ for (const options of formats) {
       continue
     }
     done += 1
-    for (let offset = 0; offset < 4; offset++) {
+    for (let offset = 0; offset < 4; offset += 1) {
       deepStrictEqual(format.decode(item.key, at(offset, bytes)), item)
       counts.exact += 1
     }
-    for (let times = 0; times < changesPerItem; times++) {
+    for (let times = 0; times < changesPerItem; times += 1) {
       const changed = at(random.below(8), random.below(4) === 0 ? resizeText(bytes) : change(bytes))
       const says = `seed ${seed}, ${name}: ${changed.toString('hex')}`
       try {

@@ -11,7 +11,7 @@ const formats = ['msgpack', 'json', 'v8', 'zstd', 'gzip', 'brotli']
 
 // Each format by itself: together they share the time, and a rare crash of one hides behind the others.
 test.for([...formats.entries()])(
-  'damaged bytes of format %i (%s) give a value or DAMAGED, in little memory and time',
+  'damaged bytes of format %i (%s) result in a value or DAMAGED, with little memory and time',
   { timeout: 60_000 },
   async ([number, name]) => {
     const seed = 1000 + number
@@ -26,7 +26,7 @@ test.for([...formats.entries()])(
   },
 )
 
-test('bytes that claim to be an error never reach a constructor of msgpackr', () => {
+test('bytes of an error never reach a constructor of msgpackr', () => {
   for (const name of ['valueOf', 'constructor', 'toString', '__proto__', 'TypeError']) {
     const packed = new Packr({ useRecords: false }).pack([name, 'message'])
     const value = msgpackCodec.decode(Buffer.concat([Buffer.from([0xd4, 0x65, 0]), packed]))
@@ -40,7 +40,7 @@ function varint(value: number): number[] {
   return value < 128 ? [value] : [(value % 128) | 128, ...varint(Math.floor(value / 128))]
 }
 
-test('a few bytes that claim a long array never reach V8, which would reserve its memory', () => {
+test('a few bytes that claim a long array never reach V8, which would reserve memory for it', () => {
   const sparse = (length: number): number[] => [97, ...varint(length), 64, 0, ...varint(length)]
   const dense = (length: number): number[] => [65, ...varint(length)]
   // 33 million elements are 264 MB in V8, and out of memory cannot be caught.
@@ -55,7 +55,7 @@ test('a few bytes that claim a long array never reach V8, which would reserve it
   expect(() => v8Codec.decode(Buffer.from([255, 15, ...dense(5000), ...holes]))).toThrow('mostly holes')
 })
 
-test('a short MessagePack array, map or text that claims to be long is damaged at once', () => {
+test('a short MessagePack array, map or text with a claimed great length is damaged at once', () => {
   const long = [255, 255, 255, 255]
   for (const bytes of [
     [0xdd, ...long],
@@ -67,7 +67,7 @@ test('a short MessagePack array, map or text that claims to be long is damaged a
   }
 })
 
-test('endless nesting is damaged, and the codec works on', () => {
+test('infinite nesting is damaged, and the codec still works', () => {
   const format = new ItemFormat()
   for (const bytes of [
     Buffer.alloc(1_000_000, 0x91),
@@ -93,7 +93,7 @@ test('members named __proto__ in the bytes do not change the prototype of what i
   expect(Object.getPrototypeOf(parsed)).toBe(Object.prototype)
 })
 
-test('a number of the header that goes on for ever without growing is damaged', () => {
+test('an endless number of zeros in the header is damaged', () => {
   const format = new ItemFormat()
   const bytes = format.encode({ key: 'k', value: 7, version: 'v', createdAt: 1 })
   const endless = Buffer.concat([bytes.subarray(0, -1), Buffer.alloc(160, 0x80), Buffer.of(0), bytes.subarray(-1)])
@@ -110,7 +110,7 @@ test('a text of the header in UTF-16 with an odd number of bytes is damaged, at 
   expect(JSON.parse(stdout)).toEqual({ DAMAGED: 2 * 2 * 8 * 8 * 20 })
 })
 
-test('few bytes that decode to more than the heap, or to a value with bytes behind it, are damaged', async () => {
+test('few bytes that decode to more than the heap, or to a value followed by other bytes, are damaged', async () => {
   const bombs = fileURLToPath(new URL('./bombs.ts', import.meta.url))
   const { stdout } = await promisify(execFile)(process.execPath, ['--max-old-space-size=200', bombs])
   const { outcomes, maxRSS } = JSON.parse(stdout) as { outcomes: Record<string, string>; maxRSS: number }
@@ -122,7 +122,7 @@ test('few bytes that decode to more than the heap, or to a value with bytes behi
   expect(maxRSS, stdout).toBeLessThan(700 * 1024)
 })
 
-test('a value that would take too much memory when it is decoded is refused when it is encoded', () => {
+test('a value whose decoding would take too much memory is refused by encode', () => {
   const value = Array.from({ length: 1_500_000 }, () => [])
   for (const codec of [msgpackCodec, jsonCodec, v8Codec]) {
     const item = { key: 'k', value, version: 'v', createdAt: 1 }

@@ -31,9 +31,9 @@ for (const [name, options] of formats) {
   const format = new ItemFormat(options)
   const trip = (item: Item): Item => format.decode(item.key, Uint8Array.from(format.encode(item)))
 
-  test(`every member of an item comes back ${name}, and none that was not given`, () => {
+  test(`every given member of an item comes back ${name}, and no other`, () => {
     const random = createRandom(7)
-    for (let count = 0; count < 2000; count++) {
+    for (let count = 0; count < 2000; count += 1) {
       const item = { ...base, ...randomMembers(random) }
       deepStrictEqual(trip(item), item)
     }
@@ -50,7 +50,7 @@ for (const [name, options] of formats) {
     }
   })
 
-  test(`a frame that is cut or has bytes behind it is damaged ${name}`, () => {
+  test(`a truncated or lengthened frame is damaged ${name}`, () => {
     for (const value of ['some text', 'x'.repeat(3000), { a: [1, 2.5, 'b'] }, 1.5, true, undefined, '\ud800', 'ключ']) {
       const bytes = format.encode({ ...base, value, expiresAt: at + 1000, tags: { a: 'b' }, cost: 7 })
       for (let length = 0; length < bytes.length; length += length < 100 ? 1 : 97) {
@@ -108,7 +108,7 @@ test('a frame has exactly the layout of FORMAT.md', () => {
   expect(hex({ value: 7, createdAt: -1 })).toBe(`023040027631ffffffffffffbff000000000000037`)
 })
 
-test('an item takes few bytes beside its value', () => {
+test('an item takes few bytes besides its value', () => {
   const format = new ItemFormat()
   const beside = (item: Partial<Item>, payload: number): number => format.encode({ ...base, ...item }).length - payload
   expect(beside({ value: 42 }, 2)).toBe(21)
@@ -118,7 +118,7 @@ test('an item takes few bytes beside its value', () => {
   expect(beside({ value: { name: 'Ada' } }, msgpackCodec.encode({ name: 'Ada' }).length)).toBe(22)
 })
 
-test('a whole number lies in clear at the end of its frame, and says so by a flag', () => {
+test('a whole number is readable at the end of its frame, and a flag says so', () => {
   const format = new ItemFormat({ compression: { algorithm: 'gzip', threshold: 0 } })
   for (const value of [0, 7, -7, 1_000_000, Number.MAX_SAFE_INTEGER]) {
     const bytes = format.encode({ ...base, value, tags: { a: 'b' }, cost: 3 })
@@ -131,7 +131,7 @@ test('a whole number lies in clear at the end of its frame, and says so by a fla
   }
 })
 
-test('the version lies where Lua and SQL look for it, also in sealed frames', () => {
+test('the version is where Lua and SQL read it, also in sealed frames', () => {
   for (const [, options] of formats) {
     const bytes = new ItemFormat(options).encode(base)
     expect(bytes[0]).toBe(frame.formatVersion)
@@ -140,7 +140,7 @@ test('the version lies where Lua and SQL look for it, also in sealed frames', ()
   }
 })
 
-test('whole numbers written by hand are read only where they are canonical and safe', () => {
+test('whole numbers written by hand are read only if they are canonical and safe', () => {
   const format = new ItemFormat()
   const frameOf = (digits: string): Buffer =>
     Buffer.concat([format.encode({ ...base, value: 1 }).subarray(0, -1), Buffer.from(digits)])
@@ -165,7 +165,7 @@ test('whole numbers written by hand are read only where they are canonical and s
   }
 })
 
-test('what a codec cannot keep is refused as NOT_STORABLE, with key and cause', () => {
+test('a value that a codec cannot keep is refused as NOT_STORABLE, with key and cause', () => {
   for (const [, value] of unkept) {
     for (const codec of [msgpackCodec, jsonCodec, v8Codec, rawCodec]) {
       expect(codeOf(() => new ItemFormat({ codec }).encode({ ...base, value }))).toBe('NOT_STORABLE')
@@ -176,7 +176,7 @@ test('what a codec cannot keep is refused as NOT_STORABLE, with key and cause', 
   )
 })
 
-test('an item that breaks the promises of an item is refused', () => {
+test('an item with invalid members is refused', () => {
   const format = new ItemFormat()
   for (const broken of [
     { version: '' },
@@ -189,7 +189,7 @@ test('an item that breaks the promises of an item is refused', () => {
   }
 })
 
-test('a value of more bytes than allowed is refused when it is encoded and when it is decoded', () => {
+test('a value with more bytes than allowed is refused by encode and decode', () => {
   const small = new ItemFormat({ maxDecodedBytes: 100 })
   for (const value of ['x'.repeat(101), { text: 'x'.repeat(101) }, 'é'.repeat(51)]) {
     expect(codeOf(() => small.encode({ ...base, value }))).toBe('NOT_STORABLE')
@@ -198,7 +198,7 @@ test('a value of more bytes than allowed is refused when it is encoded and when 
   deepStrictEqual(small.decode(base.key, small.encode({ ...base, value: 'x'.repeat(100) })).value, 'x'.repeat(100))
 })
 
-test('bytes of another format version, another codec or no frame at all are damaged', () => {
+test('bytes of another format version, of another codec or without a frame are damaged', () => {
   const format = new ItemFormat()
   const later = Uint8Array.from(format.encode(base))
   later[0] = frame.formatVersion + 1
@@ -219,7 +219,7 @@ test('bytes of another format version, another codec or no frame at all are dama
   }
 })
 
-test('bytes whose value is undefined are damaged, and no placeholder', () => {
+test('bytes with the value undefined are damaged instead of a placeholder', () => {
   const format = new ItemFormat()
   const bytes = format.encode({ ...base, value: [true] })
   // MessagePack for undefined, one byte longer than what was there; the length of the payload stands in front of it.
@@ -227,7 +227,7 @@ test('bytes whose value is undefined are damaged, and no placeholder', () => {
   expect(codeOf(() => format.decode(base.key, Buffer.concat([header, Buffer.of(3, 0xd4, 0, 0)])))).toBe('DAMAGED')
 })
 
-test('a codec of the application is used for what it is needed, and its errors become codes', () => {
+test('a codec of the application encodes the values that need one, and its errors get codes', () => {
   const codec: Codec = {
     id: 200,
     name: 'upper',
@@ -244,7 +244,7 @@ test('a codec of the application is used for what it is needed, and its errors b
   expect(codeOf(() => trip(1.5))).toBe('NOT_STORABLE')
 })
 
-test('a codec that itself uses the format does not disturb the frame around it', () => {
+test('a codec that itself uses the format does not change the frame around it', () => {
   const inner = new ItemFormat()
   const codec: Codec = {
     id: 201,

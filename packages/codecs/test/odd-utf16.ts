@@ -38,8 +38,8 @@ for (const format of [new ItemFormat(), new ItemFormat(sealing)]) {
   for (const flags of [frame.flags.clearNumber, frame.flags.sealed]) {
     for (const length of [1, 3, 519, 521, 523, 1025, 4097, 65_537]) {
       const bytes = itemWithTag(length, flags)
-      for (let offset = 0; offset < 8; offset++) {
-        for (let times = 0; times < 20; times++) {
+      for (let offset = 0; offset < 8; offset += 1) {
+        for (let times = 0; times < 20; times += 1) {
           let code = 'a value'
           try {
             format.decode('k', at(offset, bytes))

@@ -28,11 +28,11 @@ function readsAlike(value: unknown): boolean {
   return true
 }
 
-test('A plain value is read as msgpackr reads it, or left to it', () => {
+test('a plain value is read as by msgpackr, or left to msgpackr', () => {
   for (const value of json) readsAlike(value)
   const random = createRandom(20261120)
   let read = 0
-  for (let count = 0; count < 3000; count++) {
+  for (let count = 0; count < 3000; count += 1) {
     const value = randomValue(random)
     // What the codec refuses is never stored.
     if (isStorable(value) && readsAlike(value)) read += 1
@@ -49,7 +49,7 @@ function isStorable(value: unknown): boolean {
   }
 }
 
-test('Numbers of every width are read, and those of 64 bits left', () => {
+test('numbers of every width are read, and those of 64 bits are left to msgpackr', () => {
   for (const value of [
     0, 127, 128, 255, 256, 65_535, 65_536, 4_294_967_295, -1, -32, -33, -128, -129, -32_768, -32_769,
   ])
@@ -58,36 +58,36 @@ test('Numbers of every width are read, and those of 64 bits left', () => {
   expect(readPlainValue(reference.pack([2n ** 60n]), 0)).toBe(undefined)
 })
 
-test('Texts of every length are read, and those beyond ASCII left', () => {
-  for (let length = 0; length < 300; length++) {
+test('texts of every length are read, and those beyond ASCII are left to msgpackr', () => {
+  for (let length = 0; length < 300; length += 1) {
     const text = 'abcdefghijklmnopqrstuvwxyz'.repeat(12).slice(0, length)
     expect(readPlainValue(reference.pack([text]), 0)).toEqual(length < 256 ? [text] : undefined)
     expect(readPlainValue(reference.pack([`${text}é`]), 0)).toBe(undefined)
   }
 })
 
-test('Bytes that are cut or go on are left to msgpackr, which refuses them', () => {
+test('truncated and lengthened bytes are left to msgpackr, which refuses them', () => {
   const bytes = reference.pack({ id: 4711, name: 'Ada Lovelace', rate: 1.5, roles: ['admin', null, true, 70_000] })
-  for (let length = 0; length < bytes.length; length++) {
+  for (let length = 0; length < bytes.length; length += 1) {
     expect(readPlainValue(Buffer.from(bytes.subarray(0, length)), 0)).toBe(undefined)
     expect(() => msgpackCodec.decode(Buffer.from(bytes.subarray(0, length)))).toThrow()
   }
   expect(readPlainValue(Buffer.concat([bytes, Buffer.of(1)]), 0)).toBe(undefined)
 })
 
-test('A member named __proto__ is never the prototype', () => {
+test('a member named __proto__ is never the prototype', () => {
   const bytes = Buffer.from([0x81, 0xa9, ...Buffer.from('__proto__'), 0x81, 0xa1, 0x61, 0x01])
   expect(readPlainValue(bytes, 0)).toBe(undefined)
   expect(Object.getPrototypeOf(msgpackCodec.decode(bytes))).toBe(Object.prototype)
 })
 
-test('Names that share a place in the table of names are told apart', () => {
+test('names with one place in the table of names are distinguished', () => {
   // Their lengths, first and last bytes are the same.
   const value = { axb: 1, ayb: 2, azb: 3 }
-  for (let count = 0; count < 3; count++) expect(readPlainValue(reference.pack(value), 0)).toEqual(value)
+  for (let count = 0; count < 3; count += 1) expect(readPlainValue(reference.pack(value), 0)).toEqual(value)
 })
 
-test('A whole number is damaged unless it is the decimals that were written', () => {
+test('a whole number is damaged unless its decimals are unchanged', () => {
   const format = new ItemFormat()
   const bytes = format.encode({ key: 'n', value: 0, version: 'v', createdAt: 1 })
   const head = bytes.subarray(0, bytes.length - 1)
@@ -119,7 +119,7 @@ function written(value: unknown): Buffer | undefined {
   return length < 0 ? undefined : Buffer.from(plainBytes.subarray(0, length))
 }
 
-test('A plain value is written byte for byte as msgpackr writes it, or left to it', () => {
+test('a plain value is written with the bytes of msgpackr, or left to msgpackr', () => {
   const random = createRandom(4711)
   let count = 0
   for (const value of [...json, ...Array.from({ length: 3000 }, () => randomValue(random))]) {
@@ -133,7 +133,7 @@ test('A plain value is written byte for byte as msgpackr writes it, or left to i
   expect(count).toBeGreaterThan(500)
 })
 
-test('Numbers of every width are written as msgpackr writes them', () => {
+test('numbers of every width are written with the bytes of msgpackr', () => {
   const edges = [0, 0x20, 0x7f, 0x80, 0xff, 0x100, 0xffff, 0x1_0000, 0x7fff_ffff, 0x8000_0000, 0xffff_ffff]
   for (const edge of edges) {
     for (const value of [edge, -edge, edge + 0.5, -edge - 1]) {
@@ -143,7 +143,7 @@ test('Numbers of every width are written as msgpackr writes them', () => {
   }
 })
 
-test('What has to be looked at closer is left', () => {
+test('values that need a check are left to msgpackr', () => {
   const cycle: unknown[] = []
   cycle.push(cycle)
   const left: readonly unknown[] = [
@@ -178,7 +178,7 @@ test('What has to be looked at closer is left', () => {
   for (const value of left) expect(written(value)).toBe(undefined)
 })
 
-test('A getter that stores a value of its own spoils neither', () => {
+test('a getter that stores another value damages neither value', () => {
   const inner: Buffer[] = []
   const value = {
     before: 'b',
@@ -192,11 +192,11 @@ test('A getter that stores a value of its own spoils neither', () => {
   for (const bytes of inner) expect(msgpackCodec.decode(bytes)).toEqual({ inner: [1, 2, 3] })
 })
 
-test('A value that fits or does not by a few bytes is written whole, or left', () => {
+test('a value near the size limit is written whole, or left to msgpackr', () => {
   // After the filling, either a text, a number of nine bytes or a small value comes last.
   for (const last of ['text', 'x'.repeat(40), 1.5, 70_000, -70_000, true, null, [], {}]) {
     const outcomes = new Set<boolean>()
-    for (let length = 170; length <= 255; length++) {
+    for (let length = 170; length <= 255; length += 1) {
       const value = ['x'.repeat(length), 'x'.repeat(255), last]
       const bytes = written(value)
       if (bytes !== undefined) expect(bytes).toEqual(Buffer.from(reference.pack(value)))
@@ -207,13 +207,13 @@ test('A value that fits or does not by a few bytes is written whole, or left', (
   }
 })
 
-test('Names that begin alike and share a place in the table of names are told apart', () => {
+test('names with one beginning and one place in the table of names are distinguished', () => {
   // One more letter, which is 37 less than the one before it: the place is the same.
   const values = [{ azU: 1 }, { az: 2 }, { azU: 3 }, { az: 4 }]
   for (const value of values) expect(readPlainValue(reference.pack(value), 0)).toEqual(value)
 })
 
-test('Members that all objects inherit are not written', () => {
+test('inherited members are not written', () => {
   const value = { own: 2 }
   let bytes: Buffer | undefined
   Object.defineProperty(Object.prototype, 'inherited', { value: 1, enumerable: true, configurable: true })
@@ -225,7 +225,7 @@ test('Members that all objects inherit are not written', () => {
   expect(bytes).toEqual(Buffer.from(reference.pack(value)))
 })
 
-test('Deep values are left to what refuses them beyond 500 levels', () => {
+test('deep values are left to the check, which refuses more than 500 levels', () => {
   const nested = (levels: number): unknown => (levels === 0 ? 1 : [nested(levels - 1)])
   expect(written(nested(32))).toEqual(Buffer.from(reference.pack(nested(32))))
   expect(written(nested(33))).toBe(undefined)

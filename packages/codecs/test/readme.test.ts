@@ -39,7 +39,7 @@ function table(): string {
 }
 
 // The other tests hold every codec to its `keeps`; this one holds the README to it. UPDATE_README=1 writes it.
-test('the README says of every codec what it keeps', () => {
+test('the README lists for every codec the kinds that it keeps', () => {
   const text = readFileSync(file, 'utf8')
   const expected = text.replace(/(<!-- kept values -->\n)[\s\S]*(<!-- end -->)/, `$1\n${table()}\n\n$2`)
   if (process.env.UPDATE_README !== undefined) writeFileSync(file, expected)

@@ -11,13 +11,13 @@ const memoryPerByte = 8
 const leastLimit = 64 * 1024 * 1024
 
 interface Estimate {
-  /** The most memory that a byte can stand for. Payloads that are too short to reach the limit are not read. */
+  /** The largest memory that one byte can describe. Payloads that are too short to reach the limit are not scanned. */
   readonly perByte: number
-  /** An estimate of the whole, on the high side. May stop where the rest cannot reach `most` any more. */
+  /** A high estimate of the whole. It may stop when the rest cannot reach `most`. */
   readonly memory: (bytes: Buffer, most: number) => number
 }
 
-/** What a byte of JSON may stand for. Brackets within texts count too. */
+/** The memory that a byte of JSON can describe. Brackets within texts count too. */
 const weights: Uint8Array = new Uint8Array(256).fill(1)
 const mostJsonMemory = 64
 weights['['.charCodeAt(0)] = mostJsonMemory
@@ -26,14 +26,15 @@ weights[','.charCodeAt(0)] = 24
 weights[':'.charCodeAt(0)] = 24
 weights['"'.charCodeAt(0)] = 12
 
-/** Bytes between two looks at whether the limit can still be reached. */
-const stretch = 64 * 1024
+/** Bytes between two checks whether the limit can still be reached. */
+const checkInterval = 64 * 1024
 
 function jsonMemory(bytes: Buffer, most: number): number {
   const end = bytes.length
   let memory = 0
   for (let at = 0; at < end && memory + (end - at) * mostJsonMemory > most; ) {
-    for (const stop = Math.min(end, at + stretch); at < stop; at++) memory += weights[bytes[at] as number] as number
+    for (const stop = Math.min(end, at + checkInterval); at < stop; at += 1)
+      memory += weights[bytes[at] as number] as number
   }
   return memory
 }
@@ -49,12 +50,12 @@ const estimates: ReadonlyMap<Codec, Estimate> = new Map<Codec, Estimate>([
  * process instead of throwing.
  */
 export class DecodedMemory {
-  /** Payloads of so many bytes cannot reach the limit. */
+  /** Payloads up to this many bytes cannot reach the limit. */
   readonly #harmless: number
   readonly #most: number
   readonly #estimate: Estimate | undefined
 
-  /** A codec of the application is not measured. */
+  /** Codecs of the application are not checked. */
   constructor(codec: Codec, maxDecodedBytes: number) {
     this.#estimate = estimates.get(codec)
     this.#most = Math.max(leastLimit, maxDecodedBytes * memoryPerByte)
@@ -62,7 +63,7 @@ export class DecodedMemory {
       this.#estimate === undefined ? Number.POSITIVE_INFINITY : Math.floor(this.#most / this.#estimate.perByte)
   }
 
-  /** Throws a `RangeError` for a payload, from `start` to `end`, whose value takes too much. */
+  /** Throws a `RangeError` if the value of the payload from `start` to `end` takes too much memory. */
   check(bytes: Uint8Array, start: number, end: number): void {
     if (end - start <= this.#harmless || this.#estimate === undefined) return
     if (this.#estimate.memory(asBuffer(bytes).subarray(start, end), this.#most) > this.#most) {

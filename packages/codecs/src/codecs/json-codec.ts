@@ -7,7 +7,7 @@ import type { ValueKind } from './value-kind.ts'
 const keeps: readonly ValueKind[] = ['lone surrogate', '__proto__ member']
 const kept: ReadonlySet<ValueKind> = new Set(keeps)
 
-/** JSON: readable by people and by every language. Refuses whatever JSON would drop or turn into something else, dates and `undefined` included. */
+/** JSON, which people and all languages can read. Refuses all values that JSON would drop or change, such as dates and `undefined`. */
 export const jsonCodec: KeepingCodec = {
   id: 2,
   name: 'json',

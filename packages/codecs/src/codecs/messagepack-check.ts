@@ -1,20 +1,20 @@
 import { isWellFormed } from '@cache/core/backend'
 
 /**
- * Says whether MessagePack, as msgpackr writes it, gives a value back as it was. msgpackr does not: it drops the sign of -0,
- * replaces lone surrogates, fills holes, forgets classes, renames the member `__proto__`, and repeats what is shared.
+ * Checks whether the MessagePack of msgpackr keeps a value. msgpackr itself does not check: it drops the sign of -0, replaces
+ * lone surrogates, fills holes, drops classes, renames the member `__proto__`, and duplicates shared objects.
  */
 
-/** From this many objects on, naming their members once saves more than it costs. */
+/** With this many objects, one definition of their member names saves more than it costs. */
 const manyObjects = 8
-/** Deeper values are refused; a cycle is one of them. */
+/** Deeper values are refused, which include cycles. */
 const deepest = 500
 
 let objects = 0
 let maps = 0
 let reservedName = false
 
-/** Returns whether the value needs the form with record definitions. Throws a `TypeError` that says where and why when it cannot be kept. */
+/** Returns whether the value needs the form with record definitions. Throws a `TypeError` with the reason if it cannot be kept. */
 export function inspectForMessagePack(value: unknown): boolean {
   if (typeof value !== 'object' || value === null) {
     inspect(value, 0)
@@ -25,7 +25,7 @@ export function inspectForMessagePack(value: unknown): boolean {
   reservedName = false
   inspect(value, 0)
   if (!reservedName) return maps > 0 || objects >= manyObjects
-  // msgpackr keeps its own table of members under this name, and one such object would spoil every later one.
+  // msgpackr stores its table of members under this name, so one such object would damage all later ones.
   if (maps > 0) refuse("an object with a member '__keys__' beside a Map")
   return false
 }
@@ -66,7 +66,7 @@ function inspectObject(value: object, depth: number): void {
   else if (prototype === Set.prototype) inspectSet(value as Set<unknown>, depth)
   else if (!keptBuiltIns.has(prototype)) refuse(nameOf(value, prototype))
   else if (prototype === RegExp.prototype && (value as RegExp).lastIndex !== 0) refuse('a RegExp with a lastIndex')
-  // The elements of bytes are members too, and may be millions.
+  // The elements of a view are own members, possibly millions.
   else if (!ArrayBuffer.isView(value)) inspectNoMembers(value)
 }
 
@@ -95,7 +95,7 @@ const keptBuiltIns: ReadonlySet<object> = new Set([
   DataView.prototype,
 ])
 
-// V8 recognizes this one in a for-in loop, and not `Object.hasOwn`.
+// V8 optimizes this call in a for-in loop, but not `Object.hasOwn`.
 const hasOwn = Object.prototype.hasOwnProperty
 
 function inspectPlain(value: Record<string, unknown>, depth: number): void {
@@ -112,7 +112,7 @@ function inspectPlain(value: Record<string, unknown>, depth: number): void {
 
 function inspectArray(value: readonly unknown[], depth: number): void {
   const { length } = value
-  for (let index = 0; index < length; index++) {
+  for (let index = 0; index < length; index += 1) {
     const element = value[index]
     if (element === undefined && !(index in value)) refuse('an array with holes')
     inspect(element, depth + 1)
@@ -136,7 +136,7 @@ function inspectSet(value: Set<unknown>, depth: number): void {
 }
 
 function inspectNoMembers(value: object): void {
-  // A RegExp has its lastIndex, which is not enumerable.
+  // A RegExp has the non-enumerable member lastIndex.
   if (Object.keys(value).length > 0 || Object.getOwnPropertySymbols(value).length > 0) {
     refuse('a built-in object with added members')
   }

@@ -1,6 +1,6 @@
 import { recordsMark } from './msgpack-codec.ts'
 
-/** Bytes on V8's heap on 64 bits, rounded up. A value takes a slot in whatever holds it. */
+/** Bytes on the heap of V8 with 64 bits, rounded up. Each value also takes a slot in its container. */
 const slot = 8
 const number = 24
 const text = 24
@@ -9,17 +9,17 @@ const object = 64
 const map = 192
 /** A view with its ArrayBuffer, a Set, a Date or a RegExp. */
 const large = 256
-/** The most that a byte can stand for: a Map. */
+/** The largest memory that one byte can describe: a Map. */
 export const mostMessagePackMemory: number = slot + map
 
-/** msgpackr's extension whose length says where else in the bytes to go on. `msgpackCodec` never writes it. */
+/** The extension of msgpackr that continues at another place in the bytes. `msgpackCodec` never writes it. */
 const bundleType = 0x62
 
-/** By token: the bytes that follow it, in all forms but those of `lengthBytes`. */
+/** By token: the number of bytes that follow it, except for tokens with `lengthBytes`. */
 const operandBytes = new Uint8Array(256)
-/** By token: the bytes of the length that follows it. */
+/** By token: the size of the length that follows it. */
 const lengthBytes = new Uint8Array(256)
-/** By token: what it takes in the form where all maps are objects, and in the form with record definitions and Maps. */
+/** By token: its memory in the form in which maps are objects, and in the form with record definitions and Maps. */
 const plainMemory = new Uint16Array(256).fill(slot)
 const recordsMemory = new Uint16Array(256).fill(slot)
 
@@ -38,21 +38,21 @@ describe(0xd4, 0xd8, large)
 describe(0xd9, 0xdb, text)
 describe(0xdc, 0xdd, array)
 describe(0xde, 0xdf, object, map)
-for (let length = 0; length < 32; length++) operandBytes[0xa0 + length] = length
+for (let length = 0; length < 32; length += 1) operandBytes[0xa0 + length] = length
 operandBytes.set([4, 8, 1, 2, 4, 8, 1, 2, 4, 8], 0xca)
 operandBytes.set([2, 4, 2, 4], 0xdc)
 lengthBytes.set([1, 2, 4, 1, 2, 4], 0xc4)
 lengthBytes.set([1, 2, 4], 0xd9)
 
-/** Bytes between two looks at whether the limit can still be reached. */
-const stretch = 16 * 1024
+/** Bytes between two checks whether the limit can still be reached. */
+const checkInterval = 16 * 1024
 
 /**
- * Estimates the memory that MessagePack takes when it is decoded. Stops where the rest cannot reach `most` any more. Throws a
- * `RangeError` for tokens that are unknown or cut.
+ * Estimates the memory of decoded MessagePack. Stops when the rest cannot reach `most`. Throws a `RangeError` for unknown and
+ * truncated tokens.
  *
- * The format is a row of tokens, each with operands of known length, so that no structure has to be followed: whether the
- * tokens make sense together is left to msgpackr.
+ * The format is a sequence of tokens with operands of known length, so the scan does not follow the structure. msgpackr
+ * checks whether the tokens fit together.
  */
 export function messagePackMemory(bytes: Buffer, most: number): number {
   const end = bytes.length
@@ -61,9 +61,9 @@ export function messagePackMemory(bytes: Buffer, most: number): number {
   let at = hasRecords ? 1 : 0
   let memory = 0
   while (at < end) {
-    // A text counts as its bytes, so no token takes more for each of its bytes than a Map does.
+    // A text counts by its bytes, so no token takes more per byte than a Map.
     if (memory + (end - at) * mostMessagePackMemory <= most) return memory
-    for (const stop = Math.min(end, at + stretch); at < stop; ) {
+    for (const stop = Math.min(end, at + checkInterval); at < stop; ) {
       const token = bytes[at] as number
       memory += weights[token] as number
       const size = lengthBytes[token] as number
@@ -82,13 +82,13 @@ export function messagePackMemory(bytes: Buffer, most: number): number {
       else at += 1 + (operandBytes[token] as number)
     }
   }
-  if (at > end) throw new RangeError('MessagePack ends too early')
+  if (at > end) throw new RangeError('MessagePack is truncated')
   return memory
 }
 
 function readLength(bytes: Buffer, start: number, size: number): number {
   let length = 0
-  for (let at = start; at < start + size; at++) length = length * 256 + (bytes[at] ?? 0)
+  for (let at = start; at < start + size; at += 1) length = length * 256 + (bytes[at] ?? 0)
   return length
 }
 

@@ -5,7 +5,7 @@ import { inspectForMessagePack } from './messagepack-check.ts'
 import { longestPlain, readPlainValue } from './read-plain-value.ts'
 import { plainBytes, writePlainValue } from './write-plain-value.ts'
 
-/** Written in front of the form with record definitions; MessagePack never uses this byte itself. */
+/** The first byte of the form with record definitions. MessagePack itself never uses it. */
 export const recordsMark = 0xc1
 
 const settings = { moreTypes: true, structuredClone: false, useToJSON: false, copyBuffers: true }
@@ -13,12 +13,12 @@ const settings = { moreTypes: true, structuredClone: false, useToJSON: false, co
 /** Smaller and faster for single small values. Reads every MessagePack map as an object. */
 const plain = new Packr({ ...settings, useRecords: false, mapsAsObjects: true, variableMapSize: true })
 
-/** Names the members of alike objects once, and tells a `Map` from an object. */
+/** Writes the member names of similar objects once, and distinguishes a `Map` from an object. */
 const recordSettings = { ...settings, useRecords: true }
 const records = new Packr(recordSettings)
 
-// msgpackr looks the name of an error up in a plain object, so that the name 'valueOf' hands out its live table of
-// constructors. This library never writes errors; whatever bytes claim to be one become an `Error` without a look-up.
+// msgpackr looks up the name of an error in a plain object, so the name 'valueOf' would return its table of constructors.
+// This library never writes errors. Bytes of an error become an `Error` without a look-up.
 addExtension({
   type: 0x65,
   read: (data: unknown): Error => {
@@ -29,15 +29,15 @@ addExtension({
   },
 })
 
-/** Bytes within a buffer that is used again by the next call. */
+/** Bytes within a buffer that the next call overwrites. */
 export interface PackedBytes extends Buffer {
   readonly start: number
   readonly end: number
 }
 
-/** msgpackr's REUSE_BUFFER_MODE and RESET_BUFFER_MODE: leave the bytes in its own buffer, and begin there again next time. */
+/** REUSE_BUFFER_MODE and RESET_BUFFER_MODE of msgpackr: the result stays in its buffer, and the next call starts there again. */
 const inPlace = 512 + 1024
-/** msgpackr's RESERVE_START_SPACE and the number of bytes. */
+/** RESERVE_START_SPACE of msgpackr and the number of bytes. */
 const reserveOneByte = 2048 + 1
 
 const plainPacked: { -readonly [Name in keyof PackedBytes]: PackedBytes[Name] } = Object.assign(plainBytes, {
@@ -45,7 +45,7 @@ const plainPacked: { -readonly [Name in keyof PackedBytes]: PackedBytes[Name] } 
   end: 0,
 })
 
-/** The same as `msgpackCodec.encode`, in a buffer that the next call overwrites: copy from `start` to `end` at once. */
+/** Like `msgpackCodec.encode`, in a buffer that the next call overwrites: copy from `start` to `end` at once. */
 export function packInPlace(value: unknown): PackedBytes {
   const length = writePlainValue(value)
   if (length >= 0) {
@@ -58,12 +58,12 @@ export function packInPlace(value: unknown): PackedBytes {
   return bytes
 }
 
-/** From so many bytes on msgpackr reads a view of the payload. */
+/** From this many bytes on, msgpackr reads a view of the payload. */
 const largePayload = 64 * 1024
 
 const range = { start: 0, end: 0 }
 
-/** The same as `msgpackCodec.decode`, from `start` on. */
+/** Like `msgpackCodec.decode`, from `start` on. */
 export function unpackFrom(bytes: Buffer, start: number): unknown {
   if (bytes.length - start <= longestPlain) {
     const value = readPlainValue(bytes, start)
@@ -72,14 +72,14 @@ export function unpackFrom(bytes: Buffer, start: number): unknown {
   range.end = bytes.length
   const hasRecords = bytes[start] === recordsMark
   range.start = hasRecords ? start + 1 : start
-  if (range.start >= range.end) throw new RangeError('MessagePack ends before it begins')
+  if (range.start >= range.end) throw new RangeError('MessagePack is empty')
   if (range.end - range.start >= largePayload) return unpackLarge(bytes.subarray(range.start), hasRecords)
   return (hasRecords ? records : plain).unpack(bytes, range)
 }
 
 /**
- * The same for a large payload. Where bytes follow the value, `unpack` puts the beginning of its JSON into the message of its
- * error: the whole JSON is made for it, which takes seconds and gigabytes for a large value. `unpackMultiple` does not.
+ * Like `unpackFrom`, for a large payload. If bytes follow the value, `unpack` creates the whole JSON of the value for its error
+ * message, which takes seconds and gigabytes for a large value. `unpackMultiple` does not.
  */
 function unpackLarge(bytes: Buffer, hasRecords: boolean): unknown {
   let value: unknown
@@ -96,8 +96,8 @@ function unpackLarge(bytes: Buffer, hasRecords: boolean): unknown {
 }
 
 /**
- * MessagePack, by msgpackr: the default codec. Keeps what its `keeps` lists, and throws in `encode` for everything else,
- * where msgpackr by itself would write something that reads back differently.
+ * MessagePack, by msgpackr: the default codec. It keeps the kinds in `keeps`. For all others `encode` throws, because
+ * msgpackr would write bytes of another value.
  */
 export const msgpackCodec: KeepingCodec = {
   id: 1,

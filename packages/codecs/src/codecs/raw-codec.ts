@@ -3,7 +3,7 @@ import type { KeepingCodec } from './keeping-codec.ts'
 const uint8Array = 0
 const buffer = 1
 
-/** Bytes as they are, and one in front that tells a `Buffer` from a `Uint8Array`. Refuses everything else; strings and whole numbers need no codec. */
+/** Bytes, after one byte that distinguishes a `Buffer` from a `Uint8Array`. Refuses all other values; strings and whole numbers need no codec. */
 export const rawCodec: KeepingCodec = {
   id: 4,
   name: 'raw',
@@ -21,7 +21,7 @@ export const rawCodec: KeepingCodec = {
   },
   decode(bytes) {
     if (bytes[0] !== buffer && bytes[0] !== uint8Array) throw new RangeError('bytes of an unknown kind')
-    // A copy of its own, aligned and without the memory around it.
+    // A copy: aligned, and without the surrounding memory.
     const copy = new Uint8Array(bytes.length - 1)
     copy.set(bytes.subarray(1))
     return bytes[0] === buffer ? Buffer.from(copy.buffer) : copy

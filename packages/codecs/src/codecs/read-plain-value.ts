@@ -1,9 +1,9 @@
 import { asciiText } from '../format/ascii-text.ts'
 
-/** Payloads up to so many bytes are read here: beyond that msgpackr, which reads many strings at once, is faster. */
+/** Payloads up to this many bytes are read here. For longer ones msgpackr is faster, because it reads many strings at once. */
 export const longestPlain = 512
 
-/** Names of members read so far, so that each is made into a string once. Another name may take a place at any time. */
+/** Names of members read so far, so that each string is created once. Another name may replace one at any time. */
 const names: (Name | undefined)[] = new Array(1024).fill(undefined)
 
 interface Name {
@@ -16,9 +16,9 @@ let position = 0
 let end = 0
 
 /**
- * The value of MessagePack from `start` to the end of `bytes`, when it is made of nothing but small objects and arrays, ASCII,
- * numbers up to 32 bits, floats, booleans and `null`. `undefined` for everything else, which is msgpackr's to read: it makes
- * a view of each buffer first, which costs half as much as reading a small object.
+ * The value of the MessagePack from `start` to the end of `bytes`, if it contains only small objects and arrays, ASCII,
+ * numbers up to 32 bits, floats, booleans and `null`. `undefined` for all others, which msgpackr must read: it creates a view
+ * of each buffer first, which costs half as much as reading a small object.
  */
 export function readPlainValue(bytes: Buffer, start: number): unknown {
   source = bytes
@@ -28,7 +28,7 @@ export function readPlainValue(bytes: Buffer, start: number): unknown {
   return position === end ? value : undefined
 }
 
-/** Gives up: no position beyond is the end. */
+/** Makes `position` differ from `end`, so that the whole read fails. */
 function giveUp(): undefined {
   position = Number.POSITIVE_INFINITY
   return undefined
@@ -69,7 +69,7 @@ function read(): unknown {
   }
 }
 
-/** Steps over so many bytes, if they are there. */
+/** Skips this many bytes. Returns whether they were present. */
 function has(bytes: number): boolean {
   position += bytes
   return position <= end
@@ -77,7 +77,7 @@ function has(bytes: number): boolean {
 
 function readObject(size: number): unknown {
   const object: Record<string, unknown> = {}
-  for (let index = 0; index < size; index++) {
+  for (let index = 0; index < size; index += 1) {
     const name = readName()
     if (name === undefined) return giveUp()
     object[name] = read()
@@ -87,14 +87,14 @@ function readObject(size: number): unknown {
 
 function readArray(size: number): unknown {
   const array: unknown[] = []
-  for (let index = 0; index < size; index++) array.push(read())
+  for (let index = 0; index < size; index += 1) array.push(read())
   return array
 }
 
 function readText(length: number): string | undefined {
   const start = position
   position += length
-  // A length that is not there gives NaN, which is not less either.
+  // A missing length makes `position` NaN, so the comparison fails.
   return position <= end ? (asciiText(source, start, position) ?? giveUp()) : giveUp()
 }
 
@@ -107,7 +107,7 @@ function readName(): string | undefined {
   position = start + length
   if (known !== undefined && isSame(known.bytes, start, length)) return known.text
   const text = asciiText(source, start, position)
-  // msgpackr keeps this one from becoming the object's prototype.
+  // msgpackr prevents that this member becomes the prototype of the object.
   if (text === undefined || text === '__proto__') return undefined
   names[place] = { bytes: Uint8Array.prototype.slice.call(source, start, position), text }
   return text
@@ -115,6 +115,6 @@ function readName(): string | undefined {
 
 function isSame(bytes: Uint8Array, start: number, length: number): boolean {
   if (bytes.length !== length) return false
-  for (let index = 0; index < length; index++) if (bytes[index] !== source[start + index]) return false
+  for (let index = 0; index < length; index += 1) if (bytes[index] !== source[start + index]) return false
   return true
 }

@@ -1,7 +1,7 @@
 import { isWellFormed } from '@cache/core/backend'
 import type { ValueKind } from './value-kind.ts'
 
-/** Deeper values are refused where cycles are; a cycle is one of them. */
+/** Codecs without cycles refuse deeper values, which include cycles. */
 const deepest = 500
 
 const kindOfPrototype: ReadonlyMap<object, ValueKind> = new Map<object, ValueKind>([
@@ -25,7 +25,7 @@ const kindOfPrototype: ReadonlyMap<object, ValueKind> = new Map<object, ValueKin
   [BigUint64Array.prototype, 'typed array'],
 ])
 
-/** Throws a `TypeError` that names the first part of a value that an encoding with these kinds would lose or change. */
+/** Throws a `TypeError` for the first part of a value that an encoding with these kinds would lose or change. */
 export function refuseUnkept(value: unknown, keeps: ReadonlySet<ValueKind>, encoding: string): void {
   new Walk(keeps, encoding).visit(value, 0)
 }
@@ -93,7 +93,7 @@ class Walk {
     const names = Object.keys(value)
     if (names.length < value.length) {
       this.#need('hole')
-      // V8 writes such an array in a few bytes however long it is; reading one is how a few bytes become a long loop.
+      // V8 writes such an array in a few bytes, whatever its length. Reading it would be a long loop.
       if (value.length > names.length * 64 + 1024) this.#refuse('an array that is mostly holes')
       for (const name of names) this.visit(value[Number(name)], depth + 1)
     } else for (const element of value) this.visit(element, depth + 1)
@@ -128,7 +128,7 @@ class Walk {
       }
     } else if (value instanceof Set) for (const element of value) this.visit(element, depth + 1)
     if (value instanceof RegExp && value.lastIndex !== 0) this.#refuse('a RegExp with a lastIndex')
-    // The elements of bytes are members too, and may be millions.
+    // The elements of a view are own members, possibly millions.
     if (!ArrayBuffer.isView(value) && Reflect.ownKeys(value).some((name) => name !== 'lastIndex')) {
       this.#refuse('a built-in object with added members')
     }

@@ -26,9 +26,9 @@ const keeps: readonly ValueKind[] = [
 const kept: ReadonlySet<ValueKind> = new Set(keeps)
 
 /**
- * V8's structured clone: keeps nearly everything, also cycles and which objects are the same one. Slower, larger, and read by
- * V8 alone; an older Node may not read what a newer one wrote (a miss). For stores that nobody else can write to, or with
- * encryption: lengths are checked before V8 reads them, but its reader is not made for an attacker's bytes.
+ * The structured clone of V8: keeps nearly everything, including cycles and shared objects. It is slower and larger, and
+ * only V8 can read it. An older Node may not read the bytes of a newer one (a miss). Use it in stores that no one else can
+ * write, or with encryption: lengths are checked before V8 reads them, but its reader does not resist an attacker.
  */
 export const v8Codec: KeepingCodec = {
   id: 3,
@@ -37,15 +37,15 @@ export const v8Codec: KeepingCodec = {
   encode(value) {
     refuseUnkept(value, kept, 'structured clone')
     const bytes = serialize(value)
-    // What could not be read again must not be stored.
+    // Bytes that `decode` would refuse must not be stored.
     scanV8(bytes)
     return bytes
   },
   decode(bytes) {
     scanV8(bytes)
-    // Copied, because typed arrays would otherwise share the memory of whatever the bytes lie in.
+    // A copy, because typed arrays would share the memory that contains the bytes.
     const value: unknown = deserialize(new Uint8Array(bytes))
-    // Tokens that make sense can still make something that `encode` would have refused, such as endless holes.
+    // Valid tokens can still describe a value that `encode` would refuse, such as an array of holes.
     refuseUnkept(value, kept, 'structured clone')
     return value
   },

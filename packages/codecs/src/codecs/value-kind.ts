@@ -1,6 +1,6 @@
 /**
- * Kinds of values that not every encoding keeps. A codec keeps a kind exactly, wherever it stands in a value, or refuses it.
- * What JSON has (objects, arrays, strings, numbers, booleans, `null`) is kept by every codec but `rawCodec`.
+ * Kinds of values that not every encoding keeps. A codec keeps a kind exactly, at every place in a value, or refuses it.
+ * Every codec but `rawCodec` keeps the values of JSON: objects, arrays, strings, numbers, booleans and `null`.
  */
 export type ValueKind =
   | 'undefined member'

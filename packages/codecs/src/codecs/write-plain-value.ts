@@ -1,27 +1,27 @@
-/** Values that would take more are left to msgpackr, and so are texts and names beyond the shortest forms of MessagePack. */
+/** msgpackr writes values that take more bytes, and texts and names beyond the shortest forms of MessagePack. */
 const room = 512
 const longestText = 255
 const longestName = 31
 const mostMembers = 15
-/** From this many objects on, msgpackr names their members once. */
+/** With more objects than this, msgpackr writes their member names once. */
 const mostObjects = 7
-/** A value of more levels, or a cycle, is refused by those who look closer. */
+/** A value of more levels, or a cycle, is left to the check of the codec. */
 const deepest = 32
 
-/** Where the value is written: to be copied before the next one is. */
+/** The written value. The caller copies it before the next call. */
 export const plainBytes: Buffer = Buffer.allocUnsafeSlow(room)
 
 let position = 0
 let objects = 0
-/** A getter of the value may store values of its own. */
+/** Whether a call is running: a getter of the value may store another value. */
 let isBusy = false
 
 const hasOwn = Object.prototype.hasOwnProperty
 
 /**
- * Writes a value as MessagePack to the beginning of `plainBytes`, byte for byte as msgpackr would, and returns its length. -1
- * when it is not made of nothing but a few plain objects and arrays, short ASCII, numbers up to 32 bits, floats, booleans
- * and `null`: then it has to be looked at closer. One walk instead of two, the one that looks and the one that writes.
+ * Writes a value as MessagePack to the beginning of `plainBytes`, with the same bytes as msgpackr, and returns its length.
+ * Returns -1 unless the value consists only of a few plain objects and arrays, short ASCII, numbers up to 32 bits, floats,
+ * booleans and `null`. This is one walk over the value; for others the codec checks first and writes then.
  */
 export function writePlainValue(value: unknown): number {
   if (isBusy) return -1
@@ -35,7 +35,7 @@ export function writePlainValue(value: unknown): number {
   }
 }
 
-/** Whether so many bytes more have their place. */
+/** Whether this many further bytes fit. */
 function fits(bytes: number): boolean {
   return position + bytes <= room
 }
@@ -65,7 +65,7 @@ function writeByte(byte: number): boolean {
 function writeStructure(value: object, depth: number): boolean {
   const prototype: unknown = Object.getPrototypeOf(value)
   if (prototype !== Object.prototype && !(prototype === Array.prototype && Array.isArray(value))) return false
-  // The size is known in the end: one byte is kept for it.
+  // One byte is reserved for the size, which is known at the end.
   const start = position
   if (!writeByte(0)) return false
   const size = Array.isArray(value) ? writeElements(value, depth) : writeMembers(value, depth)
@@ -74,7 +74,7 @@ function writeStructure(value: object, depth: number): boolean {
   return true
 }
 
-/** How many members it has, or -1. */
+/** The number of written members, or -1. */
 function writeMembers(value: object, depth: number): number {
   objects += 1
   if (objects > mostObjects) return -1
@@ -88,11 +88,11 @@ function writeMembers(value: object, depth: number): number {
   return size
 }
 
-/** How many elements it has, or -1. Holes are no values, and are left like everything that is `undefined`. */
+/** The number of written elements, or -1. A hole or `undefined` results in -1. */
 function writeElements(value: readonly unknown[], depth: number): number {
   const { length } = value
   if (length > mostMembers || Object.keys(value).length !== length) return -1
-  for (let index = 0; index < length; index++) if (!write(value[index], depth + 1)) return -1
+  for (let index = 0; index < length; index += 1) if (!write(value[index], depth + 1)) return -1
   return length
 }
 
@@ -105,7 +105,7 @@ function writeText(text: string, longest: number): boolean {
     plainBytes[position++] = length
   }
   let all = 0
-  for (let index = 0; index < length; index++) {
+  for (let index = 0; index < length; index += 1) {
     const code = text.charCodeAt(index)
     all |= code
     plainBytes[position++] = code

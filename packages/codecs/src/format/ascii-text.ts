@@ -1,13 +1,13 @@
-/** Bytes that are not there have been ruled out by the length. */
+/** The callers check the length, so no code is `undefined`. */
 const text = String.fromCharCode as (...codes: readonly (number | undefined)[]) => string
 
 /**
- * The characters of ASCII from `at` to `end`, or `undefined` when a byte is no ASCII. Up to sixteen are made by eights, which
- * costs a third of a call to the runtime; names, versions and most values are not longer.
+ * The ASCII text from `at` to `end`, or `undefined` if a byte is not ASCII. A text of up to sixteen characters is built in
+ * groups of eight, a third of the cost of a runtime call. Most names, versions and values are not longer.
  */
 export function asciiText(bytes: Buffer, at: number, end: number): string | undefined {
   let all = 0
-  for (let index = at; index < end; index++) all |= bytes[index] as number
+  for (let index = at; index < end; index += 1) all |= bytes[index] as number
   if (all > 127) return undefined
   const length = end - at
   if (length > 16) return bytes.toString('latin1', at, end)

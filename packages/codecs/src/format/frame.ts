@@ -1,17 +1,17 @@
 /**
- * The layout of what backends store, for those who read it elsewhere (a Lua script, an SQL expression). FORMAT.md says it
- * in words. Offsets count from 0.
+ * The layout of stored items, for readers outside this package (a Lua script, an SQL expression). FORMAT.md describes it.
+ * Offsets count from 0.
  */
 export const frame = {
-  /** The first byte. Never a digit, '-' or '{', so that plain text is told from a frame. */
+  /** The first byte. Never a digit, '-' or '{', so that a frame differs from plain text. */
   formatVersion: 2,
-  /** Which codec wrote the payload, or one of the four kinds that need none. */
+  /** The byte with the id of the codec that wrote the payload, or one of the four kinds without a codec. */
   codecOffset: 1,
   flagsOffset: 2,
-  /** One byte: how many bytes of version follow. */
+  /** One byte: the length of the version that follows. */
   versionLengthOffset: 3,
   versionOffset: 4,
-  /** Payload kinds in the place of a codec id. */
+  /** Kinds of payloads without a codec, in place of a codec id. */
   kinds: { placeholder: 0, wholeNumber: 48, utf8: 49, utf16: 50 },
   flags: {
     sealed: 1,
@@ -20,7 +20,7 @@ export const frame = {
     expiresAt: 8,
     tags: 16,
     cost: 32,
-    /** The payload is a whole number in ASCII decimals, in clear, up to the end of the frame. */
+    /** The payload is a whole number in ASCII decimals, not encrypted, up to the end of the frame. */
     clearNumber: 64,
   },
 } as const

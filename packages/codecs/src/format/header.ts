@@ -7,23 +7,23 @@ import { utf16Text } from './utf16-text.ts'
 const { sealed, staleAt: staleFlag, expiresAt: expiresFlag, tags: tagsFlag, cost: costFlag, clearNumber } = frame.flags
 
 /**
- * Headers are written here first and copied once their length is known. Code that writes and copies never awaits, so one
- * buffer serves all.
+ * Headers are written here and copied when their length is known. The code that writes and copies never awaits, so all
+ * calls share one buffer.
  */
 let scratch = Buffer.allocUnsafeSlow(1024)
 let position = 0
 
-/** What `writeHeader` wrote last: valid until the next call. */
+/** The header of the last `writeHeader`, valid until the next call. */
 export function headerBytes(): Buffer {
   return scratch
 }
 
-/** In the place of a payload's length: it is not written. A number in clear may grow, and a seal covers every length. */
+/** Instead of the length of a payload: no length is written. A clear number may grow, and a seal covers the length. */
 export const openEnd = -1
 
 /**
- * Writes everything of the item but key and value, then the length of the payload, by which a frame that was cut is known.
- * Returns the header's length. The codec id and further flags are set later, in place.
+ * Writes all members of the item except key and value, then the length of the payload, which reveals a truncated frame.
+ * Returns the length of the header. The caller sets the codec id and further flags in the bytes.
  */
 export function writeHeader(item: Item, payloadLength: number): number {
   const { version, createdAt, staleAt, expiresAt, tags, cost } = item
@@ -67,17 +67,17 @@ function makeRoom(bytes: number): void {
 }
 
 function writeAscii(text: string): void {
-  for (let index = 0; index < text.length; index++) {
+  for (let index = 0; index < text.length; index += 1) {
     const code = text.charCodeAt(index)
     if (code > 126 || code < 32) throw new TypeError('a version that is not printable ASCII')
     scratch[position++] = code
   }
 }
 
-/** In the place of an instant that six bytes cannot hold; eight bytes of a float follow. */
+/** Announces an instant that does not fit into six bytes; a float of eight bytes follows. */
 const instantMark = 2 ** 48 - 1
 
-/** Six bytes, high bits first: the years 1970 to 10889. */
+/** Six bytes, the high byte first: the years 1970 to 10889. */
 function writeInstant(value: number): void {
   if (!Number.isSafeInteger(value)) throw new TypeError(`an instant that is not a whole number: ${value}`)
   if (value < 0 || value >= instantMark) {
@@ -95,7 +95,7 @@ function writeInstant(value: number): void {
   scratch[position++] = low
 }
 
-/** Continuation bit, sign bit and six bits, then seven bits a byte, low bits first. A difference of days takes four or five bytes. */
+/** A continuation bit, a sign bit and six bits, then seven bits per byte, low bits first. A few days take four or five bytes. */
 function writeWhole(value: number): void {
   if (!Number.isSafeInteger(value)) throw new TypeError(`an instant that is not a whole number: ${value}`)
   let rest = value < 0 ? -value : value
@@ -113,7 +113,7 @@ function writeWhole(value: number): void {
   scratch[position++] = rest
 }
 
-/** Minus nothing never stands for a whole number here, so it announces a float. */
+/** The varint -0 is never written for a whole number, so it announces a float. */
 const floatMark = 0x40
 
 function writeNumber(value: number): void {
@@ -136,7 +136,7 @@ function writeTags(tags: Readonly<Record<string, string>>): void {
   }
 }
 
-/** The length in bytes, then UTF-8; a negative length announces UTF-16, which alone keeps lone surrogates. */
+/** The length in bytes, then UTF-8. A negative length announces UTF-16, for texts with lone surrogates. */
 function writeText(text: string): void {
   makeRoom(text.length * 3 + 16)
   if (!isWellFormed(text)) {
@@ -153,30 +153,30 @@ let source: Buffer = scratch
 let cursor = 0
 
 /**
- * Reads what `writeHeader` wrote into an item that the caller gives its value; `payloadStart` says where to look for it. Throws
- * for anything else, as far as it can be told. Of a sealed frame `bytes` are the header alone.
+ * Reads a header into an item without its value. `payloadStart` then returns the position of the value. Throws for bytes
+ * that `writeHeader` did not write, if they can be recognized. For a sealed frame, `bytes` must be only the header.
  */
 export function readHeader(key: string, bytes: Buffer): Mutable<Item> {
   source = bytes
   const flags = bytes[frame.flagsOffset] as number
   const versionLength = bytes[frame.versionLengthOffset] as number
   cursor = frame.versionOffset + versionLength
-  // Shorter than a version and an instant: `undefined` bytes above are caught here too.
-  if (!(bytes.length >= cursor + 6) || versionLength === 0) throw new RangeError('the frame ends too early')
+  // Shorter than a version and an instant. This also catches the `undefined` bytes above.
+  if (!(bytes.length >= cursor + 6) || versionLength === 0) throw new RangeError('the frame is truncated')
   if ((flags & 0x80) !== 0) throw new RangeError('the frame has a flag of a later format')
   const version = asciiText(bytes, frame.versionOffset, cursor)
   if (version === undefined) throw new RangeError('its version is not ASCII')
   const createdAt = readInstant()
   const item =
-    (flags & optionalParts) === expiresFlag ? withEnd(key, version, createdAt) : plainItem(key, version, createdAt)
+    (flags & optionalParts) === expiresFlag ? expiringItem(key, version, createdAt) : plainItem(key, version, createdAt)
   if ((flags & optionalParts & ~expiresFlag) !== 0) readOptional(flags, createdAt, item)
   if ((flags & (clearNumber | sealed)) === 0 && bytes.length !== readWhole() + cursor) {
-    throw new RangeError('the frame is longer or shorter than it was')
+    throw new RangeError('the frame has another length than when it was written')
   }
   return item
 }
 
-/** Where the payload of what `readHeader` read last begins. */
+/** The start of the payload after the last header that `readHeader` read. */
 export function payloadStart(): number {
   return cursor
 }
@@ -185,8 +185,8 @@ function plainItem(key: string, version: string, createdAt: number): Mutable<Ite
   return { key, value: undefined, version, createdAt }
 }
 
-/** What most items are: made with all its members at once, because one that is added later costs more than all the others. */
-function withEnd(key: string, version: string, createdAt: number): Mutable<Item> {
+/** The most common item, created with all its members: one that is added later costs more than all others. */
+function expiringItem(key: string, version: string, createdAt: number): Mutable<Item> {
   return { key, value: undefined, version, createdAt, expiresAt: instant(createdAt + readWhole()) }
 }
 
@@ -220,7 +220,7 @@ function readDouble(): number {
 
 function nextByte(): number {
   const byte = source[cursor++]
-  if (byte === undefined) throw new RangeError('the frame ends too early')
+  if (byte === undefined) throw new RangeError('the frame is truncated')
   return byte
 }
 
@@ -231,7 +231,7 @@ function readWhole(): number {
   for (let byte = first; (byte & 0x80) !== 0; factor *= 128) {
     byte = nextByte()
     value += (byte & 0x7f) * factor
-    // Nothing times an endless factor is no number, and not larger either.
+    // 0 times an infinite factor is NaN, which a comparison with `>` would accept.
     if (!(value <= Number.MAX_SAFE_INTEGER)) throw new RangeError('a number is out of range')
   }
   return (first & 0x40) !== 0 ? -value : value
@@ -245,10 +245,10 @@ function readNumber(): number {
 
 function readTags(): Record<string, string> {
   const count = readWhole()
-  // Each tag takes two bytes at least, so a count beyond that is no reason to start.
-  if (count < 0 || count * 2 > source.length - cursor) throw new RangeError('there are not as many tags as announced')
+  // Each tag takes at least two bytes, so a larger count is refused before the loop.
+  if (count < 0 || count * 2 > source.length - cursor) throw new RangeError('there are fewer tags than announced')
   const tags: Record<string, string> = {}
-  for (let index = 0; index < count; index++) {
+  for (let index = 0; index < count; index += 1) {
     const name = readText()
     const version = readText()
     if (name === '__proto__') {
@@ -261,7 +261,7 @@ function readTags(): Record<string, string> {
 function readText(): string {
   const length = readWhole()
   const size = length < 0 ? -length : length
-  if (cursor + size > source.length) throw new RangeError('a text ends too early')
+  if (cursor + size > source.length) throw new RangeError('a text is truncated')
   const end = cursor + size
   const text =
     length < 0 ? utf16Text(source, cursor, end) : (asciiText(source, cursor, end) ?? utf8Text(source, cursor, end))

@@ -2,19 +2,19 @@ import * as zlib from 'node:zlib'
 import { CacheError, checkOptions, invalidArgument, wholeNumber } from '@cache/core/backend'
 
 export interface CompressionOptions {
-  /** `'zstd'` is the fastest and needs Node 22.15 or later; `'gzip'` and `'brotli'` run everywhere. */
+  /** `'zstd'` is the fastest and needs Node 22.15 or later. `'gzip'` and `'brotli'` work in every Node. */
   readonly algorithm: 'zstd' | 'gzip' | 'brotli'
-  /** Payloads of fewer bytes stay as they are. Default 1024. */
+  /** Payloads of fewer bytes are not compressed. Default: 1024. */
   readonly threshold?: number
   /** Higher is smaller and slower: zstd 1 to 22 (default 3), gzip 1 to 9 (default 6), brotli 0 to 11 (default 4). */
   readonly level?: number
 }
 
 interface Algorithm {
-  /** Written in front of what it compressed. */
+  /** The first byte of the compressed payload. */
   readonly id: number
   readonly levels: readonly [least: number, most: number, standard: number]
-  /** Absent where this Node lacks it. */
+  /** Absent if this Node does not have the algorithm. */
   readonly compress?: (bytes: Uint8Array, level: number) => Buffer
   readonly decompress?: (bytes: Uint8Array, maxOutputLength: number) => Buffer
 }
@@ -46,10 +46,10 @@ const algorithms: Readonly<Record<string, Algorithm>> = {
   },
 }
 
-/** Compressed bytes below this share of the plain ones are kept; above it, decompressing costs more than the bytes save. */
+/** A compressed payload must be smaller than this share of the plain one. Otherwise decompression costs more than it saves. */
 const worthwhile = 0.9
 
-/** Compresses what is long enough and gets at least a tenth smaller. */
+/** Compresses payloads that are long enough and become at least a tenth smaller. */
 export class Compression {
   readonly #threshold: number
   readonly #level: number
@@ -74,7 +74,7 @@ export class Compression {
     this.#level = wholeNumber(options.level ?? standard, 'level', 'compression', least, most)
   }
 
-  /** The algorithm's id and the compressed bytes, or `undefined` where the plain bytes are the better choice. */
+  /** The id of the algorithm and the compressed bytes, or `undefined` if the plain bytes are better. */
   compress(bytes: Uint8Array): Buffer | undefined {
     if (bytes.length < this.#threshold) return undefined
     const smaller = this.#algorithm.compress?.(bytes, this.#level)
@@ -87,8 +87,8 @@ export class Compression {
 }
 
 /**
- * The bytes that were compressed, by whichever algorithm, so that the option may change while old items are stored. Throws
- * when they are not compressed bytes or would grow beyond `most`: 32 KB of zstd can become 1 GiB.
+ * The decompressed bytes, for all algorithms, so that the option may change while old items are stored. Throws for bytes
+ * that are not compressed, or that would exceed `most` bytes: 32 KB of zstd can become 1 GiB.
  */
 export function decompress(bytes: Uint8Array, most: number): Buffer {
   for (const algorithm of Object.values(algorithms)) {

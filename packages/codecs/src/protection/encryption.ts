@@ -10,8 +10,8 @@ import { checkOptions, invalidArgument } from '@cache/core/backend'
 
 export interface EncryptionOptions {
   /**
-   * Keys of 32 bytes, the current one first. New items are sealed with the first; every key opens what it sealed. To rotate,
-   * put a new key in front, and remove the old one when its items have expired.
+   * Keys of 32 bytes, the current one first. The first key seals new items; every key opens the items that it sealed. To
+   * rotate, put a new key in front, and remove the old one when its items have expired.
    */
   readonly keys: readonly Uint8Array[]
 }
@@ -27,10 +27,10 @@ const lengthBytes = 4
 const idBytes = 4
 const nonceBytes = 12
 const tagBytes = 16
-/** The seal stands at the end of the frame: length of the header, key id, nonce and tag. */
+/** The seal is at the end of the frame: length of the header, key id, nonce and tag. */
 const sealBytes = lengthBytes + idBytes + nonceBytes + tagBytes
 
-/** Random numbers drawn at once: a call for twelve bytes costs more than the sealing. */
+/** Random bytes for several nonces: a call for twelve bytes costs more than a seal. */
 const noncePool = Buffer.allocUnsafeSlow(nonceBytes * 128)
 let nonceOffset = noncePool.length
 
@@ -54,7 +54,7 @@ export interface OpenedFrame {
  * with it, so that a sealed value cannot be moved to another key or context, or given another lifetime.
  */
 export class Encryption {
-  /** Bytes that sealing adds. */
+  /** The bytes of a seal. */
   readonly overhead: number = sealBytes
   readonly #current: Key
   readonly #keys = new Map<number, Key>()
@@ -68,7 +68,7 @@ export class Encryption {
       throw invalidArgument('keys', keys, `an array of keys of ${keyBytes} bytes, the current one first`, 'encryption')
     }
     const all = keys.map(resolveKey)
-    // Later ones first, so that of equal ids the current key stays.
+    // In reverse, so that the current key replaces others with the same id.
     for (const key of all.toReversed()) this.#keys.set(key.id, key)
     this.#current = all[0] as Key
     this.#context = Buffer.from(context, 'utf16le')
@@ -94,17 +94,17 @@ export class Encryption {
   }
 
   /**
-   * The header and the payload of a frame. Throws when any bit of them, of the key or of the context differs, or when its key
-   * is not among `keys`. Nothing of the frame but its seal is looked at before.
+   * The header and the payload of a frame. Throws if any bit of them, of the item's key or of the context differs, or if the key
+   * of the seal is not in `keys`. Before that, only the seal is interpreted.
    */
   open(key: string, frame: Buffer): OpenedFrame {
     const end = frame.length - sealBytes
-    if (end < 0) throw new RangeError('the sealed frame ends too early')
+    if (end < 0) throw new RangeError('the sealed frame is truncated')
     const start = frame.readUInt32BE(end)
     if (start > end) throw new RangeError('the sealed frame is shorter than its header')
     const idAt = end + lengthBytes
     const secret = this.#keys.get(frame.readUInt32BE(idAt))?.secret
-    if (secret === undefined) throw new Error('the key that sealed it is not among the keys')
+    if (secret === undefined) throw new Error('the encryption keys do not contain the key that sealed it')
     const nonceAt = idAt + idBytes
     const tagAt = nonceAt + nonceBytes
     const decipher = createDecipheriv(algorithm, secret, frame.subarray(nonceAt, tagAt), { authTagLength: tagBytes })
@@ -112,12 +112,12 @@ export class Encryption {
     decipher.setAAD(this.#authenticated(key, header))
     decipher.setAuthTag(frame.subarray(tagAt))
     const payload = decipher.update(frame.subarray(start, end))
-    // Throws when the tag does not fit. Nothing of the header or the payload may be looked at before.
+    // Throws if the tag is wrong. Until then neither header nor payload may be interpreted.
     decipher.final()
     return { header, payload }
   }
 
-  /** Context, key and header. The lengths in front keep them apart; UTF-16 keeps lone surrogates apart. */
+  /** Context, key and header. The lengths of the first two delimit them; UTF-16 distinguishes lone surrogates. */
   #authenticated(key: string, header: Uint8Array): Buffer {
     const context = this.#context
     const keyAt = lengthBytes + context.length + lengthBytes
