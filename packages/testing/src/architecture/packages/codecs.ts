@@ -1,6 +1,10 @@
 import type { PackageArchitecture } from '../package-architecture.ts'
 
 export const codecs: PackageArchitecture = {
-  rooms: {},
-  known: { crowded: ['.'] },
+  rooms: {
+    format: [],
+    protection: [],
+    codecs: ['format'],
+    '.': ['format', 'protection', 'codecs'],
+  },
 }

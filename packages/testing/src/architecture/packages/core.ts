@@ -41,7 +41,7 @@ export const core: PackageArchitecture = {
     'conformance/stage': ['protocol', 'conformance/harness'],
     'conformance/rules': ['protocol', 'conformance/harness', 'conformance/stage'],
     'conformance/walk': ['protocol', 'conformance/samples', 'conformance/stage'],
-    'conformance/wrappers': ['protocol', 'conformance/harness', 'conformance/stage'],
+    'conformance/wrappers': ['protocol', 'backend-kit', 'conformance/harness', 'conformance/stage'],
     'conformance/chapters': [
       'protocol',
       'conformance/harness',
