@@ -1,6 +1,6 @@
 import { type Item, isPromise, isRecordKey } from '@cache/core/backend'
 import type { Authority } from './authority.ts'
-import type { Fence } from './key-fences.ts'
+import type { Fence } from './key-generations.ts'
 import type { NearLayer } from './near-layer.ts'
 import type { NearSide } from './near-side.ts'
 import type { RecoveryQueue } from './recovery-queue.ts'

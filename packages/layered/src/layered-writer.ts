@@ -2,7 +2,7 @@ import { type Item, isPromise, isRecordKey, type MaybePromise } from '@cache/cor
 import type { Authority } from './authority.ts'
 import type { Announcement, BusLink } from './bus-link.ts'
 import { mayPass, queueFull } from './errors.ts'
-import type { Fence } from './key-fences.ts'
+import type { Fence } from './key-generations.ts'
 import type { NearSide } from './near-side.ts'
 import type { RecoveryQueue } from './recovery-queue.ts'
 import type { TagWindow } from './tag-window.ts'

@@ -9,9 +9,9 @@ import {
   type MaybePromise,
   type NearReader,
 } from '@cache/core/backend'
-import { Doubts } from './doubts.ts'
-import { type Fence, KeyFences } from './key-fences.ts'
+import { type Fence, KeyFences } from './key-generations.ts'
 import { NearLayer } from './near-layer.ts'
+import { Doubts } from './suspect-keys.ts'
 
 /** Doubtful keys that are remembered one by one; with more, all copies are dropped instead. */
 const mostDoubts = 10_000

@@ -8,7 +8,7 @@ import {
   type TagVersions,
 } from '@cache/core/backend'
 import type { Authority } from './authority.ts'
-import { type Fence, KeyFences } from './key-fences.ts'
+import { type Fence, KeyFences } from './key-generations.ts'
 
 /** Records that are remembered; with more, the oldest is forgotten. */
 const mostRecords = 10_000

@@ -2,7 +2,7 @@ import { type BackendEvent, createVersion, type Item } from '@cache/core/backend
 import { BreakpointBackend, createMovableClock, type MovableClock } from '@cache/core/conformance'
 import { MemoryBackend } from '@cache/memory'
 import { LayeredBackend, type LayeredOptions } from '../src/index.ts'
-import { GatedBus } from './gated-bus.ts'
+import { GatedBus } from './manual-bus.ts'
 
 /** A process of its own: a near layer that answers at once, on the common last layer. */
 export interface Node {

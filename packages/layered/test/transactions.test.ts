@@ -2,7 +2,7 @@ import type { Bus, BusMessage, CacheBackend } from '@cache/core/backend'
 import { BreakpointBackend } from '@cache/core/conformance'
 import { describe, expect, it } from 'vitest'
 import { LayeredBackend } from '../src/index.ts'
-import { GatedBus } from './gated-bus.ts'
+import { GatedBus } from './manual-bus.ts'
 import { Rig, settled } from './rig.ts'
 
 /** The application's transaction: changes and announcements wait for the commit. */
