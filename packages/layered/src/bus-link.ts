@@ -1,10 +1,10 @@
 import { BackoffTimer, type Bus, type BusMessage, type Clock, createVersion } from '@cache/core/backend'
 
-/** Keys whose announcement could not be sent that are remembered one by one; with more, "anything may have changed" is sent. */
+/** Unsent keys that are remembered. With more, the message says that any key may have changed. */
 const mostUnsent = 10_000
 const keysPerMessage = 500
 
-/** What the link tells the layered backend. */
+/** The events of the link. */
 export interface BusLinkListener {
   message(message: BusMessage): void
   connected(): void
@@ -12,7 +12,7 @@ export interface BusLinkListener {
   error(error: unknown, operation: string): void
 }
 
-/** A message of this handle, before it carries the handle's name. */
+/** A message of this handle without its `source`. */
 export type Announcement = BusMessage extends infer Message
   ? Message extends BusMessage
     ? Omit<Message, 'source'>
@@ -20,16 +20,16 @@ export type Announcement = BusMessage extends infer Message
   : never
 
 /**
- * The connection of one handle to its bus: subscribes, again and again where that fails, and publishes. An announcement that
- * could not be sent is kept and sent later, since the others' copies are wrong until they hear of it.
+ * The connection of one handle to its bus. It subscribes, and retries until that succeeds. It keeps announcements that
+ * could not be sent and sends them later, because the copies of other processes are wrong until then.
  */
 export class BusLink {
-  /** Own messages come back, and are known by it (RACES R12). */
+  /** Identifies the messages of this handle, which the bus delivers to it as well (RACES R12). */
   readonly source: string = createVersion()
   readonly #bus: Bus
   readonly #listener: BusLinkListener
-  readonly #subscribing: BackoffTimer
-  readonly #sending: BackoffTimer
+  readonly #subscribeTimer: BackoffTimer
+  readonly #sendTimer: BackoffTimer
   readonly #unsentKeys = new Set<string>()
   readonly #unsentPrefixes = new Set<string>()
   #unsentAll = false
@@ -40,30 +40,30 @@ export class BusLink {
   constructor(bus: Bus, clock: Clock, listener: BusLinkListener) {
     this.#bus = bus
     this.#listener = listener
-    this.#subscribing = new BackoffTimer(clock, 100, 10_000, () => {
+    this.#subscribeTimer = new BackoffTimer(clock, 100, 10_000, () => {
       this.#subscription = this.#subscribe()
     })
-    this.#sending = new BackoffTimer(clock, 100, 10_000, () => void this.#sendUnsent())
+    this.#sendTimer = new BackoffTimer(clock, 100, 10_000, () => void this.#sendUnsent())
     this.#subscription = this.#subscribe()
   }
 
-  /** Resolves when the message left this process, or is kept to be sent later. Never rejects. */
+  /** Resolves when the message has left this process, or is kept for later. Never rejects. */
   async publish(announcement: Announcement): Promise<void> {
     try {
       await this.#bus.publish({ ...announcement, source: this.source } as BusMessage)
     } catch (error) {
       this.#keep(announcement)
       this.#listener.error(error, 'publish')
-      if (!this.#closed) this.#sending.schedule()
+      if (!this.#closed) this.#sendTimer.schedule()
     }
   }
 
   async close(): Promise<void> {
     this.#closed = true
-    this.#subscribing.reset()
+    this.#subscribeTimer.reset()
     await this.#subscription
     await this.#sendUnsent()
-    this.#sending.reset()
+    this.#sendTimer.reset()
     try {
       await this.#stop?.()
     } catch (error) {
@@ -72,29 +72,29 @@ export class BusLink {
   }
 
   async #subscribe(): Promise<void> {
-    // What the bus says of its state while it is still subscribing counts more than that it has subscribed.
-    let lost = false
+    // The bus may report a lost connection before `subscribe` resolves. That report is the later one.
+    let isLost = false
     try {
       this.#stop = await this.#bus.subscribe({
         message: (message) => {
           if (message.source !== this.source && !this.#closed) this.#listener.message(message)
         },
         disconnected: () => {
-          lost = true
+          isLost = true
           if (!this.#closed) this.#listener.disconnected()
         },
         connected: () => {
-          lost = false
+          isLost = false
           this.#connected()
         },
         error: (error) => this.#listener.error(error, 'listen'),
       })
     } catch (error) {
       this.#listener.error(error, 'subscribe')
-      if (!this.#closed) this.#subscribing.schedule()
+      if (!this.#closed) this.#subscribeTimer.schedule()
       return
     }
-    if (!lost) this.#connected()
+    if (!isLost) this.#connected()
   }
 
   #connected(): void {
@@ -117,23 +117,23 @@ export class BusLink {
     this.#unsentPrefixes.clear()
   }
 
-  /** Versions may be old by now, so the keys are sent as changed, without one: whoever holds a copy asks the authority. */
+  /** Sends the keys without versions, which may be old by now: receivers ask the authority. */
   async #sendUnsent(): Promise<void> {
     for (;;) {
       const announcement = this.#takeUnsent()
-      if (announcement === undefined) return this.#sending.reset()
+      if (announcement === undefined) return this.#sendTimer.reset()
       try {
         await this.#bus.publish({ ...announcement, source: this.source } as BusMessage)
       } catch (error) {
         this.#keep(announcement)
         this.#listener.error(error, 'publish')
-        if (!this.#closed) this.#sending.schedule()
+        if (!this.#closed) this.#sendTimer.schedule()
         return
       }
     }
   }
 
-  /** Taken before it is sent, so that a key which changes again meanwhile is kept again. */
+  /** Removes the keys before they are sent: a key that changes again meanwhile is then kept again. */
   #takeUnsent(): Announcement | undefined {
     if (this.#unsentAll) {
       this.#unsentAll = false

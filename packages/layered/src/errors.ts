@@ -1,9 +1,11 @@
 import { CacheError, cacheErrorCode } from '@cache/core/backend'
 
-/** The noun of this backend in errors and logs. */
+/** The name of this backend in errors and logs. */
 export const backendName = 'layered'
 
-/** The failure as a `CacheError`: one that is already is left as it is, since it names the layer that failed. */
+/**
+ * The failure as a `CacheError`. An error that is one already stays as it is, because it names the layer that failed.
+ */
 export function asCacheError(error: unknown, operation: string, key?: string): CacheError {
   if (cacheErrorCode(error) !== undefined) return error as CacheError
   const message = error instanceof Error ? error.message : String(error)
@@ -16,12 +18,13 @@ export function asCacheError(error: unknown, operation: string, key?: string): C
 }
 
 export function queueFull(key: string, bound: number, cause: unknown): CacheError {
-  const message = `delete: the last layer failed, and ${bound} deletes wait for it already; this one was not done`
+  const full = `the recovery queue is full (maxPending: ${bound})`
+  const message = `delete: the last layer failed, and ${full}; the item was not deleted`
   return new CacheError('QUEUE_FULL', message, { operation: 'delete', backend: backendName, key, cause })
 }
 
-/** Whether the store itself failed, so that the same call may succeed later; a refused argument never does. */
-export function mayPass(error: unknown): boolean {
+/** Whether the same call may succeed later. A refused argument never does. */
+export function isTemporary(error: unknown): boolean {
   const code = cacheErrorCode(error)
   return code !== 'INVALID_ARGUMENT' && code !== 'CLOSED' && code !== 'UNSUPPORTED'
 }

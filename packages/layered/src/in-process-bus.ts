@@ -1,14 +1,12 @@
 import { type Bus, type BusListener, type BusMessage, CacheError } from '@cache/core/backend'
 
-type Deliver = (message: BusMessage) => void
-
 /**
- * A bus within one process: joins several layered backends there, and stands in for a real one in tests. Listeners hear a
- * message before `publish` resolves, in the order in which they subscribed.
+ * A bus within one process, for several layered backends or for tests. Listeners receive a message before `publish`
+ * resolves, in the order of their subscriptions.
  */
 export class InProcessBus implements Bus {
   readonly name: string = 'in-process'
-  readonly #listeners = new Set<Deliver>()
+  readonly #listeners = new Set<(message: BusMessage) => void>()
   #closed = false
 
   async publish(message: BusMessage): Promise<void> {
@@ -18,8 +16,8 @@ export class InProcessBus implements Bus {
 
   async subscribe(listener: BusListener): Promise<() => Promise<void>> {
     this.#check('subscribe')
-    // A wrapper of its own, so that the same listener may subscribe twice and each stop ends one of them.
-    const own: Deliver = (message) => listener.message(message)
+    // A wrapper of its own: the same listener may subscribe twice, and each stop ends one of the two.
+    const own = (message: BusMessage): void => listener.message(message)
     this.#listeners.add(own)
     return async () => {
       this.#listeners.delete(own)
@@ -34,6 +32,9 @@ export class InProcessBus implements Bus {
 
   #check(operation: string): void {
     if (!this.#closed) return
-    throw new CacheError('CLOSED', `${operation}: the bus was closed`, { operation, backend: this.name })
+    throw new CacheError('CLOSED', `${operation}: the bus was closed; make another one`, {
+      operation,
+      backend: this.name,
+    })
   }
 }

@@ -1,61 +1,68 @@
 import { isPromise, type MaybePromise } from '@cache/core/backend'
 
-/**
- * What is known of a key while operations on it are under way. `generation` moves whenever the authority's item may have changed,
- * so a read that began before brings its answer back in vain (RACES R6, R7). `tail` is the last near write that was begun:
- * near writes of one key run one after the other, so that a removal never overtakes a promotion.
- */
-export class Fence {
-  epoch = 0
+/** The state of a key while operations on it are under way. */
+export class KeyGeneration {
+  /**
+   * A counter that moves whenever the authority's item may have changed. A read that began at an earlier count does not
+   * copy its result (RACES R6, R7).
+   */
+  count = 0
+  /** Operations under way. */
   users = 0
-  tail: Promise<void> | undefined
+  /** The last near write of the key that has begun and not ended. */
+  lastWrite: Promise<void> | undefined
 }
 
-/** The fences of the keys that have operations under way; nothing is kept for the others. */
-export class KeyFences {
-  readonly #fences = new Map<string, Fence>()
+/** The generations of the keys with operations under way. Other keys have none. */
+export class KeyGenerations {
+  readonly #generations = new Map<string, KeyGeneration>()
 
-  enter(key: string): Fence {
-    let fence = this.#fences.get(key)
-    if (fence === undefined) {
-      fence = new Fence()
-      this.#fences.set(key, fence)
+  /** Begins an operation on the key. Each call needs one `leave`. */
+  enter(key: string): KeyGeneration {
+    let generation = this.#generations.get(key)
+    if (generation === undefined) {
+      generation = new KeyGeneration()
+      this.#generations.set(key, generation)
     }
-    fence.users += 1
-    return fence
+    generation.users += 1
+    return generation
   }
 
-  leave(key: string, fence: Fence): void {
-    fence.users -= 1
-    if (fence.users === 0) this.#fences.delete(key)
+  leave(key: string, generation: KeyGeneration): void {
+    generation.users -= 1
+    if (generation.users === 0) this.#generations.delete(key)
   }
 
-  bump(key: string): void {
-    const fence = this.#fences.get(key)
-    if (fence !== undefined) fence.epoch += 1
+  /** Keeps the results of operations that are under way from being copied. */
+  invalidate(key: string): void {
+    const generation = this.#generations.get(key)
+    if (generation !== undefined) generation.count += 1
   }
 
-  bumpPrefix(prefix: string): void {
-    for (const [key, fence] of this.#fences) if (key.startsWith(prefix)) fence.epoch += 1
+  invalidatePrefix(prefix: string): void {
+    for (const [key, generation] of this.#generations) if (key.startsWith(prefix)) generation.count += 1
   }
 
-  /** The near writes under way for keys with this prefix. */
-  tails(prefix: string): Promise<void>[] {
-    const tails: Promise<void>[] = []
-    for (const [key, fence] of this.#fences) {
-      if (fence.tail !== undefined && key.startsWith(prefix)) tails.push(fence.tail)
+  /** The near writes under way of keys with this prefix. */
+  pendingWrites(prefix: string): Promise<void>[] {
+    const pending: Promise<void>[] = []
+    for (const [key, generation] of this.#generations) {
+      if (generation.lastWrite !== undefined && key.startsWith(prefix)) pending.push(generation.lastWrite)
     }
-    return tails
+    return pending
   }
 
-  /** Runs the step after every step of this key that was begun before: at once, without a promise, where nothing waits. */
-  run(fence: Fence, step: () => MaybePromise<void>): MaybePromise<void> {
-    const done = fence.tail === undefined ? step() : fence.tail.then(step)
+  /**
+   * Runs a near write after all earlier ones of the key, so that a removal never overtakes a promotion. Without an
+   * earlier write it runs at once and needs no promise.
+   */
+  write(generation: KeyGeneration, write: () => MaybePromise<void>): MaybePromise<void> {
+    const done = generation.lastWrite === undefined ? write() : generation.lastWrite.then(write)
     if (!isPromise(done)) return
-    const tail = done.finally(() => {
-      if (fence.tail === tail) fence.tail = undefined
+    const lastWrite = done.finally(() => {
+      if (generation.lastWrite === lastWrite) generation.lastWrite = undefined
     })
-    fence.tail = tail
-    return tail
+    generation.lastWrite = lastWrite
+    return lastWrite
   }
 }

@@ -22,21 +22,22 @@ import { RecoveryQueue } from './recovery-queue.ts'
 import { TagWindow } from './tag-window.ts'
 
 /**
- * A backend made of backends: near layers hold copies, the last layer is the authority. It reads near to far and copies what it
- * finds into the nearer layers, writes far to near, and announces changes over a bus, so that the near layers of other
- * processes never serve what they can know to be old. `compareAndSet`, `increment`, `keys` and the records of the cache itself (tags,
- * locks, rate limits) are the authority's; `compareAndSet`, `increment` and `keys` are present where it has them.
+ * A backend made of layers: the last layer is the authority, and the near layers in front of it have copies. Reads go
+ * from the nearest layer to the authority and copy the item into the layers before it. Writes go to the authority
+ * first. Announcements on a bus keep the near layers of other processes from serving old copies.
  *
- * A near layer belongs to one `LayeredBackend`: nothing else may write to it. Layered backends nest.
+ * The authority alone has the records of the cache (tags, locks, rate limits) and does `compareAndSet`, `increment` and
+ * `keys`; these are present where it has them. A near layer belongs to one `LayeredBackend`: nothing else may write to
+ * it. Layered backends nest.
  */
 export class LayeredBackend implements CacheBackend {
   readonly name: string = backendName
   readonly compareAndSet?: (key: string, expected: string | undefined, next: Item | undefined) => Promise<boolean>
   readonly increment?: (key: string, delta: number, expiresAt?: number) => Promise<number>
   readonly keys?: (prefix?: string) => AsyncIterable<string>
-  /** Present where the authority and the bus have it: without announcements that come with the commit near copies would outlive it. */
+  /** Present where the authority and the bus have it. */
   readonly inTransaction?: (transaction: unknown) => CacheBackend
-  /** The near copies and remembered tag records that may be served as they are. Whoever reads one compares its tags. */
+  /** The near copies and the remembered tag records. The reader of a copy compares its tags. */
   readonly near: NearReader
   readonly #options: ResolvedOptions
   readonly #hub = new EventHub()
@@ -50,7 +51,7 @@ export class LayeredBackend implements CacheBackend {
   readonly #life = new Lifecycle(backendName)
   readonly #parts: CompositeParts
 
-  /** Throws `INVALID_ARGUMENT` for unknown options and values that are not allowed. Subscribes to the bus in the background. */
+  /** Throws `INVALID_ARGUMENT` for unknown options and wrong values. Subscribes to the bus in the background. */
   constructor(options: LayeredOptions) {
     const resolved = resolveOptions(options)
     const { authority, nears, nearTtl, tagWindow, clock, bus, recovery } = resolved
@@ -82,7 +83,8 @@ export class LayeredBackend implements CacheBackend {
       keys: (keys) => (prefix) => this.#keys(keys, prefix),
       stats: 'own',
       listen: 'own',
-      // Near copies would outlive the commit if the announcements did not come with it.
+      // Announcements that are not part of the transaction could arrive before its commit, and near copies would
+      // outlive it.
       inTransaction: (inTransaction) => {
         const publisherIn = bus?.inTransaction?.bind(bus)
         if (publisherIn === undefined) return undefined
@@ -116,8 +118,8 @@ export class LayeredBackend implements CacheBackend {
   }
 
   /**
-   * Rejects when the last layer fails. With `recovery` it resolves instead to whether the nearest layer held a value, and the
-   * delete is done and announced later; rejects with `QUEUE_FULL` when too many wait.
+   * Rejects when the last layer fails. With `recovery` it resolves instead to whether the nearest layer had a value,
+   * and the delete is done and announced later. Rejects with `QUEUE_FULL` when the recovery queue is full.
    */
   delete(key: string): Promise<boolean> {
     return this.#life.run('delete', key, () => this.#writer.delete(key))
@@ -135,29 +137,33 @@ export class LayeredBackend implements CacheBackend {
     return this.#life.run('stats', undefined, () => this.#stats())
   }
 
-  /** Passes on what the last layer tells; of the near layers errors only, since what they evict is not lost. */
+  /**
+   * Forwards the events of the last layer, and the errors of the near layers. An eviction from a near layer loses no
+   * item.
+   */
   listen(listener: (event: BackendEvent) => void, types?: readonly BackendEvent['type'][]): () => void {
     const { authority, nears } = this.#options
-    const ends = [this.#hub.listen(listener, types), authority.listen?.(listener, types)]
+    const stops = [this.#hub.listen(listener, types), authority.listen?.(listener, types)]
     if (types === undefined || types.includes('error')) {
       const errors = (event: BackendEvent): void => {
         if (event.type === 'error') listener(event)
       }
-      for (const near of nears) ends.push(near.listen?.(errors, ['error']))
+      for (const near of nears) stops.push(near.listen?.(errors, ['error']))
     }
     return () => {
-      for (const end of ends.splice(0)) end?.()
+      for (const stop of stops.splice(0)) stop?.()
     }
   }
 
-  /** Tries the deletes that wait in the recovery queue now, rather than when their time has come. Never rejects. */
+  /** Retries the deletes in the recovery queue at once. Never rejects. */
   async recover(): Promise<void> {
     await this.#recovery?.drain()
   }
 
   /**
-   * Waits for work in flight, stops listening to the bus, then closes the layers and the bus. A layer or a bus with another
-   * open user stays open; with `closeParts: false` all of them do. Rejects with the first failure, after all have closed.
+   * Waits for calls in flight, ends the subscription to the bus, then closes the layers and the bus. A layer or bus
+   * with another open user stays open; with `closeParts: false` all of them do. Rejects with the first failure after
+   * all have closed.
    */
   close(): Promise<void> {
     return this.#life.close(
@@ -169,7 +175,7 @@ export class LayeredBackend implements CacheBackend {
   async #close(): Promise<void> {
     try {
       const lost = (await this.#recovery?.close()) ?? 0
-      if (lost > 0) this.#report(new Error(`${lost} acknowledged deletes were not done before close`), 'close')
+      if (lost > 0) this.#report(new Error(`close: ${lost} deletes of the recovery queue were not done`), 'close')
       await this.#link?.close()
       this.#tags.close()
     } finally {
@@ -190,14 +196,14 @@ export class LayeredBackend implements CacheBackend {
       layers.push({ ...(await backend.stats?.()), name: backend.name, reads: hits })
     }
     const { backend, reads } = this.#authority
-    const far = (await backend.stats?.()) ?? {}
-    layers.push({ ...far, name: backend.name, reads })
-    return { ...far, layers, pendingDeletes: this.#recovery?.size ?? 0 }
+    const remote = (await backend.stats?.()) ?? {}
+    layers.push({ ...remote, name: backend.name, reads })
+    return { ...remote, layers, pendingDeletes: this.#recovery?.size ?? 0 }
   }
 
   #busListener() {
     return {
-      message: (message: BusMessage) => this.#heard(message),
+      message: (message: BusMessage) => this.#onMessage(message),
       connected: () => {
         this.#tags.resume()
         this.#near.connected()
@@ -210,8 +216,8 @@ export class LayeredBackend implements CacheBackend {
     }
   }
 
-  /** Announcements may be late, doubled or out of order: they raise doubts, and the authority settles them (RACES R13). */
-  #heard(message: BusMessage): void {
+  /** Messages may be late, doubled or out of order. They only make keys suspect; the authority decides (RACES R13). */
+  #onMessage(message: BusMessage): void {
     const keys = message.kind === 'clear' ? [] : message.keys
     if (this.#hub.wants('busMessage')) this.#hub.emit({ type: 'busMessage', kind: message.kind, keys: keys ?? [] })
     if (message.kind === 'clear') {
@@ -223,7 +229,7 @@ export class LayeredBackend implements CacheBackend {
     } else {
       for (const [index, key] of keys.entries()) {
         this.#tags.forget(key)
-        this.#near.doubt(key, message.kind === 'set' ? message.versions[index] : undefined)
+        this.#near.suspect(key, message.kind === 'set' ? message.versions[index] : undefined)
       }
     }
   }

@@ -1,24 +1,25 @@
 import { type Item, isPromise, isRecordKey } from '@cache/core/backend'
 import type { Authority } from './authority.ts'
-import type { Fence } from './key-generations.ts'
+import type { KeyGeneration } from './key-generations.ts'
 import type { NearLayer } from './near-layer.ts'
 import type { NearSide } from './near-side.ts'
 import type { RecoveryQueue } from './recovery-queue.ts'
 import type { TagWindow } from './tag-window.ts'
 
-/** One key on its way from near to far. */
+/** A look-up of one key, from the nearest layer to the authority. */
 interface Search {
   readonly key: string
-  readonly fence: Fence
-  readonly epoch: number
-  /** What each near layer held when it was asked. */
+  readonly generation: KeyGeneration
+  /** The count of the generation when the search began. */
+  readonly captured: number
+  /** The versions that the near layers had, by their index. */
   readonly seen: (string | undefined)[]
-  /** Copies are known to be old or doubtful: only the authority can tell. */
-  disputed: boolean
+  /** Whether the near copies are old or suspect, so that only the authority's answer counts. */
+  needsAuthority: boolean
   found: Item | undefined
 }
 
-/** Reads near to far, and copies what is found into the nearer layers. */
+/** Reads from the nearest layer to the authority, and copies the item into the layers before the one that had it. */
 export class LayeredReader {
   readonly #near: NearSide
   readonly #authority: Authority
@@ -33,26 +34,26 @@ export class LayeredReader {
   }
 
   async get(key: string): Promise<Item | undefined> {
-    if (isRecordKey(key)) return this.#record(key)
+    if (isRecordKey(key)) return this.#readRecord(key)
     if (this.#recovery?.has(key)) return undefined
     const search = this.#begin(key)
     try {
       for (const [index, layer] of this.#near.layers.entries()) {
         if (!this.#near.trusted) break
-        const held = layer.read(key)
-        const item = isPromise(held) ? await held : held
+        const reading = layer.read(key)
+        const item = isPromise(reading) ? await reading : reading
         if (item === undefined) continue
         search.seen[index] = item.version
-        if (search.disputed) continue
+        if (search.needsAuthority) continue
         const valid = item.tags === undefined || this.#tags.valid(item.tags)
-        if (isPromise(valid) ? !(await valid) : !valid) search.disputed = true
+        if (isPromise(valid) ? !(await valid) : !valid) search.needsAuthority = true
         else return await this.#serve(search, item, layer, index)
       }
       search.found = await this.#authority.backend.get(key)
       await this.#finish(search)
       return search.found
     } finally {
-      this.#near.fences.leave(key, search.fence)
+      this.#near.generations.leave(key, search.generation)
     }
   }
 
@@ -66,58 +67,60 @@ export class LayeredReader {
     const found = new Map<string, Item | undefined>()
     try {
       const remaining = await this.#searchNear([...searches.values()])
-      await Promise.all([this.#searchFar(remaining), this.#readRecords(records, found)])
+      await Promise.all([this.#searchAuthority(remaining), this.#readRecords(records, found)])
       for (const search of searches.values()) found.set(search.key, search.found)
     } finally {
-      for (const { key, fence } of searches.values()) this.#near.fences.leave(key, fence)
+      for (const { key, generation } of searches.values()) this.#near.generations.leave(key, generation)
     }
     return keys.map((key) => found.get(key))
   }
 
   #begin(key: string): Search {
-    const fence = this.#near.fences.enter(key)
-    return { key, fence, epoch: fence.epoch, seen: [], disputed: this.#near.doubtful(key), found: undefined }
+    const generation = this.#near.generations.enter(key)
+    const needsAuthority = this.#near.isSuspect(key)
+    return { key, generation, captured: generation.count, seen: [], needsAuthority, found: undefined }
   }
 
   async #serve(search: Search, item: Item, layer: NearLayer, index: number): Promise<Item> {
     layer.hits += 1
-    if (index > 0) await this.#near.promote(search.fence, search.epoch, item, index, search.seen)
+    if (index > 0) await this.#near.promote(search.generation, search.captured, item, index, search.seen)
     return item
   }
 
-  /** What the authority said becomes the copy, or takes the copies away. */
+  /** Copies the authority's item into the near layers, or drops the copies that it did not confirm. */
   async #finish(search: Search): Promise<void> {
-    const { key, fence, epoch, found, seen, disputed } = search
+    const { key, generation, captured, found, seen, needsAuthority } = search
     this.#authority.reads += 1
-    if (found !== undefined && found.value !== undefined && !(await this.#invalid(found))) {
-      await this.#near.promote(fence, epoch, found, this.#near.layers.length, seen)
-    } else if (disputed) {
-      await this.#near.dropUnchanged(fence, epoch, key)
+    if (found !== undefined && found.value !== undefined && !(await this.#hasChangedTag(found))) {
+      await this.#near.promote(generation, captured, found, this.#near.layers.length, seen)
+    } else if (needsAuthority) {
+      await this.#near.dropUnchanged(generation, captured, key)
     }
   }
 
   /**
-   * Whether a tag of the authority's item has changed, as far as that is known without asking. What is remembered and says so
-   * may be old itself, and whoever reads the item compares next: it is asked for again first.
+   * Whether a tag of the authority's item has changed. A remembered record that says so may be older than the item, so
+   * the authority is asked for the record again. Without such a record the item counts as valid: its reader compares
+   * the tags.
    */
-  async #invalid(item: Item): Promise<boolean> {
+  async #hasChangedTag(item: Item): Promise<boolean> {
     if (item.tags === undefined || !this.#tags.contradicts(item.tags)) return false
     return !(await this.#tags.valid(item.tags))
   }
 
-  /** Serves what the near layers hold; resolves to the searches that only the authority can answer. */
+  /** Finds the items that the near layers have. Resolves to the searches that need the authority. */
   async #searchNear(searches: Search[]): Promise<Search[]> {
     let open = searches
     for (const [index, layer] of this.#near.layers.entries()) {
       if (open.length === 0 || !this.#near.trusted) break
-      const held = await layer.readMany(open.map((search) => search.key))
-      const valid = await this.#validCopies(open, held)
+      const copies = await layer.readMany(open.map((search) => search.key))
+      const valid = await this.#areValid(open, copies)
       const next: Search[] = []
       for (const [at, search] of open.entries()) {
-        const item = held[at]
+        const item = copies[at]
         if (item !== undefined) search.seen[index] = item.version
-        if (item !== undefined && !valid[at]) search.disputed = true
-        if (item === undefined || search.disputed) next.push(search)
+        if (item !== undefined && !valid[at]) search.needsAuthority = true
+        if (item === undefined || search.needsAuthority) next.push(search)
         else search.found = await this.#serve(search, item, layer, index)
       }
       open = next
@@ -125,17 +128,17 @@ export class LayeredReader {
     return open
   }
 
-  /** Which copies have tags that still hold; asks the authority once for all of them. */
-  async #validCopies(searches: readonly Search[], held: readonly (Item | undefined)[]): Promise<boolean[]> {
-    const valid = held.map(() => true)
-    const tagged = [...held.keys()].filter((at) => held[at]?.tags !== undefined && !searches[at]?.disputed)
+  /** Whether the tags of each copy are unchanged. Asks the authority at most once. */
+  async #areValid(searches: readonly Search[], copies: readonly (Item | undefined)[]): Promise<boolean[]> {
+    const valid = copies.map(() => true)
+    const tagged = [...copies.keys()].filter((at) => copies[at]?.tags !== undefined && !searches[at]?.needsAuthority)
     if (tagged.length === 0) return valid
-    const answers = await this.#tags.validMany(tagged.map((at) => held[at]?.tags ?? {}))
-    for (const [index, at] of tagged.entries()) valid[at] = answers[index] === true
+    const results = await this.#tags.validMany(tagged.map((at) => copies[at]?.tags ?? {}))
+    for (const [index, at] of tagged.entries()) valid[at] = results[index] === true
     return valid
   }
 
-  async #searchFar(searches: readonly Search[]): Promise<void> {
+  async #searchAuthority(searches: readonly Search[]): Promise<void> {
     if (searches.length === 0) return
     const items = await this.#authority.getMany(searches.map((search) => search.key))
     for (const [index, search] of searches.entries()) {
@@ -144,7 +147,7 @@ export class LayeredReader {
     }
   }
 
-  async #record(key: string): Promise<Item | undefined> {
+  async #readRecord(key: string): Promise<Item | undefined> {
     if (key[1] !== '#') return this.#authority.backend.get(key)
     return this.#tags.get(key) ?? (await this.#tags.getMany([key]))[0]
   }

@@ -3,14 +3,14 @@ import type { BackendStats } from '@cache/core/backend'
 export interface LayerStats extends BackendStats {
   /** The layer's `name`. */
   readonly name: string
-  /** Reads that this layer answered with an item; for the last layer, all that reached it. */
+  /** Reads that this layer answered with an item. For the last layer: all reads that reached it. */
   readonly reads: number
 }
 
-/** `items`, `size`, `evictions` and `expired` are the last layer's: what falls out of a near layer is not lost. */
+/** `items`, `size`, `evictions` and `expired` are those of the last layer. */
 export interface LayeredStats extends BackendStats {
-  /** Near to far. */
+  /** Nearest first. */
   readonly layers: readonly LayerStats[]
-  /** Deletes that wait in the recovery queue. */
+  /** Deletes in the recovery queue. */
   readonly pendingDeletes: number
 }

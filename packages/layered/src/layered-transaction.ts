@@ -10,8 +10,9 @@ import {
 import { backendName } from './errors.ts'
 
 /**
- * The authority in an open transaction of the application. Near copies are neither read nor made there, since nobody else may
- * see them: what changes is announced with the commit, under a source of its own, so that this process hears of it too.
+ * The authority in an open transaction of the application. It neither reads nor makes near copies, because only the
+ * transaction may see its changes. The commit publishes the announcements. They have a source of their own, so that
+ * this process receives them as well.
  */
 export class LayeredTransaction implements CacheBackend {
   readonly name: string = backendName
@@ -26,7 +27,7 @@ export class LayeredTransaction implements CacheBackend {
   readonly #bus: Pick<Bus, 'publish'>
   readonly #source = createVersion()
 
-  /** Both are views of the same transaction. */
+  /** `authority` and `bus` are views of the same transaction. */
   constructor(authority: CacheBackend, bus: Pick<Bus, 'publish'>) {
     this.#authority = authority
     this.#bus = bus
@@ -74,15 +75,18 @@ export class LayeredTransaction implements CacheBackend {
     await this.#bus.publish({ kind: 'clear', source: this.#source, prefix: prefix ?? '' })
   }
 
-  async #changing<Answer>(key: string, change: Promise<Answer>): Promise<Answer> {
-    const answer = await change
-    if (answer !== false) await this.#announce([key])
-    return answer
+  async #changing<Result>(key: string, change: Promise<Result>): Promise<Result> {
+    const result = await change
+    if (result !== false) await this.#announce([key])
+    return result
   }
 
-  /** Without versions: a copy that someone holds by then is confirmed by the authority or dropped. Locks and limits are never near. */
+  /**
+   * Announces keys without versions, so that the authority has to confirm near copies. Locks and rate limits have no
+   * copies.
+   */
   async #announce(keys: readonly string[]): Promise<void> {
-    const told = keys.filter((key) => !isRecordKey(key) || key[1] === '#')
-    if (told.length > 0) await this.#bus.publish({ kind: 'delete', source: this.#source, keys: told })
+    const announced = keys.filter((key) => !isRecordKey(key) || key[1] === '#')
+    if (announced.length > 0) await this.#bus.publish({ kind: 'delete', source: this.#source, keys: announced })
   }
 }

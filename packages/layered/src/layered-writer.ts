@@ -1,28 +1,34 @@
 import { type Item, isPromise, isRecordKey, type MaybePromise } from '@cache/core/backend'
 import type { Authority } from './authority.ts'
 import type { Announcement, BusLink } from './bus-link.ts'
-import { mayPass, queueFull } from './errors.ts'
-import type { Fence } from './key-generations.ts'
+import { isTemporary, queueFull } from './errors.ts'
+import type { KeyGeneration } from './key-generations.ts'
 import type { NearSide } from './near-side.ts'
 import type { RecoveryQueue } from './recovery-queue.ts'
 import type { TagWindow } from './tag-window.ts'
 
 /**
- * What a change left at the authority: this item; `changed`, to something that is not known here or to nothing; `outdated`,
- * the authority is as it was and a near copy may be wrong; `unchanged`.
+ * The effect of a change.
+ *
+ * - An item: the authority has this item now.
+ * - `changed`: the authority has no item, or one that this process does not know.
+ * - `suspect`: the authority is unchanged, but a near copy may be wrong.
+ * - `unchanged`: the authority is unchanged.
  */
-type Outcome = Item | 'changed' | 'outdated' | 'unchanged'
+type Outcome = Item | 'changed' | 'suspect' | 'unchanged'
 
-/** A change on its way. */
+/** A change under way. */
 interface Change {
   readonly key: string
-  readonly fence: Fence
-  readonly ticket: number
+  readonly generation: KeyGeneration
+  /** The count of the generation when the change began. */
+  readonly captured: number
 }
 
 /**
- * Writes: the authority first, the near layers last, then the announcement, and that only when the authority has taken the
- * change (RACES R6, R10). Where the authority fails, what it holds is not known: the near copies go and the write rejects.
+ * Writes to the authority first and to the near layers last. The announcement follows only if the authority has taken
+ * the change (RACES R6, R10). If the authority fails, its item is unknown: the near copies are dropped and the write
+ * rejects.
  */
 export class LayeredWriter {
   readonly #near: NearSide
@@ -58,20 +64,26 @@ export class LayeredWriter {
     const last = new Map(items.map((item) => [item.key, item]))
     const records = [...last.values()].filter((item) => isRecordKey(item.key))
     for (const record of records) last.delete(record.key)
-    await this.#settle(last.keys())
+    await this.#finishPendingDeletes(last.keys())
     const changes = [...last.keys()].map((key) => this.#begin(key))
     try {
       await this.#authority.setMany(items)
-      await all(changes.map(({ key, fence, ticket }) => this.#near.put(fence, ticket, last.get(key) as Item)))
+      await allDone(
+        changes.map(({ key, generation, captured }) => this.#near.put(generation, captured, last.get(key) as Item)),
+      )
     } catch (error) {
-      await all(changes.map(({ key, fence }) => this.#near.drop(fence, key)))
+      await allDone(changes.map(({ key, generation }) => this.#near.drop(generation, key)))
       throw error
     } finally {
       for (const record of records) this.#tags.forget(record.key)
       for (const change of changes) this.#end(change)
     }
-    const told = [...last.values(), ...records.filter((record) => isTagRecord(record.key))]
-    await this.#tell({ kind: 'set', keys: told.map(({ key }) => key), versions: told.map(({ version }) => version) })
+    const changed = [...last.values(), ...records.filter((record) => isTagRecord(record.key))]
+    await this.#announce({
+      kind: 'set',
+      keys: changed.map(({ key }) => key),
+      versions: changed.map(({ version }) => version),
+    })
   }
 
   /** `remote` is the call of the authority. */
@@ -86,33 +98,29 @@ export class LayeredWriter {
 
   /** `remote` is the call of the authority. */
   increment(key: string, remote: () => Promise<number>): Promise<number> {
-    return this.#change(
-      key,
-      remote,
-      // The new version is the authority's to make, so there is no copy to put.
-      () => 'changed',
-    )
+    // The authority makes the new version, so there is no item to copy.
+    return this.#change(key, remote, () => 'changed')
   }
 
   async delete(key: string): Promise<boolean> {
     const remove = async (): Promise<boolean> => this.#authority.backend.delete(key)
     if (isRecordKey(key)) return this.#change(key, remove, () => 'changed')
-    if (this.#recovery?.has(key)) return this.#deleteAgain([key])
+    if (this.#recovery?.has(key)) return this.#retryDeletes([key])
     return (await this.#deleteItems([key], async () => ((await remove()) ? 1 : 0))) > 0
   }
 
   async deleteMany(keys: readonly string[]): Promise<number> {
-    const waiting: string[] = []
+    const pending: string[] = []
     const records: string[] = []
     const items: string[] = []
     for (const key of new Set(keys)) {
-      const group = isRecordKey(key) ? records : this.#recovery?.has(key) ? waiting : items
+      const group = isRecordKey(key) ? records : this.#recovery?.has(key) ? pending : items
       group.push(key)
     }
     const [removed, removedRecords] = await Promise.all([
       items.length === 0 ? 0 : this.#deleteItems(items, () => this.#authority.deleteMany(items)),
       Promise.all(records.map((key) => this.delete(key))),
-      this.#deleteAgain(waiting),
+      this.#retryDeletes(pending),
     ])
     return removed + removedRecords.filter(Boolean).length
   }
@@ -126,145 +134,155 @@ export class LayeredWriter {
       await this.#near.clear(prefix ?? '')
     }
     this.#recovery?.cleared(prefix ?? '')
-    await this.#tell({ kind: 'clear', prefix: prefix ?? '' })
+    await this.#announce({ kind: 'clear', prefix: prefix ?? '' })
   }
 
-  async #change<Answer>(key: string, far: () => Promise<Answer>, judge: (answer: Answer) => Outcome): Promise<Answer> {
-    if (isRecordKey(key)) return this.#changeRecord(key, far, judge)
-    await this.#settle([key])
+  async #change<Result>(
+    key: string,
+    remote: () => Promise<Result>,
+    outcomeOf: (result: Result) => Outcome,
+  ): Promise<Result> {
+    if (isRecordKey(key)) return this.#changeRecord(key, remote, outcomeOf)
+    await this.#finishPendingDeletes([key])
     const change = this.#begin(key)
-    const { fence, ticket } = change
+    const { generation, captured } = change
     try {
-      const answer = await far()
-      const outcome = judge(answer)
-      if (outcome === 'unchanged') return answer
-      if (typeof outcome === 'string') await this.#near.drop(fence, key)
-      else await this.#near.put(fence, ticket, outcome)
-      if (outcome !== 'outdated') await this.#tellKey(key, outcome)
-      return answer
+      const result = await remote()
+      const outcome = outcomeOf(result)
+      if (outcome === 'unchanged') return result
+      if (typeof outcome === 'string') await this.#near.drop(generation, key)
+      else await this.#near.put(generation, captured, outcome)
+      if (outcome !== 'suspect') await this.#announceKey(key, outcome)
+      return result
     } catch (error) {
-      await this.#near.drop(fence, key)
+      await this.#near.drop(generation, key)
       throw error
     } finally {
       this.#end(change)
     }
   }
 
-  /** Records of the cache itself stay at the authority; those of tags are remembered for the window. */
-  async #changeRecord<Answer>(
+  /** Records have no near copies. Tag records are remembered for the tag window. */
+  async #changeRecord<Result>(
     key: string,
-    far: () => Promise<Answer>,
-    judge: (answer: Answer) => Outcome,
-  ): Promise<Answer> {
-    if (!isTagRecord(key)) return far()
-    const fence = this.#tags.fences.enter(key)
-    const ticket = fence.epoch
+    remote: () => Promise<Result>,
+    outcomeOf: (result: Result) => Outcome,
+  ): Promise<Result> {
+    if (!isTagRecord(key)) return remote()
+    const generation = this.#tags.generations.enter(key)
+    const captured = generation.count
     try {
-      const answer = await far()
-      const outcome = judge(answer)
-      const alone = fence.epoch === ticket
+      const result = await remote()
+      const outcome = outcomeOf(result)
+      const isOnlyWrite = generation.count === captured
       this.#tags.forget(key)
-      if (alone && typeof outcome === 'object') this.#tags.remember(fence, fence.epoch, outcome)
-      if (outcome !== 'outdated' && outcome !== 'unchanged') await this.#tellKey(key, outcome)
-      return answer
+      if (isOnlyWrite && typeof outcome === 'object') this.#tags.remember(generation, generation.count, outcome)
+      if (outcome !== 'suspect' && outcome !== 'unchanged') await this.#announceKey(key, outcome)
+      return result
     } catch (error) {
       this.#tags.forget(key)
       throw error
     } finally {
-      this.#tags.fences.leave(key, fence)
+      this.#tags.generations.leave(key, generation)
     }
   }
 
-  async #deleteItems(keys: readonly string[], far: () => Promise<number>): Promise<number> {
+  async #deleteItems(keys: readonly string[], remote: () => Promise<number>): Promise<number> {
     const changes = keys.map((key) => this.#begin(key))
     try {
-      const held = this.#recovery === undefined ? 0 : await this.#countNear(keys)
-      const removed = await this.#deleteFar(keys, far, changes)
-      if (removed === undefined) return held
-      await this.#tell({ kind: 'delete', keys })
+      const nearCopies = this.#recovery === undefined ? 0 : await this.#countNearCopies(keys)
+      const removed = await this.#deleteRemote(keys, remote, changes)
+      if (removed === undefined) return nearCopies
+      await this.#announce({ kind: 'delete', keys })
       return removed
     } finally {
       for (const change of changes) this.#end(change)
     }
   }
 
-  /** Far first, near last; `undefined` when the authority failed and the recovery queue took the keys. */
-  async #deleteFar(
+  /**
+   * Deletes at the authority, then in the near layers. `undefined`: the authority failed, and the recovery queue has
+   * the keys.
+   */
+  async #deleteRemote(
     keys: readonly string[],
-    far: () => Promise<number>,
+    remote: () => Promise<number>,
     changes: readonly Change[],
   ): Promise<number | undefined> {
     try {
-      return await far()
+      return await remote()
     } catch (error) {
-      // Queued before the near copies go: a read in between must not bring the old item back from the authority.
+      // Before the near copies are dropped: a read in between must not copy the old item from the authority again.
       this.#queue(keys, error)
       return undefined
     } finally {
-      await all(changes.map(({ key, fence }) => this.#near.drop(fence, key)))
+      await allDone(changes.map(({ key, generation }) => this.#near.drop(generation, key)))
     }
   }
 
-  /** Throws where the failure is not one that the recovery queue takes (RACES R11). */
+  /** Throws the error if the recovery queue does not take such failures (RACES R11), and `QUEUE_FULL` if it is full. */
   #queue(keys: readonly string[], error: unknown): void {
-    if (this.#recovery === undefined || !mayPass(error)) throw error
+    if (this.#recovery === undefined || !isTemporary(error)) throw error
     if (!this.#recovery.add(keys)) throw queueFull(keys[0] as string, this.#recovery.bound, error)
   }
 
-  /** Deletes that were acknowledged and wait: tried again now, and already told to their caller. */
-  async #deleteAgain(keys: readonly string[]): Promise<false> {
-    await Promise.allSettled(keys.map((key) => this.#recovery?.settle(key)))
+  /**
+   * Retries pending deletes. The result is `false`, because an earlier call has already reported these items as
+   * removed.
+   */
+  async #retryDeletes(keys: readonly string[]): Promise<false> {
+    await Promise.allSettled(keys.map((key) => this.#recovery?.retry(key)))
     return false
   }
 
-  /** Whatever is to be written over a delete that waits must not be removed by it later. */
-  async #settle(keys: Iterable<string>): Promise<void> {
+  /** Does the pending deletes of keys before a write: a later retry would remove the new item. */
+  async #finishPendingDeletes(keys: Iterable<string>): Promise<void> {
     if (this.#recovery === undefined || this.#recovery.size === 0) return
-    for (const key of keys) await this.#recovery.settle(key)
+    for (const key of keys) await this.#recovery.retry(key)
   }
 
-  async #countNear(keys: readonly string[]): Promise<number> {
-    const held = (await this.#near.layers[0]?.readMany(keys)) ?? []
-    return held.filter((item) => item !== undefined).length
+  async #countNearCopies(keys: readonly string[]): Promise<number> {
+    const copies = (await this.#near.layers[0]?.readMany(keys)) ?? []
+    return copies.filter((copy) => copy !== undefined).length
   }
 
   #begin(key: string): Change {
-    const fence = this.#near.fences.enter(key)
-    return { key, fence, ticket: fence.epoch }
+    const generation = this.#near.generations.enter(key)
+    return { key, generation, captured: generation.count }
   }
 
-  #end({ key, fence }: Change): void {
-    this.#near.fences.leave(key, fence)
+  #end({ key, generation }: Change): void {
+    this.#near.generations.leave(key, generation)
   }
 
-  #tellKey(key: string, outcome: Item | 'changed'): Promise<void> {
+  #announceKey(key: string, outcome: Item | 'changed'): Promise<void> {
     return outcome === 'changed' || outcome.value === undefined
-      ? this.#tell({ kind: 'delete', keys: [key] })
-      : this.#tell({ kind: 'set', keys: [key], versions: [outcome.version] })
+      ? this.#announce({ kind: 'delete', keys: [key] })
+      : this.#announce({ kind: 'set', keys: [key], versions: [outcome.version] })
   }
 
-  async #tell(announcement: Announcement): Promise<void> {
+  async #announce(announcement: Announcement): Promise<void> {
     await this.#link?.publish(announcement)
   }
 }
 
 function afterCompareAndSet(expected: string | undefined, next: Item | undefined): Outcome {
   if (next === undefined) return 'changed'
-  // A placeholder where nothing was is no news for anyone: what follows it is announced.
-  if (next.value === undefined) return expected === undefined ? 'outdated' : 'changed'
+  // A placeholder in place of nothing is not announced: the result of its load will be.
+  if (next.value === undefined) return expected === undefined ? 'suspect' : 'changed'
   return next
 }
 
-/** The version may have come from an old copy, and the next read must not meet that again. Expecting nothing, none was read. */
+/** The expected version may come from an old copy, which the next read must not find again. */
 function afterRefusal(expected: string | undefined): Outcome {
-  return expected === undefined ? 'unchanged' : 'outdated'
+  return expected === undefined ? 'unchanged' : 'suspect'
 }
 
 function isTagRecord(key: string): boolean {
   return key[1] === '#' && isRecordKey(key)
 }
 
-/** Waits for those that take their time. */
-async function all(steps: readonly MaybePromise<void>[]): Promise<void> {
-  for (const step of steps) if (isPromise(step)) await step
+/** Waits for the writes that are asynchronous. */
+async function allDone(writes: readonly MaybePromise<void>[]): Promise<void> {
+  for (const write of writes) if (isPromise(write)) await write
 }

@@ -9,26 +9,26 @@ import {
   type SyncCacheBackend,
 } from '@cache/core/backend'
 
-const markCode = 126
-/** No version that is made for an item begins with it. */
+/** The first character of the version of a wrapped copy. Versions of items never begin with it. */
 const mark = '~'
-/** A marked copy was never fresh: hardly any other item says so, whatever its clock. */
-const never = 0
+const markCode = mark.charCodeAt(0)
+/** The `staleAt` of wrapped copies. Real items practically never have it, so one comparison tells them apart. */
+const wrappedStaleAt = 0
 
 /**
- * One layer in front of the authority. Its failures cost a far read and never the operation: they are reported, and the
- * answer says that the layer may not be trusted with the key.
+ * One layer in front of the authority. Its failures are reported and cost a remote read, but never fail the operation.
+ * The result tells that the layer cannot be trusted with the key.
  *
- * With `nearTtl` a copy ends before its item does, but a reader must still be given the item's own deadline (`ttl` and
- * `touch` go by it). The copy is then an item of its own, marked in its version, with the whole item as its value.
+ * With `nearTtl` a copy ends before its item does, but readers need the deadline of the item (`ttl` and `touch` use
+ * it). Such a copy is wrapped: an item with a marked version whose value is the whole item.
  */
 export class NearLayer {
   readonly backend: CacheBackend
   readonly sync: SyncCacheBackend | undefined
-  /** Reads served by this layer. */
+  /** Number of reads that this layer answered. */
   hits = 0
   readonly #nearTtl: number
-  readonly #wrapped: boolean
+  readonly #wraps: boolean
   readonly #clock: Clock
   readonly #report: (error: unknown, key?: string) => void
 
@@ -36,25 +36,25 @@ export class NearLayer {
     this.backend = backend
     this.sync = backend.sync
     this.#nearTtl = nearTtl
-    this.#wrapped = nearTtl !== Infinity
+    this.#wraps = nearTtl !== Infinity
     this.#clock = clock
     this.#report = report
   }
 
-  /** The layer as it answers without waiting, or `undefined` where it cannot. */
+  /** The synchronous reader of the layer, or `undefined` where it has none. */
   get reader(): NearReader | undefined {
     return this.sync ?? this.backend.near
   }
 
-  /** The item of a stored copy. Copies of a handle with another setting of `nearTtl` are not read. */
-  unwrap(held: Item | undefined): Item | undefined {
-    if (held === undefined || held.value === undefined) return undefined
-    // An instant is compared here, and the version only where that leaves a doubt: it is the path of every hit.
-    return this.#wrapped || held.staleAt === never ? this.#unmarked(held) : held
+  /** The item of a copy. `undefined` for copies of a handle with another `nearTtl`. */
+  unwrap(copy: Item | undefined): Item | undefined {
+    if (copy === undefined || copy.value === undefined) return undefined
+    // Every hit comes through here: a number is compared first, and the version only if that is not enough.
+    return this.#wraps || copy.staleAt === wrappedStaleAt ? this.#unwrapMarked(copy) : copy
   }
 
   read(key: string): MaybePromise<Item | undefined> {
-    if (this.sync === undefined) return this.#readLater(key)
+    if (this.sync === undefined) return this.#readAsync(key)
     try {
       return this.unwrap(this.sync.get(key))
     } catch (error) {
@@ -63,7 +63,7 @@ export class NearLayer {
     }
   }
 
-  async #readLater(key: string): Promise<Item | undefined> {
+  async #readAsync(key: string): Promise<Item | undefined> {
     try {
       return this.unwrap(await this.backend.get(key))
     } catch (error) {
@@ -75,104 +75,106 @@ export class NearLayer {
   /** The items of several keys, in their order. */
   readMany(keys: readonly string[]): MaybePromise<(Item | undefined)[]> {
     if (this.sync !== undefined) return keys.map((key) => this.read(key) as Item | undefined)
-    return this.#readManyLater(keys)
+    return this.#readManyAsync(keys)
   }
 
-  async #readManyLater(keys: readonly string[]): Promise<(Item | undefined)[]> {
+  async #readManyAsync(keys: readonly string[]): Promise<(Item | undefined)[]> {
     try {
-      if (this.backend.getMany === undefined) return await Promise.all(keys.map((key) => this.#readLater(key)))
-      return (await this.backend.getMany(keys)).map((held) => this.unwrap(held))
+      if (this.backend.getMany === undefined) return await Promise.all(keys.map((key) => this.#readAsync(key)))
+      return (await this.backend.getMany(keys)).map((copy) => this.unwrap(copy))
     } catch (error) {
       this.#report(error)
       return keys.map(() => undefined)
     }
   }
 
-  /** Holds a copy of what was just written, whatever was there. Resolves to `false` when the layer failed. */
+  /**
+   * Stores a copy of an item that was just written, in place of any other. The result is `false` if the layer failed.
+   */
   put(item: Item): MaybePromise<boolean> {
-    const copy = this.#copy(item)
+    const copy = this.#copyOf(item)
     if (copy === undefined) return this.drop(item.key)
-    return this.#attempt(item.key, (store) => store.set(copy), done)
+    return this.#attempt(item.key, (backend) => backend.set(copy), always)
   }
 
   /**
-   * Holds a copy of an item that was read further away, if the layer still holds what it held when that read began
-   * (RACES R7). Resolves to `false` when it holds something else, or failed.
+   * Stores a copy of an item from a later layer if this layer still has the version that it had when the read began
+   * (RACES R7). The result is `false` if it has another one, or failed.
    */
   offer(item: Item, seen: string | undefined): MaybePromise<boolean> {
     if (seen === item.version) return true
-    const copy = this.#copy(item)
-    // No life remains: nothing is written (RACES R9), and what was seen is older still.
+    const copy = this.#copyOf(item)
+    // The item has expired: nothing is written (RACES R9), and an older copy goes.
     if (copy === undefined) return seen === undefined ? true : this.drop(item.key)
-    const expected = seen === undefined ? undefined : this.#stored(seen)
+    const expected = seen === undefined ? undefined : this.#versionOfCopy(seen)
     return this.#attempt<boolean | undefined>(
       item.key,
-      (store) =>
-        store.compareAndSet === undefined
-          ? (store.set(copy) as MaybePromise<undefined>)
-          : store.compareAndSet(item.key, expected, copy),
-      (swapped) => swapped !== false,
+      (backend) =>
+        backend.compareAndSet === undefined
+          ? (backend.set(copy) as MaybePromise<undefined>)
+          : backend.compareAndSet(item.key, expected, copy),
+      (isSet) => isSet !== false,
     )
   }
 
   drop(key: string): MaybePromise<boolean> {
-    return this.#attempt(key, (store) => store.delete(key), done)
+    return this.#attempt(key, (backend) => backend.delete(key), always)
   }
 
   clear(prefix: string): MaybePromise<boolean> {
-    return this.#attempt(undefined, (store) => (prefix === '' ? store.clear() : store.clear(prefix)), done)
+    return this.#attempt(undefined, (backend) => (prefix === '' ? backend.clear() : backend.clear(prefix)), always)
   }
 
-  /** The absolute deadline is kept (RACES R8), and `undefined` means that no life remains. */
-  #copy(item: Item): Item | undefined {
+  /** The copy keeps the absolute deadline of the item (RACES R8). `undefined` for an item that has expired. */
+  #copyOf(item: Item): Item | undefined {
     const now = this.#clock.now()
     const deadline = item.expiresAt ?? Infinity
     if (deadline <= now) return undefined
     if (item.tags !== undefined) rememberValidity(item.tags)
-    if (!this.#wrapped) return item
+    if (!this.#wraps) return item
     const { key, createdAt, cost } = item
     const copy = {
       key,
       value: item,
-      version: this.#stored(item.version),
+      version: this.#versionOfCopy(item.version),
       createdAt,
-      staleAt: never,
+      staleAt: wrappedStaleAt,
       expiresAt: Math.min(deadline, now + this.#nearTtl),
     }
     return cost === undefined ? copy : { ...copy, cost }
   }
 
-  #unmarked(held: Item): Item | undefined {
-    const marked = held.version.charCodeAt(0) === markCode
-    if (marked !== this.#wrapped) return undefined
-    return marked ? (held.value as Item) : held
+  #unwrapMarked(copy: Item): Item | undefined {
+    const isMarked = copy.version.charCodeAt(0) === markCode
+    if (isMarked !== this.#wraps) return undefined
+    return isMarked ? (copy.value as Item) : copy
   }
 
-  #stored(version: string): string {
-    return this.#wrapped ? mark + version : version
+  #versionOfCopy(version: string): string {
+    return this.#wraps ? mark + version : version
   }
 
-  #attempt<Answer>(
+  #attempt<Result>(
     key: string | undefined,
-    call: (store: CacheBackend | SyncCacheBackend) => MaybePromise<Answer>,
-    judge: (answer: Answer) => boolean,
+    call: (backend: CacheBackend | SyncCacheBackend) => MaybePromise<Result>,
+    succeeded: (result: Result) => boolean,
   ): MaybePromise<boolean> {
     try {
-      const answer = call(this.sync ?? this.backend)
-      return isPromise(answer) ? this.#settle(key, answer, judge) : judge(answer)
+      const result = call(this.sync ?? this.backend)
+      return isPromise(result) ? this.#attemptAsync(key, result, succeeded) : succeeded(result)
     } catch (error) {
       this.#report(error, key)
       return false
     }
   }
 
-  async #settle<Answer>(
+  async #attemptAsync<Result>(
     key: string | undefined,
-    answer: Promise<Answer>,
-    judge: (answer: Answer) => boolean,
+    result: Promise<Result>,
+    succeeded: (result: Result) => boolean,
   ): Promise<boolean> {
     try {
-      return judge(await answer)
+      return succeeded(await result)
     } catch (error) {
       this.#report(error, key)
       return false
@@ -180,4 +182,4 @@ export class NearLayer {
   }
 }
 
-const done = (): boolean => true
+const always = (): boolean => true

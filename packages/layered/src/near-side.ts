@@ -9,44 +9,44 @@ import {
   type MaybePromise,
   type NearReader,
 } from '@cache/core/backend'
-import { type Fence, KeyFences } from './key-generations.ts'
+import { type KeyGeneration, KeyGenerations } from './key-generations.ts'
 import { NearLayer } from './near-layer.ts'
-import { Doubts } from './suspect-keys.ts'
+import { SuspectKeys } from './suspect-keys.ts'
 
-/** Doubtful keys that are remembered one by one; with more, all copies are dropped instead. */
-const mostDoubts = 10_000
-/** Of `@`, with which every record begins: one character says of most keys that they are none. */
+/** Suspect keys that are remembered. With more, all copies are dropped instead. */
+const mostSuspects = 10_000
+/** `@`, the first character of every record key. One comparison excludes most other keys. */
 const recordCode = 64
 
 /**
- * The layers in front of the authority, and how far they may be trusted.
+ * The layers in front of the authority, and whether their copies may be served.
  *
- * - A copy is written only if nothing was heard of its key since the operation that brings it began (the key's fence).
- * - A copy is *doubtful* once somebody else is known to have changed its key: it stays, and is not served until the authority
- *   has confirmed its version (RACES R13).
- * - All copies are *bypassed* while announcements may be missed, and dropped before they are trusted again (RACES R14).
+ * - A copy is written only if its key was not invalidated since the operation with the item began (`KeyGeneration`).
+ * - A key is *suspect* after another process changed it. Its copy stays, but is not served until the authority has
+ *   confirmed its version (RACES R13).
+ * - All layers are *bypassed* while announcements may be missed, and cleared before they are used again (RACES R14).
  */
-export class NearSide implements NearReader {
-  /** Near to far. */
+export class NearSide implements Required<NearReader> {
+  /** Nearest first. */
   readonly layers: readonly NearLayer[]
-  readonly fences: KeyFences = new KeyFences()
+  readonly generations: KeyGenerations = new KeyGenerations()
   readonly #nearest: NearLayer
-  readonly #doubts = new Doubts()
+  readonly #suspects = new SuspectKeys()
   readonly #reader: NearReader | undefined
-  /** Tag records: no layer holds copies of them. */
-  readonly #records: NearReader
-  /** What `get` asks: the nearest layer while it is trusted. */
-  #front: NearReader | undefined
+  /** The reader of tag records, which no layer has copies of. */
+  readonly #tagRecords: NearReader
+  /** The reader of the nearest layer, or `undefined` while the layers are bypassed. */
+  #trustedReader: NearReader | undefined
   #trusted = false
-  /** Announcements arrive, or there is no bus that could bring them. */
+  /** Whether announcements arrive. Always `true` without a bus. */
   #connected: boolean
-  /** Moves with every change of trust, so that a slow clearing does not restore what was lost meanwhile. */
-  #generation = 0
+  /** Changes with every change of trust: a slow clear must not restore trust that was lost while it ran. */
+  #trustGeneration = 0
   readonly #retry: BackoffTimer
 
   constructor(
     backends: readonly CacheBackend[],
-    records: NearReader,
+    tagRecords: NearReader,
     nearTtl: number,
     clock: Clock,
     report: (error: unknown, key?: string) => void,
@@ -55,10 +55,10 @@ export class NearSide implements NearReader {
     this.layers = backends.map((backend) => new NearLayer(backend, nearTtl, clock, report))
     this.#nearest = this.layers[0] as NearLayer
     this.#reader = this.#nearest.reader
-    this.#records = records
+    this.#tagRecords = tagRecords
     this.#retry = new BackoffTimer(clock, 100, 10_000, () => this.restart())
     this.#connected = !hasBus
-    // Without a bus nothing was missed that could have been heard: what a layer kept from an earlier run may be served.
+    // Without a bus no announcement was missed, so copies that a layer kept from an earlier run may be served.
     if (!hasBus) this.#trust()
   }
 
@@ -66,188 +66,199 @@ export class NearSide implements NearReader {
     return this.#trusted
   }
 
-  doubtful(key: string): boolean {
-    return this.#doubts.includes(key)
+  isSuspect(key: string): boolean {
+    return this.#suspects.includes(key)
   }
 
   /**
-   * The nearest copy at once, or `undefined`, which says nothing; throws what the nearest layer throws. The hot path: no promise,
-   * no closure, no object, and little code, so that V8 puts all of it into the caller's.
+   * Returns the nearest copy, or `undefined`, which does not mean that the key is empty. Throws the errors of the
+   * nearest layer. Every near hit runs this: it has no promise, closure or object, and is short, so that V8 inlines it.
    */
   get(key: string): Item | undefined {
-    // What a layer holds under the key of a record, from an earlier use of its store, is no record of the authority's.
-    if (key.charCodeAt(0) === recordCode && isRecordKey(key)) return this.#records.get(key)
-    const front = this.#front
-    if (front === undefined || (this.#doubts.any && this.#doubts.includes(key))) return undefined
+    // A layer may have an item under a record key from an earlier use of its store. It is not the authority's record.
+    if (key.charCodeAt(0) === recordCode && isRecordKey(key)) return this.#tagRecords.get(key)
+    const reader = this.#trustedReader
+    if (reader === undefined || (this.#suspects.any && this.#suspects.includes(key))) return undefined
     const nearest = this.#nearest
-    const item = nearest.unwrap(front.get(key))
+    const item = nearest.unwrap(reader.get(key))
     if (item !== undefined) nearest.hits += 1
     return item
   }
 
   generation(): number | undefined {
-    return this.#records.generation?.()
+    return this.#tagRecords.generation?.()
   }
 
-  /** The authority holds `item` now, by the operation that began at the epoch `ticket`. Every near layer gets a copy, farthest first. */
-  put(fence: Fence, ticket: number, item: Item): MaybePromise<void> {
-    // Another write of this key ended, or was announced, while this one ran: which of the two the authority took last is not
-    // known, so neither is copied.
-    const alone = fence.epoch === ticket
-    fence.epoch += 1
-    const epoch = fence.epoch
-    return this.#change(fence, item.key, () => {
-      // The layers may have been busy with this key, and more may have been heard of it meanwhile.
-      const copied = alone && fence.epoch === epoch && item.value !== undefined
-      return this.#each((layer) => (copied ? layer.put(item) : layer.drop(item.key)))
+  /**
+   * Copies an item that the authority has stored into every near layer, farthest first. `captured` is the count of the
+   * generation when the write began.
+   */
+  put(generation: KeyGeneration, captured: number, item: Item): MaybePromise<void> {
+    // If another write of this key ended or was announced meanwhile, the order at the authority is unknown. Then no
+    // item is copied.
+    const isOnlyWrite = generation.count === captured
+    generation.count += 1
+    const { count } = generation
+    return this.#change(generation, item.key, () => {
+      // An earlier write may have delayed this one, and an announcement may have arrived in the meantime.
+      const copies = isOnlyWrite && generation.count === count && item.value !== undefined
+      return this.#eachLayer((layer) => (copies ? layer.put(item) : layer.drop(item.key)))
     })
   }
 
-  /** The authority's item of this key is gone or unknown: nothing near may say otherwise. */
-  drop(fence: Fence, key: string): MaybePromise<void> {
-    fence.epoch += 1
-    return this.#change(fence, key, () => this.#each((layer) => layer.drop(key)))
+  /** Drops the copies of a key whose item at the authority is gone or unknown. */
+  drop(generation: KeyGeneration, key: string): MaybePromise<void> {
+    generation.count += 1
+    return this.#change(generation, key, () => this.#eachLayer((layer) => layer.drop(key)))
   }
 
-  /** Removes copies that the authority did not confirm, unless something newer came in between. */
-  dropUnchanged(fence: Fence, epoch: number, key: string): MaybePromise<void> {
-    return this.#step(fence, key, () => (fence.epoch === epoch ? this.#each((layer) => layer.drop(key)) : undefined))
+  /** Drops copies that the authority did not confirm, unless the key was invalidated since `captured`. */
+  dropUnchanged(generation: KeyGeneration, captured: number, key: string): MaybePromise<void> {
+    return this.#write(generation, key, () =>
+      generation.count === captured ? this.#eachLayer((layer) => layer.drop(key)) : undefined,
+    )
   }
 
-  /** Copies an item that was read at layer `from` into the nearer ones; `seen` are the versions they held when the read began. */
+  /**
+   * Copies an item of layer `from` into the nearer layers. `seen` are the versions that they had when the read began.
+   */
   promote(
-    fence: Fence,
-    epoch: number,
+    generation: KeyGeneration,
+    captured: number,
     item: Item,
     from: number,
     seen: readonly (string | undefined)[],
   ): MaybePromise<void> {
-    return this.#step(fence, item.key, () =>
-      // RACES R6: a delete, set, clear or announcement since the read began makes it bounce.
-      fence.epoch === epoch
-        ? this.#each((layer, index) => (index < from ? layer.offer(item, seen[index]) : true))
+    return this.#write(generation, item.key, () =>
+      // RACES R6: a delete, set, clear or announcement since the read began prevents the copy.
+      generation.count === captured
+        ? this.#eachLayer((layer, index) => (index < from ? layer.offer(item, seen[index]) : true))
         : undefined,
     )
   }
 
-  /** The authority was cleared. Copies are not served from here on, also while a layer takes its time to drop them. */
+  /**
+   * Drops all copies under the prefix. None of them is served from now on, even while an asynchronous layer still has
+   * them.
+   */
   clear(prefix: string): MaybePromise<void> {
-    this.fences.bumpPrefix(prefix)
-    const tails = this.fences.tails(prefix)
-    const cleared =
-      tails.length === 0
-        ? this.#each((layer) => layer.clear(prefix))
-        : Promise.all(tails).then(() => this.#each((layer) => layer.clear(prefix)))
+    this.generations.invalidatePrefix(prefix)
+    const cleared = this.#clearLayers(prefix)
     if (!isPromise(cleared)) {
-      this.#doubts.deletePrefix(prefix)
+      this.#suspects.deletePrefix(prefix)
       return cleared ? undefined : this.restart()
     }
-    const end = this.#doubts.clearing(prefix)
+    const end = this.#suspects.beginClear(prefix)
     return cleared.then((ok) => {
       end()
       if (!ok) this.restart()
     })
   }
 
-  /** Somebody else changed this key at the authority, which holds `version` now, where that was told. */
-  doubt(key: string, version?: string): void {
-    this.fences.bump(key)
-    // A doubt that is there already may come from a later change than this message, which then must not take it back.
-    if (!this.#trusted || this.#doubts.holds(key)) return
+  /**
+   * Another process changed the key at the authority. `version` is its new version, or `undefined` if that is unknown.
+   */
+  suspect(key: string, version?: string): void {
+    this.generations.invalidate(key)
+    // A suspicion may come from a later change than this message, so the message must not clear it.
+    if (!this.#trusted || this.#suspects.has(key)) return
     const allSync = this.layers.every((layer) => layer.sync !== undefined)
-    if (allSync && this.layers.every((layer) => agrees(layer.read(key) as Item | undefined, version))) return
-    this.#addDoubt(key)
-    // Without this every key that others write would be remembered here, whether a copy is held or not.
+    if (allSync && this.layers.every((layer) => mayStay(layer.read(key) as Item | undefined, version))) return
+    this.#addSuspect(key)
+    // Otherwise every key that other processes write would stay in memory here, even without a copy.
     if (!allSync) void this.#inspect(key, version)
   }
 
-  /** Announcements may be missed from here on. */
+  /** Bypasses the layers, because announcements may be missed from now on. */
   disconnected(): void {
     this.#connected = false
     this.#distrust()
   }
 
-  /** Announcements arrive again: what was held before goes first (RACES R14). */
+  /** Clears the layers and uses them again, because announcements arrive again (RACES R14). */
   connected(): void {
     this.#connected = true
     this.restart()
   }
 
-  /** Drops every copy, and trusts the layers again once that is done. */
+  /** Drops every copy, and uses the layers again once that has succeeded. */
   restart(): void {
     this.#distrust()
     if (!this.#connected) return
-    const generation = this.#generation
-    const tails = this.fences.tails('')
-    const cleared = tails.length === 0 ? this.#clearAll() : Promise.all(tails).then(() => this.#clearAll())
-    void chain(cleared, (ok) => {
-      if (generation !== this.#generation) return
+    const trustGeneration = this.#trustGeneration
+    void chain(this.#clearLayers(''), (ok) => {
+      if (trustGeneration !== this.#trustGeneration) return
       if (ok) this.#trust()
       else this.#retry.schedule()
     })
   }
 
-  /** Serves nothing from here on. */
+  /** Bypasses the layers for ever. */
   close(): void {
     this.#connected = false
     this.#distrust()
     this.#retry.reset()
   }
 
-  #clearAll(): MaybePromise<boolean> {
-    return this.#each((layer) => layer.clear(''))
+  /** Clears every layer after the pending writes of these keys. */
+  #clearLayers(prefix: string): MaybePromise<boolean> {
+    const clear = (): MaybePromise<boolean> => this.#eachLayer((layer) => layer.clear(prefix))
+    const pending = this.generations.pendingWrites(prefix)
+    return pending.length === 0 ? clear() : Promise.all(pending).then(clear)
   }
 
   #distrust(): void {
-    this.#generation += 1
+    this.#trustGeneration += 1
     this.#trusted = false
-    this.#front = undefined
-    // Reads under way began before whatever was missed.
-    this.fences.bumpPrefix('')
+    this.#trustedReader = undefined
+    // Reads under way may have begun before a missed announcement.
+    this.generations.invalidatePrefix('')
   }
 
   #trust(): void {
     this.#trusted = true
-    this.#front = this.#reader
-    this.#doubts.deleteAll()
+    this.#trustedReader = this.#reader
+    this.#suspects.deleteAll()
     this.#retry.reset()
   }
 
-  /** A near write that follows a change of the authority. */
-  #change(fence: Fence, key: string, work: () => MaybePromise<boolean>): MaybePromise<void> {
-    const done = this.#step(fence, key, work)
+  /** A near write after a change of the authority. */
+  #change(generation: KeyGeneration, key: string, write: () => MaybePromise<boolean>): MaybePromise<void> {
+    const done = this.#write(generation, key, write)
     if (!isPromise(done)) return
-    // A layer that takes its time was readable with the old item meanwhile: whoever met it there may not promote it.
+    // While an asynchronous layer was busy, a read could still find the old item there. It must not promote that item.
     return done.then(() => {
-      fence.epoch += 1
+      generation.count += 1
     })
   }
 
-  /** One near write of a key, after those that were begun before. A layer that failed leaves the key in doubt. */
-  #step(fence: Fence, key: string, work: () => MaybePromise<boolean | undefined>): MaybePromise<void> {
-    return this.fences.run(fence, () => {
-      // Everything near is dropped before it is trusted again, so nothing need be written now.
+  /** A near write, after earlier ones of the key. A layer that fails makes the key suspect. */
+  #write(generation: KeyGeneration, key: string, write: () => MaybePromise<boolean | undefined>): MaybePromise<void> {
+    return this.generations.write(generation, () => {
+      // The layers are cleared before they are used again, so a write is not needed now.
       if (!this.#trusted) return
-      const epoch = fence.epoch
-      return chain(work(), (ok) => {
-        if (ok === false) this.#addDoubt(key)
-        else if (ok && fence.epoch === epoch) this.#doubts.delete(key)
+      const { count } = generation
+      return chain(write(), (ok) => {
+        if (ok === false) this.#addSuspect(key)
+        else if (ok && generation.count === count) this.#suspects.delete(key)
       })
     })
   }
 
-  /** Applies to every layer, farthest first, so that no nearer layer is refilled from a farther one that is old. */
-  #each(action: (layer: NearLayer, index: number) => MaybePromise<boolean>): MaybePromise<boolean> {
+  /**
+   * Applies the action to every layer, farthest first: a farther layer with an old item must not refill a nearer one.
+   */
+  #eachLayer(action: (layer: NearLayer, index: number) => MaybePromise<boolean>): MaybePromise<boolean> {
     let all = true
     for (let index = this.layers.length - 1; index >= 0; index -= 1) {
       const done = action(this.layers[index] as NearLayer, index)
-      if (isPromise(done)) return this.#rest(index, all, done, action)
+      if (isPromise(done)) return this.#remainingLayers(index, all, done, action)
       all &&= done
     }
     return all
   }
 
-  async #rest(
+  async #remainingLayers(
     from: number,
     before: boolean,
     first: Promise<boolean>,
@@ -261,27 +272,27 @@ export class NearSide implements NearReader {
     return all
   }
 
-  #addDoubt(key: string): void {
-    if (this.#doubts.count >= mostDoubts && !this.#doubts.holds(key)) this.restart()
-    else this.#doubts.add(key)
+  #addSuspect(key: string): void {
+    if (this.#suspects.count >= mostSuspects && !this.#suspects.has(key)) this.restart()
+    else this.#suspects.add(key)
   }
 
-  /** Takes the doubt back where no layer holds another version. */
+  /** Clears the suspicion if no layer has another version. */
   async #inspect(key: string, version: string | undefined): Promise<void> {
-    const fence = this.fences.enter(key)
-    const epoch = fence.epoch
+    const generation = this.generations.enter(key)
+    const { count } = generation
     try {
-      await this.fences.run(fence, async () => {
-        for (const layer of this.layers) if (!agrees(await layer.read(key), version)) return
-        if (fence.epoch === epoch) this.#doubts.delete(key)
+      await this.generations.write(generation, async () => {
+        for (const layer of this.layers) if (!mayStay(await layer.read(key), version)) return
+        if (generation.count === count) this.#suspects.delete(key)
       })
     } finally {
-      this.fences.leave(key, fence)
+      this.generations.leave(key, generation)
     }
   }
 }
 
-/** Whether a copy may stay when the authority holds `version`: there is none, or it is of that very version. */
-function agrees(held: Item | undefined, version: string | undefined): boolean {
-  return held === undefined || (version !== undefined && held.version === version)
+/** Whether the copy may stay when the authority has `version`: it is absent, or has that version. */
+function mayStay(copy: Item | undefined, version: string | undefined): boolean {
+  return copy === undefined || (version !== undefined && copy.version === version)
 }

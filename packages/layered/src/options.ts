@@ -2,48 +2,55 @@ import {
   type Bus,
   type CacheBackend,
   type Clock,
+  checkBackend,
+  checkClock,
   checkOptions,
   type Duration,
   invalidArgument,
   milliseconds,
-  systemClock,
+  timerDelay,
+  trueOrFalse,
   wholeNumber,
+  withMethods,
 } from '@cache/core/backend'
 
-/** What happens to deletes that the last layer could not take. */
+/** The queue of deletes that the last layer has failed to do. */
 export interface RecoveryOptions {
-  /** Deletes that may wait; one more rejects with `QUEUE_FULL`. Default 1,000. */
+  /** Deletes in the queue. A further one rejects with `QUEUE_FULL`. Default: 1,000. */
   readonly maxPending?: number
-  /** Time before the first retry; it doubles with each failure. Default `'100ms'`. */
+  /** Time before the first retry. It doubles with each failure. Default: `'100ms'`. */
   readonly retryDelay?: Duration
-  /** The longest time between retries. Default `'30s'`. */
+  /** Longest time between two retries. Default: `'30s'`. */
   readonly maxRetryDelay?: Duration
 }
 
 export interface LayeredOptions {
-  /** Two or more backends, nearest first. The last is the authority: what it says is true, the others hold copies. */
+  /** Two or more backends, nearest first. The last one is the authority, and the others have copies of its items. */
   readonly layers: readonly CacheBackend[]
-  /** Announces changes to the near layers of other processes. Without it they learn of a change when their copy runs out. */
+  /**
+   * Announces changes to other processes. Default: none; other processes then serve their near copies until these
+   * expire.
+   */
   readonly bus?: Bus
-  /** The longest life of a near copy. The copy never outlives the item. Default: the item's own life. */
+  /** Longest life of a near copy. A copy never outlives its item. Default: the life of the item. */
   readonly nearTtl?: Duration
   /**
-   * How long the version of a tag may be remembered near. With a bus a change is known at once and this bounds only what a
-   * lost announcement costs; without one it bounds how late a tag invalidation of another process is seen. 0: ask the last
-   * layer every time. Default `'1s'`.
+   * How long this process remembers the version of a tag. It limits how late the process notices that another one has
+   * invalidated the tag, if there is no bus or an announcement is lost. 0: the last layer is asked every time. Default:
+   * `'1s'`.
    */
   readonly tagWindow?: Duration
   /**
-   * Takes deletes that the last layer fails to do, retries them and announces them then. The queue lives in this process and
-   * ends with it. Default: such a delete rejects.
+   * Queues deletes that the last layer fails to do, retries them, and announces them when they are done. The queue is
+   * in memory and ends with the process. Default: none; such a delete rejects.
    */
   readonly recovery?: RecoveryOptions
   /**
-   * `close` also closes the layers and the bus, except those that another open cache or composite backend uses: the last user
-   * closes them. Default `true`. `false` is for layers that the application closes itself.
+   * Whether `close` also closes the layers and the bus. A part that another open cache or composite backend uses stays
+   * open until its last user closes. `false` is for parts that the application closes itself. Default: `true`.
    */
   readonly closeParts?: boolean
-  /** Default: the machine's clock. */
+  /** The clock, for tests. Default: the clock of the machine. */
   readonly clock?: Clock
 }
 
@@ -57,13 +64,13 @@ export interface ResolvedOptions {
   readonly nears: readonly CacheBackend[]
   readonly authority: CacheBackend
   readonly bus: Bus | undefined
-  /** `Infinity` where copies live as long as their items. */
+  /** `Infinity`: copies live as long as their items. */
   readonly nearTtl: number
   readonly tagWindow: number
   readonly recovery: ResolvedRecovery | undefined
   readonly closeParts: boolean
   readonly clock: Clock
-  /** The clock was handed in: exact, and moved by whoever handed it in. */
+  /** Whether the clock was injected. Such a clock is exact: it moves only when the test moves it. */
   readonly exactClock: boolean
 }
 
@@ -76,12 +83,15 @@ export function resolveOptions(options: LayeredOptions): ResolvedOptions {
   return {
     nears: layers.slice(0, -1),
     authority: layers.at(-1) as CacheBackend,
-    bus: options.bus === undefined ? undefined : checkMembers(options.bus, ['publish', 'subscribe'], 'bus', 'a bus'),
+    bus:
+      options.bus === undefined
+        ? undefined
+        : withMethods(options.bus, ['publish', 'subscribe'], 'bus', 'a bus', operation),
     nearTtl: checkNearTtl(options.nearTtl),
-    tagWindow: finite(options.tagWindow ?? '1s', 'tagWindow'),
+    tagWindow: timerDelay(options.tagWindow ?? '1s', 'tagWindow', operation, 0),
     recovery: options.recovery === undefined ? undefined : resolveRecovery(options.recovery),
-    closeParts: checkBoolean(options.closeParts ?? true, 'closeParts'),
-    clock: options.clock === undefined ? systemClock : checkMembers(options.clock, ['now'], 'clock', 'a clock'),
+    closeParts: trueOrFalse(options.closeParts ?? true, 'closeParts', operation),
+    clock: checkClock(options.clock, operation),
     exactClock: options.clock !== undefined,
   }
 }
@@ -90,9 +100,7 @@ function checkLayers(layers: unknown): readonly CacheBackend[] {
   if (!Array.isArray(layers) || layers.length < 2) {
     throw invalidArgument('layers', layers, 'an array of two or more backends, nearest first', operation)
   }
-  for (const [index, layer] of layers.entries()) {
-    checkMembers(layer, ['get', 'set', 'delete', 'clear'], `layers[${index}]`, 'a backend')
-  }
+  for (const [index, layer] of layers.entries()) checkBackend(layer, `layers[${index}]`, operation)
   if (new Set(layers).size !== layers.length) {
     throw invalidArgument('layers', layers, 'an array without the same backend twice', operation)
   }
@@ -101,8 +109,8 @@ function checkLayers(layers: unknown): readonly CacheBackend[] {
 
 function resolveRecovery(recovery: RecoveryOptions): ResolvedRecovery {
   checkOptions(recovery, ['maxPending', 'retryDelay', 'maxRetryDelay'], `${operation}: recovery`)
-  const retryDelay = positive(recovery.retryDelay ?? '100ms', 'recovery.retryDelay')
-  const maxRetryDelay = positive(recovery.maxRetryDelay ?? '30s', 'recovery.maxRetryDelay')
+  const retryDelay = timerDelay(recovery.retryDelay ?? '100ms', 'recovery.retryDelay', operation)
+  const maxRetryDelay = timerDelay(recovery.maxRetryDelay ?? '30s', 'recovery.maxRetryDelay', operation)
   if (maxRetryDelay < retryDelay) {
     throw invalidArgument('recovery.maxRetryDelay', maxRetryDelay, 'recovery.retryDelay or more', operation)
   }
@@ -115,36 +123,4 @@ function checkNearTtl(given: Duration | undefined): number {
   const ms = milliseconds(given, 'nearTtl', operation)
   if (ms === 0) throw invalidArgument('nearTtl', given, 'more than 0', operation)
   return ms
-}
-
-/** The longest delay that a timer takes; longer ones would fire at once. */
-const longestTimer = 2 ** 31 - 1
-
-function finite(given: Duration, name: string): number {
-  const ms = milliseconds(given, name, operation)
-  if (ms > longestTimer) throw invalidArgument(name, given, `at most ${longestTimer} ms`, operation)
-  return ms
-}
-
-function positive(given: Duration, name: string): number {
-  const ms = finite(given, name)
-  if (ms === 0) throw invalidArgument(name, given, 'more than 0', operation)
-  return ms
-}
-
-function checkBoolean(given: unknown, name: string): boolean {
-  if (typeof given !== 'boolean') throw invalidArgument(name, given, 'true or false', operation)
-  return given
-}
-
-function checkMembers<Given>(given: Given, members: readonly string[], name: string, what: string): Given {
-  const object = given as Record<string, unknown> | null | undefined
-  if (
-    typeof object !== 'object' ||
-    object === null ||
-    !members.every((member) => typeof object[member] === 'function')
-  ) {
-    throw invalidArgument(name, given, `${what}, with ${members.join(', ')}`, operation)
-  }
-  return given
 }

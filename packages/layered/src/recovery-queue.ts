@@ -2,8 +2,8 @@ import { BackoffTimer, type CacheBackend, type Clock, type EventHub } from '@cac
 import type { ResolvedRecovery } from './options.ts'
 
 /**
- * Deletes that were acknowledged and that the authority has not done yet (RACES R11). Until it has, this process reads the
- * keys as missing; then they are announced. The queue lives in memory and ends with the process.
+ * Deletes whose calls have resolved before the authority has done them (RACES R11). Until then, this process reads the
+ * keys as missing; afterwards it announces them. The queue is in memory and ends with the process.
  */
 export class RecoveryQueue {
   readonly #authority: CacheBackend
@@ -12,7 +12,7 @@ export class RecoveryQueue {
   readonly #announce: (key: string) => Promise<void>
   readonly #timer: BackoffTimer
   readonly #pending = new Set<string>()
-  readonly #attempts = new Map<string, Promise<void>>()
+  readonly #retries = new Map<string, Promise<void>>()
   #draining = false
 
   constructor(
@@ -41,45 +41,45 @@ export class RecoveryQueue {
     return this.#pending.size !== 0 && this.#pending.has(key)
   }
 
-  /** Takes all of the keys or, where they would pass the bound, none: `false`. */
+  /** Adds all of the keys, or none and returns `false` if the queue would pass its bound. */
   add(keys: Iterable<string>): boolean {
-    const fresh = new Set<string>()
-    for (const key of keys) if (!this.#pending.has(key)) fresh.add(key)
-    if (this.#pending.size + fresh.size > this.#maxPending) {
-      this.#tell('overflowed')
+    const added = new Set<string>()
+    for (const key of keys) if (!this.#pending.has(key)) added.add(key)
+    if (this.#pending.size + added.size > this.#maxPending) {
+      this.#emit('overflowed')
       return false
     }
     const first = this.#pending.size === 0
-    for (const key of fresh) this.#pending.add(key)
-    if (first && fresh.size > 0) this.#tell('started')
+    for (const key of added) this.#pending.add(key)
+    if (first && added.size > 0) this.#emit('started')
     this.#timer.schedule()
     return true
   }
 
   /**
-   * Does the waiting delete of this key now. Rejects when the authority still fails; the key then goes on waiting. Whatever
-   * changes the key goes through here first, so that a late retry never removes what was written after the delete.
+   * Does the pending delete of this key. Rejects when the authority fails again; the key then stays in the queue. Every
+   * change of the key calls this first: a late retry must not remove an item that was written after the delete.
    */
-  settle(key: string): Promise<void> {
-    const running = this.#attempts.get(key)
+  retry(key: string): Promise<void> {
+    const running = this.#retries.get(key)
     if (running !== undefined) return running
     if (!this.#pending.has(key)) return Promise.resolve()
-    const attempt = this.#attempt(key).finally(() => this.#attempts.delete(key))
-    this.#attempts.set(key, attempt)
-    return attempt
+    const retrying = this.#delete(key).finally(() => this.#retries.delete(key))
+    this.#retries.set(key, retrying)
+    return retrying
   }
 
-  /** The authority was cleared of every key with this prefix. A delete that is being tried ends by itself. */
+  /** Removes the keys of a prefix that the authority has cleared. A delete under way ends by itself. */
   cleared(prefix: string): void {
-    for (const key of this.#pending) if (key.startsWith(prefix) && !this.#attempts.has(key)) this.#done(key)
+    for (const key of this.#pending) if (key.startsWith(prefix) && !this.#retries.has(key)) this.#done(key)
   }
 
-  /** Tries all that waits; stops at the first failure and plans the next try. */
+  /** Retries all pending deletes. Stops at the first failure and plans the next retry. */
   async drain(): Promise<void> {
     if (this.#draining) return
     this.#draining = true
     try {
-      for (const key of [...this.#pending]) await this.settle(key)
+      for (const key of [...this.#pending]) await this.retry(key)
     } catch {
       this.#timer.schedule()
     } finally {
@@ -87,14 +87,14 @@ export class RecoveryQueue {
     }
   }
 
-  /** Tries once more, then gives up what is left; resolves to how many deletes that were. */
+  /** Retries once more. Resolves to the number of deletes that are lost. */
   async close(): Promise<number> {
     await this.drain()
     this.#timer.reset()
     return this.#pending.size
   }
 
-  async #attempt(key: string): Promise<void> {
+  async #delete(key: string): Promise<void> {
     await this.#authority.delete(key)
     this.#done(key)
     await this.#announce(key)
@@ -103,10 +103,10 @@ export class RecoveryQueue {
   #done(key: string): void {
     if (!this.#pending.delete(key) || this.#pending.size > 0) return
     this.#timer.reset()
-    this.#tell('drained')
+    this.#emit('drained')
   }
 
-  #tell(state: 'started' | 'drained' | 'overflowed'): void {
+  #emit(state: 'started' | 'drained' | 'overflowed'): void {
     this.#hub.emit({ type: 'recovery', state, pending: this.#pending.size })
   }
 }

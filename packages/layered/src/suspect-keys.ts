@@ -1,22 +1,22 @@
-/** The keys of near copies that are not to be served: changed by somebody else, or just being cleared. */
-export class Doubts {
-  /** Whether there are any: one field to look at on the path of every near hit. */
+/** The keys whose near copies may not be served: another process changed them, or a clear of them is under way. */
+export class SuspectKeys {
+  /** Whether there are any: every near hit reads this one field. */
   any = false
   readonly #keys = new Set<string>()
-  /** Prefixes that layers which take their time are clearing. */
+  /** Prefixes that an asynchronous layer is clearing. */
   readonly #clearing = new Set<{ readonly prefix: string }>()
 
-  /** Keys that are doubtful one by one. */
+  /** The number of keys that were added, without those under a prefix. */
   get count(): number {
     return this.#keys.size
   }
 
-  /** Whether the key is doubtful by itself. */
-  holds(key: string): boolean {
+  /** Whether the key itself was added. */
+  has(key: string): boolean {
     return this.#keys.has(key)
   }
 
-  /** Whether the key is doubtful, by itself or because it is being cleared. */
+  /** Whether the key was added, or a clear of its prefix is under way. */
   includes(key: string): boolean {
     if (!this.any) return false
     if (this.#keys.has(key)) return true
@@ -31,31 +31,31 @@ export class Doubts {
 
   delete(key: string): void {
     this.#keys.delete(key)
-    this.#note()
+    this.#updateAny()
   }
 
   deletePrefix(prefix: string): void {
     for (const key of this.#keys) if (key.startsWith(prefix)) this.#keys.delete(key)
-    this.#note()
+    this.#updateAny()
   }
 
   deleteAll(): void {
     this.#keys.clear()
-    this.#note()
+    this.#updateAny()
   }
 
-  /** Every key with the prefix is doubtful until the returned function is called. */
-  clearing(prefix: string): () => void {
+  /** Makes every key with the prefix suspect until the returned function is called. */
+  beginClear(prefix: string): () => void {
     const clearing = { prefix }
     this.#clearing.add(clearing)
     this.any = true
     return () => {
       this.#clearing.delete(clearing)
-      this.#note()
+      this.#updateAny()
     }
   }
 
-  #note(): void {
+  #updateAny(): void {
     this.any = this.#keys.size + this.#clearing.size !== 0
   }
 }

@@ -8,57 +8,58 @@ import {
   type TagVersions,
 } from '@cache/core/backend'
 import type { Authority } from './authority.ts'
-import { type Fence, KeyFences } from './key-generations.ts'
+import { type KeyGeneration, KeyGenerations } from './key-generations.ts'
 
-/** Records that are remembered; with more, the oldest is forgotten. */
+/** Records that are remembered. With more, the oldest is forgotten. */
 const mostRecords = 10_000
-/** How many reads, a power of two, may go by between two looks at the clock, where it was not handed in. */
-const readsPerLook = 64
+/** Reads between two checks of the machine's clock, a power of two. An injected clock is checked at every read. */
+const readsPerCheck = 64
 
 interface Remembered {
   readonly item: Item
-  /** By the ticker of the window. */
+  /** An instant of `#now`. */
   readonly until: number
 }
 
 /**
- * The records of tags, which the authority keeps, remembered for a short time. A record that is missing is never remembered,
- * and one that contradicts an item is asked for again before the item counts as invalid.
+ * Tag records of the authority that this process remembers for a short time, the tag window. A missing record is not
+ * remembered. If a remembered record contradicts an item, the authority is asked again before the item counts as
+ * invalid.
  */
-export class TagWindow implements NearReader {
-  readonly fences: KeyFences = new KeyFences()
+export class TagWindow implements Required<NearReader> {
+  readonly generations: KeyGenerations = new KeyGenerations()
   readonly #authority: Authority
   readonly #window: number
   readonly #clock: Clock
-  readonly #exact: boolean
+  readonly #exactClock: boolean
   readonly #remembered = new Map<string, Remembered>()
   #generation: number = newGeneration()
-  /** No remembered record is over before this instant. */
-  #earliest = Infinity
+  /** No remembered record ends before this instant. */
+  #earliestEnd = Infinity
   #reads = 0
   #suspended = false
   #cancelSweep: (() => void) | undefined
 
-  constructor(authority: Authority, window: number, clock: Clock, exact: boolean) {
+  constructor(authority: Authority, window: number, clock: Clock, exactClock: boolean) {
     this.#authority = authority
     this.#window = window
     this.#clock = clock
-    this.#exact = exact
+    this.#exactClock = exactClock
   }
 
-  /** The record at once, where it is remembered. */
+  /** The record, if it is remembered. */
   get(record: string): Item | undefined {
-    this.#expire()
+    this.#checkClock()
     return this.#remembered.get(record)?.item
   }
 
-  /** Stays the same while every record that was remembered still is. */
+  /** A number that stays the same while all remembered records stay. */
   generation(): number {
-    this.#expire()
+    this.#checkClock()
     return this.#generation
   }
 
-  /** The records in the order of their keys: remembered, else asked for. */
+  /** The records in the order of their keys. Asks the authority for those that are not remembered. */
   async getMany(records: readonly string[]): Promise<(Item | undefined)[]> {
     const found = records.map((record) => this.get(record))
     const missing = records.filter((_, index) => found[index] === undefined)
@@ -67,7 +68,7 @@ export class TagWindow implements NearReader {
     return records.map((record, index) => found[index] ?? fetched.get(record))
   }
 
-  /** Whether every tag still has the version that it had for the item. At once where the records are remembered and agree. */
+  /** Whether every tag has the version that the item captured. Synchronous if the remembered records agree. */
   valid(tags: TagVersions): MaybePromise<boolean> {
     for (const record in tags) {
       if (this.get(record)?.value !== tags[record]) return this.validMany([tags]).then(([valid]) => valid === true)
@@ -75,23 +76,23 @@ export class TagWindow implements NearReader {
     return true
   }
 
-  /** The same for several items, with one question to the authority: what is not remembered or contradicts an item is asked for. */
+  /** `valid` for several items. Asks the authority once, for records that are not remembered or contradict an item. */
   async validMany(all: readonly TagVersions[]): Promise<boolean[]> {
-    const doubtful = new Set<string>()
+    const toFetch = new Set<string>()
     for (const tags of all) {
-      for (const record in tags) if (this.get(record)?.value !== tags[record]) doubtful.add(record)
+      for (const record in tags) if (this.get(record)?.value !== tags[record]) toFetch.add(record)
     }
-    const fetched = doubtful.size === 0 ? undefined : await this.#fetch([...doubtful])
+    const fetched = toFetch.size === 0 ? undefined : await this.#fetch([...toFetch])
     return all.map((tags) => {
       for (const record in tags) {
-        const item = fetched !== undefined && doubtful.has(record) ? fetched.get(record) : this.get(record)
+        const item = fetched !== undefined && toFetch.has(record) ? fetched.get(record) : this.get(record)
         if (item?.value !== tags[record]) return false
       }
       return true
     })
   }
 
-  /** Whether a remembered record contradicts the item; what is remembered may be the older of the two. */
+  /** Whether a remembered record contradicts the item. The record may be the older of the two. */
   contradicts(tags: TagVersions): boolean {
     for (const record in tags) {
       const remembered = this.get(record)
@@ -100,37 +101,39 @@ export class TagWindow implements NearReader {
     return false
   }
 
-  /** The authority may have changed the record: reads of it under way come too late. */
+  /**
+   * The authority may have changed the record: it is forgotten, and the results of reads under way are not remembered.
+   */
   forget(record: string): void {
-    this.fences.bump(record)
+    this.generations.invalidate(record)
     this.#drop(record)
   }
 
   forgetPrefix(prefix: string): void {
-    this.fences.bumpPrefix(prefix)
+    this.generations.invalidatePrefix(prefix)
     for (const record of this.#remembered.keys()) if (record.startsWith(prefix)) this.#drop(record)
   }
 
-  /** Remembers what the authority holds, unless something was heard of the record since `generation`. */
-  remember(fence: Fence, epoch: number, item: Item): void {
-    if (this.#window === 0 || this.#suspended || fence.epoch !== epoch || item.value === undefined) return
+  /** Remembers the authority's record, unless the record was invalidated since `captured`. */
+  remember(generation: KeyGeneration, captured: number, item: Item): void {
+    if (this.#window === 0 || this.#suspended || generation.count !== captured || item.value === undefined) return
     const life = (item.expiresAt ?? Infinity) - this.#clock.now()
     if (life <= 0) return
     this.#drop(item.key, item)
-    const until = this.#ticks() + Math.min(this.#window, life)
+    const until = this.#now() + Math.min(this.#window, life)
     this.#remembered.set(item.key, { item, until })
-    this.#earliest = Math.min(this.#earliest, until)
+    this.#earliestEnd = Math.min(this.#earliestEnd, until)
     if (this.#remembered.size > mostRecords) this.#forgetOldest()
-    this.#armSweep()
+    this.#startSweep()
   }
 
-  /** Announcements may be missed from here on: nothing is remembered (RACES R14). */
+  /** Forgets all records and remembers no more, because announcements may be missed from now on (RACES R14). */
   suspend(): void {
     this.#suspended = true
     this.forgetPrefix('')
   }
 
-  /** Announcements arrive again. */
+  /** Remembers records again, because announcements arrive again. */
   resume(): void {
     this.#suspended = false
     this.forgetPrefix('')
@@ -144,8 +147,8 @@ export class TagWindow implements NearReader {
   }
 
   async #fetch(records: readonly string[]): Promise<Map<string, Item>> {
-    const entered = records.map((record) => this.fences.enter(record))
-    const epochs = entered.map((fence) => fence.epoch)
+    const generations = records.map((record) => this.generations.enter(record))
+    const captured = generations.map((generation) => generation.count)
     try {
       const items = await this.#authority.getMany(records)
       const found = new Map<string, Item>()
@@ -154,24 +157,28 @@ export class TagWindow implements NearReader {
         if (item === undefined) this.#drop(record)
         else {
           found.set(record, item)
-          this.remember(entered[index] as Fence, epochs[index] as number, item)
+          this.remember(generations[index] as KeyGeneration, captured[index] as number, item)
         }
       }
       return found
     } finally {
-      for (const [index, fence] of entered.entries()) this.fences.leave(records[index] as string, fence)
+      for (const [index, generation] of generations.entries()) {
+        this.generations.leave(records[index] as string, generation)
+      }
     }
   }
 
-  // Looking at the clock costs more than a look-up. Where it is the machine's, a timer forgets what is over, and only a blocked event
-  // loop needs this.
-  #expire(): void {
+  /**
+   * Forgets records that have ended. A read of the machine's clock costs more than a look-up, and a timer forgets these
+   * records as well, so only some reads check that clock: a blocked event loop delays the timer.
+   */
+  #checkClock(): void {
     this.#reads += 1
-    if (!this.#exact && (this.#reads & (readsPerLook - 1)) !== 0) return
-    if (this.#ticks() >= this.#earliest) this.#forgetOver()
+    if (!this.#exactClock && (this.#reads & (readsPerCheck - 1)) !== 0) return
+    if (this.#now() >= this.#earliestEnd) this.#forgetEnded()
   }
 
-  /** Forgets a record, for the sake of another one of its key if `next` is given. */
+  /** Forgets a record. `next` is the record that replaces it. */
   #drop(record: string, next?: Item): void {
     const dropped = this.#remembered.get(record)
     if (dropped === undefined) return
@@ -179,9 +186,9 @@ export class TagWindow implements NearReader {
     if (dropped.item.value !== next?.value) this.#generation = newGeneration()
   }
 
-  /** An instant of the ticker: the clock that was handed in, else one that nobody sets back. */
-  #ticks(): number {
-    return this.#exact ? this.#clock.now() : performance.now()
+  /** The instant of the injected clock, or of the monotonic clock of the process. */
+  #now(): number {
+    return this.#exactClock ? this.#clock.now() : performance.now()
   }
 
   #forgetOldest(): void {
@@ -191,21 +198,21 @@ export class TagWindow implements NearReader {
     }
   }
 
-  #forgetOver(): void {
-    const now = this.#ticks()
-    this.#earliest = Infinity
+  #forgetEnded(): void {
+    const now = this.#now()
+    this.#earliestEnd = Infinity
     for (const [record, { until }] of this.#remembered) {
       if (until <= now) this.#drop(record)
-      else this.#earliest = Math.min(this.#earliest, until)
+      else this.#earliestEnd = Math.min(this.#earliestEnd, until)
     }
   }
 
-  #armSweep(): void {
+  #startSweep(): void {
     if (this.#cancelSweep !== undefined) return
     this.#cancelSweep = startTimer(this.#clock, this.#window, () => {
       this.#cancelSweep = undefined
-      this.#forgetOver()
-      if (this.#remembered.size > 0) this.#armSweep()
+      this.#forgetEnded()
+      if (this.#remembered.size > 0) this.#startSweep()
     })
   }
 }
