@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { cacheErrorCode } from '../../protocol/cache-error.ts'
-import { type Rule, rule } from '../rules/rule.ts'
+import { rule } from '../rules/define-rule.ts'
+import type { Rule } from '../rules/rule.ts'
 import { emptySamples, keptByDefault } from '../samples/samples.ts'
 import { assertItem } from '../stage/assert-item.ts'
 import { getAll, setAll } from '../stage/batches.ts'

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import type { CacheBackend } from '../../protocol/backend.ts'
-import { type Rule, rule } from '../rules/rule.ts'
+import { rule } from '../rules/define-rule.ts'
+import type { Rule } from '../rules/rule.ts'
 import { hardPrefixes } from '../samples/hard-keys.ts'
 import { setAll } from '../stage/batches.ts'
 import { collect } from '../stage/collect.ts'

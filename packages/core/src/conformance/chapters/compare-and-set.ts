@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict'
-import { type Rule, rule } from '../rules/rule.ts'
+import { rule } from '../rules/define-rule.ts'
+import type { Rule } from '../rules/rule.ts'
+import { race, rivalsOf } from '../stage/race.ts'
 import type { Chapter } from './chapter.ts'
 
 const rules: readonly Rule[] = [
@@ -187,6 +189,33 @@ const rules: readonly Rule[] = [
         assert.equal(await backend.compareAndSet('k', item.version, stage.item('k', 'late')), false)
         const found = await backend.get('k')
         assert(found?.value !== 'late' && found?.value !== 'read', `the key holds '${String(found?.value)}'`)
+      }
+    },
+  }),
+
+  rule({
+    id: '3.12',
+    says: '`compareAndSet` is atomic with respect to concurrent sets, deletes, clears and batches',
+    members: ['compareAndSet'],
+    async check(stage) {
+      const { backend } = stage
+      const other = await stage.anotherHandle()
+      for (const rival of rivalsOf(backend)) {
+        const wanted = stage.item('k', 'of the rival')
+        await race(
+          rival.name,
+          async () => {
+            const old = stage.item('k', 'old')
+            await backend.set(old)
+            const next = stage.item('k', 'next')
+            return [() => backend.compareAndSet('k', old.version, next), () => rival.start(other, wanted)]
+          },
+          // Whichever call is first, the rival has the last word: after it, the expected version is gone.
+          async () => {
+            if (rival.removes) await stage.lacks('k')
+            else await stage.holds(wanted)
+          },
+        )
       }
     },
   }),

@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict'
 import { cacheErrorCode } from '../../protocol/cache-error.ts'
-import { type Rule, rule } from '../rules/rule.ts'
+import type { Item } from '../../protocol/item.ts'
+import { rule } from '../rules/define-rule.ts'
+import type { Rule } from '../rules/rule.ts'
+import { race, rivalsOf } from '../stage/race.ts'
 import { show } from '../stage/show.ts'
 import type { Chapter } from './chapter.ts'
 
@@ -196,6 +199,60 @@ const rules: readonly Rule[] = [
         assert.equal(await stage.backend.increment('k', 3, expiresAt), 3)
         await stage.lacks('k')
       }
+    },
+  }),
+
+  rule({
+    id: '7.10',
+    says: '`increment` is atomic with respect to concurrent sets, deletes, clears, batches and `compareAndSet` calls',
+    members: ['increment'],
+    async check(stage) {
+      const { backend } = stage
+      const other = await stage.anotherHandle()
+      const startAt = async (value: number): Promise<Item> => {
+        const counter = stage.item('k', value)
+        await backend.set(counter)
+        return counter
+      }
+      const add = (): Promise<number> => backend.increment('k', 1)
+      const stored = async (): Promise<unknown> => (await backend.get('k'))?.value
+      for (const rival of rivalsOf(backend)) {
+        await race(
+          rival.name,
+          async () => {
+            await startAt(5)
+            return [add, () => rival.start(other, stage.item('k', 100))]
+          },
+          async (sum) => {
+            const found = await stored()
+            // Either the increment came first, and the rival replaced or removed the sum, or it continued from the rival.
+            const isFirst = sum === 6 && found === (rival.removes ? undefined : 100)
+            const isSecond = sum === (rival.removes ? 1 : 101) && found === sum
+            assert(isFirst || isSecond, `increment resolved to ${sum}, and the key holds ${show(found)}`)
+          },
+        )
+      }
+      if (!backend.compareAndSet) return
+      let won: Promise<boolean | undefined> = Promise.resolve(undefined)
+      await race(
+        'compareAndSet',
+        async () => {
+          const { version } = await startAt(5)
+          const replace = (): Promise<boolean | undefined> => {
+            won = Promise.resolve(other.compareAndSet?.('k', version, stage.item('k', 100)))
+            return won
+          }
+          return [add, replace]
+        },
+        async (sum) => {
+          const expected = (await won) ? 101 : 6
+          const found = await stored()
+          assert(
+            sum === expected && found === expected,
+            `increment resolved to ${sum}, compareAndSet to ${await won}, and the key holds ${show(found)}`,
+          )
+        },
+      )
     },
   }),
 ]

@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict'
+import type { CacheBackend } from '../../protocol/backend.ts'
 import { cacheErrorCode } from '../../protocol/cache-error.ts'
-import { type Rule, rule } from '../rules/rule.ts'
+import type { Item } from '../../protocol/item.ts'
+import { rule } from '../rules/define-rule.ts'
+import type { Rule } from '../rules/rule.ts'
 import { createRandom } from '../samples/random.ts'
 import { emptySamples, keptByDefault, richSamples, type Sample } from '../samples/samples.ts'
 import { assertItem } from '../stage/assert-item.ts'
@@ -121,9 +124,8 @@ const rules: readonly Rule[] = [
     says: 'a change to a value after `set` or `get` never reaches the stored value, where the store keeps copies',
     async check(stage) {
       if (stage.harness.values === 'references') stage.skip('the harness states that the store keeps references')
-      const make = (): { list: number[]; inner: { n: number } } => ({ list: [1], inner: { n: 1 } })
-      const given = stage.item('k', make())
-      const expected = { ...given, value: make() }
+      const given = stage.item('k', makeMutable())
+      const expected = { ...given, value: makeMutable() }
       await stage.backend.set(given)
       spoil(given.value)
       await stage.holds(expected)
@@ -142,6 +144,50 @@ const rules: readonly Rule[] = [
       const item = stage.item('k', 1, { tags })
       await stage.backend.set(item)
       await stage.holds(item)
+    },
+  }),
+
+  rule({
+    id: '1.11',
+    says: '`compareAndSet`, `setMany` and `getMany` treat values as `set` and `get` do',
+    async check(stage) {
+      const { backend, harness } = stage
+      const writes = otherWrites(backend)
+      if (writes.length === 0) stage.skip("the backend has neither 'compareAndSet' nor 'setMany'", 'compareAndSet')
+      const large: Sample = { says: 'a megabyte of text', make: () => 'large'.repeat(210_000) }
+      const faults: string[] = []
+      for (const sample of [...emptySamples, ...richSamples, large]) {
+        const isRefused = await refused(() => backend.set(stage.item('k', sample.make())))
+        for (const [name, write] of writes) {
+          try {
+            await backend.delete('k')
+            const item = stage.item('k', sample.make())
+            assert.equal(
+              await refused(() => write(item)),
+              isRefused,
+              'whether it rejects with NOT_STORABLE, as set does',
+            )
+            if (isRefused) continue
+            const expected = { ...item, value: sample.make() }
+            await stage.holds(expected)
+            if (backend.getMany) assertItem((await backend.getMany(['k']))[0], expected)
+          } catch (error) {
+            faults.push(`${sample.says} through ${name}: ${show(error)}`)
+          }
+        }
+      }
+      if (faults.length > 0) throw new assert.AssertionError({ message: faults.join('\n') })
+      if (harness.values === 'references') return
+      for (const [name, write] of writes) {
+        await backend.delete('k')
+        const given = stage.item('k', makeMutable())
+        const expected = { ...given, value: makeMutable() }
+        await write(given)
+        spoil(given.value)
+        const found = await backend.get('k')
+        assert(found !== undefined, `${name} stored nothing`)
+        assertItem(found, expected)
+      }
     },
   }),
 ]
@@ -179,7 +225,7 @@ async function keepsOrRefusesOne(stage: SampleStage, sample: Sample): Promise<vo
 }
 
 /** Whether the write rejected with `NOT_STORABLE`. Any other rejection is an error. */
-async function refused(write: () => Promise<void>): Promise<boolean> {
+async function refused(write: () => Promise<unknown>): Promise<boolean> {
   try {
     await write()
     return false
@@ -187,6 +233,22 @@ async function refused(write: () => Promise<void>): Promise<boolean> {
     if (cacheErrorCode(error) === 'NOT_STORABLE') return true
     throw error
   }
+}
+
+type Write = (item: Item) => Promise<unknown>
+
+/** The writes besides `set`, each for a key that is empty. */
+function otherWrites(backend: CacheBackend): readonly (readonly [name: string, write: Write])[] {
+  const writes: [string, Write][] = []
+  if (backend.compareAndSet) {
+    writes.push(['compareAndSet', async (item) => backend.compareAndSet?.(item.key, undefined, item)])
+  }
+  if (backend.setMany) writes.push(['setMany', async (item) => backend.setMany?.([item])])
+  return writes
+}
+
+function makeMutable(): { list: number[]; inner: { n: number } } {
+  return { list: [1], inner: { n: 1 } }
 }
 
 function spoil(value: unknown): void {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import type { Item } from '../../protocol/item.ts'
-import { type Rule, rule } from '../rules/rule.ts'
+import { rule } from '../rules/define-rule.ts'
+import type { Rule } from '../rules/rule.ts'
 import { collect } from '../stage/collect.ts'
 import type { Chapter } from './chapter.ts'
 

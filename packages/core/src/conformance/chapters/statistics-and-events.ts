@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import type { BackendEvent, CacheBackend } from '../../protocol/backend.ts'
-import { type Rule, rule } from '../rules/rule.ts'
+import { rule } from '../rules/define-rule.ts'
+import type { Rule } from '../rules/rule.ts'
 import { createRandom } from '../samples/random.ts'
 import { getAll } from '../stage/batches.ts'
 import { canary, type Stage } from '../stage/stage.ts'

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
-import { type Rule, rule } from '../rules/rule.ts'
+import { rule } from '../rules/define-rule.ts'
+import type { Rule } from '../rules/rule.ts'
 import type { Chapter } from './chapter.ts'
 
 /** The number of reads of another key, in sequence: time enough for a compare-and-set that does not wait. */

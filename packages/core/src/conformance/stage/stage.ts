@@ -47,6 +47,11 @@ export class Stage {
     return handle
   }
 
+  /** Another handle on the same data where the harness can open one, else the first handle. */
+  async anotherHandle(): Promise<CacheBackend> {
+    return this.harness.openSecond === undefined ? this.backend : await this.opened(this.harness.openSecond())
+  }
+
   /** Closes a handle now. */
   async close(handle: CacheBackend): Promise<void> {
     this.#open.delete(handle)

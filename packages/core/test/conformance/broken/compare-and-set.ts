@@ -152,4 +152,24 @@ export const brokenCompareAndSets: readonly Broken[] = [
       }
     },
   ),
+  bytes(
+    '3.12',
+    'puts only its own compareAndSet calls in a row',
+    class extends BytesBackend {
+      #last: Promise<unknown> = Promise.resolve()
+
+      override async compareAndSet(key: string, expected: Expected, next: Next): Promise<boolean> {
+        const work = this.#last.then(() => this.#replace(key, expected, next))
+        this.#last = work.catch(() => {})
+        return work
+      }
+
+      async #replace(key: string, expected: Expected, next: Next): Promise<boolean> {
+        if ((await this.get(key))?.version !== expected) return false
+        if (next) await this.set(next)
+        else await this.delete(key)
+        return true
+      }
+    },
+  ),
 ]

@@ -1,5 +1,6 @@
 import type { Item } from '../../../src/backend-kit/index.ts'
 import { BytesBackend, type Entries } from '../bytes-backend.ts'
+import { decodeItem, encodeItem } from '../item-bytes.ts'
 import type { Broken } from './broken.ts'
 import { bytes } from './bytes.ts'
 
@@ -214,6 +215,30 @@ export const brokenCounters: readonly Broken[] = [
       override async increment(key: string, delta: number, expiresAt?: number): Promise<number> {
         const passed = expiresAt !== undefined && expiresAt <= this.options.clock.now()
         return super.increment(key, delta, passed ? undefined : expiresAt)
+      }
+    },
+  ),
+  bytes(
+    '7.10',
+    'puts only its own increments in a row',
+    class extends BytesBackend {
+      #last: Promise<unknown> = Promise.resolve()
+
+      override async increment(key: string, delta: number, expiresAt?: number): Promise<number> {
+        const work = this.#last.then(() => this.#add(key, delta, expiresAt))
+        this.#last = work.catch(() => {})
+        return work
+      }
+
+      async #add(key: string, delta: number, expiresAt: number | undefined): Promise<number> {
+        const found = await this.get(key)
+        const entries: Entries = new Map()
+        if (found) entries.set(this.at(key), encodeItem(found, 'increment'))
+        const sum = this.add(entries, key, delta, expiresAt)
+        const [bytes] = entries.values()
+        const item = bytes && decodeItem(key, bytes)
+        if (item && !(item instanceof Error)) await this.set(item)
+        return sum
       }
     },
   ),

@@ -1,7 +1,8 @@
 import type { Item } from '../../../src/backend-kit/index.ts'
 import { CacheError } from '../../../src/backend-kit/index.ts'
 import { BytesBackend } from '../bytes-backend.ts'
-import type { Broken } from './broken.ts'
+import { encodeItem } from '../item-bytes.ts'
+import type { Broken, Expected, Next } from './broken.ts'
 import { bytes } from './bytes.ts'
 
 /** Changes every item on its way in. */
@@ -224,6 +225,53 @@ export const brokenItems: readonly Broken[] = [
           ...item,
           tags: Object.fromEntries(pairs.map(([name, version]) => [name, version])) as Item['tags'] & object,
         }
+      }
+    },
+  ),
+  bytes(
+    '1.11',
+    'writes JSON in a compareAndSet',
+    class extends BytesBackend {
+      override async compareAndSet(key: string, expected: Expected, next: Next): Promise<boolean> {
+        const value: unknown = next?.value === undefined ? undefined : JSON.parse(JSON.stringify(next.value) ?? 'null')
+        return super.compareAndSet(key, expected, next && { ...next, value })
+      }
+    },
+  ),
+  bytes(
+    '1.11',
+    'cuts large values of a batch',
+    class extends BytesBackend {
+      override async setMany(items: readonly Item[]): Promise<void> {
+        const cut = (value: unknown): unknown => (typeof value === 'string' ? value.slice(0, 65_536) : value)
+        await super.setMany(items.map((item) => ({ ...item, value: cut(item.value) })))
+      }
+    },
+  ),
+  bytes(
+    '1.11',
+    "stores a batch in the background, from the caller's own objects",
+    class extends BytesBackend {
+      #storing: Promise<void> = Promise.resolve()
+
+      override async setMany(items: readonly Item[]): Promise<void> {
+        for (const item of items) encodeItem(item, 'setMany')
+        this.#storing = new Promise<void>((resolve) => setImmediate(resolve)).then(() => super.setMany(items))
+      }
+
+      override async get(key: string): Promise<Item | undefined> {
+        await this.#storing
+        return super.get(key)
+      }
+
+      override async getMany(keys: readonly string[]): Promise<(Item | undefined)[]> {
+        await this.#storing
+        return super.getMany(keys)
+      }
+
+      override async delete(key: string): Promise<boolean> {
+        await this.#storing
+        return super.delete(key)
       }
     },
   ),
