@@ -1,9 +1,16 @@
 export { Cache } from './cache/cache.ts'
+export type { CacheLike, SyncCacheLike } from './cache/cache-like.ts'
 export type { LockHandle, LockOptions } from './cache/coordination/locks.ts'
 export { hashLongKeys } from './cache/items/hash-long-keys.ts'
-export type { BatchLoader } from './cache/loading/batch-loading.ts'
+export type { BatchContext, BatchLoader, BatchResult, PairsLoader } from './cache/loading/batch-loading.ts'
+export type { Inferred } from './cache/loading/inferred.ts'
 export type { LoadContext, Loader } from './cache/loading/load-context.ts'
-export type { SyncBatchLoader, SyncLoader } from './cache/loading/sync-loading.ts'
+export type {
+  SyncBatchLoader,
+  SyncBatchResult,
+  SyncLoader,
+  SyncPairsLoader,
+} from './cache/loading/sync-loading.ts'
 export type {
   CacheOptions,
   CommonCacheOptions,
@@ -21,6 +28,7 @@ export type { CacheEventName, CacheEvents } from './cache/state/events.ts'
 export type { CacheTrace } from './cache/state/tracing.ts'
 export { SyncCache } from './cache/sync-cache.ts'
 export type { SyncWrapOptions, WrapOptions } from './cache/wrap/wrap.ts'
+export type { SyncWrappedFunction, Wrappable, WrappedFunction } from './cache/wrap/wrapped-function.ts'
 export type { CountOptions } from './cache/writing/conditional-writes.ts'
 export type { Entries } from './cache/writing/entries.ts'
 export type {

@@ -10,7 +10,8 @@ import { type LockHandle, type LockOptions, Locks } from './coordination/locks.t
 import { RateLimits } from './coordination/rate-limits.ts'
 import { BackendEvents } from './items/backend-events.ts'
 import { Namespace } from './items/namespace.ts'
-import { type BatchLoader, getOrSetMany } from './loading/batch-loading.ts'
+import { type BatchLoader, getOrSetMany, type PairsLoader } from './loading/batch-loading.ts'
+import type { Inferred } from './loading/inferred.ts'
 import type { Loader } from './loading/load-context.ts'
 import { Loading } from './loading/loading.ts'
 import { openNamespace } from './open-namespace.ts'
@@ -28,6 +29,7 @@ import type { Recorder } from './state/recorder.ts'
 import type { Steps } from './state/steps.ts'
 import { readsAreTraced, traceGet, traceWrite } from './state/tracing.ts'
 import { type WrapOptions, wrapFunction } from './wrap/wrap.ts'
+import type { Wrappable, WrappedFunction } from './wrap/wrapped-function.ts'
 import { ConditionalWrites, type CountOptions } from './writing/conditional-writes.ts'
 import type { Entries } from './writing/entries.ts'
 import { Writes } from './writing/writes.ts'
@@ -126,9 +128,20 @@ export class Cache<Value = unknown> {
    * stored when the key was deleted, set or cleared, or one of its tags invalidated, since its load began.
    *
    * Rejects with the error of the loader, unless a stale value may be served; with `LOAD_TIMEOUT` after `timeout`, with `ABORTED` when
-   * `signal` aborts. Options are looked at when something has to be loaded.
+   * `signal` aborts. Options are looked at when something has to be loaded. Resolves to `undefined`, and stores nothing, where the
+   * loader returns `undefined`.
    */
-  getOrSet<T extends Value = Value>(key: string, loader: Loader<T>, options?: GetOrSetOptions): Promise<T> {
+  getOrSet<T extends Value = Value>(
+    key: string,
+    loader: Loader<Inferred<T, Value>>,
+    options?: GetOrSetOptions,
+  ): Promise<T>
+  getOrSet<T extends Value = Value>(
+    key: string,
+    loader: Loader<Inferred<T, Value> | undefined>,
+    options?: GetOrSetOptions,
+  ): Promise<T | undefined>
+  getOrSet<T extends Value = Value>(key: string, loader: Loader<unknown>, options?: GetOrSetOptions): Promise<T> {
     const item = typeof loader === 'function' && options !== null ? this.#hits.find(key) : undefined
     if (item === undefined) return this.#getOrSetSlowly(key, loader, options) as Promise<T>
     if (item === nothingStored) return this.#loading.getOrSet(key, loader, options, nothingKnown) as Promise<T>
@@ -141,10 +154,23 @@ export class Cache<Value = unknown> {
     return this.#serveFresh(key, loader, options ?? {}, item) as Promise<T>
   }
 
-  /** `getOrSet` for many keys, with one load for all that are missing. Resolves to the values in the order of the keys. */
+  /**
+   * `getOrSet` for many keys, with one load for all that are missing. The loader returns pairs, an object, or values in the order of the
+   * missing keys. Resolves to the values in the order of the keys, `undefined` where the loader had none.
+   */
   getOrSetMany<T extends Value = Value>(
     keys: readonly string[],
-    loader: BatchLoader<T>,
+    loader: PairsLoader<Inferred<T, Value>>,
+    options?: GetOrSetOptions,
+  ): Promise<(T | undefined)[]>
+  getOrSetMany<T extends Value = Value>(
+    keys: readonly string[],
+    loader: BatchLoader<Inferred<T, Value>>,
+    options?: GetOrSetOptions,
+  ): Promise<(T | undefined)[]>
+  getOrSetMany<T extends Value = Value>(
+    keys: readonly string[],
+    loader: BatchLoader<unknown>,
     options?: GetOrSetOptions,
   ): Promise<(T | undefined)[]> {
     const run = (): Promise<unknown[]> =>
@@ -185,7 +211,7 @@ export class Cache<Value = unknown> {
    */
   update<T extends Value = Value>(
     key: string,
-    change: (current: T | undefined) => Promise<T | undefined> | T | undefined,
+    change: (current: T | undefined) => Promise<Inferred<T, Value> | undefined> | Inferred<T, Value> | undefined,
     options?: WriteOptions,
   ): Promise<T | undefined> {
     const updating = this.#conditional.update(key, change as (current: unknown) => unknown, options)
@@ -308,12 +334,15 @@ export class Cache<Value = unknown> {
     return this.#named(this.#rateLimits.take(key, options))
   }
 
-  /** The function with its results cached, under keys made from its arguments without collisions. */
-  wrap<Arguments extends readonly unknown[], Result extends Value>(
-    fn: (...args: Arguments) => Promise<Result> | Result,
+  /**
+   * The function with its results cached, under keys made from its arguments without collisions. It has `keyOf`, `invalidate` and
+   * `refresh`, each with the arguments of a call.
+   */
+  wrap<Arguments extends readonly unknown[], Result>(
+    fn: ((...args: Arguments) => Promise<Result> | Result) & Wrappable<Value>,
     options: WrapOptions<Arguments>,
-  ): (...args: Arguments) => Promise<Result> {
-    return wrapFunction(this as Cache<unknown>, fn, options)
+  ): WrappedFunction<Arguments, Result> {
+    return wrapFunction<Arguments, Result>(this as Cache<unknown>, fn, options)
   }
 
   /** Resolves to the counts of the cache and its namespaces, and those of the backend. */

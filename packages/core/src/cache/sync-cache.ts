@@ -8,7 +8,8 @@ import type { Stats } from '../protocol/stats.ts'
 import { RateLimits } from './coordination/rate-limits.ts'
 import { BackendEvents } from './items/backend-events.ts'
 import { Namespace } from './items/namespace.ts'
-import { type SyncBatchLoader, type SyncLoader, SyncLoading } from './loading/sync-loading.ts'
+import type { Inferred } from './loading/inferred.ts'
+import { type SyncBatchLoader, type SyncLoader, SyncLoading, type SyncPairsLoader } from './loading/sync-loading.ts'
 import { openSyncNamespace } from './open-namespace.ts'
 import { namespaceName, type SyncCacheOptions } from './options/cache-options.ts'
 import type { RateLimitOptions, RateLimitResult } from './options/rate-limit-options.ts'
@@ -23,6 +24,7 @@ import type { Recorder } from './state/recorder.ts'
 import { runSync, type Steps } from './state/steps.ts'
 import { traceGetNow, traceWriteNow } from './state/tracing.ts'
 import { type SyncWrapOptions, wrapSync } from './wrap/wrap.ts'
+import type { SyncWrappedFunction } from './wrap/wrapped-function.ts'
 import { ConditionalWrites, type CountOptions } from './writing/conditional-writes.ts'
 import type { Entries } from './writing/entries.ts'
 import { Writes } from './writing/writes.ts'
@@ -97,7 +99,17 @@ export class SyncCache<Value = unknown> {
   }
 
   /** The value, made by `loader` and stored when there is none; a stale value when the loader throws and one may be served. */
-  getOrSet<T extends Value = Value>(key: string, loader: SyncLoader<T>, options?: SyncGetOrSetOptions): T {
+  getOrSet<T extends Value = Value>(
+    key: string,
+    loader: SyncLoader<Inferred<T, Value>>,
+    options?: SyncGetOrSetOptions,
+  ): T
+  getOrSet<T extends Value = Value>(
+    key: string,
+    loader: SyncLoader<Inferred<T, Value> | undefined>,
+    options?: SyncGetOrSetOptions,
+  ): T | undefined
+  getOrSet<T extends Value = Value>(key: string, loader: SyncLoader<unknown>, options?: SyncGetOrSetOptions): T {
     if (typeof loader === 'function' && (options === undefined || options?.forceRefresh === undefined)) {
       const item = options === null ? undefined : this.#hits.find(key)
       if (item !== undefined && item !== nothingStored) {
@@ -111,7 +123,17 @@ export class SyncCache<Value = unknown> {
   /** `getOrSet` for many keys, with one load for all that are missing; values in the order of the keys. */
   getOrSetMany<T extends Value = Value>(
     keys: readonly string[],
-    loader: SyncBatchLoader<T>,
+    loader: SyncPairsLoader<Inferred<T, Value>>,
+    options?: SyncGetOrSetOptions,
+  ): (T | undefined)[]
+  getOrSetMany<T extends Value = Value>(
+    keys: readonly string[],
+    loader: SyncBatchLoader<Inferred<T, Value>>,
+    options?: SyncGetOrSetOptions,
+  ): (T | undefined)[]
+  getOrSetMany<T extends Value = Value>(
+    keys: readonly string[],
+    loader: SyncBatchLoader<unknown>,
     options: SyncGetOrSetOptions = {},
   ): (T | undefined)[] {
     const run = (): unknown[] => this.#run(this.#loading.getOrSetMany(keys, loader, options))
@@ -140,7 +162,7 @@ export class SyncCache<Value = unknown> {
 
   update<T extends Value = Value>(
     key: string,
-    change: (current: T | undefined) => T | undefined,
+    change: (current: T | undefined) => Inferred<T, Value> | undefined,
     options?: WriteOptions,
   ): T | undefined {
     const updating = this.#conditional.update(key, change as (current: unknown) => unknown, options)
@@ -192,12 +214,12 @@ export class SyncCache<Value = unknown> {
     this.#write(undefined, 'clear', this.#writes.clear())
   }
 
-  /** The function with its results cached, under keys made from its arguments without collisions. */
-  wrap<Arguments extends readonly unknown[], Result extends Value>(
-    fn: (...args: Arguments) => Result,
+  /** The function with its results cached, under keys made from its arguments without collisions; see `Cache`. */
+  wrap<Arguments extends readonly unknown[], Result>(
+    fn: ((...args: Arguments) => Result) & ((...args: never[]) => Value | undefined),
     options: SyncWrapOptions<Arguments>,
-  ): (...args: Arguments) => Result {
-    return wrapSync(this as SyncCache<unknown>, fn, options)
+  ): SyncWrappedFunction<Arguments, Result> {
+    return wrapSync<Arguments, Result>(this as SyncCache<unknown>, fn, options)
   }
 
   *keys(prefix = ''): Generator<string, void, undefined> {

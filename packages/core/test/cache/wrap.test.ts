@@ -3,6 +3,7 @@ import { argumentKey } from '../../src/cache/wrap/argument-key.ts'
 import { createRandom, type Random } from '../../src/conformance/samples/random.ts'
 import { SyncCache } from '../../src/index.ts'
 import { MapBackend } from '../conformance/map-backend.ts'
+import { SyncMapBackend } from '../conformance/sync-map-backend.ts'
 import { bothStores, codeOf, oneProcess } from './rig.ts'
 
 const texts = ['', 'a', ',', ')', '(', 's1:a', 'n1', '[', ']', '{', '}', '=', 'u', 'z', ':', 'é', 'é', '\ud800']
@@ -188,6 +189,28 @@ for (const [name, open] of bothStores) {
       expect(await cache.has('user:7')).toBe(false)
     })
 
+    it('keyOf, invalidate and refresh take the arguments of a call', async () => {
+      const { cache } = open()
+      let runs = 0
+      const count = async (id: number): Promise<string> => {
+        runs += 1
+        return `${id}: ${runs}`
+      }
+      const wrapped = cache.wrap(count, { key: 'count', ttl: '1s' })
+      expect(await wrapped(1)).toBe('1: 1')
+      expect(await cache.get(wrapped.keyOf(1))).toBe('1: 1')
+      expect(await wrapped.refresh(1)).toBe('1: 2')
+      expect(await wrapped(1)).toBe('1: 2')
+      expect(await cache.ttl(wrapped.keyOf(1))).toBe(1000)
+      expect(await wrapped.invalidate(2)).toBe(false)
+      expect(await wrapped.invalidate(1)).toBe(true)
+      expect(await wrapped(1)).toBe('1: 3')
+      const symbol = Symbol('no data') as never
+      expect(await codeOf(wrapped.invalidate(symbol))).toBe('INVALID_ARGUMENT')
+      expect(await codeOf(wrapped.refresh(symbol))).toBe('INVALID_ARGUMENT')
+      expect(() => wrapped.keyOf(symbol)).toThrow(expect.objectContaining({ code: 'INVALID_ARGUMENT' }))
+    })
+
     it('arguments without a key and an error of the function reject the call', async () => {
       const { cache } = open()
       const wrapped = cache.wrap(async (value: unknown) => value, { key: 'f' })
@@ -199,6 +222,20 @@ for (const [name, open] of bothStores) {
 }
 
 describe('wrap', () => {
+  it('a function wrapped by a SyncCache has keyOf, invalidate and refresh', () => {
+    const sync = new SyncCache({ backend: new SyncMapBackend() })
+    let runs = 0
+    const wrapped = sync.wrap(
+      (id: number) => {
+        runs += 1
+        return id + runs
+      },
+      { key: 'sum' },
+    )
+    expect([wrapped(1), wrapped.refresh(1), wrapped(1), sync.get(wrapped.keyOf(1))]).toEqual([2, 3, 3, 3])
+    expect([wrapped.invalidate(1), wrapped.invalidate(1), wrapped(1)]).toEqual([true, false, 4])
+  })
+
   it('invalid options are refused at once', () => {
     const { cache } = oneProcess()
     const sync = new SyncCache({ backend: new MapBackend() })

@@ -71,9 +71,9 @@ for (const [name, open] of bothStores) {
       expect(await collect(cache.keys())).toEqual([])
     })
 
-    it('getOrSetMany refuses a loader that returns names instead of pairs, and gives the reason', async () => {
+    it('getOrSetMany refuses a loader that returns neither pairs nor one value for each key, and gives the reason', async () => {
       const { cache } = open()
-      for (const result of [['a', 'b'], 'ab', 5, [['a']], [null], new Date(0)]) {
+      for (const result of [['a', 'b', 'c'], ['a'], 'ab', 5, [['a']], ['a', ['b', 1]], [null], new Date(0)]) {
         const failure = await cache.getOrSetMany(['a', 'b'], (() => result) as never).catch((error) => error)
         expect(failure, String(result)).toMatchObject({ code: 'INVALID_ARGUMENT' })
         expect(failure.message, String(result)).toContain('the result of the loader')

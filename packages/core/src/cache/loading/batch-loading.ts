@@ -2,15 +2,42 @@ import type { Namespace } from '../items/namespace.ts'
 import { checkGetOrSetOptions, type GetOrSetOptions } from '../options/get-or-set-options.ts'
 import { checkFunction, checkKeys } from '../options/write-options.ts'
 import { Finder, type LookUp } from '../reading/finder.ts'
-import { type Entries, pairsOf } from '../writing/entries.ts'
+import type { Entries } from '../writing/entries.ts'
+import { loadedValues, pairsInOrder } from './batch-result.ts'
 import type { LoadContext } from './load-context.ts'
 import type { Loading } from './loading.ts'
 
-/** Makes the values of several keys at once. A key that is missing from the result is "not there" and not stored. */
+/** The second argument of a batch loader. */
+export interface BatchContext {
+  /** Aborted when no caller waits for any of the keys. */
+  readonly signal: AbortSignal
+  /**
+   * The pairs of the keys and these values, which are in the order of the keys; `undefined` is "not there". For values that are arrays
+   * themselves, which a plain array of values could not be told from pairs. Throws `INVALID_ARGUMENT` unless there is one for each key.
+   */
+  readonly inOrder: <Value>(values: readonly Value[]) => Iterable<readonly [string, Exclude<Value, undefined>]>
+}
+
+/** Makes the values of several keys at once, as pairs of a key and a value: a `Map`, or an array of pairs. */
+export type PairsLoader<Value> = (
+  keys: readonly string[],
+  context: BatchContext,
+) => Promise<Iterable<readonly [string, Value]>> | Iterable<readonly [string, Value]>
+
+/**
+ * Makes the values of several keys at once: pairs in any order, an object, or an array of values in the order of the keys. A key
+ * without a value, or whose value is `undefined`, is "not there" and not stored. Values that are arrays need pairs or `inOrder`.
+ */
 export type BatchLoader<Value> = (
   keys: readonly string[],
-  context: { readonly signal: AbortSignal },
-) => Promise<Entries<Value>> | Entries<Value>
+  context: BatchContext,
+) => Promise<BatchResult<Value>> | BatchResult<Value>
+
+/** A result of a batch loader. The promises of an array are awaited one by one, so that each key has its own failure. */
+export type BatchResult<Value> = Entries<Value> | readonly (InOrder<Value> | Promise<InOrder<Value>>)[]
+
+/** A value in the order of the keys, where an array would look like a pair. */
+type InOrder<Value> = (Value extends readonly unknown[] ? never : Value) | undefined
 
 /**
  * `getOrSetMany`: one look-up of all keys and one load of all that are missing. Each key goes through `getOrSet` with a loader that
@@ -83,7 +110,8 @@ class Batch {
     const { signal } = commonAbort([...wanted.values()].map((context) => context.signal))
     // In the order of the request, although the conditions were captured in any order.
     const keys = this.#keys.filter((key) => wanted.has(key))
-    return new Map(pairsOf(await this.#loader(keys, { signal }), 'the result of the loader', 'getOrSetMany'))
+    const inOrder: BatchContext['inOrder'] = (values) => pairsInOrder(keys, values)
+    return loadedValues(keys, await this.#loader(keys, { signal, inOrder }))
   }
 }
 

@@ -76,7 +76,8 @@ export class LoadContext {
   }
 }
 
-/** Makes the value of a key. `undefined` means "not there" and is not stored; `null` is a value. */
-export type Loader<Value> = (
-  context: LoadContext,
-) => Promise<Value | undefined | typeof notModified> | Value | undefined | typeof notModified
+/**
+ * Makes the value of a key. `undefined` means "not there" and is not stored; `null` is a value. A loader whose `Value` includes
+ * `undefined` makes the result of `getOrSet` include it.
+ */
+export type Loader<Value> = (context: LoadContext) => Promise<Value | typeof notModified> | Value | typeof notModified

@@ -12,15 +12,30 @@ import { Flight } from '../state/flight.ts'
 import { answer, type Steps } from '../state/steps.ts'
 import { traceLoadNow } from '../state/tracing.ts'
 import type { Entries } from '../writing/entries.ts'
-import { pairsOf } from '../writing/entries.ts'
+import type { BatchContext } from './batch-loading.ts'
+import { loadedValues, pairsInOrder } from './batch-result.ts'
 import { LoadContext, notModified } from './load-context.ts'
 import { type Keeping, ResultStore, type StoreCondition } from './result-store.ts'
 
 /** Makes the value of a key at once. `undefined` means "not there" and is not stored; `null` is a value. */
-export type SyncLoader<Value> = (context: Omit<LoadContext, 'signal'>) => Value | undefined | typeof notModified
+export type SyncLoader<Value> = (context: Omit<LoadContext, 'signal'>) => Value | typeof notModified
 
-/** Makes the values of several keys at once. A key that is missing from the result is "not there" and not stored. */
-export type SyncBatchLoader<Value> = (keys: readonly string[]) => Entries<Value>
+/** Makes the values of several keys at once, as pairs; see `PairsLoader`. */
+export type SyncPairsLoader<Value> = (
+  keys: readonly string[],
+  context: Pick<BatchContext, 'inOrder'>,
+) => Iterable<readonly [string, Value]>
+
+/** Makes the values of several keys at once; see `BatchLoader`. */
+export type SyncBatchLoader<Value> = (
+  keys: readonly string[],
+  context: Pick<BatchContext, 'inOrder'>,
+) => SyncBatchResult<Value>
+
+/** A result of a batch loader: pairs, an object, or values in the order of the keys. Arrays as values need pairs or `inOrder`. */
+export type SyncBatchResult<Value> =
+  | Entries<Value>
+  | readonly ((Value extends readonly unknown[] ? never : Value) | undefined)[]
 
 /** A key that is being loaded. */
 interface Run {
@@ -75,11 +90,10 @@ export class SyncLoading {
     const { stored, keeping } = this.#checked(unique, loader, options, 'getOrSetMany')
     const found = yield* this.#finder.findMany(unique, 'getOrSetMany', keeping.settings.readFailure)
     const values = yield* this.#load(unique, found, stored, keeping, false, (runs) => {
-      const loaded = traceLoadNow(
-        this.#state.settings.name,
-        undefined,
-        () => new Map(pairsOf(loader(runs.map((run) => run.key)), 'the result of the loader', 'getOrSetMany')),
-      )
+      const loaded = traceLoadNow(this.#state.settings.name, undefined, () => {
+        const missing = runs.map((run) => run.key)
+        return loadedValues(missing, loader(missing, { inOrder: (values) => pairsInOrder(missing, values) }))
+      })
       return runs.map((run) => loaded.get(run.key))
     })
     const byKey = new Map(unique.map((key, index) => [key, values[index]]))

@@ -5,6 +5,7 @@ import { lifetime } from '../options/lifetime.ts'
 import { resolveSyncGetOrSetOptions, type SyncGetOrSetOptions } from '../options/sync-get-or-set-options.ts'
 import { checkFunction } from '../options/write-options.ts'
 import { argumentKey } from './argument-key.ts'
+import type { SyncWrappedFunction, WrappedFunction } from './wrapped-function.ts'
 
 interface KeyOption<Arguments extends readonly unknown[]> {
   /**
@@ -22,21 +23,23 @@ export interface SyncWrapOptions<Arguments extends readonly unknown[]>
   extends SyncGetOrSetOptions,
     KeyOption<Arguments> {}
 
-/** The one method of a `Cache` that `wrap` needs. */
+/** The methods of a `Cache` that `wrap` needs. */
 interface AsyncSource {
   getOrSet<T>(key: string, loader: () => Promise<T> | T, options: GetOrSetOptions): Promise<T>
+  delete(key: string): Promise<boolean>
 }
 
-/** The one method of a `SyncCache` that `wrap` needs. */
+/** The methods of a `SyncCache` that `wrap` needs. */
 interface SyncSource {
   getOrSet<T>(key: string, loader: () => T, options: SyncGetOrSetOptions): T
+  delete(key: string): boolean
 }
 
 export function wrapFunction<Arguments extends readonly unknown[], Result>(
   cache: AsyncSource,
   fn: (...args: Arguments) => Promise<Result> | Result,
   options: WrapOptions<Arguments>,
-): (...args: Arguments) => Promise<Result> {
+): WrappedFunction<Arguments, Result> {
   checkFunction(fn, 'fn', 'wrap')
   checkObject(options)
   const { key, ...rest } = options
@@ -44,25 +47,36 @@ export function wrapFunction<Arguments extends readonly unknown[], Result>(
   lifetime(rest, noLife, 'wrap')
   checkGetOrSetOptions(rest, loadDefaults, 'wrap')
   // A function, not an arrow: the wrapped function keeps its `this`.
-  return async function (this: unknown, ...args: Arguments): Promise<Result> {
+  async function wrapped(this: unknown, ...args: Arguments): Promise<Result> {
     return await cache.getOrSet(keyOf(args), () => fn.call(this, ...args), rest)
   }
+  return Object.assign(wrapped, {
+    keyOf: (...args: Arguments) => keyOf(args),
+    invalidate: async (...args: Arguments) => await cache.delete(keyOf(args)),
+    refresh: async (...args: Arguments) =>
+      await cache.getOrSet(keyOf(args), () => fn(...args), { ...rest, forceRefresh: true }),
+  })
 }
 
 export function wrapSync<Arguments extends readonly unknown[], Result>(
   cache: SyncSource,
   fn: (...args: Arguments) => Result,
   options: SyncWrapOptions<Arguments>,
-): (...args: Arguments) => Result {
+): SyncWrappedFunction<Arguments, Result> {
   checkFunction(fn, 'fn', 'wrap')
   checkObject(options)
   const { key, ...rest } = options
   const keyOf = keyMaker(key)
   lifetime(rest, noLife, 'wrap')
   resolveSyncGetOrSetOptions(rest, loadDefaults, 'wrap')
-  return function (this: unknown, ...args: Arguments): Result {
+  function wrapped(this: unknown, ...args: Arguments): Result {
     return cache.getOrSet(keyOf(args), () => fn.call(this, ...args), rest)
   }
+  return Object.assign(wrapped, {
+    keyOf: (...args: Arguments) => keyOf(args),
+    invalidate: (...args: Arguments) => cache.delete(keyOf(args)),
+    refresh: (...args: Arguments) => cache.getOrSet(keyOf(args), () => fn(...args), { ...rest, forceRefresh: true }),
+  })
 }
 
 /** Lifetimes are only checked here: the cache applies its own defaults at each call. */
