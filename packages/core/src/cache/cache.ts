@@ -4,7 +4,6 @@ import { invalidArgument, strayArgument } from '../protocol/argument.ts'
 import type { CacheBackend } from '../protocol/backend.ts'
 import type { Duration } from '../protocol/duration.ts'
 import type { Item } from '../protocol/item.ts'
-import { itemKey } from '../protocol/keyspace.ts'
 import type { Stats } from '../protocol/stats.ts'
 import { type LockHandle, type LockOptions, Locks } from './coordination/locks.ts'
 import { RateLimits } from './coordination/rate-limits.ts'
@@ -17,11 +16,13 @@ import { Loading } from './loading/loading.ts'
 import { openNamespace } from './open-namespace.ts'
 import { type CacheOptions, namespaceName } from './options/cache-options.ts'
 import { type GetOrSetOptions, hitIgnores } from './options/get-or-set-options.ts'
+import type { LifetimeOptions } from './options/lifetime.ts'
 import type { RateLimitOptions, RateLimitResult } from './options/rate-limit-options.ts'
 import { type ReadOptions, resolveReadOptions } from './options/read-options.ts'
-import { checkFunction, type WriteOptions } from './options/write-options.ts'
+import { checkFunction, type ReplaceOptions, type WriteOptions } from './options/write-options.ts'
 import { nothingFound } from './reading/finder.ts'
 import { Hits, nothingStored } from './reading/hits.ts'
+import { Iteration } from './reading/iteration.ts'
 import { Reads } from './reading/reads.ts'
 import type { CacheState } from './state/cache-state.ts'
 import { type CacheEventName, type CacheEvents, Listeners } from './state/events.ts'
@@ -30,8 +31,9 @@ import type { Steps } from './state/steps.ts'
 import { readsAreTraced, traceGet, traceWrite } from './state/tracing.ts'
 import { type WrapOptions, wrapFunction } from './wrap/wrap.ts'
 import type { Wrappable, WrappedFunction } from './wrap/wrapped-function.ts'
-import { ConditionalWrites, type CountOptions } from './writing/conditional-writes.ts'
-import type { Entries } from './writing/entries.ts'
+import { ConditionalWrites } from './writing/conditional-writes.ts'
+import { type BoundedCountOptions, type Counted, type CountOptions, Counts } from './writing/counts.ts'
+import type { WriteEntries } from './writing/entries.ts'
 import { Writes } from './writing/writes.ts'
 
 /** The look-up of a key that a hit was looked for, where the store of this process has nothing. */
@@ -53,6 +55,8 @@ export class Cache<Value = unknown> {
   readonly #reads: Reads
   readonly #writes: Writes
   readonly #conditional: ConditionalWrites
+  readonly #counts: Counts
+  readonly #iteration: Iteration
   readonly #loading: Loading
   readonly #locks: Locks
   readonly #rateLimits: RateLimits
@@ -75,6 +79,8 @@ export class Cache<Value = unknown> {
     this.#reads = new Reads(this.#namespace)
     this.#writes = new Writes(this.#namespace)
     this.#conditional = new ConditionalWrites(this.#namespace)
+    this.#counts = new Counts(this.#namespace)
+    this.#iteration = new Iteration(this.#namespace)
     this.#loading = new Loading(this.#namespace)
     this.#locks = new Locks(this.#namespace)
     this.#rateLimits = new RateLimits(this.#namespace)
@@ -98,6 +104,13 @@ export class Cache<Value = unknown> {
   /** Resolves to whether `get` would give a value. Counts neither as hit nor as miss. */
   has(key: string, options: ReadOptions = {}): Promise<boolean> {
     return this.#state.runCall(() => this.#reads.has(key, this.#readOptions(options, 'has').failure))
+  }
+
+  /** Resolves to whether each key has a value, in the order of the keys. Counts neither as hits nor as misses. */
+  hasMany(keys: readonly string[], options: ReadOptions = {}): Promise<boolean[]> {
+    return this.#promiseOf(() =>
+      this.#state.run(this.#reads.hasMany(keys, this.#readOptions(options, 'hasMany').failure)),
+    )
   }
 
   /** Resolves to the values in the order of the keys, `undefined` where `get` would give it. */
@@ -179,14 +192,18 @@ export class Cache<Value = unknown> {
   }
 
   /** Stores a value, replacing the earlier one. `undefined` cannot be stored; `null` can. */
-  set(key: string, value: Value, options?: WriteOptions): Promise<void> {
+  set(key: string, value: Value, options?: ReplaceOptions): Promise<void> {
+    if (options?.keepTtl === true) return this.#write(key, 'set', this.#conditional.set(key, value, options))
     if (this.#writes.isPlain(options))
       return traceWrite(this.name, key, 'set', () => this.#promiseOf(() => this.#writes.setPlain(key, value, options)))
     return this.#write(key, 'set', this.#writes.set(key, value, options))
   }
 
-  /** Stores many values with the same options. When it rejects, some may have been stored. */
-  setMany(entries: Entries<Value>, options?: WriteOptions): Promise<void> {
+  /**
+   * Stores many values. An entry `[key, value, options]` has options of its own, which take precedence over those of the call. When it
+   * rejects, some may have been stored.
+   */
+  setMany(entries: WriteEntries<Value>, options?: WriteOptions): Promise<void> {
     return this.#write(undefined, 'setMany', this.#writes.setMany(entries, options))
   }
 
@@ -196,23 +213,24 @@ export class Cache<Value = unknown> {
   }
 
   /** Stores the value if there is one already. Resolves to whether it did. */
-  replace(key: string, value: Value, options?: WriteOptions): Promise<boolean> {
+  replace(key: string, value: Value, options?: ReplaceOptions): Promise<boolean> {
     return this.#write(key, 'replace', this.#conditional.replace(key, value, options))
   }
 
   /** Stores the value if the current one has this version (see `item`), or if there is none and `version` is `undefined`. Resolves to whether it did. */
-  compareAndSet(key: string, version: string | undefined, value: Value, options?: WriteOptions): Promise<boolean> {
+  compareAndSet(key: string, version: string | undefined, value: Value, options?: ReplaceOptions): Promise<boolean> {
     return this.#write(key, 'compareAndSet', this.#conditional.compareAndSet(key, version, value, options))
   }
 
   /**
    * Stores the result of `change` for the current value (`undefined` if there is none), and resolves to it. `change` runs again after a
-   * lost compare-and-set, at most 100 times (`CONFLICT`). If it returns `undefined`, nothing is stored.
+   * lost compare-and-set, at most 100 times (`CONFLICT`). If it returns `undefined`, nothing is stored. `keepTtl` keeps the remaining
+   * lifetime.
    */
   update<T extends Value = Value>(
     key: string,
     change: (current: T | undefined) => Promise<Inferred<T, Value> | undefined> | Inferred<T, Value> | undefined,
-    options?: WriteOptions,
+    options?: ReplaceOptions,
   ): Promise<T | undefined> {
     const updating = this.#conditional.update(key, change as (current: unknown) => unknown, options)
     return this.#write(key, 'update', updating) as Promise<T | undefined>
@@ -228,8 +246,16 @@ export class Cache<Value = unknown> {
     return this.#count(key, typeof delta === 'number' ? -delta : delta, options, 'decrement')
   }
 
+  /**
+   * Adds to a whole number like `increment`, keeps the result between `least` and `most`, and resolves to it with the deadline of the
+   * counter, all in one atomic step. Needs a backend with `compareAndSet`.
+   */
+  count(key: string, delta = 1, options: BoundedCountOptions = {}): Promise<Counted> {
+    return this.#write(key, 'count', this.#counts.count(key, delta, options))
+  }
+
   /** Gives a fresh value a new life from now on (the cache's `ttl` and `staleFor` by default). Resolves to whether there was one. */
-  touch(key: string, options?: Pick<WriteOptions, 'ttl' | 'staleFor'>): Promise<boolean> {
+  touch(key: string, options?: LifetimeOptions): Promise<boolean> {
     return this.#write(key, 'touch', this.#conditional.touch(key, options, 'touch'))
   }
 
@@ -259,9 +285,26 @@ export class Cache<Value = unknown> {
     return this.#write(undefined, 'deleteMany', this.#writes.deleteMany(keys))
   }
 
+  /** Removes many values. Resolves to whether there was one, in the order of the keys; of equal keys the first has the answer. */
+  deleteEach(keys: readonly string[]): Promise<boolean[]> {
+    const stray = this.#stray(arguments, 1, 'deleteEach')
+    if (stray !== undefined) return stray
+    return this.#write(undefined, 'deleteEach', this.#writes.deleteEach(keys))
+  }
+
   /** Makes every value invalid that has one of these tags, in this namespace. The cost does not depend on the number of values. */
   deleteByTag(...tags: readonly string[]): Promise<void> {
     return this.#write(undefined, 'deleteByTag', this.#writes.deleteByTag(tags))
+  }
+
+  /**
+   * Resolves to the instant of the last `deleteByTag` of a tag, in milliseconds since 1970 by the clock of the process that called it.
+   * Resolves to `undefined` when there was none, or when its record expired (`tagTtl`) or was evicted.
+   */
+  tagInvalidatedAt(tag: string): Promise<number | undefined> {
+    const stray = this.#stray(arguments, 1, 'tagInvalidatedAt')
+    if (stray !== undefined) return stray
+    return this.#state.run(this.#reads.tagInvalidatedAt(tag))
   }
 
   /** Removes every value of this namespace whose key starts with `prefix`, character by character. */
@@ -279,19 +322,16 @@ export class Cache<Value = unknown> {
   }
 
   /** Iterates the keys of this namespace that start with `prefix`. Needs a backend with `keys`. */
-  async *keys(prefix = ''): AsyncGenerator<string, void, undefined> {
-    this.#namespace.assertOpen('keys')
-    if (typeof prefix !== 'string') throw this.#state.addName(invalidArgument('prefix', prefix, 'a string', 'keys'))
-    const backend = this.#state.backend as CacheBackend
-    if (backend.keys === undefined) throw this.#state.unsupported('keys', 'iteration (keys)')
-    try {
-      for await (const stored of backend.keys(itemKey(this.#namespace.path, prefix))) {
-        const key = this.#namespace.keyOf(stored)
-        if (key !== undefined) yield key
-      }
-    } catch (error) {
-      throw this.#state.failed(error, 'keys')
-    }
+  keys(prefix = ''): AsyncGenerator<string, void, undefined> {
+    return this.#iteration.keys(prefix)
+  }
+
+  /**
+   * Iterates the keys that start with `prefix` with their fresh values, which it reads in batches. A key that changes meanwhile may
+   * appear with either value. Counts neither as hits nor as misses; throws when the backend fails. Needs a backend with `keys`.
+   */
+  entries<T extends Value = Value>(prefix = ''): AsyncGenerator<readonly [key: string, value: T], void, undefined> {
+    return this.#iteration.entries(prefix) as AsyncGenerator<readonly [string, T], void, undefined>
   }
 
   /** A cache on the same backend whose keys and tags are apart from all others. Closing it closes nothing else. */
@@ -448,7 +488,7 @@ export class Cache<Value = unknown> {
   }
 
   #count(key: string, delta: number, options: CountOptions, operation: 'increment' | 'decrement'): Promise<number> {
-    return this.#write(key, operation, this.#conditional.increment(key, delta, options, operation))
+    return this.#write(key, operation, this.#counts.increment(key, delta, options, operation))
   }
 
   #write<T>(key: string | undefined, operation: string, writing: Steps<T>): Promise<T> {

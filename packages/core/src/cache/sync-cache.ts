@@ -3,7 +3,6 @@ import { invalidArgument, strayArgument } from '../protocol/argument.ts'
 import type { SyncCacheBackend } from '../protocol/backend.ts'
 import type { Duration } from '../protocol/duration.ts'
 import type { Item } from '../protocol/item.ts'
-import { itemKey } from '../protocol/keyspace.ts'
 import type { Stats } from '../protocol/stats.ts'
 import { RateLimits } from './coordination/rate-limits.ts'
 import { BackendEvents } from './items/backend-events.ts'
@@ -12,11 +11,13 @@ import type { Inferred } from './loading/inferred.ts'
 import { type SyncBatchLoader, type SyncLoader, SyncLoading, type SyncPairsLoader } from './loading/sync-loading.ts'
 import { openSyncNamespace } from './open-namespace.ts'
 import { namespaceName, type SyncCacheOptions } from './options/cache-options.ts'
+import type { LifetimeOptions } from './options/lifetime.ts'
 import type { RateLimitOptions, RateLimitResult } from './options/rate-limit-options.ts'
 import { type ReadOptions, resolveReadOptions } from './options/read-options.ts'
 import type { SyncGetOrSetOptions } from './options/sync-get-or-set-options.ts'
-import { checkFunction, type WriteOptions } from './options/write-options.ts'
+import { checkFunction, type ReplaceOptions, type WriteOptions } from './options/write-options.ts'
 import { Hits, nothingStored } from './reading/hits.ts'
+import { Iteration } from './reading/iteration.ts'
 import { Reads } from './reading/reads.ts'
 import type { CacheState } from './state/cache-state.ts'
 import { type CacheEventName, type CacheEvents, Listeners } from './state/events.ts'
@@ -25,8 +26,9 @@ import { runSync, type Steps } from './state/steps.ts'
 import { traceGetNow, traceWriteNow } from './state/tracing.ts'
 import { type SyncWrapOptions, wrapSync } from './wrap/wrap.ts'
 import type { SyncWrappedFunction } from './wrap/wrapped-function.ts'
-import { ConditionalWrites, type CountOptions } from './writing/conditional-writes.ts'
-import type { Entries } from './writing/entries.ts'
+import { ConditionalWrites } from './writing/conditional-writes.ts'
+import { type BoundedCountOptions, type Counted, type CountOptions, Counts } from './writing/counts.ts'
+import type { WriteEntries } from './writing/entries.ts'
 import { Writes } from './writing/writes.ts'
 
 /**
@@ -42,6 +44,8 @@ export class SyncCache<Value = unknown> {
   readonly #reads: Reads
   readonly #writes: Writes
   readonly #conditional: ConditionalWrites
+  readonly #counts: Counts
+  readonly #iteration: Iteration
   readonly #loading: SyncLoading
   readonly #rateLimits: RateLimits
   readonly #recorder: Recorder
@@ -60,6 +64,8 @@ export class SyncCache<Value = unknown> {
     this.#reads = new Reads(this.#namespace)
     this.#writes = new Writes(this.#namespace)
     this.#conditional = new ConditionalWrites(this.#namespace)
+    this.#counts = new Counts(this.#namespace)
+    this.#iteration = new Iteration(this.#namespace)
     this.#loading = new SyncLoading(this.#namespace)
     this.#rateLimits = new RateLimits(this.#namespace)
   }
@@ -78,6 +84,10 @@ export class SyncCache<Value = unknown> {
 
   has(key: string, options: ReadOptions = {}): boolean {
     return this.#state.named(() => this.#reads.has(key, this.#readOptions(options, 'has').failure)) as boolean
+  }
+
+  hasMany(keys: readonly string[], options: ReadOptions = {}): boolean[] {
+    return this.#state.named(() => runSync(this.#reads.hasMany(keys, this.#readOptions(options, 'hasMany').failure)))
   }
 
   getMany<T extends Value = Value>(keys: readonly string[], options: ReadOptions = {}): (T | undefined)[] {
@@ -140,11 +150,12 @@ export class SyncCache<Value = unknown> {
     return traceGetNow(this.name, undefined, 'getOrSetMany', run) as (T | undefined)[]
   }
 
-  set(key: string, value: Value, options?: WriteOptions): void {
-    traceWriteNow(this.name, key, 'set', () => this.#set(key, value, options))
+  set(key: string, value: Value, options?: ReplaceOptions): void {
+    if (options?.keepTtl === true) this.#write(key, 'set', this.#conditional.set(key, value, options))
+    else traceWriteNow(this.name, key, 'set', () => this.#set(key, value, options))
   }
 
-  setMany(entries: Entries<Value>, options?: WriteOptions): void {
+  setMany(entries: WriteEntries<Value>, options?: WriteOptions): void {
     this.#write(undefined, 'setMany', this.#writes.setMany(entries, options))
   }
 
@@ -152,18 +163,18 @@ export class SyncCache<Value = unknown> {
     return this.#write(key, 'add', this.#conditional.add(key, value, options))
   }
 
-  replace(key: string, value: Value, options?: WriteOptions): boolean {
+  replace(key: string, value: Value, options?: ReplaceOptions): boolean {
     return this.#write(key, 'replace', this.#conditional.replace(key, value, options))
   }
 
-  compareAndSet(key: string, version: string | undefined, value: Value, options?: WriteOptions): boolean {
+  compareAndSet(key: string, version: string | undefined, value: Value, options?: ReplaceOptions): boolean {
     return this.#write(key, 'compareAndSet', this.#conditional.compareAndSet(key, version, value, options))
   }
 
   update<T extends Value = Value>(
     key: string,
     change: (current: T | undefined) => Inferred<T, Value> | undefined,
-    options?: WriteOptions,
+    options?: ReplaceOptions,
   ): T | undefined {
     const updating = this.#conditional.update(key, change as (current: unknown) => unknown, options)
     return this.#write(key, 'update', updating) as T | undefined
@@ -177,7 +188,11 @@ export class SyncCache<Value = unknown> {
     return this.#count(key, typeof delta === 'number' ? -delta : delta, options, 'decrement')
   }
 
-  touch(key: string, options?: Pick<WriteOptions, 'ttl' | 'staleFor'>): boolean {
+  count(key: string, delta = 1, options: BoundedCountOptions = {}): Counted {
+    return this.#write(key, 'count', this.#counts.count(key, delta, options))
+  }
+
+  touch(key: string, options?: LifetimeOptions): boolean {
     return this.#write(key, 'touch', this.#conditional.touch(key, options, 'touch'))
   }
 
@@ -200,8 +215,18 @@ export class SyncCache<Value = unknown> {
     return this.#write(undefined, 'deleteMany', this.#writes.deleteMany(keys))
   }
 
+  deleteEach(keys: readonly string[]): boolean[] {
+    this.#refuseStray(arguments, 1, 'deleteEach')
+    return this.#write(undefined, 'deleteEach', this.#writes.deleteEach(keys))
+  }
+
   deleteByTag(...tags: readonly string[]): void {
     this.#write(undefined, 'deleteByTag', this.#writes.deleteByTag(tags))
+  }
+
+  tagInvalidatedAt(tag: string): number | undefined {
+    this.#refuseStray(arguments, 1, 'tagInvalidatedAt')
+    return this.#run(this.#reads.tagInvalidatedAt(tag))
   }
 
   deleteByPrefix(prefix: string): void {
@@ -222,15 +247,12 @@ export class SyncCache<Value = unknown> {
     return wrapSync<Arguments, Result>(this as SyncCache<unknown>, fn, options)
   }
 
-  *keys(prefix = ''): Generator<string, void, undefined> {
-    this.#namespace.assertOpen('keys')
-    if (typeof prefix !== 'string') throw this.#state.addName(invalidArgument('prefix', prefix, 'a string', 'keys'))
-    const adapter = this.#state.adapter as SyncCacheBackend
-    if (adapter.keys === undefined) throw this.#state.unsupported('keys', 'iteration (keys)')
-    for (const stored of adapter.keys(itemKey(this.#namespace.path, prefix))) {
-      const key = this.#namespace.keyOf(stored)
-      if (key !== undefined) yield key
-    }
+  keys(prefix = ''): Generator<string, void, undefined> {
+    return this.#iteration.keysSync(prefix)
+  }
+
+  entries<T extends Value = Value>(prefix = ''): Generator<readonly [key: string, value: T], void, undefined> {
+    return this.#iteration.entriesSync(prefix) as Generator<readonly [string, T], void, undefined>
   }
 
   namespace<T extends Value = Value>(name: string): SyncCache<T> {
@@ -316,7 +338,7 @@ export class SyncCache<Value = unknown> {
   }
 
   #count(key: string, delta: number, options: CountOptions, operation: 'increment' | 'decrement'): number {
-    return this.#write(key, operation, this.#conditional.increment(key, delta, options, operation))
+    return this.#write(key, operation, this.#counts.increment(key, delta, options, operation))
   }
 
   #readOptions(options: ReadOptions, operation: string): ReturnType<typeof resolveReadOptions> {

@@ -22,6 +22,11 @@ export function milliseconds(duration: Duration, name: string, operation?: strin
   return Math.ceil(ms)
 }
 
+/** Milliseconds of a duration, rounded up. Throws `INVALID_ARGUMENT` for negative, `NaN`, or unreadable input. */
+export function parseDuration(duration: Duration): number {
+  return milliseconds(duration, 'duration', 'parseDuration')
+}
+
 /** The longest delay of one timer of Node, in milliseconds; a longer one would fire at once. */
 const longestDelay = 2 ** 31 - 1
 

@@ -8,6 +8,7 @@ const effects: {
   readonly [Name in keyof GetOrSetOptions]-?: readonly [value: unknown, outcome: unknown, loads: number]
 } = {
   ttl: ['1s', 'kept', 0],
+  expiresAt: [new Date(), 'kept', 0],
   staleFor: ['1s', 'kept', 0],
   tags: [['t'], 'kept', 0],
   cost: [5, 'kept', 0],
@@ -20,6 +21,7 @@ const effects: {
   jitter: [0.5, 'kept', 0],
   lock: [true, 'kept', 0],
   readFailure: ['reject', 'kept', 0],
+  waitUntil: [() => {}, 'kept', 0],
   signal: [AbortSignal.abort(), 'ABORTED', 0],
   forceRefresh: [true, 'loaded', 1],
 }

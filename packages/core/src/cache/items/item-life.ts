@@ -5,8 +5,8 @@ import type { Lifetime } from '../options/lifetime.ts'
 
 /** Shortens a lifetime by a random part of up to `jitter`, so that values stored together do not expire together. */
 export function jittered(life: Lifetime, jitter: number, random: () => number): Lifetime {
-  if (jitter === 0 || life.ttl === Infinity) return life
-  return { ttl: Math.ceil(life.ttl * (1 - jitter * random())), staleFor: life.staleFor }
+  if (jitter === 0 || life.ttl === Infinity || life.expiresAt !== undefined) return life
+  return { ...life, ttl: Math.ceil(life.ttl * (1 - jitter * random())) }
 }
 
 /** The members of an item that say how long it lives. */
@@ -17,11 +17,12 @@ export interface Instants {
 
 /** Instants of a life that begins now. A value that is never stale has no `staleAt`; one that never expires no `expiresAt`. */
 export function instants(life: Lifetime, now: number): Instants {
-  if (life.ttl === Infinity) return {}
+  const ttl = life.expiresAt === undefined ? life.ttl : Math.max(0, life.expiresAt - now)
+  if (ttl === Infinity) return {}
   // With ttl 0 nothing is ever fresh, and nothing is kept for staleness either (RACES R26). Long past, and not now: the clock of
   // a store may lag behind ours (R16), or be read but now and then.
-  if (life.ttl === 0) return { expiresAt: 0 }
-  const end = now + life.ttl
+  if (ttl === 0) return { expiresAt: 0 }
+  const end = now + ttl
   if (life.staleFor === 0) return { expiresAt: end }
   if (life.staleFor === Infinity) return { staleAt: end }
   return { staleAt: end, expiresAt: Math.min(end + life.staleFor, now + longestDuration) }
@@ -48,6 +49,12 @@ export function freshUntil(item: Item): number {
 /** Whether a new item has a life at all; with `ttl` 0 it has none, and storing it removes the earlier item. */
 export function hasLife(item: Item): boolean {
   return isAlive(item, item.createdAt)
+}
+
+/** The life that an item has. */
+export function lifeOf({ staleAt, expiresAt }: Item): Instants {
+  if (staleAt === undefined) return expiresAt === undefined ? {} : { expiresAt }
+  return expiresAt === undefined ? { staleAt } : { staleAt, expiresAt }
 }
 
 /** The same item with another life; a new version, as everything that is written. */

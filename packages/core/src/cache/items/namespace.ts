@@ -147,8 +147,23 @@ export class Namespace {
     return yield* this.state.guard(operation, undefined, this.tags.capture(records))
   }
 
-  life(options: WriteOptions | undefined, operation: string): Lifetime {
-    checkWriteOptions(options, operation)
+  /** `capture` for several items at once, with one read of all tags. */
+  *captureEach(
+    lists: readonly (readonly string[] | undefined)[],
+    operation: string,
+  ): Steps<(TagVersions | undefined)[]> {
+    const all = yield* this.capture([...new Set(lists.flatMap((tags) => tags ?? []))], operation)
+    if (all === undefined) return lists.map(() => undefined)
+    const byList = new Map<readonly string[] | undefined, TagVersions | undefined>()
+    for (const tags of new Set(lists)) {
+      const records = [...new Set(tags ?? [])].map((tag) => tagRecord(this.path, tag))
+      byList.set(tags, records.length === 0 ? undefined : this.tags.among(all, records))
+    }
+    return lists.map((tags) => byList.get(tags))
+  }
+
+  life(options: WriteOptions | undefined, operation: string, optionNames?: readonly string[]): Lifetime {
+    checkWriteOptions(options, operation, optionNames)
     return lifetime(options, this.state.settings.life, operation)
   }
 

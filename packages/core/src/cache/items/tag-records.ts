@@ -15,6 +15,8 @@ import { isAlive } from './item-life.ts'
 
 /** Number of attempts to mint a record that other processes mint and remove at the same time. */
 const mintTries = 5
+/** The end of a version that an invalidation gave to a record; a record that was minted has none. */
+const invalidated = '!'
 const nothingToUnlock = (): void => {}
 /** Combinations of tags and versions that items share; with more, those that come later begin a new collection. */
 const mostShared = 1000
@@ -52,6 +54,12 @@ export class TagRecords {
       versions[record] = item === undefined ? yield* this.#mint(record) : yield* this.#renewed(item)
     }
     return this.#local ? this.#onePerCombination(versions) : rememberValidity(versions)
+  }
+
+  /** Those of captured versions that belong to these records. */
+  among(versions: TagVersions, records: readonly string[]): TagVersions {
+    const own = Object.fromEntries(records.map((record) => [record, versions[record] as string]))
+    return this.#local ? this.#onePerCombination(own) : rememberValidity(own)
   }
 
   /** One object for all items of the same tags and versions: it is compared once after an invalidation, and kept once. */
@@ -133,7 +141,8 @@ export class TagRecords {
       this.#shared.moveTags()
       this.#shared.knownTags.delete(key)
       try {
-        const record = this.#record(key)
+        const created = this.#record(key)
+        const record = { ...created, value: created.value + invalidated }
         yield* answer(this.#adapter.set(record))
         if (this.#local) this.#know(record)
       } catch (error) {
@@ -143,6 +152,13 @@ export class TagRecords {
       }
       this.#shared.moveTags()
     }
+  }
+
+  /** The instant of the last invalidation; `undefined` where there was none, or its record is gone. */
+  invalidatedAt(record: string): MaybePromise<number | undefined> {
+    return chain(this.#read([record]), ([item]) =>
+      typeof item?.value === 'string' && item.value.endsWith(invalidated) ? item.createdAt : undefined,
+    )
   }
 
   #read(records: readonly string[]): MaybePromise<readonly (Item | undefined)[]> {
@@ -187,7 +203,8 @@ export class TagRecords {
   *#renewed(item: Item): Steps<string> {
     const left = (item.expiresAt ?? Infinity) - this.#clock.now()
     if (left < this.#ttl / 2 && this.#adapter.compareAndSet !== undefined) {
-      const next = { ...this.#record(item.key), value: item.value }
+      // The instant of the last invalidation stays.
+      const next = { ...this.#record(item.key), value: item.value, createdAt: item.createdAt }
       yield* answer(this.#adapter.compareAndSet(item.key, item.version, next))
     }
     if (this.#local) this.#know(item)

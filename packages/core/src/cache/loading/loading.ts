@@ -300,6 +300,14 @@ export class Loading {
     return this.#state.pauses.paused(call.backendKey, this.#state.now())
   }
 
+  #announce({ key, settings }: Call, work: Promise<unknown>): void {
+    try {
+      settings.waitUntil?.(work)
+    } catch (error) {
+      this.#state.degraded(error, 'getOrSet', key)
+    }
+  }
+
   #startInBackground(flight: Flight, call: Call, found: LookUp, reason: RenewalReason): void {
     flight.background = true
     this.#start(flight, call, found, reason)
@@ -315,6 +323,7 @@ export class Loading {
     })
     flight.beginLoad(result)
     // If no caller waits, an event has reported a failure; it must not end the process.
-    result.catch(ignore)
+    const work = result.catch(ignore)
+    if (call.settings.waitUntil !== undefined) this.#announce(call, work)
   }
 }

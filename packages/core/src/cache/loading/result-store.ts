@@ -303,10 +303,10 @@ export class ResultStore {
   }
 
   #life(value: unknown, load: LoadContext, { settings, life }: Keeping): Lifetime {
-    const fallback = value === null && settings.nullTtl !== undefined ? settings.nullTtl : life.ttl
-    const ttl = load.ttl === undefined ? fallback : milliseconds(load.ttl, 'ttl', 'getOrSet')
+    const ownTtl = load.ttl ?? (value === null ? settings.nullTtl : undefined)
     const staleFor = load.staleFor === undefined ? life.staleFor : milliseconds(load.staleFor, 'staleFor', 'getOrSet')
-    return { ttl, staleFor }
+    if (ownTtl === undefined) return { ...life, staleFor }
+    return { ttl: milliseconds(ownTtl, 'ttl', 'getOrSet'), staleFor, expiresAt: undefined }
   }
 }
 

@@ -42,6 +42,12 @@ export interface LoadingOptions {
    * rejection. Writes, deletes and counters always reject. Default `'miss'`.
    */
   readonly readFailure?: 'miss' | 'reject' | undefined
+  /**
+   * Called with a promise for each load, which settles after its result is stored and never rejects: a load goes on without its caller
+   * when a stale value was served or the caller timed out. For platforms that stop a process after its response, such as
+   * `(work) => context.waitUntil(work)`. An error that it throws is an `error` event. Default: none.
+   */
+  readonly waitUntil?: ((work: Promise<unknown>) => void) | undefined
 }
 
 /** Options of `Cache` and `SyncCache`. */
@@ -94,6 +100,7 @@ export interface LoadSettings {
   readonly jitter: number
   readonly lock: boolean
   readonly readFailure: 'miss' | 'reject'
+  readonly waitUntil: ((work: Promise<unknown>) => void) | undefined
 }
 
 /** Every option with its default filled in. */
@@ -117,6 +124,7 @@ export const loadingOptionNames = [
   'jitter',
   'lock',
   'readFailure',
+  'waitUntil',
 ] as const
 
 const syncOptionNames = [
@@ -150,6 +158,7 @@ export const loadDefaults: LoadSettings = {
   jitter: 0,
   lock: false,
   readFailure: 'miss',
+  waitUntil: undefined,
 }
 
 export function resolveSettings(options: CommonCacheOptions & LoadingOptions, operation: string): Settings {
@@ -179,6 +188,7 @@ export function resolveSettings(options: CommonCacheOptions & LoadingOptions, op
     life: {
       ttl: duration(options.ttl, 'ttl', 300_000, operation),
       staleFor: duration(options.staleFor, 'staleFor', 0, operation),
+      expiresAt: undefined,
     },
     load: resolveLoading(options, loadDefaults, operation),
     tagTtl,
@@ -208,6 +218,7 @@ export function resolveLoading(options: LoadingOptions, fallback: LoadSettings, 
     jitter: fraction(options.jitter, 'jitter', fallback.jitter, operation),
     lock: boolean(options.lock, 'lock', fallback.lock, operation),
     readFailure: readFailure(options.readFailure, fallback.readFailure, operation),
+    waitUntil: options.waitUntil === undefined ? fallback.waitUntil : functionOf(options.waitUntil, operation),
   }
 }
 
@@ -232,6 +243,11 @@ function nonNegative(given: number | undefined, name: string, fallback: number, 
   if (given === undefined) return fallback
   if (typeof given !== 'number' || !(given >= 0 && given < Infinity))
     throw invalidArgument(name, given, 'a finite number of 0 or more', operation)
+  return given
+}
+
+function functionOf<Given>(given: Given, operation: string): Given {
+  if (typeof given !== 'function') throw invalidArgument('waitUntil', given, 'a function', operation)
   return given
 }
 

@@ -16,7 +16,18 @@ type HitOption = 'refreshAhead' | 'earlyExpiry' | 'forceRefresh' | 'signal'
 /** Options that matter while a value is looked up. */
 type LookUpOption = 'readFailure' | 'timeout'
 /** Options that matter only once a load is needed. */
-type LoadOption = 'ttl' | 'staleFor' | 'tags' | 'cost' | 'softTimeout' | 'retryAfter' | 'nullTtl' | 'jitter' | 'lock'
+type LoadOption =
+  | 'ttl'
+  | 'expiresAt'
+  | 'staleFor'
+  | 'tags'
+  | 'cost'
+  | 'softTimeout'
+  | 'retryAfter'
+  | 'nullTtl'
+  | 'jitter'
+  | 'lock'
+  | 'waitUntil'
 
 /** Does not compile while an option is in none of the three groups: a hit would ignore it silently. */
 type Unsorted = Exclude<keyof GetOrSetOptions, HitOption | LookUpOption | LoadOption>

@@ -9,17 +9,29 @@ export interface WriteOptions extends LifetimeOptions {
   readonly cost?: number | undefined
 }
 
-export const writeOptionNames: readonly string[] = ['ttl', 'staleFor', 'tags', 'cost']
+/** How a value replaces another one. */
+export interface ReplaceOptions extends WriteOptions {
+  /**
+   * Keeps the remaining lifetime of the fresh value that is replaced. Where there is none, the other options apply. Needs a backend with
+   * `compareAndSet`. Default `false`.
+   */
+  readonly keepTtl?: boolean | undefined
+}
+
+export const writeOptionNames: readonly string[] = ['ttl', 'expiresAt', 'staleFor', 'tags', 'cost']
+export const replaceOptionNames: readonly string[] = [...writeOptionNames, 'keepTtl']
 
 export function checkWriteOptions(
-  options: WriteOptions | undefined,
+  options: ReplaceOptions | undefined,
   operation: string,
   names: readonly string[] = writeOptionNames,
 ): void {
   if (options === undefined) return
   checkOptions(options, names, operation)
   if (options.tags !== undefined) checkTags(options.tags, operation)
-  const { cost } = options
+  const { cost, keepTtl } = options
+  if (keepTtl !== undefined && typeof keepTtl !== 'boolean')
+    throw invalidArgument('keepTtl', keepTtl, 'true or false', operation)
   if (cost !== undefined && !(typeof cost === 'number' && cost >= 0 && cost <= Number.MAX_SAFE_INTEGER)) {
     throw invalidArgument('cost', cost, 'a number between 0 and 2^53 - 1', operation)
   }

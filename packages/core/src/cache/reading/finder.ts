@@ -74,7 +74,15 @@ export class Finder {
   *findMany(keys: readonly string[], method: string, failure: ReadFailure): Steps<LookUp[]> {
     this.#namespace.assertOpen(method)
     checkKeys(keys, method)
-    const backendKeys = keys.map((key) => this.#namespace.backendKey(key, method))
+    return yield* this.findAll(
+      keys.map((key) => this.#namespace.backendKey(key, method)),
+      method,
+      failure,
+    )
+  }
+
+  /** `findMany` by the keys of the backend. */
+  *findAll(backendKeys: readonly string[], method: string, failure: ReadFailure): Steps<LookUp[]> {
     if (backendKeys.length === 0) return []
     try {
       const raws = yield* this.#getAll(backendKeys, method, failure)

@@ -2,7 +2,9 @@ import { chain, isPromise, type MaybePromise } from '../../backend-kit/maybe-pro
 import type { Item } from '../../protocol/item.ts'
 import { freshUntil, isFresh } from '../items/item-life.ts'
 import type { Namespace } from '../items/namespace.ts'
+import { tagRecord } from '../items/tag-records.ts'
 import type { ReadFailure } from '../options/cache-options.ts'
+import { checkTags } from '../options/write-options.ts'
 import type { CacheState } from '../state/cache-state.ts'
 import type { Steps } from '../state/steps.ts'
 import { Finder, type LookUp } from './finder.ts'
@@ -100,6 +102,18 @@ export class Reads {
   *getMany(keys: readonly string[], failure: ReadFailure, stale: boolean): Steps<unknown[]> {
     const found = yield* this.#finder.findMany(keys, 'getMany', failure)
     return found.map((lookUp, index) => this.#serve(keys[index] as string, lookUp, stale))
+  }
+
+  *hasMany(keys: readonly string[], failure: ReadFailure): Steps<boolean[]> {
+    const found = yield* this.#finder.findMany(keys, 'hasMany', failure)
+    return found.map(({ usable }) => usable !== undefined && this.#namespace.isFresh(usable))
+  }
+
+  *tagInvalidatedAt(tag: string): Steps<number | undefined> {
+    this.#namespace.assertOpen('tagInvalidatedAt')
+    checkTags([tag], 'tagInvalidatedAt')
+    const record = tagRecord(this.#namespace.path, tag)
+    return yield* this.#state.call('tagInvalidatedAt', undefined, () => this.#namespace.tags.invalidatedAt(record))
   }
 
   #find(key: string, method: string, failure: ReadFailure): MaybePromise<LookUp> {

@@ -80,7 +80,7 @@ export function wrapSync<Arguments extends readonly unknown[], Result>(
 }
 
 /** Lifetimes are only checked here: the cache applies its own defaults at each call. */
-const noLife = { ttl: 0, staleFor: 0 }
+const noLife = { ttl: 0, staleFor: 0, expiresAt: undefined }
 
 function checkObject(options: unknown): void {
   if (options === null || typeof options !== 'object')

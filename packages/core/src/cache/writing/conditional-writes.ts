@@ -1,26 +1,24 @@
 import { isPromise } from '../../backend-kit/maybe-promise.ts'
-import { checkOptions, invalidArgument } from '../../protocol/argument.ts'
-import { CacheError } from '../../protocol/cache-error.ts'
-import { type Duration, milliseconds } from '../../protocol/duration.ts'
+import { invalidArgument } from '../../protocol/argument.ts'
 import type { Item } from '../../protocol/item.ts'
-import { createVersion } from '../../protocol/version.ts'
-import { instants, renewed } from '../items/item-life.ts'
+import { instants, lifeOf, renewed } from '../items/item-life.ts'
 import { compareAndSetTries, type Namespace } from '../items/namespace.ts'
-import { type Lifetime, lifetime } from '../options/lifetime.ts'
-import { checkFunction, checkWriteOptions, type WriteOptions } from '../options/write-options.ts'
+import { type Lifetime, type LifetimeOptions, lifetime } from '../options/lifetime.ts'
+import {
+  checkFunction,
+  checkWriteOptions,
+  type ReplaceOptions,
+  replaceOptionNames,
+  type WriteOptions,
+  writeOptionNames,
+} from '../options/write-options.ts'
 import { Finder, type LookUp } from '../reading/finder.ts'
 import { answer, type Steps } from '../state/steps.ts'
-
-/** Options of `increment` and `decrement`. */
-export interface CountOptions {
-  /** How long a counter lives from its creation. Default: the cache's `ttl`. */
-  readonly ttl?: Duration | undefined
-}
 
 /** What is to be stored instead of the fresh value, or of the usable one, which may be stale; `undefined`: nothing. */
 type Decide = (current: Item | undefined, usable: Item | undefined) => unknown
 
-/** What stores, counts or removes on a condition, by compare-and-set. */
+/** What stores or removes on a condition, by compare-and-set. */
 export class ConditionalWrites {
   readonly #namespace: Namespace
   readonly #finder: Finder
@@ -38,17 +36,17 @@ export class ConditionalWrites {
   }
 
   /** Stores only where a value is. */
-  *replace(key: string, value: unknown, options: WriteOptions | undefined): Steps<boolean> {
+  *replace(key: string, value: unknown, options: ReplaceOptions | undefined): Steps<boolean> {
     this.#namespace.checkValue(value, 'replace')
     const decide = (current: Item | undefined): unknown => (current === undefined ? undefined : value)
-    return (yield* this.#change(key, 'replace', options, decide)) !== undefined
+    return (yield* this.#change(key, 'replace', options, decide, replaceOptionNames)) !== undefined
   }
 
   *compareAndSet(
     key: string,
     version: string | undefined,
     value: unknown,
-    options: WriteOptions | undefined,
+    options: ReplaceOptions | undefined,
   ): Steps<boolean> {
     if (version !== undefined && (typeof version !== 'string' || version === '')) {
       throw invalidArgument('version', version, 'the version of an item, or undefined for "not there"', 'compareAndSet')
@@ -57,13 +55,19 @@ export class ConditionalWrites {
     // A stale item is "not there", and has a version nevertheless: `item` gives it.
     const decide = (current: Item | undefined, usable: Item | undefined): unknown =>
       (version === undefined ? current === undefined : usable?.version === version) ? value : undefined
-    return (yield* this.#change(key, 'compareAndSet', options, decide)) !== undefined
+    return (yield* this.#change(key, 'compareAndSet', options, decide, replaceOptionNames)) !== undefined
   }
 
   /** Stores the result of `change` for the current value; starts again after a lost compare-and-set. */
-  *update(key: string, change: (current: unknown) => unknown, options: WriteOptions | undefined): Steps<unknown> {
+  *update(key: string, change: (current: unknown) => unknown, options: ReplaceOptions | undefined): Steps<unknown> {
     checkFunction(change, 'change', 'update')
-    return yield* this.#change(key, 'update', options, (current) => change(current?.value))
+    return yield* this.#change(key, 'update', options, (current) => change(current?.value), replaceOptionNames)
+  }
+
+  /** `set` with `keepTtl`: the life of the value that is replaced has to be read first. */
+  *set(key: string, value: unknown, options: ReplaceOptions | undefined): Steps<void> {
+    this.#namespace.checkValue(value, 'set')
+    yield* this.#change(key, 'set', options, () => value, replaceOptionNames)
   }
 
   *take(key: string): Steps<unknown> {
@@ -105,10 +109,10 @@ export class ConditionalWrites {
   }
 
   /** Gives the value a new life from now on; resolves to whether there was one. */
-  *touch(key: string, options: WriteOptions | undefined, operation: string): Steps<boolean> {
+  *touch(key: string, options: LifetimeOptions | undefined, operation: string): Steps<boolean> {
     this.#namespace.assertOpen(operation)
     const stored = this.#namespace.backendKey(key, operation)
-    checkWriteOptions(options, operation, ['ttl', 'staleFor'])
+    checkWriteOptions(options, operation, ['ttl', 'expiresAt', 'staleFor'])
     const life = lifetime(options, this.#namespace.state.settings.life, operation)
     this.#namespace.needsCompareAndSet(operation)
     return yield* this.#namespace.exclusively([stored], this.#touch(key, stored, life, operation))
@@ -125,44 +129,18 @@ export class ConditionalWrites {
     throw this.#namespace.conflict(operation, key)
   }
 
-  *increment(key: string, delta: number, options: CountOptions, operation: string): Steps<number> {
-    this.#namespace.assertOpen(operation)
-    const stored = this.#namespace.backendKey(key, operation)
-    checkOptions(options, ['ttl'], operation)
-    const { ttl } = options
-    if (!Number.isSafeInteger(delta))
-      throw invalidArgument('delta', delta, 'a whole number between -(2^53 - 1) and 2^53 - 1', operation)
-    const life = ttl === undefined ? this.#namespace.state.settings.life.ttl : milliseconds(ttl, 'ttl', operation)
-    if (life === 0)
-      throw invalidArgument('ttl', ttl ?? life, 'more than 0: a counter that expires at once counts nothing', operation)
-    const { adapter } = this.#namespace.state
-    if (adapter.increment === undefined) this.#namespace.needsCompareAndSet(operation)
-    const counting = this.#increment(key, stored, delta, life, operation)
-    // A native counter needs no turn, unless the database is to see the sums in their order.
-    if (adapter.increment !== undefined && this.#namespace.writer === undefined) return yield* counting
-    return yield* this.#namespace.exclusively([stored], counting)
-  }
-
-  *#increment(key: string, stored: string, delta: number, life: number, operation: string): Steps<number> {
-    const namespace = this.#namespace
-    const { flights } = namespace.state.shared
-    const expiresAt = life === Infinity ? undefined : namespace.state.now() + life
-    flights.invalidate(stored)
-    let sum: number
-    try {
-      sum = yield* namespace.state.guard(operation, key, this.#count(stored, delta, expiresAt, operation))
-    } finally {
-      flights.invalidate(stored)
-    }
-    if (namespace.writer !== undefined) yield* namespace.write([{ key, value: sum }], [stored], operation)
-    return sum
-  }
-
   /** The loop behind every conditional write: read, decide, compare-and-set, and again when another was faster. */
-  *#change(key: string, operation: string, options: WriteOptions | undefined, decide: Decide): Steps<unknown> {
+  *#change(
+    key: string,
+    operation: string,
+    options: ReplaceOptions | undefined,
+    decide: Decide,
+    optionNames: readonly string[] = writeOptionNames,
+  ): Steps<unknown> {
     this.#namespace.assertOpen(operation)
     const stored = this.#namespace.backendKey(key, operation)
-    const writing = { key, stored, operation, options, life: this.#namespace.life(options, operation) }
+    const life = this.#namespace.life(options, operation, optionNames)
+    const writing = { key, stored, operation, options, life }
     this.#namespace.needsCompareAndSet(operation)
     for (let tried = 0; tried < compareAndSetTries; tried += 1) {
       yield* this.#namespace.backOff(tried)
@@ -188,18 +166,20 @@ export class ConditionalWrites {
         end = yield* namespace.turn(writing.stored)
       }
       if (value === undefined) return { value }
-      return (yield* this.#put(writing, found.raw?.version, value)) ? { value } : undefined
+      return (yield* this.#put(writing, found, value)) ? { value } : undefined
     } finally {
       end()
     }
   }
 
-  *#put(writing: ConditionalWrite, expected: string | undefined, value: unknown): Steps<boolean> {
+  *#put(writing: ConditionalWrite, found: LookUp, value: unknown): Steps<boolean> {
     const namespace = this.#namespace
     const { key, stored, operation, options, life } = writing
     const tags = yield* namespace.capture(options?.tags, operation)
-    const item = namespace.makeItem(stored, value, life, tags, options?.cost)
-    if (!(yield* namespace.compareAndSet(stored, expected, item, operation))) return false
+    const made = namespace.makeItem(stored, value, life, tags, options?.cost)
+    const kept = options?.keepTtl === true ? this.#fresh(found) : undefined
+    const item = kept === undefined ? made : renewed(made, lifeOf(kept))
+    if (!(yield* namespace.compareAndSet(stored, found.raw?.version, item, operation))) return false
     namespace.state.shared.flights.invalidate(stored)
     namespace.countSet(key, item)
     // After the condition held: the database must not get a value that lost its race.
@@ -210,22 +190,6 @@ export class ConditionalWrites {
   #fresh({ usable }: LookUp): Item | undefined {
     return usable !== undefined && this.#namespace.isFresh(usable) ? usable : undefined
   }
-
-  *#count(stored: string, delta: number, expiresAt: number | undefined, operation: string): Steps<number> {
-    const { adapter } = this.#namespace.state
-    if (adapter.increment !== undefined) return yield* answer(adapter.increment(stored, delta, expiresAt))
-    for (let tried = 0; tried < compareAndSetTries; tried += 1) {
-      yield* this.#namespace.backOff(tried)
-      const item = yield* answer(adapter.get(stored))
-      const sum = added(item?.value, delta, stored, operation)
-      const base = { key: stored, value: sum, version: createVersion(), createdAt: this.#namespace.state.now() }
-      const created = expiresAt === undefined ? base : { ...base, expiresAt }
-      // An existing counter keeps its deadline, tags and cost; a placeholder is none.
-      const next: Item = item === undefined || item.value === undefined ? created : { ...item, ...base }
-      if (yield* answer(adapter.compareAndSet?.(stored, item?.version, next) ?? false)) return sum
-    }
-    throw this.#namespace.conflict(operation, stored)
-  }
 }
 
 /** A conditional write with everything about it resolved. */
@@ -233,25 +197,6 @@ interface ConditionalWrite {
   readonly key: string
   readonly stored: string
   readonly operation: string
-  readonly options: WriteOptions | undefined
+  readonly options: ReplaceOptions | undefined
   readonly life: Lifetime
-}
-
-/** The sum, or the errors that `increment` of a backend gives. */
-function added(value: unknown, delta: number, key: string, operation: string): number {
-  if (value !== undefined && !Number.isSafeInteger(value)) {
-    throw new CacheError('NOT_A_NUMBER', `${operation}: '${key}' holds something that is not a whole number`, {
-      operation,
-      key,
-    })
-  }
-  const sum = ((value as number | undefined) ?? 0) + delta
-  if (!Number.isSafeInteger(sum)) {
-    throw new CacheError(
-      'OUT_OF_RANGE',
-      `${operation}: '${key}' would leave the range of exact whole numbers, ±(2^53 - 1)`,
-      { operation, key },
-    )
-  }
-  return sum
 }

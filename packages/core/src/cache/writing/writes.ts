@@ -1,5 +1,6 @@
 import { deleteMany, setMany } from '../../backend-kit/batch-fallbacks.ts'
 import { isPromise, type MaybePromise } from '../../backend-kit/maybe-promise.ts'
+import { callAll } from '../../backend-kit/settle-all.ts'
 import { invalidArgument } from '../../protocol/argument.ts'
 import { CacheError } from '../../protocol/cache-error.ts'
 import type { Item } from '../../protocol/item.ts'
@@ -8,16 +9,30 @@ import type { Namespace } from '../items/namespace.ts'
 import { placeholder } from '../items/placeholder.ts'
 import { namespaceTagRecord, tagRecord } from '../items/tag-records.ts'
 import type { Lifetime } from '../options/lifetime.ts'
-import { checkKey, checkKeys, checkTags, type WriteOptions } from '../options/write-options.ts'
+import {
+  checkKey,
+  checkKeys,
+  checkTags,
+  type ReplaceOptions,
+  replaceOptionNames,
+  type WriteOptions,
+} from '../options/write-options.ts'
 import type { BackendAdapter } from '../state/backend-adapter.ts'
 import { answer, answers, runAsync, type Steps } from '../state/steps.ts'
-import type { Entries } from './entries.ts'
-import { pairsOf } from './entries.ts'
+import { type WriteEntries, writeEntriesOf } from './entries.ts'
 
 /** Placeholders of writes live longer than a database takes. */
 const placeholderLife = 60_000
 
-type Pairs = readonly (readonly [string, unknown])[]
+/** One value of a write, with its options resolved. */
+interface Entry {
+  readonly key: string
+  readonly backendKey: string
+  readonly value: unknown
+  readonly life: Lifetime
+  readonly tags: readonly string[] | undefined
+  readonly cost: number | undefined
+}
 
 /** The unconditional writes and removals. */
 export class Writes {
@@ -27,17 +42,23 @@ export class Writes {
     this.#namespace = namespace
   }
 
-  *set(key: string, value: unknown, options: WriteOptions | undefined): Steps<void> {
+  *set(key: string, value: unknown, options: ReplaceOptions | undefined): Steps<void> {
     this.#namespace.assertOpen('set')
-    const stored = this.#namespace.backendKey(key, 'set')
+    const backendKey = this.#namespace.backendKey(key, 'set')
     this.#namespace.checkValue(value, 'set')
-    const life = this.#namespace.life(options, 'set')
-    const storing = this.#set(key, stored, value, life, options)
-    const pairs: Pairs = [[key, value]]
-    if (this.#namespace.writer === undefined) yield* storing
+    const life = this.#namespace.life(options, 'set', replaceOptionNames)
+    const entry = { key, backendKey, value, life, tags: options?.tags, cost: options?.cost }
+    yield* this.#store([entry], 'set', this.#set(entry))
+  }
+
+  /** Stores entries, and writes them to the database where there is one. */
+  *#store(entries: readonly Entry[], method: string, storing: Steps<void>): Steps<void> {
+    const namespace = this.#namespace
+    const backendKeys = entries.map(({ backendKey }) => backendKey)
+    if (namespace.writer === undefined) yield* storing
     else if (this.#writesAmongOthers)
-      yield* this.#namespace.exclusively([stored], this.#among(pairs, [stored], life, options, 'set'))
-    else yield* this.#namespace.exclusively([stored], this.#written(pairs, [stored], 'set', storing))
+      yield* namespace.exclusively(backendKeys, this.#among(entries, backendKeys, method))
+    else yield* namespace.exclusively(backendKeys, this.#written(entries, backendKeys, method, storing))
   }
 
   /** `set` without tags and without a writer, which captures nothing first: it waits only where the store does. */
@@ -48,7 +69,13 @@ export class Writes {
     namespace.checkValue(value, 'set')
     return this.#put(
       key,
-      namespace.makeItem(backendKey, value, namespace.life(options, 'set'), undefined, options?.cost),
+      namespace.makeItem(
+        backendKey,
+        value,
+        namespace.life(options, 'set', replaceOptionNames),
+        undefined,
+        options?.cost,
+      ),
     )
   }
 
@@ -57,23 +84,20 @@ export class Writes {
     return this.#namespace.writer === undefined && options?.tags === undefined
   }
 
-  *setMany(entries: Entries<unknown>, options: WriteOptions | undefined): Steps<void> {
+  *setMany(given: WriteEntries<unknown>, options: WriteOptions | undefined): Steps<void> {
     this.#namespace.assertOpen('setMany')
-    const pairs = this.#checkedEntries(entries, 'setMany')
-    const life = this.#namespace.life(options, 'setMany')
-    const stored = pairs.map(([key]) => this.#namespace.backendKey(key, 'setMany'))
-    if (pairs.length === 0) return
-    const storing = this.#setMany(pairs, stored, life, options)
-    if (this.#namespace.writer === undefined) yield* storing
-    else if (this.#writesAmongOthers)
-      yield* this.#namespace.exclusively(stored, this.#among(pairs, stored, life, options, 'setMany'))
-    else yield* this.#namespace.exclusively(stored, this.#written(pairs, stored, 'setMany', storing))
+    const entries = this.#checkedEntries(given, options, 'setMany')
+    if (entries.length > 0) yield* this.#store(entries, 'setMany', this.#setMany(entries))
   }
 
   /** Database first, then the cache: a reader may see the old value for a moment, never one that the database does not have. */
-  *#written(pairs: Pairs, stored: readonly string[], operation: string, storing: Steps<void>): Steps<void> {
-    const entries = pairs.map(([key, value]) => ({ key, value }))
-    yield* this.#namespace.write(entries, stored, operation)
+  *#written(
+    entries: readonly Entry[],
+    backendKeys: readonly string[],
+    method: string,
+    storing: Steps<void>,
+  ): Steps<void> {
+    yield* this.#namespace.write(entries, backendKeys, method)
     yield* storing
   }
 
@@ -88,35 +112,36 @@ export class Writes {
    * change the order of the writes in the database is unknown, and the cache keeps no value (RACES R3, R5). A process that dies in
    * between leaves none either.
    */
-  *#among(
-    pairs: Pairs,
-    stored: readonly string[],
-    life: Lifetime,
-    options: WriteOptions | undefined,
-    operation: string,
-  ): Steps<void> {
+  *#among(entries: readonly Entry[], backendKeys: readonly string[], method: string): Steps<void> {
     const namespace = this.#namespace
-    const entries = pairs.map(([key, value]) => ({ key, value }))
-    const placeholders = new Map(stored.map((key) => [key, placeholder(key, namespace.state.now(), placeholderLife)]))
-    yield* this.#betweenInvalidations(stored, operation, (adapter) => setMany(adapter, [...placeholders.values()]))
-    yield* namespace.write(entries, stored, operation)
-    const tags = yield* namespace.capture(options?.tags, operation)
-    // Of duplicates the last.
-    const items = new Map(
-      pairs.map(([key, value], index) => {
-        const item = namespace.makeItem(stored[index] as string, value, life, tags, options?.cost)
-        return [item.key, { key, item }]
-      }),
+    const placeholders = new Map(
+      backendKeys.map((key) => [key, placeholder(key, namespace.state.now(), placeholderLife)]),
     )
-    const storing = [...items.values()].map(({ key, item }) => {
+    yield* this.#betweenInvalidations(backendKeys, method, (adapter) => setMany(adapter, [...placeholders.values()]))
+    yield* namespace.write(entries, backendKeys, method)
+    const items = yield* this.#itemsOf(entries, method)
+    // Of duplicates the last.
+    const last = new Map(items.map((item, index) => [item.key, { key: (entries[index] as Entry).key, item }]))
+    const storing = [...last.values()].map(({ key, item }) => {
       const expected = placeholders.get(item.key)?.version
-      return runAsync(this.#instead(key, expected, item, operation))
+      return runAsync(this.#instead(key, expected, item, method))
     })
     try {
       yield* answers(storing)
     } finally {
-      namespace.invalidate(stored)
+      namespace.invalidate(backendKeys)
     }
+  }
+
+  /** The items of entries, with the versions that their tags have now. */
+  *#itemsOf(entries: readonly Entry[], method: string): Steps<Item[]> {
+    const captured = yield* this.#namespace.captureEach(
+      entries.map(({ tags }) => tags),
+      method,
+    )
+    return entries.map(({ backendKey, value, life, cost }, index) =>
+      this.#namespace.makeItem(backendKey, value, life, captured[index], cost),
+    )
   }
 
   /** Stores an item in the place of its placeholder, or leaves nothing where that is gone. */
@@ -126,10 +151,10 @@ export class Writes {
     else yield* namespace.state.call(operation, key, (adapter) => adapter.delete(item.key))
   }
 
-  *#set(key: string, stored: string, value: unknown, life: Lifetime, options: WriteOptions | undefined): Steps<void> {
+  *#set({ key, backendKey, value, life, tags, cost }: Entry): Steps<void> {
     const namespace = this.#namespace
-    const tags = yield* namespace.capture(options?.tags, 'set')
-    yield* answer(this.#put(key, namespace.makeItem(stored, value, life, tags, options?.cost)))
+    const captured = yield* namespace.capture(tags, 'set')
+    yield* answer(this.#put(key, namespace.makeItem(backendKey, value, life, captured, cost)))
   }
 
   /**
@@ -169,16 +194,13 @@ export class Writes {
     this.#namespace.countSet(key, item)
   }
 
-  *#setMany(pairs: Pairs, stored: readonly string[], life: Lifetime, options: WriteOptions | undefined): Steps<void> {
+  *#setMany(entries: readonly Entry[]): Steps<void> {
     const namespace = this.#namespace
-    const tags = yield* namespace.capture(options?.tags, 'setMany')
-    const items = pairs.map(([, value], index) =>
-      namespace.makeItem(stored[index] as string, value, life, tags, options?.cost),
-    )
-    const own = new Set(stored)
+    const items = yield* this.#itemsOf(entries, 'setMany')
+    const own = new Set(items.map(({ key }) => key))
     yield* namespace.waitForPendingWrites((flight) => own.has(flight.key))
-    yield* this.#betweenInvalidations(stored, 'setMany', (adapter) => setMany(adapter, items))
-    for (const [index, [key]] of pairs.entries()) namespace.countSet(key, items[index])
+    yield* this.#betweenInvalidations([...own], 'setMany', (adapter) => setMany(adapter, items))
+    for (const [index, { key }] of entries.entries()) namespace.countSet(key, items[index])
   }
 
   *delete(key: string): Steps<boolean> {
@@ -197,6 +219,35 @@ export class Writes {
     const removing = this.#deleteMany(keys, stored)
     if (this.#namespace.writer === undefined) return yield* removing
     return yield* this.#namespace.exclusively(stored, this.#removed(keys, removing))
+  }
+
+  /** `deleteMany` with an answer for each key; the first of equal keys has it. */
+  *deleteEach(keys: readonly string[]): Steps<boolean[]> {
+    const namespace = this.#namespace
+    namespace.assertOpen('deleteEach')
+    checkKeys(keys, 'deleteEach')
+    const backendKeys = keys.map((key) => namespace.backendKey(key, 'deleteEach'))
+    if (keys.length === 0) return []
+    const removing = this.#deleteEach(keys, backendKeys)
+    if (namespace.writer === undefined) return yield* removing
+    return yield* namespace.exclusively(backendKeys, this.#removed(keys, removing))
+  }
+
+  *#deleteEach(keys: readonly string[], backendKeys: readonly string[]): Steps<boolean[]> {
+    const namespace = this.#namespace
+    const different = [...new Set(backendKeys)]
+    const own = new Set(different)
+    yield* namespace.waitForPendingWrites((flight) => own.has(flight.key))
+    const deleted = yield* this.#betweenInvalidations(different, 'deleteEach', (adapter) =>
+      callAll(different, (key) => adapter.delete(key)),
+    )
+    const byKey = new Map(different.map((key, index) => [key, deleted[index] === true]))
+    return backendKeys.map((backendKey, index) => {
+      const wasDeleted = byKey.get(backendKey) === true
+      byKey.set(backendKey, false)
+      namespace.countDelete(keys[index] as string, wasDeleted)
+      return wasDeleted
+    })
   }
 
   *#removed<T>(keys: readonly string[], removing: Steps<T>): Steps<T> {
@@ -307,12 +358,24 @@ export class Writes {
     return new CacheError('UNSUPPORTED', message, { operation, backend: this.#namespace.state.adapter.name })
   }
 
-  #checkedEntries(entries: Entries<unknown>, operation: string): (readonly [string, unknown])[] {
-    const pairs = pairsOf(entries, 'entries', operation)
-    for (const [key, value] of pairs) {
-      checkKey(key, operation)
-      this.#namespace.checkValue(value, operation)
-    }
-    return pairs
+  #checkedEntries(given: WriteEntries<unknown>, options: WriteOptions | undefined, method: string): Entry[] {
+    const namespace = this.#namespace
+    const life = namespace.life(options, method)
+    return writeEntriesOf(given, 'entries', method).map(([key, value, own]) => {
+      const backendKey = namespace.backendKey(key, method)
+      namespace.checkValue(value, method)
+      if (own === undefined) return { key, backendKey, value, life, tags: options?.tags, cost: options?.cost }
+      namespace.life(own, method)
+      const both = withOwnOptions(options, own)
+      return { key, backendKey, value, life: namespace.life(both, method), tags: both.tags, cost: both.cost }
+    })
   }
+}
+
+/** The options of a call with those of one entry, which take precedence; `ttl` and `expiresAt` replace each other. */
+function withOwnOptions(options: WriteOptions = {}, own: WriteOptions): WriteOptions {
+  const { ttl, expiresAt, ...rest } = options
+  const life = own.ttl === undefined && own.expiresAt === undefined ? { ttl, expiresAt } : {}
+  const given = Object.fromEntries(Object.entries(own).filter(([, option]) => option !== undefined))
+  return { ...rest, ...life, ...given }
 }
