@@ -29,6 +29,7 @@ export type { CacheTrace } from './cache/state/tracing.ts'
 export { SyncCache } from './cache/sync-cache.ts'
 export type { SyncWrapOptions, WrapOptions } from './cache/wrap/wrap.ts'
 export type { SyncWrappedFunction, Wrappable, WrappedFunction } from './cache/wrap/wrapped-function.ts'
+export type { ExpireOptions } from './cache/writing/conditional-writes.ts'
 export type { BoundedCountOptions, Counted, CountOptions } from './cache/writing/counts.ts'
 export type { Entries, WriteEntries } from './cache/writing/entries.ts'
 export type {

@@ -31,7 +31,7 @@ import type { Steps } from './state/steps.ts'
 import { readsAreTraced, traceGet, traceWrite } from './state/tracing.ts'
 import { type WrapOptions, wrapFunction } from './wrap/wrap.ts'
 import type { Wrappable, WrappedFunction } from './wrap/wrapped-function.ts'
-import { ConditionalWrites } from './writing/conditional-writes.ts'
+import { ConditionalWrites, type ExpireOptions } from './writing/conditional-writes.ts'
 import { type BoundedCountOptions, type Counted, type CountOptions, Counts } from './writing/counts.ts'
 import type { WriteEntries } from './writing/entries.ts'
 import { Writes } from './writing/writes.ts'
@@ -259,9 +259,9 @@ export class Cache<Value = unknown> {
     return this.#write(key, 'touch', this.#conditional.touch(key, options, 'touch'))
   }
 
-  /** Lets a fresh value end after `ttl`. Resolves to whether there was one. */
-  expire(key: string, ttl: Duration): Promise<boolean> {
-    return this.#write(key, 'expire', this.#conditional.touch(key, { ttl }, 'expire'))
+  /** Lets a fresh value end after `ttl`; with `keepStale` it may be served stale after that. Resolves to whether there was one. */
+  expire(key: string, ttl: Duration, options: ExpireOptions = {}): Promise<boolean> {
+    return this.#write(key, 'expire', this.#conditional.expire(key, ttl, options))
   }
 
   /** Removes the value and resolves to it. Of concurrent calls one gets it. */
@@ -298,7 +298,15 @@ export class Cache<Value = unknown> {
   }
 
   /**
-   * Resolves to the instant of the last `deleteByTag` of a tag, in milliseconds since 1970 by the clock of the process that called it.
+   * Makes every value stale that has one of these tags, in this namespace: `get` misses it, and `getOrSet` serves it while it loads a new
+   * one, until the value expires. Values that also had a `deleteByTag` stay invalid. Needs a backend with `compareAndSet`.
+   */
+  expireByTag(...tags: readonly string[]): Promise<void> {
+    return this.#write(undefined, 'expireByTag', this.#writes.expireByTag(tags))
+  }
+
+  /**
+   * Resolves to the instant of the last `deleteByTag` or `expireByTag` of a tag, in milliseconds since 1970 by the clock of the process that called it.
    * Resolves to `undefined` when there was none, or when its record expired (`tagTtl`) or was evicted.
    */
   tagInvalidatedAt(tag: string): Promise<number | undefined> {

@@ -26,7 +26,7 @@ import { runSync, type Steps } from './state/steps.ts'
 import { traceGetNow, traceWriteNow } from './state/tracing.ts'
 import { type SyncWrapOptions, wrapSync } from './wrap/wrap.ts'
 import type { SyncWrappedFunction } from './wrap/wrapped-function.ts'
-import { ConditionalWrites } from './writing/conditional-writes.ts'
+import { ConditionalWrites, type ExpireOptions } from './writing/conditional-writes.ts'
 import { type BoundedCountOptions, type Counted, type CountOptions, Counts } from './writing/counts.ts'
 import type { WriteEntries } from './writing/entries.ts'
 import { Writes } from './writing/writes.ts'
@@ -196,8 +196,8 @@ export class SyncCache<Value = unknown> {
     return this.#write(key, 'touch', this.#conditional.touch(key, options, 'touch'))
   }
 
-  expire(key: string, ttl: Duration): boolean {
-    return this.#write(key, 'expire', this.#conditional.touch(key, { ttl }, 'expire'))
+  expire(key: string, ttl: Duration, options: ExpireOptions = {}): boolean {
+    return this.#write(key, 'expire', this.#conditional.expire(key, ttl, options))
   }
 
   take<T extends Value = Value>(key: string): T | undefined {
@@ -222,6 +222,10 @@ export class SyncCache<Value = unknown> {
 
   deleteByTag(...tags: readonly string[]): void {
     this.#write(undefined, 'deleteByTag', this.#writes.deleteByTag(tags))
+  }
+
+  expireByTag(...tags: readonly string[]): void {
+    this.#write(undefined, 'expireByTag', this.#writes.expireByTag(tags))
   }
 
   tagInvalidatedAt(tag: string): number | undefined {

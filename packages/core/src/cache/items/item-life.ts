@@ -51,6 +51,14 @@ export function hasLife(item: Item): boolean {
   return isAlive(item, item.createdAt)
 }
 
+/** A life that ends after `ttl`, also at once, with the stale period that the item has already; with `staleFor` where it has none. */
+export function staleAfter(item: Item, { ttl, staleFor }: Lifetime, now: number): Instants {
+  if (ttl === Infinity) return {}
+  const staleAt = now + ttl
+  const own = item.staleAt === undefined ? staleFor : (item.expiresAt ?? Infinity) - item.staleAt
+  return own === Infinity ? { staleAt } : { staleAt, expiresAt: Math.min(staleAt + own, now + longestDuration) }
+}
+
 /** The life that an item has. */
 export function lifeOf({ staleAt, expiresAt }: Item): Instants {
   if (staleAt === undefined) return expiresAt === undefined ? {} : { expiresAt }

@@ -17,6 +17,10 @@ import { isAlive } from './item-life.ts'
 const mintTries = 5
 /** The end of a version that an invalidation gave to a record; a record that was minted has none. */
 const invalidated = '!'
+/** Separates the version of a record from that of its last expiry. */
+const separator = '~'
+/** Number of attempts to expire a tag whose record changes at the same time. */
+const expireTries = 100
 const nothingToUnlock = (): void => {}
 /** Combinations of tags and versions that items share; with more, those that come later begin a new collection. */
 const mostShared = 1000
@@ -76,15 +80,19 @@ export class TagRecords {
 
   /** Whether every tag still has the version that the item was made under. */
   valid(tags: TagVersions): MaybePromise<boolean> {
-    if (this.#local) return this.validNow(tags, this.#adapter as NearReader)
-    const names = Object.keys(tags)
-    return chain(this.#read(names), (found) => names.every((record, index) => found[index]?.value === tags[record]))
+    return chain(this.validity(tags), (validity) => validity === 'valid')
   }
 
-  /** `valid`, where the versions that all these records have now were read already. */
-  validAmong(tags: TagVersions, current: Readonly<Record<string, unknown>>): boolean {
-    if (Object.keys(tags).every((record) => tags[record] === current[record])) return true
-    return this.#local && this.validNow(tags, this.#adapter as NearReader)
+  validity(tags: TagVersions): MaybePromise<TagValidity> {
+    if (this.#local && this.validNow(tags, this.#adapter as NearReader)) return 'valid'
+    return chain(this.current(Object.keys(tags)), (current) => validityAmong(tags, current))
+  }
+
+  /** `validity`, where the versions that all these records have now were read already. */
+  validityAmong(tags: TagVersions, current: Readonly<Record<string, unknown>>): TagValidity {
+    const validity = validityAmong(tags, current)
+    if (validity !== 'invalid') return validity
+    return this.#local && this.validNow(tags, this.#adapter as NearReader) ? 'valid' : validity
   }
 
   /** The versions that these records have now; a missing one is absent. */
@@ -154,6 +162,27 @@ export class TagRecords {
     }
   }
 
+  /**
+   * Makes every item of the tag stale. The record keeps the version that its items have, and gets a second one: an invalidation
+   * that runs at the same time is not undone, because the change is a compare-and-set.
+   */
+  *expire(record: string, namespaceRecord: string): Steps<boolean> {
+    this.#shared.moveTags()
+    yield* answer(this.#adapter.set(this.#record(namespaceRecord)))
+    for (let tried = 0; tried < expireTries; tried += 1) {
+      const item = (yield* answer(this.#adapter.get(record))) ?? this.#lost(record)
+      // Items of a tag without a record are invalid already.
+      if (item === undefined) return true
+      const created = this.#record(record)
+      const next = { ...created, value: `${baseOf(item.value)}${separator}${created.value}${invalidated}` }
+      if (!(yield* answer(this.#adapter.compareAndSet?.(record, item.version, next) ?? false))) continue
+      if (this.#local) this.#know(next)
+      this.#shared.moveTags()
+      return true
+    }
+    return false
+  }
+
   /** The instant of the last invalidation; `undefined` where there was none, or its record is gone. */
   invalidatedAt(record: string): MaybePromise<number | undefined> {
     return chain(this.#read([record]), ([item]) =>
@@ -216,6 +245,26 @@ export class TagRecords {
     const record = { key, value: createVersion(), version: createVersion(), createdAt: now }
     return this.#ttl === Infinity ? record : { ...record, expiresAt: now + this.#ttl }
   }
+}
+
+/** Whether the tags of an item allow its use: `stale` since `expireByTag`. */
+export type TagValidity = 'valid' | 'stale' | 'invalid'
+
+function validityAmong(tags: TagVersions, current: Readonly<Record<string, unknown>>): TagValidity {
+  let validity: TagValidity = 'valid'
+  for (const record in tags) {
+    if (tags[record] === current[record]) continue
+    if (current[record] === undefined || baseOf(tags[record]) !== baseOf(current[record])) return 'invalid'
+    validity = 'stale'
+  }
+  return validity
+}
+
+/** The version that an expiry of the tag does not change. */
+function baseOf(version: unknown): string {
+  const text = String(version)
+  const end = text.indexOf(separator)
+  return end === -1 ? text.replace(invalidated, '') : text.slice(0, end)
 }
 
 /** The backend's key of a tag. */

@@ -1,6 +1,7 @@
 import { isPromise, type MaybePromise } from '../../backend-kit/maybe-promise.ts'
 import type { Item } from '../../protocol/item.ts'
 import type { Namespace } from '../items/namespace.ts'
+import type { TagValidity } from '../items/tag-records.ts'
 import type { ReadFailure } from '../options/cache-options.ts'
 import { checkKeys } from '../options/write-options.ts'
 import type { CacheState } from '../state/cache-state.ts'
@@ -52,10 +53,10 @@ export class Finder {
     if (raw.value === undefined) return { raw, usable: undefined }
     if (raw.tags === undefined) return { raw, usable: raw }
     try {
-      const valid = this.#namespace.tags.valid(raw.tags)
-      if (!isPromise(valid)) return { raw, usable: valid ? raw : undefined }
-      return valid.then(
-        (isValid) => ({ raw, usable: isValid ? raw : undefined }),
+      const validity = this.#namespace.tags.validity(raw.tags)
+      if (!isPromise(validity)) return { raw, usable: usableOf(raw, validity) }
+      return validity.then(
+        (known) => ({ raw, usable: usableOf(raw, known) }),
         (error) => this.failed(error, backendKey, method, failure),
       )
     } catch (error) {
@@ -117,8 +118,9 @@ export class Finder {
   #judgeAmong(raw: Item | undefined, current: Record<string, unknown> | undefined): LookUp {
     if (raw === undefined || raw.value === undefined) return { raw, usable: undefined }
     const { tags } = raw
-    const valid = tags === undefined || (current !== undefined && this.#namespace.tags.validAmong(tags, current))
-    return { raw, usable: valid ? raw : undefined }
+    if (tags === undefined) return { raw, usable: raw }
+    if (current === undefined) return { raw, usable: undefined }
+    return { raw, usable: usableOf(raw, this.#namespace.tags.validityAmong(tags, current)) }
   }
 
   /** Versions of all tags of these items; `undefined` when they cannot be read: then only items that have tags are misses. */
@@ -137,4 +139,13 @@ export class Finder {
       return undefined
     }
   }
+}
+
+/** Long past for every clock, and not 0, which marks copies of layers. */
+const longStale = 1
+
+/** The item of such tags as it may be served: an item of an expired tag is stale from then on. */
+function usableOf(raw: Item, validity: TagValidity): Item | undefined {
+  if (validity === 'valid') return raw
+  return validity === 'stale' ? { ...raw, staleAt: longStale } : undefined
 }

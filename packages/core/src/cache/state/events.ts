@@ -20,6 +20,8 @@ interface EventPayloads {
   clear: { readonly prefix: string }
   /** A tag was invalidated. */
   invalidate: { readonly tag: string }
+  /** The values of a tag became stale. */
+  expireTag: { readonly tag: string }
   evict: { readonly key: string; readonly reason: EvictionReason }
   expire: { readonly key: string }
   /** A load ended and its result was stored (`stored`), or was not, because of a delete, a newer value, or the loader's wish. */
@@ -49,6 +51,7 @@ const names: readonly CacheEventName[] = [
   'delete',
   'clear',
   'invalidate',
+  'expireTag',
   'evict',
   'expire',
   'load',

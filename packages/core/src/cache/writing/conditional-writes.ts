@@ -1,7 +1,8 @@
 import { isPromise } from '../../backend-kit/maybe-promise.ts'
-import { invalidArgument } from '../../protocol/argument.ts'
+import { checkOptions, invalidArgument, trueOrFalse } from '../../protocol/argument.ts'
+import type { Duration } from '../../protocol/duration.ts'
 import type { Item } from '../../protocol/item.ts'
-import { instants, lifeOf, renewed } from '../items/item-life.ts'
+import { type Instants, instants, lifeOf, renewed, staleAfter } from '../items/item-life.ts'
 import { compareAndSetTries, type Namespace } from '../items/namespace.ts'
 import { type Lifetime, type LifetimeOptions, lifetime } from '../options/lifetime.ts'
 import {
@@ -14,6 +15,15 @@ import {
 } from '../options/write-options.ts'
 import { Finder, type LookUp } from '../reading/finder.ts'
 import { answer, type Steps } from '../state/steps.ts'
+
+/** Options of `expire`. */
+export interface ExpireOptions {
+  /**
+   * Keeps the value after `ttl`, to be served stale: for its own stale period, or for the `staleFor` of the cache where it has none.
+   * Default `false`: the value has the `staleFor` of the cache, and a `ttl` of 0 removes it.
+   */
+  readonly keepStale?: boolean | undefined
+}
 
 /** What is to be stored instead of the fresh value, or of the usable one, which may be stale; `undefined`: nothing. */
 type Decide = (current: Item | undefined, usable: Item | undefined) => unknown
@@ -115,15 +125,35 @@ export class ConditionalWrites {
     checkWriteOptions(options, operation, ['ttl', 'expiresAt', 'staleFor'])
     const life = lifetime(options, this.#namespace.state.settings.life, operation)
     this.#namespace.needsCompareAndSet(operation)
-    return yield* this.#namespace.exclusively([stored], this.#touch(key, stored, life, operation))
+    const lifeFrom = (_current: Item, now: number): Instants => instants(life, now)
+    return yield* this.#namespace.exclusively([stored], this.#touch(key, stored, lifeFrom, operation))
   }
 
-  *#touch(key: string, stored: string, life: Lifetime, operation: string): Steps<boolean> {
+  /** Lets a fresh value end after `ttl`; with `keepStale` it may be served stale after that for as long as before. */
+  *expire(key: string, ttl: Duration, options: ExpireOptions): Steps<boolean> {
+    this.#namespace.assertOpen('expire')
+    const stored = this.#namespace.backendKey(key, 'expire')
+    checkOptions(options, ['keepStale'], 'expire')
+    const { keepStale } = options
+    if (keepStale !== undefined) trueOrFalse(keepStale, 'keepStale', 'expire')
+    const life = lifetime({ ttl }, this.#namespace.state.settings.life, 'expire')
+    this.#namespace.needsCompareAndSet('expire')
+    const lifeFrom = (current: Item, now: number): Instants =>
+      keepStale === true ? staleAfter(current, life, now) : instants(life, now)
+    return yield* this.#namespace.exclusively([stored], this.#touch(key, stored, lifeFrom, 'expire'))
+  }
+
+  *#touch(
+    key: string,
+    stored: string,
+    lifeFrom: (current: Item, now: number) => Instants,
+    operation: string,
+  ): Steps<boolean> {
     for (let tried = 0; tried < compareAndSetTries; tried += 1) {
       yield* this.#namespace.backOff(tried)
       const current = this.#fresh(yield* answer(this.#finder.find(stored, operation, 'reject')))
       if (current === undefined) return false
-      const again = renewed(current, instants(life, this.#namespace.state.now()))
+      const again = renewed(current, lifeFrom(current, this.#namespace.state.now()))
       if (yield* this.#namespace.compareAndSet(stored, current.version, again, operation)) return true
     }
     throw this.#namespace.conflict(operation, key)

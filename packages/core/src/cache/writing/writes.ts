@@ -322,14 +322,32 @@ export class Writes {
     }
   }
 
+  /** Makes the values of these tags stale; running loads of them are not stored, as after `deleteByTag`. */
+  *expireByTag(tags: readonly string[]): Steps<void> {
+    const namespace = this.#namespace
+    namespace.assertOpen('expireByTag')
+    checkTags(tags, 'expireByTag')
+    namespace.needsCompareAndSet('expireByTag')
+    for (const tag of new Set(tags)) {
+      const record = tagRecord(namespace.path, tag)
+      const expiring = namespace.tags.expire(record, namespaceTagRecord(namespace.path))
+      if (!(yield* this.#changeTag(record, 'expireByTag', expiring))) throw namespace.conflict('expireByTag', tag)
+      if (namespace.state.listeners.has('expireTag')) namespace.emit('expireTag', { tag })
+    }
+  }
+
   *#invalidate(record: string): Steps<void> {
+    const invalidating = this.#namespace.tags.invalidate(record, namespaceTagRecord(this.#namespace.path))
+    yield* this.#changeTag(record, 'deleteByTag', invalidating)
+  }
+
+  *#changeTag<T>(record: string, method: string, changing: Steps<T>): Steps<T> {
     const { state } = this.#namespace
     const { flights } = state.shared
     const namespaceRecord = namespaceTagRecord(this.#namespace.path)
     flights.invalidateTag(record, namespaceRecord)
     try {
-      const invalidating = this.#namespace.tags.invalidate(record, namespaceRecord)
-      yield* state.guard('deleteByTag', undefined, invalidating)
+      return yield* state.guard(method, undefined, changing)
     } finally {
       flights.invalidateTag(record, namespaceRecord)
     }
