@@ -1,6 +1,8 @@
 import {
   CacheError,
+  type Clock,
   type Codec,
+  checkClock,
   checkOptions,
   type Item,
   invalidArgument,
@@ -40,22 +42,24 @@ export class ItemFormat {
   readonly maxDecodedBytes: number
   readonly #compression: Compression | undefined
   readonly #encryption: Encryption | undefined
+  readonly #clock: Clock
   readonly #inClear: boolean
   readonly #memory: DecodedMemory
 
   /**
-   * `context` names the place of the items, such as a store and its prefix. Encryption authenticates it: an item that was
-   * sealed in another context is damaged. Throws `INVALID_ARGUMENT` for unknown options and values out of range,
-   * `UNSUPPORTED` for zstd on a Node without it.
+   * `place` names where the items are stored, such as the kind of store and the prefix. Encryption authenticates it: an item
+   * that was sealed for another place is damaged. `clock` tells whether the lifetime of a sealed item has ended. Throws
+   * `INVALID_ARGUMENT` for unknown options and values out of range, `UNSUPPORTED` for zstd on a Node without it.
    */
-  constructor(options: ItemFormatOptions = {}, context = '') {
+  constructor(options: ItemFormatOptions = {}, place = '', clock?: Clock) {
     checkOptions(options, itemFormatOptionNames, 'ItemFormat')
     const { codec = msgpackCodec, compression, encryption, maxDecodedBytes = defaultMaxDecodedBytes } = options
     this.codec = checkCodec(codec)
     this.maxDecodedBytes = wholeNumber(maxDecodedBytes, 'maxDecodedBytes', 'ItemFormat', 1, 2 ** 31 - 1)
     this.#compression = compression === undefined ? undefined : new Compression(compression)
-    if (typeof context !== 'string') throw invalidArgument('context', context, 'a string', 'ItemFormat')
-    this.#encryption = encryption === undefined ? undefined : new Encryption(encryption, context)
+    if (typeof place !== 'string') throw invalidArgument('place', place, 'a string', 'ItemFormat')
+    this.#encryption = encryption === undefined ? undefined : new Encryption(encryption, place)
+    this.#clock = checkClock(clock, 'ItemFormat')
     this.sealed = encryption !== undefined
     this.#memory = new DecodedMemory(this.codec, this.maxDecodedBytes)
     this.#inClear = compression === undefined && encryption === undefined
@@ -168,6 +172,7 @@ export class ItemFormat {
     const { header, payload } = encryption.open(key, bytes)
     const item = readHeader(key, header)
     if (payloadStart() !== header.length) throw new RangeError('the header is longer than its content')
+    this.#refuseExpired(item.expiresAt, encryption.clockTolerance)
     const kind = header[codecOffset] as number
     if (((header[flagsOffset] as number) & compressedFlag) !== 0) {
       item.value = this.#value(kind, decompress(payload, this.maxDecodedBytes), 0)
@@ -176,6 +181,17 @@ export class ItemFormat {
       item.value = this.#value(kind, payload, 0)
     }
     return item
+  }
+
+  /**
+   * The store removes expired items. One that is still there was put back after its end, or its expiry in the store was
+   * changed. The clock of the writer set `expiresAt`, so the clocks of two machines are compared here, with a tolerance.
+   */
+  #refuseExpired(expiresAt: number | undefined, tolerance: number): void {
+    if (expiresAt === undefined || tolerance === Infinity) return
+    // Also refuses where the clock gives no number.
+    if (this.#clock.now() < expiresAt + tolerance) return
+    throw new RangeError(`its sealed lifetime ended more than ${tolerance} ms ago`)
   }
 
   #decodeValue(bytes: Buffer, start: number): unknown {

@@ -1,10 +1,12 @@
-import { type CacheErrorCode, cacheErrorCode, type Item } from '@cache/core/backend'
+import { type CacheErrorCode, type Clock, cacheErrorCode, type Duration, type Item } from '@cache/core/backend'
 import { expect, test } from 'vitest'
-import { frame, ItemFormat } from '../src/index.ts'
+import { frame, ItemFormat, type ItemFormatOptions } from '../src/index.ts'
 
 const first = Buffer.alloc(32, 1)
 const second = Buffer.alloc(32, 2)
-const sealing = (...keys: Uint8Array[]): ItemFormat => new ItemFormat({ encryption: { keys } })
+/** A clock within the lifetime of `item`. */
+const clock: Clock = { now: () => 1500 }
+const sealing = (...keys: Uint8Array[]): ItemFormat => new ItemFormat({ encryption: { keys } }, '', clock)
 const item: Item = {
   key: 'user:1',
   value: { role: 'admin' },
@@ -157,8 +159,8 @@ test('a sealed item truncated at any place is damaged', () => {
   }
 })
 
-test('an item that was sealed in one context is damaged in another', () => {
-  const inContext = (context?: string): ItemFormat => new ItemFormat({ encryption: { keys: [first] } }, context)
+test('an item that was sealed for one place is damaged in another', () => {
+  const inContext = (context?: string): ItemFormat => new ItemFormat({ encryption: { keys: [first] } }, context, clock)
   const contexts = [undefined, 'a', 'b', 'ab', 'au', '\ud800', '\ud801']
   for (const written of contexts) {
     const bytes = inContext(written).encode(item)
@@ -171,4 +173,75 @@ test('an item that was sealed in one context is damaged in another', () => {
   expect(codeOf(() => inContext('u').decode('ser:1', inContext('').encode(item)))).toBe('DAMAGED')
   expect(inContext('').decode(item.key, sealing(first).encode(item))).toEqual(item)
   expect(codeOf(() => new ItemFormat({}, 7 as unknown as string))).toBe('INVALID_ARGUMENT')
+})
+
+test('an item that was sealed in one context of the options is damaged in another', () => {
+  const inContext = ([place, context]: readonly [string, string?]): ItemFormat =>
+    new ItemFormat({ encryption: { keys: [first], ...(context === undefined ? {} : { context }) } }, place, clock)
+  const origins: readonly (readonly [string, string?])[] = [
+    [''],
+    ['', 'a'],
+    ['a'],
+    ['a', 'b'],
+    ['ab'],
+    ['', 'ab'],
+    ['', '\ud800'],
+    ['', '\ud801'],
+  ] as const
+  for (const written of origins) {
+    const bytes = inContext(written).encode(item)
+    for (const read of origins) {
+      const code = codeOf(() => inContext(read).decode(item.key, bytes))
+      expect(code, `${written} read in ${read}`).toBe(read === written ? undefined : 'DAMAGED')
+    }
+  }
+  expect(inContext(['', '']).decode(item.key, sealing(first).encode(item))).toEqual(item)
+})
+
+test('a sealed item is damaged after its sealed lifetime and the clock tolerance', () => {
+  let now = 1500
+  const read = (clockTolerance?: Duration): CacheErrorCode | undefined => {
+    const options = { keys: [first], ...(clockTolerance === undefined ? {} : { clockTolerance }) }
+    return codeOf(() => new ItemFormat({ encryption: options }, '', { now: () => now }).decode(item.key, bytes))
+  }
+  const bytes = sealing(first).encode(item)
+  now = 2000 + 60_000 - 1
+  expect(read()).toBe(undefined)
+  now += 1
+  expect(read()).toBe('DAMAGED')
+  expect(read('2m')).toBe(undefined)
+  expect(read(Infinity)).toBe(undefined)
+  now = 1999
+  expect(read(0)).toBe(undefined)
+  now = 2000
+  expect(read(0)).toBe('DAMAGED')
+  now = Number.NaN
+  expect(read()).toBe('DAMAGED')
+})
+
+test('a sealed item without a lifetime is served at any time, and an item that is not sealed has no clock tolerance', () => {
+  const { expiresAt: _, ...endless } = item
+  const late: Clock = { now: () => 8e15 }
+  const sealed = new ItemFormat({ encryption: { keys: [first] } }, '', late)
+  expect(sealed.decode(item.key, sealing(first).encode(endless))).toEqual(endless)
+  expect(new ItemFormat({}, '', late).decode(item.key, new ItemFormat().encode(item))).toEqual(item)
+})
+
+test('no text in place of options or keys appears in a message', () => {
+  const secret = 'c2VjcmV0IGtleSBvZiAzMiBieXRlcyBpbiBiYXNlNjQ='
+  const wrong = [secret, { keys: secret }, { keys: [secret] }, { keys: [first, secret] }, [secret]]
+  for (const encryption of wrong) {
+    const run = (): ItemFormat => new ItemFormat({ encryption } as unknown as ItemFormatOptions)
+    expect(codeOf(run)).toBe('INVALID_ARGUMENT')
+    expect(reasonOf(run)).not.toContain(secret.slice(0, 8))
+  }
+})
+
+test('wrong contexts and tolerances are refused', () => {
+  const wrong = [{ context: 7 }, { clockTolerance: -1 }, { clockTolerance: 'soon' }, { clockTolerance: Number.NaN }]
+  for (const part of wrong) {
+    const options = { encryption: { keys: [first], ...part } } as unknown as ItemFormatOptions
+    expect(codeOf(() => new ItemFormat(options))).toBe('INVALID_ARGUMENT')
+  }
+  expect(codeOf(() => new ItemFormat({}, '', {} as unknown as Clock))).toBe('INVALID_ARGUMENT')
 })

@@ -6,7 +6,7 @@ import {
   type KeyObject,
   randomFillSync,
 } from 'node:crypto'
-import { checkOptions, invalidArgument } from '@cache/core/backend'
+import { checkOptions, type Duration, invalidArgument, milliseconds } from '@cache/core/backend'
 
 export interface EncryptionOptions {
   /**
@@ -14,6 +14,16 @@ export interface EncryptionOptions {
    * rotate, put a new key in front, and remove the old one when its items have expired.
    */
   readonly keys: readonly Uint8Array[]
+  /**
+   * A name of the store, such as `production`. An item that was sealed under another name is damaged. Give each store that
+   * shares keys with another store a name of its own. Default: the empty text.
+   */
+  readonly context?: string
+  /**
+   * How far the clocks of processes that share a store may disagree. An item that is read later than this after its sealed
+   * `expiresAt` is damaged. `Infinity` turns the check off. Default 1 minute.
+   */
+  readonly clockTolerance?: Duration
 }
 
 interface Key {
@@ -22,6 +32,7 @@ interface Key {
 }
 
 const algorithm = 'aes-256-gcm'
+const defaultClockTolerance = 60_000
 const keyBytes = 32
 const lengthBytes = 4
 const idBytes = 4
@@ -50,28 +61,35 @@ export interface OpenedFrame {
 }
 
 /**
- * Seals frames with AES-256-GCM. The payload is encrypted. The header, the item's key and the context are authenticated
- * with it, so that a sealed value cannot be moved to another key or context, or given another lifetime.
+ * Seals frames with AES-256-GCM. The payload is encrypted. The header, the item's key, its place and the context of the
+ * options are authenticated with it, so that a sealed value cannot be moved elsewhere, or given another lifetime.
  */
 export class Encryption {
   /** The bytes of a seal. */
   readonly overhead: number = sealBytes
+  /** How many milliseconds after its `expiresAt` an item is still served. */
+  readonly clockTolerance: number
   readonly #current: Key
   readonly #keys = new Map<number, Key>()
-  readonly #context: Buffer
+  /** The place and the context, each with its length in front. */
+  readonly #origin: Buffer
 
-  /** `context` names where the items are stored. A frame that was sealed in another context does not open. */
-  constructor(options: EncryptionOptions, context: string) {
-    checkOptions(options, ['keys'], 'encryption')
-    const { keys } = options
+  /** `place` is where the backend stores the items. A frame that was sealed for another place does not open. */
+  constructor(options: EncryptionOptions, place: string) {
+    // Text may be the key itself, which no message may repeat.
+    checkOptions(withoutText(options), ['keys', 'context', 'clockTolerance'], 'encryption')
+    const { keys, context = '', clockTolerance = defaultClockTolerance } = options
     if (!Array.isArray(keys) || keys.length === 0) {
-      throw invalidArgument('keys', keys, `an array of keys of ${keyBytes} bytes, the current one first`, 'encryption')
+      const allowed = `an array of keys of ${keyBytes} bytes, the current one first`
+      throw invalidArgument('keys', withoutText(keys), allowed, 'encryption')
     }
+    if (typeof context !== 'string') throw invalidArgument('context', context, 'a string', 'encryption')
+    this.clockTolerance = milliseconds(clockTolerance, 'clockTolerance', 'encryption')
     const all = keys.map(resolveKey)
     // In reverse, so that the current key replaces others with the same id.
     for (const key of all.toReversed()) this.#keys.set(key.id, key)
     this.#current = all[0] as Key
-    this.#context = Buffer.from(context, 'utf16le')
+    this.#origin = Buffer.concat([withLength(place), withLength(context)])
   }
 
   /** The frame of a header and a payload. */
@@ -94,8 +112,8 @@ export class Encryption {
   }
 
   /**
-   * The header and the payload of a frame. Throws if any bit of them, of the item's key or of the context differs, or if the key
-   * of the seal is not in `keys`. Before that, only the seal is interpreted.
+   * The header and the payload of a frame. Throws if any bit of them, of the item's key, of the place or of the context
+   * differs, or if the key of the seal is not in `keys`. Before that, only the seal is interpreted.
    */
   open(key: string, frame: Buffer): OpenedFrame {
     const end = frame.length - sealBytes
@@ -117,24 +135,36 @@ export class Encryption {
     return { header, payload }
   }
 
-  /** Context, key and header. The lengths of the first two delimit them; UTF-16 distinguishes lone surrogates. */
+  /** Place, context, key and header. The lengths of the first three delimit them; UTF-16 distinguishes lone surrogates. */
   #authenticated(key: string, header: Uint8Array): Buffer {
-    const context = this.#context
-    const keyAt = lengthBytes + context.length + lengthBytes
+    const origin = this.#origin
+    const keyAt = origin.length + lengthBytes
     const headerAt = keyAt + key.length * 2
     const bytes = Buffer.allocUnsafe(headerAt + header.length)
-    bytes.writeUInt32BE(context.length, 0)
-    context.copy(bytes, lengthBytes)
-    bytes.writeUInt32BE(key.length * 2, keyAt - lengthBytes)
+    origin.copy(bytes)
+    bytes.writeUInt32BE(key.length * 2, origin.length)
     bytes.write(key, keyAt, 'utf16le')
     bytes.set(header, headerAt)
     return bytes
   }
 }
 
+/** The length of a text in bytes, and the text in UTF-16. */
+function withLength(text: string): Buffer {
+  const bytes = Buffer.alloc(lengthBytes + text.length * 2)
+  bytes.writeUInt32BE(text.length * 2)
+  bytes.write(text, lengthBytes, 'utf16le')
+  return bytes
+}
+
+/** The value for a message. Text in place of options or keys may be a key. */
+function withoutText(given: unknown): unknown {
+  return typeof given === 'string' ? '(not shown)' : given
+}
+
 function resolveKey(given: unknown, index: number): Key {
   if (!(given instanceof Uint8Array) || given.length !== keyBytes) {
-    const length = given instanceof Uint8Array ? `${given.length} bytes` : given
+    const length = given instanceof Uint8Array ? `${given.length} bytes` : withoutText(given)
     throw invalidArgument(`keys[${index}]`, length, `a Uint8Array of ${keyBytes} bytes`, 'encryption')
   }
   const id = createHash('sha256').update('cache key id').update(given).digest().readUInt32BE(0)
