@@ -1,3 +1,4 @@
+import { runInNewContext } from 'node:vm'
 import { describe, expect, it } from 'vitest'
 import { argumentKey } from '../../src/cache/wrap/argument-key.ts'
 import { createRandom, type Random } from '../../src/conformance/samples/random.ts'
@@ -130,6 +131,40 @@ describe('the keys of a wrapped function', () => {
       sparse,
     ])
       expect(() => argumentKey([value], 'wrap')).toThrow(expect.objectContaining({ code: 'INVALID_ARGUMENT' }))
+  })
+
+  it('values of another realm have the keys of equal values of this one', () => {
+    for (const text of [
+      '({ a: [1, { b: null }] })',
+      'Object.assign(Object.create(null), { a: 1 })',
+      '[1, [2]]',
+      'new Date(5)',
+      'new Map([[1, new Set([2])]])',
+      'new Set([[1], 2])',
+    ]) {
+      const here: unknown = new Function(`return ${text}`)()
+      expect(argumentKey([runInNewContext(text)], 'wrap')).toBe(argumentKey([here], 'wrap'))
+    }
+    for (const text of ['/a/', 'new (class Day extends Date {})()', 'new Uint8Array(1)', '[, 1]']) {
+      expect(() => argumentKey([runInNewContext(text)], 'wrap')).toThrow(
+        expect.objectContaining({ code: 'INVALID_ARGUMENT' }),
+      )
+    }
+  })
+
+  it('members that are not enumerable are left out, whatever names them', () => {
+    const hidden = { value: 1 }
+    for (const plain of [{ a: 1 }, [1], new Date(0), new Map(), new Set()]) {
+      const value = structuredClone(plain)
+      Object.defineProperties(value, { hidden, [Symbol('s')]: hidden })
+      expect(argumentKey([value], 'wrap')).toBe(argumentKey([plain], 'wrap'))
+    }
+  })
+
+  it('an array with both a hole and a named member is refused', () => {
+    for (const value of [Object.assign([1, 2], { a: 1 }), Object.assign(new Array(2), { 0: 1, a: 1 })]) {
+      expect(() => argumentKey([value], 'wrap')).toThrow(expect.objectContaining({ code: 'INVALID_ARGUMENT' }))
+    }
   })
 
   it('values that cannot be compared are refused', () => {

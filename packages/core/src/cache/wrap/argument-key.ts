@@ -1,9 +1,11 @@
 import { invalidArgument } from '../../protocol/argument.ts'
+import { brandOf } from '../../values/brand-of.ts'
+import { hasSymbolMember } from '../../values/has-symbol-member.ts'
 
 /**
  * A string that is the same for equal arguments and different for all others: every value is written with its type and, where
  * its end is not plain, its length. Members of objects, sets and maps are sorted. Throws `INVALID_ARGUMENT` for values that cannot be
- * compared: functions, symbols, members named by symbols, class instances, arrays with holes or named members. They need a `key` function.
+ * compared: functions, symbols, members named by symbols, instances of classes, arrays with holes or named members. They need a `key` function.
  */
 export function argumentKey(values: readonly unknown[], operation: string): string {
   try {
@@ -40,33 +42,42 @@ function encode(value: unknown, operation: string, above: readonly object[]): st
 }
 
 function encodeObject(value: object, operation: string, above: readonly object[]): string {
-  if (above.includes(value) || !isPlain(value)) throw refused(value, operation)
+  if (above.includes(value) || hasSymbolMember(value)) throw refused(value, operation)
   const path = [...above, value]
   const inner = (member: unknown): string => encode(member, operation, path)
   const pair = ([key, member]: readonly [unknown, unknown]): string => `${inner(key)}=${inner(member)}`
-  if (Array.isArray(value)) return `[${value.map(inner).join(',')}]`
-  if (value instanceof Date) return `d${value.getTime()}`
-  if (value instanceof Set) return `S[${[...value].map(inner).sort().join(',')}]`
-  if (value instanceof Map) return `M[${[...value].map(pair).sort().join(',')}]`
-  return `{${Object.entries(value).map(pair).sort().join(',')}}`
+  switch (brandOf(value)) {
+    case 'Array': {
+      const elements = value as readonly unknown[]
+      if (!isDense(elements)) throw refused(value, operation)
+      return `[${elements.map(inner).join(',')}]`
+    }
+    case 'Object':
+    case 'null prototype':
+      return `{${Object.entries(value).map(pair).sort().join(',')}}`
+    case 'Date':
+      if (hasMembers(value)) throw refused(value, operation)
+      return `d${Date.prototype.getTime.call(value)}`
+    case 'Set':
+      if (hasMembers(value)) throw refused(value, operation)
+      return `S[${[...(value as Set<unknown>)].map(inner).sort().join(',')}]`
+    case 'Map':
+      if (hasMembers(value)) throw refused(value, operation)
+      return `M[${[...(value as Map<unknown, unknown>)].map(pair).sort().join(',')}]`
+    default:
+      throw refused(value, operation)
+  }
 }
 
-/** Whether the key contains all of the value. Subclasses of built-in classes and named members of arrays would be left out. */
-function isPlain(value: object): boolean {
-  switch (Object.getPrototypeOf(value)) {
-    case Array.prototype:
-      // Its elements and its length; a hole is a key that is missing.
-      return Reflect.ownKeys(value).length === (value as unknown[]).length + 1
-    case Date.prototype:
-    case Set.prototype:
-    case Map.prototype:
-      return Reflect.ownKeys(value).length === 0
-    case Object.prototype:
-    case null:
-      return Object.getOwnPropertySymbols(value).length === 0
-    default:
-      return false
-  }
+/** Whether the members of an array are its elements. Names come after indices, so the last one shows whether there is one. */
+function isDense(elements: readonly unknown[]): boolean {
+  const names = Object.keys(elements)
+  return names.length === elements.length && (names.length === 0 || names.at(-1) === String(elements.length - 1))
+}
+
+/** Named members of a date, set or map would be left out of the key. */
+function hasMembers(value: object): boolean {
+  return Object.keys(value).length > 0
 }
 
 function refused(value: unknown, operation: string): Error {

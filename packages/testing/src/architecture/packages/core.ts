@@ -3,7 +3,8 @@ import type { PackageArchitecture } from '../package-architecture.ts'
 export const core: PackageArchitecture = {
   rooms: {
     protocol: [],
-    'backend-kit': ['protocol'],
+    values: [],
+    'backend-kit': ['protocol', 'values'],
     metrics: ['protocol'],
     'cache/options': ['protocol'],
     'cache/state': ['protocol', 'backend-kit', 'cache/options'],
@@ -22,7 +23,7 @@ export const core: PackageArchitecture = {
       'cache/reading',
       'cache/writing',
     ],
-    'cache/wrap': ['protocol', 'cache/options'],
+    'cache/wrap': ['protocol', 'values', 'cache/options'],
     cache: [
       'protocol',
       'backend-kit',
