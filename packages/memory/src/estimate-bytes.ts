@@ -29,19 +29,37 @@ export function estimateBytes(value: unknown): number {
 /** The bytes of the object itself. Its members are added to `pending`. */
 function ownBytes(part: object, pending: unknown[]): number {
   if (ArrayBuffer.isView(part)) return entryOverhead + part.byteLength
-  if (part instanceof ArrayBuffer) return entryOverhead + part.byteLength
   if (Array.isArray(part)) {
     for (const member of part) pending.push(member)
     return 16 + part.length * 8
   }
-  if (part instanceof Map) {
-    for (const [key, member] of part) pending.push(key, member)
-    return 64 + part.size * 40
+  if (Object.getPrototypeOf(part) === Object.prototype) return memberBytes(part, pending)
+  // The tag rather than the class: another realm, such as that of a Jest test, has its own classes.
+  switch (Object.prototype.toString.call(part)) {
+    case '[object ArrayBuffer]':
+    case '[object SharedArrayBuffer]':
+      return entryOverhead + ((part as ArrayBuffer).byteLength || 0)
+    case '[object Map]':
+      return elementBytes(part, true, pending)
+    case '[object Set]':
+      return elementBytes(part, false, pending)
+    default:
+      return memberBytes(part, pending)
   }
-  if (part instanceof Set) {
-    for (const member of part) pending.push(member)
-    return 64 + part.size * 32
+}
+
+function elementBytes(part: object, isMap: boolean, pending: unknown[]): number {
+  if (typeof (part as Partial<Iterable<unknown>>)[Symbol.iterator] !== 'function') return memberBytes(part, pending)
+  let count = 0
+  for (const element of part as Iterable<unknown>) {
+    count += 1
+    if (isMap && Array.isArray(element)) pending.push(element[0], element[1])
+    else pending.push(element)
   }
+  return 64 + count * (isMap ? 40 : 32)
+}
+
+function memberBytes(part: object, pending: unknown[]): number {
   const members = Object.values(part)
   for (const member of members) pending.push(member)
   return 24 + members.length * 8

@@ -1,9 +1,11 @@
-import { CacheError, type Item } from '@cache/core/backend'
+import { CacheError, type Codec, type Item } from '@cache/core/backend'
+import { cloneValue } from './isolation/clone-value.ts'
+import { freezeValue } from './isolation/freeze-value.ts'
 
 /** How stored values are isolated from changes by their readers and writers. */
-export type Isolation = 'reference' | 'clone' | 'freeze'
+export type Isolation = 'reference' | 'clone' | 'freeze' | 'codec'
 
-export const isolations: readonly Isolation[] = ['reference', 'clone', 'freeze']
+export const isolations: readonly Isolation[] = ['reference', 'clone', 'freeze', 'codec']
 
 /** Returns the item in its isolated form. `operation` is the name of the called method, for errors. */
 export type Isolate = (item: Item, operation: string) => Item
@@ -15,59 +17,54 @@ interface IsolationSteps {
   readonly onRead: Isolate | undefined
 }
 
-/** The steps of an isolation. They throw `NOT_STORABLE` for a value that cannot be isolated. */
-export function isolationSteps(isolation: Isolation, backend: string): IsolationSteps {
+/** The steps of an isolation. They throw `NOT_STORABLE` for a value that cannot be isolated. `codec` is that of `'codec'`. */
+export function isolationSteps(isolation: Isolation, backend: string, codec: Codec | undefined): IsolationSteps {
   if (isolation === 'reference') return { onWrite: undefined, onRead: undefined }
-  if (isolation === 'freeze') {
-    return { onWrite: (item, operation) => frozenItem(item, backend, operation), onRead: undefined }
-  }
-  const clone: Isolate = (item, operation) => clonedItem(item, backend, operation)
-  return { onWrite: clone, onRead: clone }
+  if (isolation === 'freeze') return { onWrite: copies(freezeTags, frozen, backend), onRead: undefined }
+  const copy =
+    codec === undefined ? copies(copyTags, cloneValue, backend) : copies(copyTags, throughCodec(codec), backend)
+  return { onWrite: copy, onRead: copy }
 }
 
-function isPrimitive(value: unknown): boolean {
-  return value === null || (typeof value !== 'object' && typeof value !== 'function' && typeof value !== 'symbol')
-}
+type Tags = NonNullable<Item['tags']>
 
-function clonedItem(item: Item, backend: string, operation: string): Item {
-  if (isPrimitive(item.value)) return item
-  try {
-    return { ...item, value: structuredClone(item.value) }
-  } catch (cause) {
-    throw notStorable('the value cannot be cloned', item, backend, operation, cause)
-  }
-}
-
-function frozenItem(item: Item, backend: string, operation: string): Item {
-  const pending: unknown[] = [item.value]
-  const visited = new Set<object>()
-  while (pending.length > 0) {
-    const part = pending.pop()
-    if (part === null || typeof part !== 'object' || visited.has(part)) continue
-    // The content of these stays changeable when they are frozen.
-    if (
-      ArrayBuffer.isView(part) ||
-      part instanceof ArrayBuffer ||
-      part instanceof Map ||
-      part instanceof Set ||
-      part instanceof Date
-    ) {
-      throw notStorable('a buffer, map, set or date cannot be frozen', item, backend, operation)
+/** A function that returns a new item with the results of these two functions. */
+function copies(tagsOf: (tags: Tags) => Tags, isolate: (value: unknown) => unknown, backend: string): Isolate {
+  return (item, operation) => {
+    try {
+      const copy = { ...item, value: isolate(item.value) }
+      return item.tags === undefined ? copy : { ...copy, tags: tagsOf(item.tags) }
+    } catch (cause) {
+      const reason = cause instanceof RangeError ? 'it is nested too deeply' : messageOf(cause)
+      const message = `${operation}: the value cannot be stored: ${reason}`
+      throw new CacheError('NOT_STORABLE', message, { operation, backend, key: item.key, cause })
     }
-    visited.add(part)
-    addMembers(part, pending)
   }
-  // Only after all checks, so that a refused value stays unchanged.
-  for (const part of visited) Object.freeze(part)
-  return item
 }
 
-/** Adds the own members, including non-enumerable and symbol ones. Getters are not called: their results are not stored. */
-function addMembers(part: object, pending: unknown[]): void {
-  if (Array.isArray(part)) for (const member of Object.values(part)) pending.push(member)
-  else for (const key of Reflect.ownKeys(part)) pending.push(Object.getOwnPropertyDescriptor(part, key)?.value)
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
 }
 
-function notStorable(why: string, item: Item, backend: string, operation: string, cause?: unknown): CacheError {
-  return new CacheError('NOT_STORABLE', `${operation}: ${why}`, { operation, backend, key: item.key, cause })
+function copyTags(tags: Tags): Tags {
+  return { ...tags }
+}
+
+/** A copy, because the object of the caller may be in use elsewhere. */
+function freezeTags(tags: Tags): Tags {
+  return Object.freeze({ ...tags })
+}
+
+function frozen(value: unknown): unknown {
+  freezeValue(value)
+  return value
+}
+
+/** The value that a store with this codec would return. Stores need no codec for placeholders, texts and whole numbers. */
+function throughCodec(codec: Codec): (value: unknown) => unknown {
+  return (value) => {
+    if (value === undefined || typeof value === 'string') return value
+    if (Number.isSafeInteger(value) && !Object.is(value, -0)) return value
+    return codec.decode(codec.encode(value))
+  }
 }

@@ -3,11 +3,13 @@ import {
   type BackendStats,
   type CacheBackend,
   type Clock,
+  type Codec,
   checkOptions,
   EventHub,
   type Item,
   invalidArgument,
   nonEmptyString,
+  withMethods,
 } from '@cache/core/backend'
 import { checkFunction, createEngine } from './engine/create-engine.ts'
 import type { DumpedEntry } from './engine/dump.ts'
@@ -33,10 +35,16 @@ export interface MemoryBackendOptions {
   readonly policy?: EvictionPolicy
   /**
    * How stored values are isolated from changes by their readers and writers. `reference`: not at all, the value itself is
-   * stored and returned. `clone`: `structuredClone` at each write and read. `freeze`: each write freezes the value deeply.
-   * Default: `reference`.
+   * stored and returned. `clone`: each write and read copies it. `freeze`: each write freezes it deeply. `codec`: each write and
+   * read encodes and decodes it with `codec`. All but `reference` refuse values that they cannot keep exactly, with
+   * `NOT_STORABLE`. Default: `reference`.
    */
   readonly isolation?: Isolation
+  /**
+   * The codec of the isolation `codec`. With the codec of the production store, development refuses the values that production
+   * refuses.
+   */
+  readonly codec?: Codec
   /** Called after an item was removed, with the reason. It may call the backend again. */
   readonly onRemoval?: (item: Item, reason: RemovalReason) => void
   /** The name in logs and errors. Default: `memory`. */
@@ -50,7 +58,7 @@ export interface MemoryBackendOptions {
   readonly random?: () => number
 }
 
-const optionNames = [...engineOptionNames, 'isolation', 'onRemoval', 'name']
+const optionNames = [...engineOptionNames, 'isolation', 'codec', 'onRemoval', 'name']
 
 /**
  * A bounded cache backend in the memory of the process. The members of `sync` are synchronous; the other members return
@@ -70,7 +78,7 @@ export class MemoryBackend implements CacheBackend {
     this.name = options.name === undefined ? 'memory' : nonEmptyString(options.name, 'name', 'MemoryBackend')
     const hub = new EventHub()
     const engine = createEngine<string, Item>(engineSettings(options), removalListener(hub, onRemoval), 'MemoryBackend')
-    const { onWrite, onRead } = isolationSteps(isolation, this.name)
+    const { onWrite, onRead } = isolationSteps(isolation, this.name, checkCodec(isolation, options.codec))
     this.sync = new SyncMemoryBackend(this.name, engine, hub, onWrite, onRead)
   }
 
@@ -150,8 +158,14 @@ export class MemoryBackend implements CacheBackend {
   }
 }
 
+function checkCodec(isolation: Isolation, codec: Codec | undefined): Codec | undefined {
+  if (isolation === 'codec') return withMethods(codec, ['encode', 'decode'], 'codec', 'a codec', 'MemoryBackend')
+  if (codec === undefined) return undefined
+  throw invalidArgument('codec', codec, "absent, unless isolation is 'codec'", 'MemoryBackend')
+}
+
 function engineSettings(options: MemoryBackendOptions): EngineSettings<string, Item> {
-  const { isolation: _isolation, name: _name, onRemoval: _onRemoval, weigh, ...settings } = options
+  const { isolation: _isolation, codec: _codec, name: _name, onRemoval: _onRemoval, weigh, ...settings } = options
   checkFunction(weigh, 'weigh', 'MemoryBackend')
   if (weigh !== undefined) return { ...settings, weigh: (item) => weigh(item) }
   return options.maxBytes === undefined ? settings : { ...settings, weigh: itemBytes }

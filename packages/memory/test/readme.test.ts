@@ -35,6 +35,7 @@ it('the readme lists every policy and every option', () => {
     'ttl',
     'onRemoval',
     'isolation',
+    'codec',
     'name',
     'clock',
     'random',

@@ -5,9 +5,10 @@ export const memory: PackageArchitecture = {
     'removal-reason.ts': [],
     'estimate-bytes.ts': [],
     'engine/slots.ts': [],
+    isolation: [],
     policy: ['engine/slots.ts'],
     engine: ['removal-reason.ts', 'estimate-bytes.ts', 'engine/slots.ts', 'policy'],
     simulate: ['engine/slots.ts', 'policy', 'engine'],
-    '.': ['removal-reason.ts', 'estimate-bytes.ts', 'policy', 'engine'],
+    '.': ['removal-reason.ts', 'estimate-bytes.ts', 'isolation', 'policy', 'engine'],
   },
 }
