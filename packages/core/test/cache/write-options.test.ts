@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { SyncCache } from '../../src/index.ts'
+import { type LoadContext, SyncCache } from '../../src/index.ts'
 import { SyncMapBackend } from '../conformance/sync-map-backend.ts'
 import { bothStores, codeOf, twoProcesses } from './rig.ts'
 
@@ -38,6 +38,29 @@ for (const [name, open] of bothStores) {
       await cache.getOrSet('k', loader, { expiresAt })
       expect(await cache.ttl('k')).toBe(3000)
       expect((await cache.item('k'))?.expiresAt).toBe(expiresAt + 60_000)
+    })
+
+    it('a loader may decide the instant', async () => {
+      const { cache, clock } = open({ nullTtl: 10 })
+      const expiresAt = clock.now() + 5000
+      const loader = (load: LoadContext): null => {
+        load.expiresAt = new Date(expiresAt)
+        return null
+      }
+      expect(await cache.getOrSet('k', loader, { ttl: '1s' })).toBe(null)
+      expect(await cache.ttl('k')).toBe(5000)
+      const both = (load: LoadContext): number => {
+        load.ttl = 5
+        load.expiresAt = expiresAt
+        return 1
+      }
+      expect(await codeOf(cache.getOrSet('both', both))).toBe('INVALID_ARGUMENT')
+      const wrong = (load: LoadContext): number => {
+        load.expiresAt = -1
+        return 1
+      }
+      expect(await codeOf(cache.getOrSet('wrong', wrong))).toBe('INVALID_ARGUMENT')
+      expect(await cache.hasMany(['both', 'wrong'])).toEqual([false, false])
     })
 
     it('an instant that has passed stores nothing and removes the earlier value', async () => {

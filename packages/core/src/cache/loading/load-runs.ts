@@ -9,8 +9,9 @@ import type { Flight } from '../state/flight.ts'
 import { runAsync } from '../state/steps.ts'
 import { traceLoad } from '../state/tracing.ts'
 import type { Call } from './call.ts'
-import { LoadContext, notModified } from './load-context.ts'
+import { type LoadContext, notModified } from './load-context.ts'
 import { ResultStore, type StoreCondition } from './result-store.ts'
+import { RunningLoad } from './running-load.ts'
 
 /** A lease on a load lives this long without a sign of its owner. */
 const loadLeaseTtl = 10_000
@@ -94,7 +95,7 @@ export class LoadRuns {
       throw flight.signal.reason
     }
     if (condition?.expected !== undefined) flight.compareWithStore = () => this.#results.unchanged(flight, condition)
-    const context = new LoadContext(call.key, found.usable && this.#namespace.published(found.usable, call.key), flight)
+    const context = new RunningLoad(call.key, found.usable && this.#namespace.published(found.usable, call.key), flight)
     const started = this.#state.now()
     let value: unknown
     try {

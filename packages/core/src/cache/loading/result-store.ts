@@ -303,9 +303,11 @@ export class ResultStore {
   }
 
   #life(value: unknown, load: LoadContext, { settings, life }: Keeping): Lifetime {
-    const ownTtl = load.ttl ?? (value === null ? settings.nullTtl : undefined)
+    const { expiresAt } = load
+    const ownTtl = load.ttl ?? (value === null && expiresAt === undefined ? settings.nullTtl : undefined)
     const staleFor = load.staleFor === undefined ? life.staleFor : milliseconds(load.staleFor, 'staleFor', 'getOrSet')
-    if (ownTtl === undefined) return { ...life, staleFor }
+    if (ownTtl === undefined)
+      return { ...life, staleFor, expiresAt: expiresAt === undefined ? life.expiresAt : Math.floor(Number(expiresAt)) }
     return { ttl: milliseconds(ownTtl, 'ttl', 'getOrSet'), staleFor, expiresAt: undefined }
   }
 }

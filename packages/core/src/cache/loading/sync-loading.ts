@@ -14,8 +14,9 @@ import { traceLoadNow } from '../state/tracing.ts'
 import type { Entries } from '../writing/entries.ts'
 import type { BatchContext } from './batch-loading.ts'
 import { loadedValues, pairsInOrder } from './batch-result.ts'
-import { LoadContext, notModified } from './load-context.ts'
+import { type LoadContext, notModified } from './load-context.ts'
 import { type Keeping, ResultStore, type StoreCondition } from './result-store.ts'
+import { RunningLoad } from './running-load.ts'
 
 /** Makes the value of a key at once. `undefined` means "not there" and is not stored; `null` is a value. */
 export type SyncLoader<Value> = (context: Omit<LoadContext, 'signal'>) => Value | typeof notModified
@@ -173,7 +174,7 @@ export class SyncLoading {
       found,
       flight,
       condition,
-      load: new LoadContext(key, usable && this.#namespace.published(usable, key), flight),
+      load: new RunningLoad(key, usable && this.#namespace.published(usable, key), flight),
     }
   }
 
