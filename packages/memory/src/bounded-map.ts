@@ -1,4 +1,4 @@
-import { type Clock, checkOptions, type Duration, invalidArgument } from '@cache/core/backend'
+import { type Clock, checkOptions, type Duration, invalidArgument, trueOrFalse } from '@cache/core/backend'
 import { checkFunction, createEngine, entryLimit, lifetime } from './engine/create-engine.ts'
 import { type DumpedEntry, dumpEngine, loadEngine } from './engine/dump.ts'
 import type { Engine } from './engine/engine.ts'
@@ -19,6 +19,8 @@ export interface BoundedMapOptions<K, V> {
   readonly weigh?: (value: V, key: K) => number
   /** The lifetime of entries that are set without one. Default: they do not expire. */
   readonly ttl?: Duration
+  /** Whether each `get` gives the entry its whole lifetime again. Default `false`: only `set` does. */
+  readonly sliding?: boolean | undefined
   /** Chooses the entry to evict when a limit is exceeded. Default: `adaptive`. */
   readonly policy?: EvictionPolicy
   /**
@@ -45,15 +47,19 @@ export type { BoundedMapStats, DumpedEntry }
 export class BoundedMap<K, V> {
   readonly #engine: Engine<K, V>
   readonly #ttl: number
+  /** The lifetimes of the slots, where a use renews them. */
+  #lifetimes: Float64Array | undefined
 
   /** Throws `INVALID_ARGUMENT` for an unknown option, a bad value, or when there is neither `maxEntries` nor `maxBytes`. */
   constructor(options: BoundedMapOptions<K, V>) {
-    checkOptions(options, [...engineOptionNames, 'ttl', 'onRemoval'], 'BoundedMap')
-    const { onRemoval } = options
+    checkOptions(options, [...engineOptionNames, 'ttl', 'sliding', 'onRemoval'], 'BoundedMap')
+    const { onRemoval, sliding } = options
+    if (sliding !== undefined) trueOrFalse(sliding, 'sliding', 'BoundedMap')
     checkFunction(onRemoval, 'onRemoval', 'BoundedMap')
     const listener = onRemoval === undefined ? undefined : { everyReason: true, emit: onRemoval }
     this.#engine = createEngine(options, listener, 'BoundedMap')
     this.#ttl = options.ttl === undefined ? Number.POSITIVE_INFINITY : lifetime(options.ttl, 'BoundedMap')
+    if (sliding === true) this.#lifetimes = new Float64Array(0)
   }
 
   /** The number of entries, including expired ones that are not yet removed. */
@@ -63,7 +69,9 @@ export class BoundedMap<K, V> {
 
   /** The value, or `undefined` if the key is absent or has expired. Counts as a use. */
   get(key: K): V | undefined {
-    return this.#engine.get(key)
+    const value = this.#engine.get(key)
+    if (this.#lifetimes !== undefined && value !== undefined) this.#renew(key, this.#lifetimes)
+    return value
   }
 
   /** The value, or `undefined`, as `get`. Counts neither as a use nor in the statistics. */
@@ -76,6 +84,14 @@ export class BoundedMap<K, V> {
     return this.#engine.find(key) >= 0
   }
 
+  /** The milliseconds until the entry expires, `Infinity` if it does not, or `undefined` if there is none. Counts as `peek` does. */
+  ttl(key: K): number | undefined {
+    const slot = this.#engine.find(key)
+    if (slot < 0) return undefined
+    const expiresAt = this.#engine.slots.expiryTimeAt(slot)
+    return expiresAt === Number.POSITIVE_INFINITY ? expiresAt : Math.max(0, expiresAt - this.#engine.clock.now())
+  }
+
   /**
    * Stores the value for `ttl`, by default that of the map. Returns whether it was stored: `false` if it weighs more than
    * `maxEntryBytes`. The previous entry of the key is removed in both cases. Throws `INVALID_ARGUMENT` for the value
@@ -85,7 +101,9 @@ export class BoundedMap<K, V> {
     if (value === undefined) throw invalidArgument('value', value, 'anything but undefined', 'set')
     const ttl = options?.ttl === undefined ? this.#ttl : lifetime(options.ttl, 'set')
     const expiresAt = ttl === Number.POSITIVE_INFINITY ? ttl : this.#engine.clock.now() + ttl
-    return this.#engine.set(key, value, expiresAt)
+    const wasStored = this.#engine.set(key, value, expiresAt)
+    if (this.#lifetimes !== undefined && wasStored) this.#noteLifetime(key, ttl, this.#lifetimes)
+    return wasStored
   }
 
   /** Removes the entry. Returns whether there was a live one. */
@@ -98,15 +116,31 @@ export class BoundedMap<K, V> {
     this.#engine.clear()
   }
 
-  /** The keys of live entries, in no particular order. The map may change during the iteration; entries that stay appear once. */
+  /**
+   * The keys of live entries. The entry that the policy would evict last comes first: with `lru` the one that was used last. The order is
+   * that of the start of the iteration, which copies the keys. The map may change meanwhile; entries that stay appear once.
+   */
   *keys(): Generator<K> {
-    for (const slot of this.#engine.liveSlots()) yield this.#engine.slots.keyAt(slot)
+    for (const key of this.#orderedKeys()) if (this.has(key)) yield key
   }
 
-  /** The keys and values of live entries, as `keys`. */
+  /** The values of live entries, in the order of `keys`. Counts as `peek` does. */
+  *values(): Generator<V> {
+    for (const [, value] of this.entries()) yield value
+  }
+
+  /** The keys and values of live entries, in the order of `keys`. Counts as `peek` does. */
   *entries(): Generator<[K, V]> {
-    for (const slot of this.#engine.liveSlots())
-      yield [this.#engine.slots.keyAt(slot), this.#engine.slots.valueAt(slot)]
+    for (const key of this.#orderedKeys()) {
+      const value = this.peek(key)
+      if (value !== undefined) yield [key, value]
+    }
+  }
+
+  /** Calls `visit` for each live entry, in the order of `keys`. Throws `INVALID_ARGUMENT` unless it is a function. */
+  forEach(visit: (value: V, key: K, map: BoundedMap<K, V>) => void): void {
+    if (typeof visit !== 'function') throw invalidArgument('visit', visit, 'a function', 'forEach')
+    for (const [key, value] of this.entries()) visit(value, key, this)
   }
 
   [Symbol.iterator](): Generator<[K, V]> {
@@ -138,6 +172,33 @@ export class BoundedMap<K, V> {
    * `INVALID_ARGUMENT` at the first entry that cannot come from a dump; the entries before it stay stored.
    */
   load(entries: Iterable<DumpedEntry<K, V>>): number {
-    return loadEngine(this.#engine, entries)
+    if (this.#lifetimes === undefined || typeof entries?.[Symbol.iterator] !== 'function')
+      return loadEngine(this.#engine, entries)
+    // An entry of a dump has an end and no lifetime: a use renews it by what was left of it.
+    const all = [...entries]
+    const count = loadEngine(this.#engine, all)
+    for (const { key } of all) this.#noteLifetime(key, this.ttl(key) ?? Number.POSITIVE_INFINITY, this.#lifetimes)
+    return count
+  }
+
+  /** All keys, the one to be evicted last first. */
+  #orderedKeys(): K[] {
+    const { slots, policy } = this.#engine
+    return Array.from(policy.order(), (slot) => slots.keyAt(slot)).reverse()
+  }
+
+  #noteLifetime(key: K, ttl: number, lifetimes: Float64Array): void {
+    const slot = this.#engine.find(key)
+    if (slot < 0) return
+    const enough = slot < lifetimes.length ? lifetimes : new Float64Array(Math.max(16, 2 * slot))
+    if (enough !== lifetimes) enough.set(lifetimes)
+    enough[slot] = ttl
+    this.#lifetimes = enough
+  }
+
+  #renew(key: K, lifetimes: Float64Array): void {
+    const slot = this.#engine.find(key)
+    const ttl = slot < 0 ? Number.POSITIVE_INFINITY : (lifetimes[slot] ?? Number.POSITIVE_INFINITY)
+    if (ttl !== Number.POSITIVE_INFINITY) this.#engine.renew(slot, this.#engine.clock.now() + ttl)
   }
 }

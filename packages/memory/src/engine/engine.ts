@@ -160,6 +160,11 @@ export class Engine<K, V> {
     return true
   }
 
+  /** Gives the entry of a live slot another end. */
+  renew(slot: number, expiresAt: number): void {
+    this.#setExpiryTime(slot, expiresAt)
+  }
+
   delete(key: K): boolean {
     const slot = this.find(key)
     if (slot < 0) return false
