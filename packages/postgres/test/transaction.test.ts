@@ -5,6 +5,7 @@ import type {} from '@cache/testing/postgres-setup'
 import pg from 'pg'
 import { afterAll, afterEach, beforeEach, expect, inject, it } from 'vitest'
 import { PostgresBackend } from '../src/index.ts'
+import { generousLimits } from './generous-limits.ts'
 import { tableName } from './table-name.ts'
 
 const url = inject('postgresUrl')
@@ -18,7 +19,7 @@ let client: pg.PoolClient
 
 beforeEach(async () => {
   users = tableName()
-  backend = new PostgresBackend({ url, table: tableName(), lockTimeout: '1s' })
+  backend = new PostgresBackend({ url, table: tableName(), ...generousLimits })
   cache = new Cache<string>({ backend, ttl: '10m' })
   await admin.query(`create table ${users} (id int primary key, name text)`)
   await admin.query(`insert into ${users} values (1, 'old')`)
@@ -164,12 +165,14 @@ it('`Cache.inTransaction` refuses a pool, whose statements would be in no transa
 
 it('a delete of several statements has the time of one call in all', async () => {
   await using proxy = await tcpProxy(url)
-  const quick = new PostgresBackend({ url, table: tableName(), timeout: '1s' })
-  await quick.get('k')
+  const table = tableName()
+  const patient = new PostgresBackend({ url, table, ...generousLimits })
+  await patient.get('k')
+  const quick = new PostgresBackend({ url, table, ...generousLimits, timeout: 3000 })
   const slow = new pg.Client({ connectionString: proxy.url })
   await slow.connect()
   await slow.query('begin')
-  proxy.delay(700)
+  proxy.delay(2500)
   // Three statements: one removes nothing, one inserts the row, one removes it again.
   const outcome = await quick
     .inTransaction(slow)
@@ -180,9 +183,10 @@ it('a delete of several statements has the time of one call in all', async () =>
   // Even if the application commits now, the inserted row is invisible: it has expired.
   await slow.query('commit')
   const events: unknown[] = []
-  quick.listen((event) => events.push(event))
-  expect(await quick.get('missing')).toBe(undefined)
+  patient.listen((event) => events.push(event))
+  expect(await patient.get('missing')).toBe(undefined)
   expect(events).toEqual([])
   await slow.end()
   await quick.close()
+  await patient.close()
 })

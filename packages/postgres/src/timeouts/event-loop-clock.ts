@@ -7,7 +7,7 @@ const period = 100
  * A clock in milliseconds that stands still while our own event loop is blocked. So a block never counts as time in
  * which the server did not reply. A late timer shows a block; the timer runs while calls are in flight.
  */
-class EventLoopClock {
+export class EventLoopClock {
   #blocked = 0
   #calls = 0
   /** The instant at which the timer is to fire; infinity while there is no timer. */

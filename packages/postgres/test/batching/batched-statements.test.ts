@@ -3,6 +3,7 @@ import type {} from '@cache/testing/postgres-setup'
 import pg from 'pg'
 import { afterAll, expect, inject, it } from 'vitest'
 import { PostgresBackend, type PostgresBackendOptions } from '../../src/index.ts'
+import { generousLimits } from '../generous-limits.ts'
 import { item } from '../items.ts'
 import { tableName } from '../table-name.ts'
 
@@ -35,7 +36,12 @@ async function watched(options: Partial<PostgresBackendOptions> = {}): Promise<W
       },
     })
   })
-  const backend = new PostgresBackend({ pool, table: tableName(), ...options } as PostgresBackendOptions)
+  const backend = new PostgresBackend({
+    pool,
+    table: tableName(),
+    ...generousLimits,
+    ...options,
+  } as PostgresBackendOptions)
   await backend.get('first')
   sent.length = 0
   return {
@@ -99,7 +105,7 @@ it('sets of one key without await take effect in their order', async () => {
 
 it('a row that another transaction has locked delays only the calls for it', async () => {
   const table = tableName()
-  const backend = new PostgresBackend({ url, table, timeout: '2s', lockTimeout: '100ms' })
+  const backend = new PostgresBackend({ url, table, ...generousLimits, lockTimeout: '100ms' })
   await backend.setMany(Array.from({ length: 20 }, (_, n) => item(`k${n}`, 'old')))
   const client = await admin.connect()
   await client.query('begin')
@@ -128,7 +134,7 @@ async function deadlocks(): Promise<number> {
 
 it('concurrent batches of two handles never deadlock', async () => {
   const table = tableName()
-  const handles = [new PostgresBackend({ url, table }), new PostgresBackend({ url, table })]
+  const handles = [0, 1].map(() => new PostgresBackend({ url, table, ...generousLimits }))
   const before = await deadlocks()
   const keys = Array.from({ length: 300 }, (_, n) => (n % 3 === 0 ? `😀${n}` : n % 3 === 1 ? `\uffff${n}` : `k${n}`))
   for (let round = 0; round < 10; round += 1) {

@@ -1,5 +1,9 @@
-import { expect, it } from 'vitest'
+import { afterEach, expect, it, vi } from 'vitest'
 import { Coalescer, type CoalescerOptions, type Job } from '../../src/batching/coalescer.ts'
+
+afterEach(() => {
+  vi.useRealTimers()
+})
 
 type Jobs = readonly Job<string, string>[]
 
@@ -122,11 +126,11 @@ it('a failing batch rejects its own callers only', async () => {
 })
 
 it('a call whose time ends before its batch can start is rejected instead of sent', async () => {
+  vi.useFakeTimers({ toFake: ['performance'] })
   const { coalescer, batches, finish } = collector({ timeout: 20, maxKeys: 1 })
   const calls = Promise.allSettled([coalescer.add('a', '1'), coalescer.add('b', '2')])
-  const end = performance.now() + 25
   await tick()
-  while (performance.now() < end) await tick()
+  vi.advanceTimersByTime(25)
   finish()
   expect(await calls).toEqual([
     { status: 'fulfilled', value: '1' },
@@ -136,6 +140,7 @@ it('a call whose time ends before its batch can start is rejected instead of sen
 })
 
 it('a batch gets the time left of the call that has waited longest', async () => {
+  vi.useFakeTimers({ toFake: ['performance'] })
   const given: number[] = []
   const { coalescer } = collector({
     run: async (jobs, timeout) => {
@@ -143,10 +148,15 @@ it('a batch gets the time left of the call that has waited longest', async () =>
       for (const { waiters } of jobs) for (const waiter of waiters) waiter.resolve('')
     },
   })
-  await coalescer.add('a', '1')
+  const calls = [coalescer.add('a', '1')]
+  vi.advanceTimersByTime(40)
+  calls.push(coalescer.add('b', '2'))
+  vi.advanceTimersByTime(20)
+  await Promise.all(calls)
   expect(given.length).toBe(1)
   expect(given[0]).toBeGreaterThan(900)
   expect(given[0]).toBeLessThan(1000)
+  expect(given[0]).toBe(940)
 })
 
 it('a freed key goes into the next batch, and never into two at once when its first batch ends', async () => {

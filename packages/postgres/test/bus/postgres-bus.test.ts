@@ -5,6 +5,7 @@ import pg from 'pg'
 import { expect, inject, it } from 'vitest'
 import { NotificationReader, toPayloads } from '../../src/bus/notification.ts'
 import { PostgresBus } from '../../src/index.ts'
+import { generousLimits } from '../generous-limits.ts'
 import { tableName } from '../table-name.ts'
 
 const url = inject('postgresUrl')
@@ -40,7 +41,10 @@ const kinds: readonly BusMessage[] = [
 
 it('messages of every kind arrive unchanged and in order at every listener', async () => {
   const channel = tableName()
-  const buses = [new PostgresBus({ url, channel }), new PostgresBus({ url, channel })]
+  const buses = [
+    new PostgresBus({ url, channel, ...generousLimits }),
+    new PostgresBus({ url, channel, ...generousLimits }),
+  ]
   const recorders = buses.map(() => recorder())
   for (const [n, bus] of buses.entries()) await bus.subscribe((recorders[n] as Recorder).listener)
   await Promise.all(kinds.map((message) => buses[0]?.publish(message)))
@@ -51,7 +55,10 @@ it('messages of every kind arrive unchanged and in order at every listener', asy
 
 it('long messages of two concurrent senders are split and joined again', async () => {
   const channel = tableName()
-  const buses = [new PostgresBus({ url, channel }), new PostgresBus({ url, channel })]
+  const buses = [
+    new PostgresBus({ url, channel, ...generousLimits }),
+    new PostgresBus({ url, channel, ...generousLimits }),
+  ]
   const { received, reports, listener } = recorder()
   await buses[0]?.subscribe(listener)
   const long = (source: string): BusMessage => ({
@@ -74,8 +81,8 @@ it('messages of one tick travel in one statement, in their order', async () => {
   pool.on('acquire', () => {
     statements += 1
   })
-  const sender = new PostgresBus({ pool, channel })
-  const bus = new PostgresBus({ url, channel })
+  const sender = new PostgresBus({ pool, channel, ...generousLimits })
+  const bus = new PostgresBus({ url, channel, ...generousLimits })
   const { received, listener } = recorder()
   await bus.subscribe(listener)
   const keys = Array.from({ length: 50 }, (_, n) => `${n}`)
@@ -90,7 +97,9 @@ it('messages of one tick travel in one statement, in their order', async () => {
 
 it('a bus receives the messages of its own channel only (RACES R15)', async () => {
   const name = tableName()
-  const buses = ['', '"', 'É', ' a', '  a', '\n'].map((end) => new PostgresBus({ url, channel: name + end }))
+  const buses = ['', '"', 'É', ' a', '  a', '\n'].map(
+    (end) => new PostgresBus({ url, channel: name + end, ...generousLimits }),
+  )
   const recorders = buses.map(() => recorder())
   for (const [n, bus] of buses.entries()) await bus.subscribe((recorders[n] as Recorder).listener)
   for (const [n, bus] of buses.entries()) await bus.publish({ kind: 'foreign', source: `${n}` })
@@ -102,8 +111,8 @@ it('a bus receives the messages of its own channel only (RACES R15)', async () =
 it('a listener learns when its connection is lost and when it is back (RACES R14)', async () => {
   const channel = tableName()
   await using proxy = await tcpProxy(url)
-  const bus = new PostgresBus({ url: proxy.url, channel })
-  const sender = new PostgresBus({ url, channel })
+  const bus = new PostgresBus({ url: proxy.url, channel, ...generousLimits })
+  const sender = new PostgresBus({ url, channel, ...generousLimits })
   const { received, reports, listener } = recorder()
   await bus.subscribe(listener)
   proxy.drop()
@@ -118,7 +127,7 @@ it('a listener learns when its connection is lost and when it is back (RACES R14
 it('a heartbeat detects a silently dead connection without any message', async () => {
   const channel = tableName()
   await using proxy = await tcpProxy(url)
-  const bus = new PostgresBus({ url: proxy.url, channel, heartbeat: 20, timeout: 200 })
+  const bus = new PostgresBus({ url: proxy.url, channel, heartbeat: 20, timeout: 3000, connectTimeout: '30s' })
   const { reports, listener } = recorder()
   await bus.subscribe(listener)
   proxy.swallowReplies()
@@ -131,7 +140,7 @@ it('a heartbeat detects a silently dead connection without any message', async (
 
 it('an unreadable notification causes an error and a foreign change of all keys', async () => {
   const channel = tableName()
-  const bus = new PostgresBus({ url, channel })
+  const bus = new PostgresBus({ url, channel, ...generousLimits })
   const { received, reports, listener } = recorder()
   await bus.subscribe(listener)
   const admin = new pg.Client(url)
@@ -177,11 +186,11 @@ it('parts outside a message, and more characters than four messages have, are di
 it('`subscribe` detects a pooler that swallows notifications, and publishing through it works', async () => {
   const channel = tableName()
   await using bouncer = await startPgBouncer(url)
-  const pooled = new PostgresBus({ url: bouncer.url, channel, timeout: 500 })
+  const pooled = new PostgresBus({ url: bouncer.url, channel, timeout: 3000, connectTimeout: '30s' })
   const refused = await pooled.subscribe(recorder().listener).catch((error: unknown) => error as Error)
   expect(cacheErrorCode(refused)).toBe('UNSUPPORTED')
   expect((refused as Error).message).toMatch(/a pooler in transaction mode swallows them/)
-  const direct = new PostgresBus({ url, channel })
+  const direct = new PostgresBus({ url, channel, ...generousLimits })
   const { received, listener } = recorder()
   await direct.subscribe(listener)
   await pooled.publish({ kind: 'foreign', source: 'pooled' })
@@ -192,7 +201,7 @@ it('`subscribe` detects a pooler that swallows notifications, and publishing thr
 
 it('an injected pool serves both directions and still works after `close`', async () => {
   const pool = new pg.Pool({ connectionString: url })
-  const bus = new PostgresBus({ pool, channel: tableName() })
+  const bus = new PostgresBus({ pool, channel: tableName(), ...generousLimits })
   const { received, listener } = recorder()
   const stop = await bus.subscribe(listener)
   await bus.publish({ kind: 'foreign', source: 's' })
@@ -205,7 +214,7 @@ it('an injected pool serves both directions and still works after `close`', asyn
 })
 
 it('a closed bus refuses calls and emits nothing', async () => {
-  const bus = new PostgresBus({ url, channel: tableName() })
+  const bus = new PostgresBus({ url, channel: tableName(), ...generousLimits })
   const { reports, listener } = recorder()
   await bus.subscribe(listener)
   await bus.close()
@@ -218,7 +227,7 @@ it('a closed bus refuses calls and emits nothing', async () => {
 
 it('publishing and subscribing reject in time while the server cannot be reached', async () => {
   await using proxy = await tcpProxy(url)
-  const bus = new PostgresBus({ url: proxy.url, channel: tableName(), timeout: 300, connectTimeout: 200 })
+  const bus = new PostgresBus({ url: proxy.url, channel: tableName(), timeout: 200, connectTimeout: 100 })
   for (const trouble of ['cut', 'swallowReplies'] as const) {
     proxy[trouble]()
     const began = performance.now()
@@ -235,13 +244,17 @@ it('publishing and subscribing reject in time while the server cannot be reached
     expect(performance.now() - began).toBeLessThan(1500)
     proxy.heal()
   }
-  await bus.publish({ kind: 'foreign', source: 's' })
+  // Each try has only the short limits.
+  await waitUntil('the bus to work again', () => bus.publish({ kind: 'foreign', source: 's' }).then(() => true))
   await bus.close()
 })
 
 it('messages of a transaction arrive in order with its commit, and never after a rollback', async () => {
   const channel = tableName()
-  const [sender, receiver] = [new PostgresBus({ url, channel }), new PostgresBus({ url, channel })]
+  const [sender, receiver] = [
+    new PostgresBus({ url, channel, ...generousLimits }),
+    new PostgresBus({ url, channel, ...generousLimits }),
+  ]
   const { received, listener } = recorder()
   await receiver.subscribe(listener)
   const client = new pg.Client({ connectionString: url })
@@ -270,7 +283,7 @@ it('messages of a transaction arrive in order with its commit, and never after a
 })
 
 it('`inTransaction` refuses a failed transaction, a closed bus, and a value that is no client', async () => {
-  const bus = new PostgresBus({ url, channel: tableName() })
+  const bus = new PostgresBus({ url, channel: tableName(), ...generousLimits })
   const client = new pg.Client({ connectionString: url })
   await client.connect()
   await client.query('begin')

@@ -4,6 +4,7 @@ import type {} from '@cache/testing/postgres-setup'
 import pg from 'pg'
 import { afterAll, describe, expect, inject, it } from 'vitest'
 import { PostgresBackend } from '../../src/index.ts'
+import { generousLimits } from '../generous-limits.ts'
 import { item } from '../items.ts'
 import { tableName } from '../table-name.ts'
 import { postgresHarness } from './postgres-harness.ts'
@@ -34,7 +35,7 @@ async function settings(): Promise<unknown[]> {
 
 it('a backend detects a pooler by itself, and then prepares and sets nothing', async () => {
   const before = await settings()
-  const backend = new PostgresBackend({ url: bouncer.url, table: tableName() })
+  const backend = new PostgresBackend({ url: bouncer.url, table: tableName(), ...generousLimits })
   for (let round = 0; round < 20; round += 1) {
     await Promise.all(Array.from({ length: 30 }, (_, n) => backend.set(item(`k${n}`, round))))
     const found = await Promise.all(Array.from({ length: 30 }, (_, n) => backend.get(`k${n}`)))
@@ -47,7 +48,7 @@ it('a backend detects a pooler by itself, and then prepares and sets nothing', a
 
 it('a pool of the application works through PgBouncer even when prepared statements are lost', async () => {
   const pool = new pg.Pool({ connectionString: bouncer.url, max: 10 })
-  const backend = new PostgresBackend({ pool, table: tableName(), timeout: '5s' })
+  const backend = new PostgresBackend({ pool, table: tableName(), ...generousLimits })
   for (let round = 0; round < 20; round += 1) {
     await Promise.all(Array.from({ length: 20 }, (_, n) => backend.increment(`n${n}`, 1)))
     await Promise.all([

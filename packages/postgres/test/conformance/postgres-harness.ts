@@ -1,11 +1,21 @@
 import { frame } from '@cache/codecs'
 import type { CacheBackend } from '@cache/core/backend'
 import { createMovableClock, type Damage, type Harness, type Means } from '@cache/core/conformance'
-import { type TcpProxy, tcpProxy } from '@cache/testing'
+import { type TcpProxy, tcpProxy, waitUntil } from '@cache/testing'
 import pg from 'pg'
 import { PostgresBackend, type PostgresBackendOptions } from '../../src/index.ts'
 
 let count = 0
+const longTimeout = 15_000
+const shortTimeout = 1000
+const patience = { timeout: 30_000 }
+
+function answers(backend: CacheBackend): Promise<boolean> {
+  return backend.get('none').then(
+    () => true,
+    () => false,
+  )
+}
 
 export interface PostgresHarnessOptions {
   readonly name: string
@@ -38,9 +48,9 @@ export function postgresHarness(given: PostgresHarnessOptions): Harness {
   /** The `key` column of a short key. */
   const stored = (key: string): string => (options?.prefix === undefined ? key : `${options.prefix}\\/${key}`)
   // Short only where a rule breaks the server: elsewhere a slow machine must not look like a broken backend.
-  let timeout = 15_000
+  let timeout = longTimeout
   const begin = async (means: readonly Means[] = []): Promise<void> => {
-    timeout = means.includes('break') || means.includes('freeze') ? 1000 : 15_000
+    timeout = means.includes('break') || means.includes('freeze') ? shortTimeout : longTimeout
     count += 1
     table = `suite "${process.pid}" ${count}`
     proxy ??= await tcpProxy(url)
@@ -62,7 +72,10 @@ export function postgresHarness(given: PostgresHarnessOptions): Harness {
     ...(clock ? { clock } : {}),
     async open(means) {
       await begin(means)
-      return open()
+      const backend = open()
+      // A new table and a new connection may take longer than a short limit on a busy machine.
+      if (timeout === shortTimeout) await waitUntil('the table and a connection', () => answers(backend), patience)
+      return backend
     },
     openSecond: () => open(),
     openOther: () => open({ prefix: 'other' }),

@@ -2,6 +2,7 @@ import type {} from '@cache/testing/postgres-setup'
 import pg from 'pg'
 import { afterAll, beforeAll, expect, inject, it } from 'vitest'
 import { type ConnectionOptions, PostgresBackend, PostgresBus } from '../../src/index.ts'
+import { generousLimits } from '../generous-limits.ts'
 import { tableName } from '../table-name.ts'
 
 const admin = new pg.Pool({ connectionString: inject('postgresUrl'), max: 2 })
@@ -27,8 +28,13 @@ nameless.username = ''
 async function seen(options: ConnectionOptions): Promise<unknown> {
   // Connections of an earlier call that are still closing.
   const { rows: before } = await admin.query('select pid from pg_stat_activity')
-  const backend = new PostgresBackend({ ...options, table: tableName(), migrate: false } as ConnectionOptions)
-  const bus = new PostgresBus({ ...options, channel: tableName() } as { url: string })
+  const backend = new PostgresBackend({
+    ...options,
+    table: tableName(),
+    migrate: false,
+    ...generousLimits,
+  } as ConnectionOptions)
+  const bus = new PostgresBus({ ...options, channel: tableName(), ...generousLimits } as { url: string })
   // The call fails, because there is no table, but its connection stays open.
   await backend.get('k').catch(() => {})
   await bus.subscribe({ message() {}, connected() {}, disconnected() {} })

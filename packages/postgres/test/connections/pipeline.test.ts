@@ -3,6 +3,7 @@ import type {} from '@cache/testing/postgres-setup'
 import pg from 'pg'
 import { afterEach, expect, inject, it, vi } from 'vitest'
 import { migrationSql, PostgresBackend } from '../../src/index.ts'
+import { generousLimits } from '../generous-limits.ts'
 import { item } from '../items.ts'
 import { tableName } from '../table-name.ts'
 
@@ -14,7 +15,14 @@ afterEach(() => {
 
 it('statements behind one that could not be prepared are prepared by the next call', async () => {
   const table = tableName()
-  const backend = new PostgresBackend({ url, table, migrate: false, pipeline: true, maxConnections: 1 })
+  const backend = new PostgresBackend({
+    url,
+    table,
+    migrate: false,
+    pipeline: true,
+    maxConnections: 1,
+    ...generousLimits,
+  })
   // Opens the connection, so that the next statements are sent at once.
   await backend.delete('k').catch(() => {})
   const calls: Promise<string | undefined>[] = []
@@ -39,7 +47,7 @@ it('statements behind one that could not be prepared are prepared by the next ca
 
 it('each statement in flight when the session loses its prepared statements is sent again once', async () => {
   const table = tableName()
-  const backend = new PostgresBackend({ url, table, pipeline: true, maxConnections: 1 })
+  const backend = new PostgresBackend({ url, table, pipeline: true, maxConnections: 1, ...generousLimits })
   await backend.set(item('k', 1))
   await backend.increment('n', 1)
   await backend.getMany(['k', 'l'])

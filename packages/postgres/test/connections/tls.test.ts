@@ -5,6 +5,7 @@ import { cacheErrorCode } from '@cache/core/backend'
 import { makeCertificate, startPostgres, waitUntil } from '@cache/testing'
 import { afterAll, expect, it } from 'vitest'
 import { PostgresBackend, type PostgresBackendOptions, PostgresBus } from '../../src/index.ts'
+import { generousLimits } from '../generous-limits.ts'
 import { item } from '../items.ts'
 import { tableName } from '../table-name.ts'
 
@@ -14,7 +15,13 @@ const ca = server.certificate?.pem ?? ''
 
 it('a backend connects over TLS when it trusts the certificate', async () => {
   for (const pipeline of [false, true]) {
-    const backend = new PostgresBackend({ url: server.url, options: { ssl: { ca } }, table: tableName(), pipeline })
+    const backend = new PostgresBackend({
+      url: server.url,
+      options: { ssl: { ca } },
+      table: tableName(),
+      pipeline,
+      ...generousLimits,
+    })
     const one = item('k', { a: 1 })
     await backend.set(one)
     expect(await backend.get('k')).toEqual(one)
@@ -33,7 +40,7 @@ it.each<[string, (file: string) => PostgresBackendOptions]>([
   const folder = await mkdtemp(join(tmpdir(), 'cache-tls-'))
   const file = join(folder, 'ca.pem')
   await writeFile(file, ca)
-  const backend = new PostgresBackend({ ...optionsFor(file), table: tableName() })
+  const backend = new PostgresBackend({ ...optionsFor(file), table: tableName(), ...generousLimits })
   await backend.set(item('k', 1))
   expect((await backend.get('k'))?.value).toBe(1)
   await backend.close()
@@ -41,7 +48,11 @@ it.each<[string, (file: string) => PostgresBackendOptions]>([
 })
 
 it('a self-signed certificate is refused when no certificate is trusted', async () => {
-  const backend = new PostgresBackend({ url: `${server.url}?sslmode=verify-full`, table: tableName() })
+  const backend = new PostgresBackend({
+    url: `${server.url}?sslmode=verify-full`,
+    table: tableName(),
+    ...generousLimits,
+  })
   expect(await backend.get('k').catch(cacheErrorCode)).toBe('UNAVAILABLE')
   await backend.close()
 })
@@ -49,7 +60,12 @@ it('a self-signed certificate is refused when no certificate is trusted', async 
 it('an untrusted certificate is refused with `UNAVAILABLE` and the reason', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'cache-tls-'))
   const other = await makeCertificate(folder)
-  const backend = new PostgresBackend({ url: server.url, options: { ssl: { ca: other.pem } }, table: tableName() })
+  const backend = new PostgresBackend({
+    url: server.url,
+    options: { ssl: { ca: other.pem } },
+    table: tableName(),
+    ...generousLimits,
+  })
   const error = await backend.get('k').catch((reason: unknown) => reason as Error)
   expect(cacheErrorCode(error)).toBe('UNAVAILABLE')
   expect((error as Error).message).toMatch(/certificate/)
@@ -58,7 +74,12 @@ it('an untrusted certificate is refused with `UNAVAILABLE` and the reason', asyn
 })
 
 it('a bus connects over TLS', async () => {
-  const bus = new PostgresBus({ url: server.url, options: { ssl: { ca } }, channel: tableName() })
+  const bus = new PostgresBus({
+    url: server.url,
+    options: { ssl: { ca } },
+    channel: tableName(),
+    ...generousLimits,
+  })
   let received = 0
   await bus.subscribe({
     message: () => {

@@ -2,19 +2,25 @@ import { cacheErrorCode } from '@cache/core/backend'
 import { tcpProxy, waitUntil } from '@cache/testing'
 import type {} from '@cache/testing/postgres-setup'
 import pg from 'pg'
-import { afterAll, expect, inject, it } from 'vitest'
+import { afterAll, afterEach, expect, inject, it, vi } from 'vitest'
 import { PostgresBackend, type PostgresBackendOptions } from '../../src/index.ts'
+import { CounterLoop } from '../../src/table/counter-loop.ts'
+import type { Row } from '../../src/table/row.ts'
+import { generousLimits } from '../generous-limits.ts'
 import { item } from '../items.ts'
 import { tableName } from '../table-name.ts'
 
 const url = inject('postgresUrl')
 const admin = new pg.Pool({ connectionString: url, max: 2 })
 afterAll(() => admin.end())
+afterEach(() => {
+  vi.useRealTimers()
+})
 
 const encryption = { keys: [new Uint8Array(32).fill(7)] }
 
 function open(options: Partial<PostgresBackendOptions>): PostgresBackend {
-  return new PostgresBackend({ url, encryption, ...options } as PostgresBackendOptions)
+  return new PostgresBackend({ url, encryption, ...generousLimits, ...options } as PostgresBackendOptions)
 }
 
 /** The number of sessions on the table that wait for a lock of another session. */
@@ -28,7 +34,7 @@ async function waiting(table: string): Promise<number> {
 
 it('a locked row delays no other counter of its tick, and no counter counts twice', async () => {
   const table = tableName()
-  const backend = open({ table, timeout: '30s', lockTimeout: 400 })
+  const backend = open({ table, lockTimeout: 400 })
   const keys = Array.from({ length: 20 }, (_, n) => `n${n}`)
   await Promise.all(keys.map((key) => backend.increment(key, 1)))
   const client = await admin.connect()
@@ -65,26 +71,75 @@ it('counters that wait for their rows count exactly once when the rows are free'
   await backend.close()
 })
 
+/** Creates the table and connects, without limits that a busy machine could miss. */
+async function prepare(table: string, work: (backend: PostgresBackend) => Promise<unknown>): Promise<void> {
+  const backend = open({ table })
+  await work(backend)
+  await backend.close()
+}
+
+/** Opens a backend on an existing table whose connection is open: the limits of its next call are for statements only. */
+async function connected(options: Partial<PostgresBackendOptions>): Promise<PostgresBackend> {
+  const backend = new PostgresBackend({
+    ...options,
+    maxConnections: 1,
+    connectTimeout: '30s',
+  } as PostgresBackendOptions)
+  await waitUntil('a connection', async () => backend.get('none').then(() => true))
+  return backend
+}
+
+// Each reply comes within the limit of a call, and two replies together never do.
+const limit = 3000
+const delay = 2500
+
 it('a count of several statements has the time of one call in all', async () => {
+  const table = tableName()
+  await prepare(table, async (backend) => expect(await backend.increment('n', 1)).toBe(1))
   await using proxy = await tcpProxy(url)
-  const backend = open({ url: proxy.url, table: tableName(), timeout: 1000, connectTimeout: '5s' })
-  expect(await backend.increment('n', 1)).toBe(1)
-  proxy.delay(700)
+  const backend = await connected({ url: proxy.url, table, encryption, timeout: limit })
+  proxy.delay(delay)
   expect(await backend.increment('n', 1).catch(cacheErrorCode)).toBe('TIMEOUT')
   await backend.close()
 })
 
 it('the reason of a refusal is found within the time of the call', async () => {
+  const table = tableName()
+  const patient = new PostgresBackend({ url, table, ...generousLimits })
+  await patient.set(item('n', 'text'))
+  expect(await patient.increment('n', 1).catch(cacheErrorCode)).toBe('NOT_A_NUMBER')
+  await patient.close()
   await using proxy = await tcpProxy(url)
-  const backend = new PostgresBackend({
-    url: proxy.url,
-    table: tableName(),
-    timeout: 1000,
-    connectTimeout: '5s',
-  })
-  await backend.set(item('n', 'text'))
-  expect(await backend.increment('n', 1).catch(cacheErrorCode)).toBe('NOT_A_NUMBER')
-  proxy.delay(700)
+  const backend = await connected({ url: proxy.url, table, timeout: limit })
+  proxy.delay(delay)
   expect(await backend.increment('n', 1).catch(cacheErrorCode)).toBe('TIMEOUT')
   await backend.close()
+})
+
+it('each statement of a count has the time that the earlier ones left', async () => {
+  vi.useFakeTimers({ toFake: ['performance'] })
+  const given: number[] = []
+  const took = (ms: number, timeout: number): void => {
+    given.push(timeout)
+    vi.advanceTimersByTime(ms)
+  }
+  const loop = new CounterLoop({
+    now: () => 0,
+    rowOf: () => ({}) as Row,
+    itemOf: () => ({ key: 'n', value: 1, version: 'v', createdAt: 0 }),
+    find: async (_, timeout) => {
+      took(700, timeout)
+      return ['n', '', null]
+    },
+    replace: async (_rows, _expected, timeouts) => {
+      took(200, timeouts?.timeout ?? 0)
+      return new Set()
+    },
+    increment: async () => new Map(),
+    putIfAbsent: async () => new Set(),
+    replaceDamaged: async () => false,
+  })
+  const refused = loop.addEncrypted('n', 1, undefined, { timeout: 1000 })
+  expect(await refused.catch(cacheErrorCode)).toBe('TIMEOUT')
+  expect(given).toEqual([1000, 300, 100])
 })

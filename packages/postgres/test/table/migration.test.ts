@@ -7,6 +7,7 @@ import type {} from '@cache/testing/postgres-setup'
 import pg from 'pg'
 import { afterAll, expect, inject, it } from 'vitest'
 import { migrationSql, PostgresBackend } from '../../src/index.ts'
+import { generousLimits } from '../generous-limits.ts'
 import { item } from '../items.ts'
 import { tableName } from '../table-name.ts'
 
@@ -34,7 +35,7 @@ it('twenty processes that start at once on an empty database can all write (RACE
     run(process.execPath, ['--input-type=module', '-e', program, url, table, String(n)]),
   )
   await Promise.all(starts)
-  const backend = new PostgresBackend({ url, schema: table })
+  const backend = new PostgresBackend({ url, schema: table, ...generousLimits })
   expect((await backend.get('sum'))?.value).toBe(20)
   const found = await backend.getMany(Array.from({ length: 20 }, (_, n) => String(n)))
   expect(found.map((one) => one?.value)).toEqual(Array(20).fill(1))
@@ -57,14 +58,13 @@ const names: readonly string[] = [
 
 it.each(names)('a name may contain any characters, because it is quoted: %j', async (name) => {
   const schema = `${process.pid}`.slice(-1) + name
-  const times = { timeout: '30s', connectTimeout: '30s' } as const
-  const made = new PostgresBackend({ url, schema, table: name, ...times })
+  const made = new PostgresBackend({ url, schema, table: name, ...generousLimits })
   const one = item('k', { a: 1 })
   await made.set(one)
   await made.close()
   // The migration by hand uses the same table.
   await admin.query(migrationSql({ schema, table: name }))
-  const backend = new PostgresBackend({ url, schema, table: name, migrate: false, maxEntries: 1, ...times })
+  const backend = new PostgresBackend({ url, schema, table: name, migrate: false, maxEntries: 1, ...generousLimits })
   expect(await backend.get('k')).toEqual(one)
   expect(await backend.getMany(['k', 'l'])).toEqual([one, undefined])
   await backend.set(item('l', 1))
@@ -83,7 +83,7 @@ it.each(names)('a name may contain any characters, because it is quoted: %j', as
 it('a table of another kind stays unchanged', async () => {
   const table = tableName()
   await admin.query(`create table ${table} (id int); comment on table ${table} is 'ours'`)
-  const backend = new PostgresBackend({ url, table })
+  const backend = new PostgresBackend({ url, table, ...generousLimits })
   expect(await code(backend.set(item('k', 1)))).toMatch(/^BACKEND_FAILURE .*give this one another name/)
   await backend.close()
   await expect(admin.query(migrationSql({ table }))).rejects.toThrow('does not exist')
@@ -98,11 +98,11 @@ it("the migration's SQL may run twice, and a backend with `migrate: false` works
   const sql = migrationSql({ schema, table: 'entries' })
   await admin.query(sql)
   await admin.query(sql)
-  const backend = new PostgresBackend({ url, schema, table: 'entries', migrate: false })
+  const backend = new PostgresBackend({ url, schema, table: 'entries', migrate: false, ...generousLimits })
   await backend.set(item('k', 1))
   expect(await backend.increment('k', 2)).toBe(3)
   await backend.close()
-  const migrating = new PostgresBackend({ url, schema, table: 'entries' })
+  const migrating = new PostgresBackend({ url, schema, table: 'entries', ...generousLimits })
   expect((await migrating.get('k'))?.value).toBe(3)
   await migrating.close()
   await admin.query(`drop schema ${schema} cascade`)
@@ -113,10 +113,7 @@ it("the migration's SQL may run many times at once, and together with backends t
   const sql = migrationSql({ schema })
   const clients = Array.from({ length: 10 }, () => new pg.Client(url))
   await Promise.all(clients.map((client) => client.connect()))
-  const backends = Array.from(
-    { length: 10 },
-    () => new PostgresBackend({ url, schema, timeout: '30s', connectTimeout: '30s' }),
-  )
+  const backends = Array.from({ length: 10 }, () => new PostgresBackend({ url, schema, ...generousLimits }))
   await Promise.all([
     ...clients.map((client) => client.query(sql)),
     ...backends.map((backend, n) => backend.set(item(`k${n}`, n))),
@@ -141,7 +138,7 @@ it('a role with only the four rights on the table can call every method', async 
   for (const migrate of [true, false]) {
     const own = new URL(url)
     own.username = role
-    const backend = new PostgresBackend({ url: own.href, schema, migrate, maxEntries: 50 })
+    const backend = new PostgresBackend({ url: own.href, schema, migrate, maxEntries: 50, ...generousLimits })
     for (let n = 0; n < 60; n += 1) await backend.set(item(`k${n}`, n))
     expect(await backend.compareAndSet('new', undefined, item('new', 1))).toBe(true)
     expect(await backend.increment('n', 1)).toBe(1)
@@ -153,7 +150,7 @@ it('a role with only the four rights on the table can call every method', async 
   }
   const own = new URL(url)
   own.username = role
-  const elsewhere = new PostgresBackend({ url: own.href, schema, table: 'other' })
+  const elsewhere = new PostgresBackend({ url: own.href, schema, table: 'other', ...generousLimits })
   expect(await code(elsewhere.get('k'))).toMatch(/^BACKEND_FAILURE .*the role lacks a right/)
   await elsewhere.close()
   await admin.query(`drop schema ${schema} cascade`)
@@ -161,18 +158,18 @@ it('a role with only the four rights on the table can call every method', async 
 })
 
 it('a call without a table and with `migrate: false` says what is missing', async () => {
-  const backend = new PostgresBackend({ url, table: tableName(), migrate: false })
+  const backend = new PostgresBackend({ url, table: tableName(), migrate: false, ...generousLimits })
   expect(await code(backend.get('k'))).toMatch(/^BACKEND_FAILURE .*run the migration/)
   await backend.close()
 })
 
 it('a table of a later version stays unchanged', async () => {
   const table = tableName()
-  const backend = new PostgresBackend({ url, table })
+  const backend = new PostgresBackend({ url, table, ...generousLimits })
   await backend.set(item('k', 1))
   await backend.close()
   await admin.query(`comment on table ${table} is '@cache/postgres schema 2'`)
-  const older = new PostgresBackend({ url, table })
+  const older = new PostgresBackend({ url, table, ...generousLimits })
   expect(await code(older.get('k'))).toMatch(/^BACKEND_FAILURE .*schema version 2, and this package knows 1/)
   await older.close()
   await admin.query(`drop table ${table}`)
@@ -185,7 +182,7 @@ it("a migration never commits the transaction of the application's client", asyn
   await client.query(`create table ${table}_users (name text)`)
   await client.query('begin')
   await client.query(`insert into ${table}_users values ('not yet')`)
-  const backend = new PostgresBackend({ client, table })
+  const backend = new PostgresBackend({ client, table, ...generousLimits })
   expect(await code(backend.set(item('k', 1)))).toMatch(/^UNSUPPORTED .*is in a transaction/)
   await client.query('rollback')
   const { rows } = await client.query(`select * from ${table}_users`)
@@ -193,7 +190,7 @@ it("a migration never commits the transaction of the application's client", asyn
   // Outside a transaction the table is created, and later transactions can use it.
   await backend.set(item('k', 1))
   await client.query('begin')
-  const other = new PostgresBackend({ client, table })
+  const other = new PostgresBackend({ client, table, ...generousLimits })
   expect((await other.get('k'))?.value).toBe(1)
   await client.query('rollback')
   await client.query(`drop table ${table}, ${table}_users`)
@@ -204,7 +201,7 @@ it('`unlogged` creates an unlogged table', async () => {
   const kinds: unknown[] = []
   for (const unlogged of [false, true]) {
     const table = tableName()
-    const backend = new PostgresBackend({ url, table, unlogged })
+    const backend = new PostgresBackend({ url, table, unlogged, ...generousLimits })
     await backend.set(item('k', 1))
     await backend.close()
     const { rows } = await admin.query('select relpersistence from pg_class where relname = $1', [table])
@@ -222,7 +219,7 @@ it('the next call repeats a migration that failed', async () => {
   await admin.query(`grant usage on schema ${schema} to ${role}`)
   const own = new URL(url)
   own.username = role
-  const backend = new PostgresBackend({ url: own.href, schema })
+  const backend = new PostgresBackend({ url: own.href, schema, ...generousLimits })
   expect(await code(backend.set(item('k', 1)))).toMatch(/^BACKEND_FAILURE/)
   await admin.query(`grant create on schema ${schema} to ${role}`)
   expect(await code(backend.set(item('k', 1)))).toBe('resolved')
