@@ -1,4 +1,4 @@
-import { expect, it } from 'vitest'
+import { expect, it, onTestFinished, vi } from 'vitest'
 import { createEngine } from '../src/engine/create-engine.ts'
 import type { Engine } from '../src/engine/engine.ts'
 import { KeyHasher } from '../src/engine/key-hasher.ts'
@@ -325,4 +325,17 @@ it('a map holds more than 2^24 entries, where a Map throws', { timeout: 600_000 
   expect(engine.get(9)).toBe(undefined)
   for (const key of [10, 2 ** 24 - 1, 2 ** 24, 2 ** 24 + 1, entries + 9]) expect(engine.get(key)).toBe(key)
   for (let key = 10; key < entries; key += 9973) expect(engine.get(key)).toBe(key)
+})
+
+it('an index without a source of its own draws a secure seed when it first grows', () => {
+  const draw = vi.spyOn(globalThis.crypto, 'getRandomValues')
+  onTestFinished(() => draw.mockRestore())
+  const engine = createEngine<string, number>({ maxEntries: 1000 }, undefined, 'test')
+  const keys = Array.from({ length: 100 }, (_, number) => `key ${number}`)
+  for (const key of keys.slice(0, 11)) engine.set(key, 1, Number.POSITIVE_INFINITY)
+  expect(draw).not.toHaveBeenCalled()
+  for (const key of keys) engine.set(key, 2, Number.POSITIVE_INFINITY)
+  expect(draw).toHaveBeenCalledTimes(1)
+  expect(engine.index.hasher.seed).not.toBe(0)
+  expect(keys.map((key) => engine.get(key))).toEqual(keys.map(() => 2))
 })

@@ -15,16 +15,21 @@ const longestDelay = 2 ** 31 - 1
 function after(ms: number, action: () => void, keepAlive = false): () => void {
   if (ms === Infinity) return () => {}
   let timer = setTimeout(fire, Math.min(ms, longestDelay), ms - longestDelay)
-  if (!keepAlive) timer.unref()
+  if (!keepAlive) unref(timer)
   function fire(left: number): void {
     if (left <= 0) {
       action()
       return
     }
     timer = setTimeout(fire, Math.min(left, longestDelay), left - longestDelay)
-    if (!keepAlive) timer.unref()
+    if (!keepAlive) unref(timer)
   }
   return () => clearTimeout(timer)
+}
+
+/** Browsers and edge runtimes have numbers for timers, which keep nothing alive. */
+function unref(timer: ReturnType<typeof setTimeout>): void {
+  if (typeof timer === 'object') timer.unref()
 }
 
 /** The machine's wall clock and timers. */

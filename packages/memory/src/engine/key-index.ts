@@ -1,6 +1,7 @@
 import { KeyHasher } from './key-hasher.ts'
 import { maxSamples } from './key-pattern.ts'
 import { Overflow } from './overflow.ts'
+import { secureRandom } from './secure-random.ts'
 import type { Slots } from './slots.ts'
 
 const minTableSize = 16
@@ -12,6 +13,8 @@ const mismatchCost = 32
 /** Cells moved to the new table at each insertion. With a growth by two at a load of 11/16, six would be enough. */
 const cellsPerStep = 8
 const movedCell = -1
+/** The seed of an index that has not drawn one yet. */
+const unseeded = 0
 /** The table grows when this share of its cells is filled. */
 const maxLoad = 0.6875
 /** A table up to this size moves at once, in about ten microseconds. */
@@ -70,7 +73,8 @@ export class KeyIndex<K, V> {
   constructor(slots: Slots<K, V>, random: () => number) {
     this.#slots = slots
     this.#random = random
-    this.hasher = new KeyHasher(randomWord(random))
+    // Edge runtimes forbid secure numbers while they load the application, which is when most caches are made.
+    this.hasher = new KeyHasher(random === secureRandom ? unseeded : randomWord(random))
     this.cells = new Int32Array(minTableSize)
     this.mask = minTableSize - 1
     this.slotMask = slotMaskFor(minTableSize, 0)
@@ -291,7 +295,10 @@ export class KeyIndex<K, V> {
   #growTable(key: K, slot: number): void {
     const size = this.mask + 1
     const learns = size >= minLearningSize && size <= maxLearningSize && !this.hasher.whole
-    this.#startMove(size * 2, learns ? this.hasher.grown(this.#inCells, this.sample()) : this.hasher)
+    // The few keys before the first growth cost little, even if all of them collide.
+    const isUnseeded = size === minTableSize && this.hasher.seed === unseeded
+    const hasher = isUnseeded ? new KeyHasher(randomWord(this.#random)) : this.hasher
+    this.#startMove(size * 2, learns ? hasher.grown(this.#inCells, this.sample()) : hasher)
     this.#slots.hashes[slot] = this.hash(key)
   }
 

@@ -1,4 +1,3 @@
-import { tracingChannel } from 'node:diagnostics_channel'
 import type { NearReader } from '../../protocol/backend.ts'
 import type { Item } from '../../protocol/item.ts'
 import type { Namespace } from '../items/namespace.ts'
@@ -6,6 +5,7 @@ import type { CacheState } from '../state/cache-state.ts'
 import type { Listeners } from '../state/events.ts'
 import type { Recorder } from '../state/recorder.ts'
 import { getsName } from '../state/tracing.ts'
+import { tracingChannel } from '../state/tracing-channel.ts'
 
 const markerCode = 64
 

@@ -1,4 +1,4 @@
-import { tracingChannel } from 'node:diagnostics_channel'
+import { tracingChannel } from './tracing-channel.ts'
 
 /** What subscribers of the tracing channels get. */
 export interface CacheTrace {
@@ -15,9 +15,9 @@ export const getsName = 'cache:get'
  * The channels `tracing:cache:get:*`, `tracing:cache:load:*` and `tracing:cache:write:*` of `node:diagnostics_channel`, for tracing
  * tools to attach to. Without a subscriber they cost one comparison.
  */
-const getChannel = tracingChannel<unknown, CacheTrace>(getsName)
-const loadChannel = tracingChannel<unknown, CacheTrace>('cache:load')
-const writeChannel = tracingChannel<unknown, CacheTrace>('cache:write')
+const getChannel = tracingChannel<CacheTrace>(getsName)
+const loadChannel = tracingChannel<CacheTrace>('cache:load')
+const writeChannel = tracingChannel<CacheTrace>('cache:write')
 
 export function traceGet<T>(
   cache: string,
