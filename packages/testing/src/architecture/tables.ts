@@ -1,5 +1,6 @@
 import type { PackageArchitecture } from './package-architecture.ts'
 import { bench } from './packages/bench.ts'
+import { build } from './packages/build.ts'
 import { codecs } from './packages/codecs.ts'
 import { core } from './packages/core.ts'
 import { file } from './packages/file.ts'
@@ -14,6 +15,7 @@ import { testing } from './packages/testing.ts'
 /** The table of each package by the name of its folder in `packages`. */
 export const tables: Readonly<Record<string, PackageArchitecture>> = {
   bench,
+  build,
   codecs,
   core,
   file,

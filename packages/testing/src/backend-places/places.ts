@@ -26,7 +26,6 @@ export const places: readonly Place[] = [
   { path: 'packages/<name>/LICENSE', content: 'the licence' },
   { path: 'packages/<name>/README.md', content: 'the page for users', text: '# @cache/<name>' },
   { path: 'packages/<name>/tsconfig.json', content: 'the type check' },
-  { path: 'packages/<name>/tsconfig.build.json', content: 'the build' },
   { path: 'packages/<name>/src/index.ts', content: 'the public names', text: './<name>-backend.ts' },
   { path: 'packages/<name>/src/<name>-backend.ts', content: 'the backend' },
   { path: 'packages/<name>/test', content: 'the conformance suite', text: "from '@cache/core/conformance'" },

@@ -15,7 +15,7 @@ async function pack({ directory, manifest }: WorkspacePackage, destination: stri
 
 async function checkOne(tally: Tally, name: string, tarball: string): Promise<void> {
   await tally.check(`publint of ${name}`, () => runCommand('publint', ['run', tarball, '--strict'], { cwd: root }))
-  const attw = [tarball, '--profile', 'esm-only', '--no-color', '--no-emoji', '--format', 'ascii']
+  const attw = [tarball, '--profile', 'strict', '--no-color', '--no-emoji', '--format', 'ascii']
   await tally.check(`attw of ${name}`, () => runCommand('attw', attw, { cwd: root }))
 }
 

@@ -1,0 +1,3 @@
+import type { PackageArchitecture } from '../package-architecture.ts'
+
+export const build: PackageArchitecture = { rooms: {} }
