@@ -85,8 +85,8 @@ export class FileBackend implements CacheBackend {
     return this.#run('stats', undefined, () => statsOf(this.#directory))
   }
 
-  listen(listener: (event: BackendEvent) => void): () => void {
-    return this.#hub.listen(listener)
+  listen(listener: (event: BackendEvent) => void, types?: readonly BackendEvent['type'][]): () => void {
+    return this.#hub.listen(listener, types)
   }
 
   /**

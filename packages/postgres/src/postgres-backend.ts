@@ -1,12 +1,5 @@
 import { ItemFormat } from '@cache/codecs'
-import {
-  type BackendEvent,
-  type BackendStats,
-  type CacheBackend,
-  type CacheError,
-  EventHub,
-  type Item,
-} from '@cache/core/backend'
+import { type BackendStats, type CacheBackend, type CacheError, EventHub, type Item } from '@cache/core/backend'
 import type { BatchLimits } from './batching/batched-statements.ts'
 import { Counters } from './batching/counters.ts'
 import { Semaphore } from './batching/semaphore.ts'
@@ -128,7 +121,7 @@ export class PostgresBackend implements CacheBackend {
     })
   }
 
-  readonly listen = (listener: (event: BackendEvent) => void): (() => void) => this.#hub.listen(listener)
+  readonly listen: NonNullable<CacheBackend['listen']> = this.#hub.listen
 
   get(key: string): Promise<Item | undefined> {
     return this.#attempt('get', key, () => this.#reader.get(key))

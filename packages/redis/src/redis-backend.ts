@@ -1,5 +1,4 @@
 import {
-  type BackendEvent,
   type BackendStats,
   type CacheBackend,
   CacheError,
@@ -34,7 +33,7 @@ export class RedisBackend implements CacheBackend {
   readonly name: string = 'redis'
   /** Absent with `encryption`: Redis cannot add to an encrypted value. The cache then counts by `compareAndSet`. */
   readonly increment?: (key: string, delta: number, expiresAt?: number) => Promise<number>
-  readonly listen: (listener: (event: BackendEvent) => void) => () => void
+  readonly listen: NonNullable<CacheBackend['listen']>
   readonly #connection: Connection
   readonly #groups: KeyGroups
   readonly #reader: ItemReader
