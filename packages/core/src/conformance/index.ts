@@ -10,6 +10,7 @@ export type {
   InjectedClient,
   Means,
   MovableClock,
+  PrefixRelation,
   ValueKind,
 } from './harness/harness.ts'
 export { createMovableClock } from './harness/movable-clock.ts'

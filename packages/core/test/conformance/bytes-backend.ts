@@ -39,8 +39,8 @@ export class BytesBackend implements CacheBackend {
     this.prefix = options.prefix ?? 'own:'
   }
 
-  listen(listener: (event: BackendEvent) => void): () => void {
-    return this.hub.listen(listener)
+  listen(listener: (event: BackendEvent) => void, types?: readonly BackendEvent['type'][]): () => void {
+    return this.hub.listen(listener, types)
   }
 
   async get(key: string): Promise<Item | undefined> {

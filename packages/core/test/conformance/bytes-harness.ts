@@ -33,7 +33,8 @@ export function bytesHarness(
     clock: clock as MovableClock,
     open: () => openEmpty(),
     openSecond: () => open(),
-    openOther: () => open({ prefix: 'other:' }),
+    // The names of the prefixes are own, own2 and other. The colon keeps them apart.
+    openOther: (relation) => open({ prefix: relation === 'longer' ? 'own2:' : 'other:' }),
     async openMany(count) {
       store = new ByteStore()
       return Promise.all(Array.from({ length: count }, async () => open()))

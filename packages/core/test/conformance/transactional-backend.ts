@@ -56,25 +56,39 @@ export class TransactionalBackend extends MapBackend {
     return super.compareAndSet(key, expected, next)
   }
 
-  inTransaction(given: unknown): CacheBackend {
+  inTransaction(given: unknown): CacheBackend & Required<Pick<CacheBackend, 'getMany' | 'setMany' | 'deleteMany'>> {
     const transaction = given as Transaction
     const view = new MapBackend({ items: this.#view })
+    /** Notes the keys that the work changes, and closes those that it removes. */
+    const changing = async <Answer>(keys: readonly string[], work: () => Promise<Answer>): Promise<Answer> => {
+      const answer = await work()
+      for (const key of keys) {
+        transaction.changed.add(key)
+        if (this.#view.has(key)) transaction.closed.delete(key)
+        else transaction.closed.add(key)
+      }
+      return answer
+    }
     return {
       name: this.name,
       get: (key) => view.get(key),
-      set: (item) => {
-        transaction.changed.add(item.key)
-        return view.set(item)
-      },
-      delete: (key) => {
-        transaction.changed.add(key)
-        transaction.closed.add(key)
-        return view.delete(key)
-      },
-      clear: async (prefix = '') => {
-        for (const key of this.#view.keys()) if (key.startsWith(prefix)) transaction.changed.add(key)
-        await view.clear(prefix)
-      },
+      getMany: (keys) => view.getMany(keys),
+      keys: (prefix) => view.keys(prefix),
+      set: (item) => changing([item.key], () => view.set(item)),
+      setMany: (items) =>
+        changing(
+          items.map(({ key }) => key),
+          () => view.setMany(items),
+        ),
+      delete: (key) => changing([key], () => view.delete(key)),
+      deleteMany: (keys) => changing(keys, () => view.deleteMany(keys)),
+      compareAndSet: (key, expected, next) => changing([key], () => view.compareAndSet(key, expected, next)),
+      increment: (key, delta, end) => changing([key], () => view.increment(key, delta, end)),
+      clear: (prefix = '') =>
+        changing(
+          [...this.#view.keys()].filter((key) => key.startsWith(prefix)),
+          () => view.clear(prefix),
+        ),
     }
   }
 }

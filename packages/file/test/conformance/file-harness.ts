@@ -89,7 +89,16 @@ export function fileHarness(name: string, options: HarnessOptions = {}): Harness
       }),
     async break() {
       await rename(dir, `${dir}-away`)
-      await writeFile(dir, 'not a directory')
+      // A call in flight may make the directory again, before the file takes its place.
+      for (let tries = 0; ; tries += 1) {
+        try {
+          await writeFile(dir, 'not a directory')
+          return
+        } catch (error) {
+          if ((error as NodeJS.ErrnoException).code !== 'EISDIR' || tries === 100) throw error
+          await rm(dir, { recursive: true, force: true })
+        }
+      }
     },
     async heal() {
       await unlink(dir)

@@ -1,10 +1,13 @@
 import assert from 'node:assert/strict'
 import { cacheErrorCode } from '../../protocol/cache-error.ts'
+import type { Item } from '../../protocol/item.ts'
 import { rule } from '../rules/define-rule.ts'
 import type { Rule } from '../rules/rule.ts'
-import { emptySamples, keptByDefault } from '../samples/samples.ts'
+import { emptySamples, isKept } from '../samples/samples.ts'
 import { assertItem } from '../stage/assert-item.ts'
+import { assertSame } from '../stage/assert-same.ts'
 import { getAll, setAll } from '../stage/batches.ts'
+import { show } from '../stage/show.ts'
 import type { Chapter } from './chapter.ts'
 
 const many = 10_000
@@ -127,8 +130,7 @@ const rules: readonly Rule[] = [
     async check(stage) {
       const { backend } = stage
       if (!backend.getMany && !backend.setMany) stage.skip('the backend has neither getMany nor setMany')
-      const keeps = stage.harness.keeps ?? keptByDefault
-      const samples = emptySamples.filter((sample) => sample.kind === undefined || keeps.includes(sample.kind))
+      const samples = emptySamples.filter((sample) => isKept(sample, stage.harness.keeps))
       const items = samples.map((sample) => stage.item(sample.says, sample.make()))
       await setAll(backend, items)
       const found = await getAll(
@@ -178,6 +180,149 @@ const rules: readonly Rule[] = [
       assert.equal(cacheErrorCode(error), 'NOT_STORABLE')
     },
   }),
+
+  rule({
+    id: '6.10',
+    says: 'a batch of any size stores, returns and removes each of its items',
+    async check(stage) {
+      const { backend } = stage
+      if (!backend.getMany && !backend.setMany && !backend.deleteMany) stage.skip('the backend has no batches')
+      await backend.set(stage.item('outside', 1))
+      for (const size of batchSizes) {
+        const items = Array.from({ length: size }, (_, n) => stage.item(mixed(n), n))
+        const keys = items.map((item) => item.key)
+        if (backend.setMany) await backend.setMany(items)
+        else await setAll(backend, items)
+        assertBatch(items, await getAll(backend, keys), `a batch of ${size}`)
+        // One at a time as well, because a batch of reads can hide the fault of a batch of writes.
+        for (const n of [0, size >> 1, size - 1]) await stage.holds(items[n] as Item)
+        if (backend.deleteMany) {
+          assertSame(await backend.deleteMany(keys), size, `deleteMany of ${size} keys`)
+          if (size <= 2000)
+            assertSame(await stage.count(keys), 0, `the number of items left by deleteMany of ${size} keys`)
+        } else await backend.clear('key')
+      }
+      assertSame(await stage.count(['outside']), 1, 'the number of items outside the batches')
+    },
+  }),
+
+  rule({
+    id: '6.11',
+    says: 'a large batch treats duplicate, missing, expired and empty places as a small one does',
+    async check(stage) {
+      const { backend } = stage
+      if (!backend.getMany && !backend.setMany && !backend.deleteMany) stage.skip('the backend has no batches')
+      const count = 3000
+      const past = stage.now() - 1
+      const firsts = Array.from({ length: count }, (_, n) =>
+        stage.item(mixed(n), `first ${n}`, { tags: { t: 'first' } }),
+      )
+      // Every third key comes a second time, far from its first place. Of these, every fifth has expired.
+      const seconds = firsts.flatMap(({ key }, n) => {
+        if (n % 3 !== 0) return []
+        return n % 5 === 0 ? stage.item(key, 'expired', { expiresAt: past }) : stage.item(key, `second ${n}`)
+      })
+      const held = Array.from({ length: 50 }, (_, n) => stage.placeholder(`placeholder ${n}`))
+      if (backend.setMany) await backend.setMany([...firsts, ...held, ...seconds])
+      else for (const batch of [firsts, held, seconds]) await setAll(backend, batch)
+      const expected = new Map<string, Item | undefined>()
+      for (const item of [...firsts, ...held, ...seconds]) {
+        expected.set(item.key, item.expiresAt === undefined ? item : undefined)
+      }
+      const keys = [...firsts, ...held, ...seconds].flatMap(({ key }, n) => (n % 7 === 0 ? [key, `missing ${n}`] : key))
+      const found = await getAll(backend, keys)
+      assertSame(found.length, keys.length, 'the number of items by getMany')
+      for (const [n, key] of keys.entries()) {
+        const item = expected.get(key)
+        if (item) assertItem(found[n], item)
+        else assertSame(found[n], undefined, `getMany at the place of ${show(key)}`)
+      }
+      if (!backend.deleteMany) return
+      const live = [...expected.values()].filter((item) => item?.value !== undefined).length
+      assertSame(await backend.deleteMany(keys), live, 'deleteMany of a batch with duplicates')
+      assertSame(await stage.count(expected.keys()), 0, 'the number of items left by deleteMany')
+    },
+  }),
+
+  rule({
+    id: '6.12',
+    says: 'concurrent batches each get their own results',
+    async check(stage) {
+      const { backend } = stage
+      if (!backend.getMany && !backend.setMany && !backend.deleteMany) stage.skip('the backend has no batches')
+      const batchesOf = (start: string): Item[][] =>
+        Array.from({ length: 20 }, (_, batch) =>
+          Array.from({ length: 1 + batch * 7 }, (_, n) => stage.item(`${start} ${batch} ${n}`, `${batch}/${n}`)),
+        )
+      const stored = batchesOf('stored')
+      await Promise.all(stored.map((items) => setAll(backend, items)))
+      const more = batchesOf('more')
+      // Keys overlap with the next batch, and the order differs.
+      const reads = stored.map((items, n) => [...items, ...(stored[n + 1] ?? [])].toReversed())
+      const [found] = await Promise.all([
+        Promise.all(
+          reads.map((items) =>
+            getAll(
+              backend,
+              items.map(({ key }) => key),
+            ),
+          ),
+        ),
+        Promise.all(more.map((items) => setAll(backend, items))),
+        Promise.all(stored.flat().map((item) => stage.holds(item))),
+      ])
+      for (const [n, items] of reads.entries()) assertBatch(items, found[n] ?? [], `batch ${n} of concurrent batches`)
+      for (const items of more)
+        assertBatch(
+          items,
+          await getAll(
+            backend,
+            items.map(({ key }) => key),
+          ),
+          'a concurrent write',
+        )
+      if (!backend.deleteMany) return
+      const removed = await Promise.all(stored.map((items) => backend.deleteMany?.(items.map(({ key }) => key))))
+      assertSame(
+        removed,
+        stored.map((items) => items.length),
+        'concurrent deleteMany calls',
+      )
+      assertSame(
+        await stage.count(more.flat().map(({ key }) => key)),
+        more.flat().length,
+        'the number of other items left',
+      )
+    },
+  }),
 ]
+
+/** Around the sizes at which stores split a batch, and one beyond the number of parameters of a statement. */
+const batchSizes: readonly number[] = [
+  ...Array.from({ length: 21 }, (_, n) => n + 1),
+  ...[
+    31, 32, 33, 49, 50, 51, 63, 64, 65, 99, 100, 101, 127, 128, 129, 199, 200, 201, 249, 250, 251, 255, 256, 257, 300,
+  ],
+  ...[499, 500, 501, 511, 512, 513, 777, 999, 1000, 1001, 1023, 1024, 1025, 1500, 2000, 2001, 2047, 2048, 2049],
+  ...[4095, 4096, 4097, 5000, 5001, 8192, 10_001, 20_000, 70_001],
+]
+
+/** Keys in no order, so that their order in a batch is not that of the store. */
+function mixed(n: number): string {
+  return `key ${(Math.imul(n, 0x9e3779b1) >>> 0).toString(36)} ${n}`
+}
+
+/** Fails unless each item is at its place: by value and version, because the comparison of all members takes long. */
+function assertBatch(items: readonly Item[], found: readonly (Item | undefined)[], what: string): void {
+  assertSame(found.length, items.length, `the number of items of ${what}`)
+  for (const [n, item] of items.entries()) {
+    const one = found[n]
+    assert(one !== undefined, `${what} lost the item at place ${n}`)
+    assert(
+      one.key === item.key && one.version === item.version && one.value === item.value,
+      `${what} has the item of ${show(one.key)} at place ${n}, which belongs to ${show(item.key)}`,
+    )
+  }
+}
 
 export const batches: Chapter = { title: '6 Batches', rules }

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { rule } from '../rules/define-rule.ts'
 import type { Rule } from '../rules/rule.ts'
+import { assertSame } from '../stage/assert-same.ts'
 import { race, rivalsOf } from '../stage/race.ts'
 import type { Chapter } from './chapter.ts'
 
@@ -217,6 +218,95 @@ const rules: readonly Rule[] = [
           },
         )
       }
+    },
+  }),
+
+  rule({
+    id: '3.13',
+    says: '`compareAndSet` that expects `undefined` is atomic with respect to concurrent writes of the key',
+    members: ['compareAndSet'],
+    async check(stage) {
+      const { backend } = stage
+      const other = await stage.anotherHandle()
+      for (const rival of rivalsOf(backend)) {
+        let wanted = stage.item('k', 'of the rival')
+        let next = stage.item('k', 'next')
+        await race(
+          rival.name,
+          async () => {
+            await backend.delete('k')
+            wanted = stage.item('k', 'of the rival')
+            next = stage.item('k', 'next')
+            return [() => backend.compareAndSet('k', undefined, next), () => rival.start(other, wanted)]
+          },
+          async (won, removed) => {
+            if (!rival.removes) return await stage.holds(wanted)
+            assertSame(won, true, 'compareAndSet')
+            // A removal that found the item came second. One that found nothing came first.
+            if (removed === true || removed === 1) await stage.lacks('k')
+            else if (removed === false || removed === 0) await stage.holds(next)
+          },
+        )
+      }
+      if (!backend.increment) return
+      await race(
+        'increment',
+        async () => {
+          await backend.delete('k')
+          return [
+            () => backend.compareAndSet('k', undefined, stage.item('k', 100)),
+            async () => other.increment?.('k', 1),
+          ]
+        },
+        async (won, sum) => {
+          assertSame(sum, won ? 101 : 1, `increment, where compareAndSet resolved to ${won}`)
+          assertSame((await backend.get('k'))?.value, sum, 'the value of the key')
+        },
+      )
+    },
+  }),
+
+  rule({
+    id: '3.14',
+    says: '`compareAndSet` to `undefined` is atomic with respect to concurrent writes of the key',
+    members: ['compareAndSet'],
+    async check(stage) {
+      const { backend } = stage
+      const other = await stage.anotherHandle()
+      const prepare = async (value: unknown): Promise<() => Promise<boolean>> => {
+        const old = stage.item('k', value)
+        await backend.set(old)
+        return () => backend.compareAndSet('k', old.version, undefined)
+      }
+      for (const rival of rivalsOf(backend)) {
+        let wanted = stage.item('k', 'of the rival')
+        await race(
+          rival.name,
+          async () => {
+            wanted = stage.item('k', 'of the rival')
+            return [await prepare('old'), () => rival.start(other, wanted)]
+          },
+          async (won, removed) => {
+            if (!rival.removes) return await stage.holds(wanted)
+            await stage.lacks('k')
+            if (removed === undefined) return
+            assertSame(
+              Number(won) + Number(removed),
+              1,
+              `the removals by compareAndSet (${won}) and ${rival.name} (${removed})`,
+            )
+          },
+        )
+      }
+      if (!backend.increment) return
+      await race(
+        'increment',
+        async () => [await prepare(5), async () => other.increment?.('k', 1)],
+        async (won, sum) => {
+          assertSame(sum, won ? 1 : 6, `increment, where compareAndSet resolved to ${won}`)
+          assertSame((await backend.get('k'))?.value, sum, 'the value of the key')
+        },
+      )
     },
   }),
 ]

@@ -3,8 +3,14 @@ import { cacheErrorCode } from '../../protocol/cache-error.ts'
 import type { Item } from '../../protocol/item.ts'
 import { rule } from '../rules/define-rule.ts'
 import type { Rule } from '../rules/rule.ts'
+import { assertSame } from '../stage/assert-same.ts'
+import { Faults } from '../stage/faults.ts'
 import { race, rivalsOf } from '../stage/race.ts'
+import { readsOf } from '../stage/reads-of.ts'
+import { removalsOf } from '../stage/removals-of.ts'
 import { show } from '../stage/show.ts'
+import type { Stage } from '../stage/stage.ts'
+import { writesOf } from '../stage/writes-of.ts'
 import type { Chapter } from './chapter.ts'
 
 const most = Number.MAX_SAFE_INTEGER
@@ -255,6 +261,94 @@ const rules: readonly Rule[] = [
       )
     },
   }),
+
+  rule({
+    id: '7.11',
+    says: 'the deadline of a counter stays where it is, however often the counter is incremented',
+    members: ['increment'],
+    async check(stage) {
+      const { backend } = stage
+      const { clock } = stage.harness
+      clock?.advance(377)
+      const deadline = stage.now() + 60_137
+      await backend.set(stage.item('set', 5, { expiresAt: deadline }))
+      await backend.increment('made', 1, deadline)
+      const before = await endsOf(stage, ['set', 'made'])
+      for (let n = 0; n < 300; n += 1) {
+        clock?.advance(n % 3 === 0 ? 101 : 1)
+        for (const key of ['set', 'made']) await backend.increment(key, 1, n % 2 ? undefined : deadline + n * 1000)
+      }
+      const after = await endsOf(stage, ['set', 'made'])
+      // A store that counts by its own clock may compute the deadline anew at each read.
+      const tolerance = clock ? 0 : 150
+      for (const [n, key] of ['set', 'made'].entries()) {
+        const moved = (after[n] ?? 0) - (before[n] ?? 0)
+        assert(Math.abs(moved) <= tolerance, `300 increments moved the deadline of the counter '${key}' by ${moved} ms`)
+      }
+      if (!clock) return
+      for (const end of before) assertSame(end, deadline, 'the deadline of a counter')
+      clock.advance(deadline - 1 - stage.now())
+      for (const key of ['set', 'made'])
+        assert((await backend.get(key)) !== undefined, `the counter '${key}' ended early`)
+      clock.advance(1)
+      for (const key of ['set', 'made']) await stage.lacks(key)
+      assertSame(await backend.increment('made', 1), 1, 'increment of an expired counter')
+    },
+  }),
+
+  rule({
+    id: '7.12',
+    says: '`increment` counts on from a whole number that any write stored, and any write replaces a counter',
+    members: ['increment'],
+    async check(stage) {
+      const { backend } = stage
+      const faults = new Faults()
+      for (const { name, store } of writesOf(backend)) {
+        await faults.attempt(name, async () => {
+          await store(stage.item('k', 40, { tags: { t: 'v' }, cost: 3, staleAt: stage.now() + 5 }))
+          assertSame(await backend.increment('k', 2), 42, 'increment of 40 by 2')
+          for (const read of readsOf(backend)) {
+            const found = await read.find('k')
+            assertSame(found?.value, 42, `the value by ${read.name}`)
+            assertSame({ ...found?.tags }, { t: 'v' }, `the tags by ${read.name}`)
+            assertSame(found?.cost, 3, `the cost by ${read.name}`)
+          }
+          const text = stage.item('k', 'text')
+          await store(text)
+          await stage.holds(text)
+          await stage.rejects(() => backend.increment('k', 1), 'NOT_A_NUMBER')
+          await store(stage.placeholder('k'))
+          assertSame(await backend.increment('k', 1), 1, 'increment of a placeholder')
+          await store(stage.item('k', -1))
+          assertSame(await backend.increment('k', 1), 0, 'increment of -1')
+          assertSame((await backend.get('k'))?.value, 0, 'the value of the counter')
+        })
+        for (const removal of removalsOf(backend, stage)) {
+          await faults.attempt(`${name}, then ${removal.name}`, async () => {
+            await store(stage.item('k', 40))
+            await backend.increment('k', 1)
+            await removal.remove('k')
+            await stage.lacks('k')
+            assertSame(await backend.increment('k', 1), 1, 'increment of a removed counter')
+          })
+        }
+      }
+      faults.report()
+    },
+  }),
 ]
 
 export const counters: Chapter = { title: '7 Counters', rules }
+
+/** The deadlines of counters. The earliest of many reads, because a delayed read shows a later one. */
+async function endsOf(stage: Pick<Stage, 'backend'>, keys: readonly string[]): Promise<number[]> {
+  const ends = keys.map(() => Number.POSITIVE_INFINITY)
+  for (let read = 0; read < 20; read += 1) {
+    for (const [n, key] of keys.entries()) {
+      const found = await stage.backend.get(key)
+      assert(found?.expiresAt !== undefined, `the counter '${key}' has no deadline`)
+      ends[n] = Math.min(ends[n] ?? found.expiresAt, found.expiresAt)
+    }
+  }
+  return ends
+}

@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict'
 import type { BackendEvent } from '../../protocol/backend.ts'
 import { cacheErrorCode } from '../../protocol/cache-error.ts'
+import { damageRules } from '../every-call/damage-rules.ts'
 import type { Damage } from '../harness/harness.ts'
 import { rule } from '../rules/define-rule.ts'
 import type { Rule } from '../rules/rule.ts'
 import { assertItem } from '../stage/assert-item.ts'
 import { collect } from '../stage/collect.ts'
+import { reportsDamage } from '../stage/reports-damage.ts'
 import { show } from '../stage/show.ts'
 import type { Chapter } from './chapter.ts'
 
@@ -136,10 +138,4 @@ const rules: readonly Rule[] = [
   }),
 ]
 
-export const damage: Chapter = { title: '9 Damage and formats', rules }
-
-function reportsDamage(events: readonly BackendEvent[], key: string): boolean {
-  return events.some((event) => {
-    return event.type === 'error' && cacheErrorCode(event.error) === 'DAMAGED' && event.error.key === key
-  })
-}
+export const damage: Chapter = { title: '9 Damage and formats', rules: [...rules, ...damageRules] }

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import type { CacheBackend } from '../../protocol/backend.ts'
 import { type CacheError, cacheErrorCode } from '../../protocol/cache-error.ts'
 import type { Item } from '../../protocol/item.ts'
+import { outageRules } from '../every-call/outage-rules.ts'
 import { rule } from '../rules/define-rule.ts'
 import type { Rule } from '../rules/rule.ts'
 import { everyOperation } from '../stage/every-operation.ts'
@@ -222,7 +223,7 @@ const rules: readonly Rule[] = [
   }),
 ]
 
-export const failing: Chapter = { title: '10 Failure and closing', rules }
+export const failing: Chapter = { title: '10 Failure and closing', rules: [...rules, ...outageRules] }
 
 /** The resources that keep this process alive, counted by kind. */
 function resources(): ReadonlyMap<string, number> {

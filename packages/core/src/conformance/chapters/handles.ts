@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import type { CacheBackend } from '../../protocol/backend.ts'
 import type { Item } from '../../protocol/item.ts'
+import { handleRules } from '../every-call/handle-rules.ts'
 import { rule } from '../rules/define-rule.ts'
 import type { Rule } from '../rules/rule.ts'
 import { assertItem } from '../stage/assert-item.ts'
@@ -196,7 +197,7 @@ const rules: readonly Rule[] = [
   }),
 ]
 
-export const handles: Chapter = { title: '11 Several handles', rules }
+export const handles: Chapter = { title: '11 Several handles', rules: [...rules, ...handleRules] }
 
 async function seesBatches(
   stage: Pick<Stage, 'item' | 'holds'>,

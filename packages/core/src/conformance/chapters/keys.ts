@@ -3,10 +3,13 @@ import type { CacheBackend } from '../../protocol/backend.ts'
 import type { Item } from '../../protocol/item.ts'
 import { rule } from '../rules/define-rule.ts'
 import type { Rule } from '../rules/rule.ts'
+import { confusableKeys, keysOfEqualHash, longKeys } from '../samples/confusable-keys.ts'
 import { hardKeys } from '../samples/hard-keys.ts'
+import { assertSame } from '../stage/assert-same.ts'
 import { getAll, setAll } from '../stage/batches.ts'
 import { collect } from '../stage/collect.ts'
 import { show } from '../stage/show.ts'
+import type { Stage } from '../stage/stage.ts'
 import type { Chapter } from './chapter.ts'
 
 const rules: readonly Rule[] = [
@@ -31,26 +34,7 @@ const rules: readonly Rule[] = [
     id: '4.2',
     says: 'batches, `compareAndSet`, `increment` and `keys` keep such keys distinct',
     async check(stage) {
-      const { backend } = stage
-      const items = hardKeys.map((key, n) => stage.item(key, n))
-      await setAll(backend, items)
-      const found = await getAll(backend, hardKeys)
-      assertOwnItems(hardKeys, found, 'getMany')
-      if (backend.keys) await yieldsAll(backend, hardKeys)
-      if (backend.increment) {
-        for (const [n, key] of hardKeys.entries()) {
-          assert.equal(await backend.increment(key, 1000), n + 1000, `increment(${show(key)})`)
-        }
-      }
-      if (backend.compareAndSet) {
-        for (const key of hardKeys) {
-          const version = (await backend.get(key))?.version
-          const next = stage.item(key, 'swapped')
-          assert.equal(await backend.compareAndSet(key, version, next), true, `compareAndSet(${show(key)})`)
-          await stage.holds(next)
-        }
-      }
-      if (backend.deleteMany) assert.equal(await backend.deleteMany(hardKeys), hardKeys.length, 'deleteMany')
+      await staysDistinct(stage, hardKeys)
     },
   }),
 
@@ -67,13 +51,100 @@ const rules: readonly Rule[] = [
       await stage.lacks(`${start}1000`)
     },
   }),
+
+  rule({
+    id: '4.4',
+    says: 'keys that a common hash confuses are distinct in every call',
+    async check(stage) {
+      await staysDistinct(stage, keysOfEqualHash())
+    },
+  }),
+
+  rule({
+    id: '4.5',
+    says: 'keys of any length that differ in one place are distinct in every call',
+    async check(stage) {
+      await staysDistinct(stage, longKeys())
+    },
+  }),
+
+  rule({
+    id: '4.6',
+    says: 'keys that Unicode normalization, trimming, decoding or another common change of text makes equal are distinct in every call',
+    async check(stage) {
+      await staysDistinct(stage, [...new Set(confusableKeys)])
+    },
+  }),
 ]
 
 export const keys: Chapter = { title: '4 Keys', rules }
 
+type KeyStage = Pick<Stage, 'backend' | 'item' | 'holds' | 'lacks'>
+
+/** Fails unless every call of the backend treats these keys as different ones. The values are the indexes of the keys. */
+async function staysDistinct(stage: KeyStage, keys: readonly string[]): Promise<void> {
+  const { backend } = stage
+  const items = (): Item[] => keys.map((key, n) => stage.item(key, n))
+  const all = async (method: string): Promise<void> => assertOwnItems(keys, await getAll(backend, keys), method)
+  for (const item of items()) await backend.set(item)
+  assertOwnItems(keys, await Promise.all(keys.map((key) => backend.get(key))), 'get')
+  await all('set')
+  for (const item of items().toReversed()) await backend.set(item)
+  await all('set in reverse order')
+  await backend.clear()
+  await setAll(backend, items())
+  await all('setMany')
+  if (backend.keys) await yieldsAll(backend, keys)
+  const each = (call: (key: string, n: number) => Promise<void>): Promise<unknown> => Promise.all(keys.map(call))
+  if (backend.compareAndSet) {
+    await each(async (key, n) => {
+      const version = (await backend.get(key))?.version
+      const done = await backend.compareAndSet?.(key, version, stage.item(key, n))
+      assertSame(done, true, `compareAndSet(${show(key)})`)
+    })
+    await all('compareAndSet')
+  }
+  if (backend.increment) {
+    await each(async (key, n) => assertSame(await backend.increment?.(key, 1), n + 1, `increment(${show(key)})`))
+    await each(async (key, n) => assertSame(await backend.increment?.(key, -1), n, `increment(${show(key)})`))
+    await all('increment')
+  }
+  await removesOnlyItsKeys(stage, keys)
+}
+
+/** Removes one half of the keys, which must leave the other half. Two keys are in different halves at least once. */
+async function removesOnlyItsKeys(stage: KeyStage, keys: readonly string[]): Promise<void> {
+  const { backend } = stage
+  const items = keys.map((key, value) => ({ key, value }))
+  for (let bit = 1; bit < keys.length; bit *= 2) {
+    for (const side of [0, bit]) {
+      const gone = items.filter((_, n) => (n & bit) === side)
+      const left = items.filter((_, n) => (n & bit) !== side)
+      const names = gone.map(({ key }) => key)
+      if (backend.deleteMany && bit % 3 === 1) assertSame(await backend.deleteMany(names), names.length, 'deleteMany')
+      else
+        await Promise.all(names.map(async (key) => assertSame(await backend.delete(key), true, `delete(${show(key)})`)))
+      const found = await getAll(
+        backend,
+        [...left, ...gone].map(({ key }) => key),
+      )
+      const lost = left.filter(({ value }, n) => found[n]?.value !== value).map(({ key }) => show(key))
+      const kept = gone.filter((_, n) => found[left.length + n] !== undefined).map(({ key }) => show(key))
+      assert(
+        lost.length + kept.length === 0,
+        `after deletes of other keys are lost: ${few(lost)}; still there are: ${few(kept)}`,
+      )
+      await setAll(
+        backend,
+        gone.map(({ key, value }) => stage.item(key, value)),
+      )
+    }
+  }
+}
+
 /** Fails with all confused keys unless the value of each item is the index of its key. */
 function assertOwnItems(keys: readonly string[], found: readonly (Item | undefined)[], method: string): void {
-  assert.equal(found.length, keys.length, `${method} gave another number of items than of keys`)
+  assertSame(found.length, keys.length, `the number of items by ${method}`)
   const faults = keys.flatMap((key, n) => {
     const item = found[n]
     if (item?.value === n) return []
@@ -81,22 +152,19 @@ function assertOwnItems(keys: readonly string[], found: readonly (Item | undefin
       ? `${show(key)} is missing`
       : `${show(key)} holds the value of ${show(keys[Number(item.value)])}`
   })
-  assert.equal(
-    faults.length,
-    0,
-    `${method}: ${faults.slice(0, 10).join('; ')}${faults.length > 10 ? `; ${faults.length} in all` : ''}`,
-  )
+  assert(faults.length === 0, `${method}: ${few(faults)}`)
+}
+
+/** The first texts of a list, and their number. */
+function few(texts: readonly string[]): string {
+  if (texts.length === 0) return 'none'
+  return `${texts.slice(0, 10).join('; ')}${texts.length > 10 ? `; ${texts.length} in all` : ''}`
 }
 
 /** Fails unless `keys` yields exactly these keys. It may yield a key twice (8.3). */
 async function yieldsAll(backend: CacheBackend, expected: readonly string[]): Promise<void> {
-  const found = new Set(await collect(backend.keys?.() ?? none()))
+  const found = new Set(await collect(backend.keys?.()))
   const missing = expected.filter((key) => !found.has(key)).map(show)
   const wrong = [...found].filter((key) => !expected.includes(key)).map(show)
-  assert(
-    missing.length + wrong.length === 0,
-    `keys: missing are ${missing.join(', ') || 'none'}; wrong are ${wrong.join(', ') || 'none'}`,
-  )
+  assert(missing.length + wrong.length === 0, `keys: missing are ${few(missing)}; wrong are ${few(wrong)}`)
 }
-
-async function* none(): AsyncIterable<string> {}

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import type { Item } from '../../protocol/item.ts'
+import { deadlineRules } from '../every-call/deadline-rules.ts'
 import { rule } from '../rules/define-rule.ts'
 import type { Rule } from '../rules/rule.ts'
 import { collect } from '../stage/collect.ts'
@@ -175,4 +176,4 @@ const rules: readonly Rule[] = [
   }),
 ]
 
-export const lifetimes: Chapter = { title: '2 Lifetimes', rules }
+export const lifetimes: Chapter = { title: '2 Lifetimes', rules: [...rules, ...deadlineRules] }

@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict'
-import type { BackendEvent, CacheBackend } from '../../protocol/backend.ts'
+import type { BackendEvent } from '../../protocol/backend.ts'
+import { limitRules } from '../every-call/limit-rules.ts'
 import { rule } from '../rules/define-rule.ts'
 import type { Rule } from '../rules/rule.ts'
 import { createRandom } from '../samples/random.ts'
 import { getAll } from '../stage/batches.ts'
-import { canary, type Stage } from '../stage/stage.ts'
+import { fill, limit, openLimited } from '../stage/limited-store.ts'
+import { canary } from '../stage/stage.ts'
 import type { Chapter } from './chapter.ts'
-
-const limit = 100
 
 const rules: readonly Rule[] = [
   rule({
@@ -190,19 +190,7 @@ const rules: readonly Rule[] = [
   }),
 ]
 
-export const statisticsAndEvents: Chapter = { title: '12 Statistics and events', rules }
-
-async function openLimited(stage: Pick<Stage, 'opened' | 'harness' | 'skip'>): Promise<CacheBackend> {
-  if (!stage.harness.openLimited) return stage.skip("the harness has no 'openLimited'")
-  return stage.opened(stage.harness.openLimited?.(limit) as CacheBackend)
-}
-
-/** Stores ten times the allowed number of items, and resolves to their keys. */
-async function fill(stage: Pick<Stage, 'item'>, backend: CacheBackend): Promise<string[]> {
-  const items = Array.from({ length: limit * 10 }, (_, n) => stage.item(`full ${n}`, n))
-  for (const item of items) await backend.set(item)
-  return items.map((item) => item.key)
-}
+export const statisticsAndEvents: Chapter = { title: '12 Statistics and events', rules: [...rules, ...limitRules] }
 
 function isCanary(key: string): boolean {
   return key.includes(canary)

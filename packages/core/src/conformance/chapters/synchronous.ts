@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { cacheErrorCode } from '../../protocol/cache-error.ts'
 import { recordKey } from '../../protocol/keyspace.ts'
+import { nearRules } from '../every-call/near-rules.ts'
 import { rule } from '../rules/define-rule.ts'
 import type { Rule } from '../rules/rule.ts'
 import { assertItem } from '../stage/assert-item.ts'
@@ -138,4 +139,4 @@ const rules: readonly Rule[] = [
   }),
 ]
 
-export const synchronous: Chapter = { title: '13 Synchronous stores', rules }
+export const synchronous: Chapter = { title: '13 Synchronous stores', rules: [...rules, ...nearRules] }

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { transactionRules } from '../every-call/transaction-rules.ts'
 import { rule } from '../rules/define-rule.ts'
 import type { Rule } from '../rules/rule.ts'
 import type { Chapter } from './chapter.ts'
@@ -92,4 +93,7 @@ const rules: readonly Rule[] = [
   }),
 ]
 
-export const transactions: Chapter = { title: '15 Transactions of the application', rules }
+export const transactions: Chapter = {
+  title: '15 Transactions of the application',
+  rules: [...rules, ...transactionRules],
+}

@@ -17,6 +17,9 @@ export type ValueKind = 'NaN' | 'date' | 'map' | 'set' | 'bytes' | 'bigint' | 'u
 /** The damage of stored bytes: other bytes in their place, without their second half, or without any byte. */
 export type Damage = 'garbage' | 'truncated' | 'empty'
 
+/** The relation of a second prefix to the first: any other one, or one that starts with the first. */
+export type PrefixRelation = 'any' | 'longer'
+
 export type Awaitable<Value> = Value | Promise<Value>
 
 /**
@@ -42,8 +45,11 @@ export interface Harness {
   /** Opens another handle on the same data: another connection, another object on the same folder. */
   openSecond?(): Awaitable<CacheBackend>
 
-  /** Opens a handle on the same store under another prefix. */
-  openOther?(): Awaitable<CacheBackend>
+  /**
+   * Opens a handle on the same store under another prefix. With the relation `longer`, the other prefix starts with the prefix
+   * of `open`: `app2` or `app:` where that is `app`. A harness may use such a prefix for both relations.
+   */
+  openOther?(relation?: PrefixRelation): Awaitable<CacheBackend>
 
   /** Opens `count` handles concurrently on a store without any table or folder. */
   openMany?(count: number): Promise<readonly CacheBackend[]>

@@ -29,7 +29,7 @@ export async function runRule(rule: Rule, harness: Harness): Promise<Outcome> {
       const lacking = rule.members.find((member) => backend[member] === undefined)
       if (lacking !== undefined) stage.skip(`the backend has no '${lacking}'`, lacking)
     }
-    await rule.check(stage as never)
+    await stage.check(() => rule.check(stage as never))
   })
   const ended = await attempt(() => stage.end())
   return outcome.status === 'failed' || ended.status === 'passed' ? outcome : ended

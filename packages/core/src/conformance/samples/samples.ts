@@ -2,14 +2,19 @@ import type { ValueKind } from '../harness/harness.ts'
 
 export interface Sample {
   readonly says: string
-  /** The kind that only some backends keep. Absent: every backend keeps the value. */
-  readonly kind?: ValueKind
+  /** The kind that only some backends keep. Absent: every backend keeps the value. `rare`: every backend may refuse it. */
+  readonly kind?: ValueKind | 'rare'
   /** A new value for each call: a store of references must not be compared with itself. */
   make(): unknown
 }
 
 /** Kinds that a backend keeps by default. */
-export const keptByDefault: readonly ValueKind[] = ['NaN', 'date', 'map', 'set', 'bytes']
+const keptByDefault: readonly ValueKind[] = ['NaN', 'date', 'map', 'set', 'bytes']
+
+/** Whether a backend that keeps these kinds must keep the sample. */
+export function isKept({ kind }: Sample, kinds: readonly ValueKind[] = keptByDefault): boolean {
+  return kind === undefined || (kind !== 'rare' && kinds.includes(kind))
+}
 
 /** Falsy and empty values, which are hits (RACES R25). */
 export const emptySamples: readonly Sample[] = [

@@ -1,6 +1,6 @@
-/** All keys that an iteration yields. */
-export async function collect(keys: AsyncIterable<string>): Promise<string[]> {
+/** All keys that an iteration yields; none without an iteration. */
+export async function collect(keys: AsyncIterable<string> | undefined): Promise<string[]> {
   const found: string[] = []
-  for await (const key of keys) found.push(key)
+  if (keys) for await (const key of keys) found.push(key)
   return found
 }

@@ -14,7 +14,10 @@ export function difference(found: unknown, expected: unknown, path: string): str
 
 function firstDifference(found: unknown, expected: unknown, path: string, depth: number): string {
   const whole = `${path} is ${shown(found)} instead of ${shown(expected)}`
-  if (depth === deepest || !isPlain(found) || !isPlain(expected) || kindOf(found) !== kindOf(expected)) return whole
+  if (ArrayBuffer.isView(found) && ArrayBuffer.isView(expected)) return bytesDifference(found, expected, path) ?? whole
+  if (depth === deepest || !isPlain(found) || !isPlain(expected) || kindOf(found) !== kindOf(expected)) {
+    return shown(found) === shown(expected) ? `${path} is ${shown(found)}, but with other content or members` : whole
+  }
   const [own, wanted] = [Reflect.ownKeys(found), Reflect.ownKeys(expected)]
   if (own.length > 1000 || wanted.length > 1000) return whole
   for (const name of new Set([...wanted, ...own])) {
@@ -25,6 +28,14 @@ function firstDifference(found: unknown, expected: unknown, path: string, depth:
       return firstDifference(found[name], expected[name], at, depth + 1)
   }
   return whole
+}
+
+/** The first byte that differs, of two views of the same kind and length. */
+function bytesDifference(found: ArrayBufferView, expected: ArrayBufferView, path: string): string | undefined {
+  if (kindOf(found) !== kindOf(expected) || found.byteLength !== expected.byteLength) return undefined
+  const [one, other] = [found, expected].map((view) => new Uint8Array(view.buffer, view.byteOffset, view.byteLength))
+  const place = one?.findIndex((byte, n) => byte !== other?.[n]) ?? -1
+  return place < 0 ? undefined : `byte ${place} of ${path} is ${one?.[place]} instead of ${other?.[place]}`
 }
 
 function isPlain(value: unknown): value is Record<string | symbol, unknown> {

@@ -2,8 +2,18 @@ import assert from 'node:assert/strict'
 import type { CacheBackend } from '../../protocol/backend.ts'
 import type { Item } from '../../protocol/item.ts'
 
-/** Microtasks between the starts of two racing calls. */
-const leads = [0, 1, 2, 5]
+/** The time between the starts of two racing calls. */
+const leads: readonly { readonly turns: number; readonly microtasks: number }[] = [
+  { turns: 0, microtasks: 0 },
+  { turns: 0, microtasks: 1 },
+  { turns: 0, microtasks: 2 },
+  { turns: 0, microtasks: 3 },
+  { turns: 0, microtasks: 5 },
+  { turns: 1, microtasks: 0 },
+  { turns: 1, microtasks: 1 },
+  { turns: 1, microtasks: 3 },
+  { turns: 2, microtasks: 0 },
+]
 
 /** A write that races with the call under test. */
 export interface Rival {
@@ -32,25 +42,28 @@ export function rivalsOf(backend: CacheBackend): readonly Rival[] {
 
 /**
  * Races two calls in both orders and with several leads. `prepare` runs before each race and gives the two calls; `check` gets
- * the result of the first one, after both have resolved.
+ * their results, after both have resolved.
  */
-export async function race<Result>(
+export async function race<Result, RivalResult>(
   name: string,
-  prepare: () => Promise<readonly [call: () => Promise<Result>, rival: () => Promise<unknown>]>,
-  check: (result: Result) => Promise<void>,
+  prepare: () => Promise<readonly [call: () => Promise<Result>, rival: () => Promise<RivalResult>]>,
+  check: (result: Result, ofRival: RivalResult) => Promise<void>,
 ): Promise<void> {
   for (const lead of leads) {
     for (const isFirst of [true, false]) {
       const [call, rival] = await prepare()
       const starts: readonly (() => Promise<unknown>)[] = isFirst ? [call, rival] : [rival, call]
       const first = starts[0]?.()
-      for (let tick = 0; tick < lead; tick += 1) await null
+      for (let turn = 0; turn < lead.turns; turn += 1) await new Promise((resolve) => setImmediate(resolve))
+      for (let tick = 0; tick < lead.microtasks; tick += 1) await null
       const [one, other] = await Promise.all([first, starts[1]?.()])
+      const [result, ofRival] = isFirst ? [one, other] : [other, one]
       try {
-        await check((isFirst ? one : other) as Result)
+        await check(result as Result, ofRival as RivalResult)
       } catch (error) {
         const order = isFirst ? 'after it' : 'before it'
-        const message = `concurrent with ${name}, started ${order} by ${lead} microtasks: ${(error as Error).message}`
+        const by = `${lead.turns} turns of the event loop and ${lead.microtasks} microtasks`
+        const message = `concurrent with ${name}, started ${order} by ${by}: ${(error as Error).message}`
         throw new assert.AssertionError({ message })
       }
     }

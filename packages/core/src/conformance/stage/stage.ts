@@ -6,6 +6,7 @@ import { createVersion } from '../../protocol/version.ts'
 import type { Awaitable, Harness, Means } from '../harness/harness.ts'
 import { assertItem } from './assert-item.ts'
 import { getAll } from './batches.ts'
+import { CallLog } from './call-log.ts'
 import { show } from './show.ts'
 import { SkipRule } from './skip-rule.ts'
 
@@ -19,6 +20,7 @@ export class Stage {
   /** The instant at which the first deadline that has not passed yet was chosen. */
   #chosenAt: number | undefined
   readonly #open = new Set<CacheBackend>()
+  readonly #calls = new CallLog()
 
   constructor(harness: Harness) {
     this.harness = harness
@@ -27,6 +29,11 @@ export class Stage {
   /** Milliseconds that the suite waits for an expected effect. */
   get patience(): number {
     return this.harness.patience ?? 10_000
+  }
+
+  /** Settles like the check of the rule. Rejects when a call of a handle does not settle within three times the patience. */
+  check(work: () => Promise<void>): Promise<void> {
+    return this.#calls.bounded(3 * Math.max(this.patience, 5000), work)
   }
 
   /** The first handle. */
@@ -42,7 +49,7 @@ export class Stage {
 
   /** Registers a handle, which is closed when the rule ends. */
   async opened(opening: Awaitable<CacheBackend>): Promise<CacheBackend> {
-    const handle = await opening
+    const handle = this.#calls.watched(await opening)
     this.#open.add(handle)
     return handle
   }

@@ -39,7 +39,7 @@ export function throughPrefix(harness: Harness): Harness {
       return guarded(prefixed(backend), backend, own)
     },
     ...(harness.openSecond && { openSecond: () => view(harness.openSecond?.() as CacheBackend) }),
-    ...(harness.openOther && { openOther: () => view(harness.openOther?.() as CacheBackend) }),
+    ...(harness.openOther && { openOther: (relation) => view(harness.openOther?.(relation) as CacheBackend) }),
     ...(harness.reopen && { reopen: () => view(harness.reopen?.() as CacheBackend) }),
     ...(corrupt && { corrupt: (key, damage) => corrupt.call(harness, prefix + key, damage) }),
     ...(futureFormat && { futureFormat: (key) => futureFormat.call(harness, prefix + key) }),

@@ -14,7 +14,9 @@ export function throughSync(harness: Harness): Harness {
     name: `${harness.name}, through sync`,
     open: (means) => throughInterface(harness.open(means)),
     ...(harness.openSecond && { openSecond: () => throughInterface(harness.openSecond?.() as CacheBackend) }),
-    ...(harness.openOther && { openOther: () => throughInterface(harness.openOther?.() as CacheBackend) }),
+    ...(harness.openOther && {
+      openOther: (relation) => throughInterface(harness.openOther?.(relation) as CacheBackend),
+    }),
     ...(harness.openLimited && {
       openLimited: (n: number) => throughInterface(harness.openLimited?.(n) as CacheBackend),
     }),

@@ -9,13 +9,16 @@ import { brokenByFailure } from './failing.ts'
 import { brokenHandles } from './handles.ts'
 import { brokenItems } from './items.ts'
 import { brokenIterations } from './iterating.ts'
+import { brokenIterationsAndOutages } from './iterations-and-outages.ts'
 import { brokenKeys } from './keys.ts'
 import { brokenLifetimes } from './lifetimes.ts'
+import { brokenLimitsAndViews } from './limits-and-views.ts'
 import { brokenStatistics } from './statistics-and-events.ts'
 import { brokenNear, brokenSync } from './synchronous.ts'
 import { brokenTransactions } from './transactions.ts'
+import { brokenValuesAndDeadlines } from './values-and-deadlines.ts'
 
-/** Every broken backend, in the order of the rules that catch them. */
+/** Every broken backend: first by chapter, then those of the rules for every call. */
 export const collection: readonly Broken[] = [
   ...brokenItems,
   ...brokenLifetimes,
@@ -33,4 +36,7 @@ export const collection: readonly Broken[] = [
   ...brokenNear,
   ...brokenSequences,
   ...brokenTransactions,
+  ...brokenValuesAndDeadlines,
+  ...brokenIterationsAndOutages,
+  ...brokenLimitsAndViews,
 ]

@@ -43,8 +43,16 @@ export const core: PackageArchitecture = {
     'conformance/rules': ['protocol', 'conformance/harness', 'conformance/stage'],
     'conformance/walk': ['protocol', 'conformance/samples', 'conformance/stage'],
     'conformance/wrappers': ['protocol', 'backend-kit', 'conformance/harness', 'conformance/stage'],
+    'conformance/every-call': [
+      'protocol',
+      'conformance/harness',
+      'conformance/samples',
+      'conformance/stage',
+      'conformance/rules',
+    ],
     'conformance/chapters': [
       'protocol',
+      'conformance/every-call',
       'conformance/harness',
       'conformance/samples',
       'conformance/stage',
