@@ -44,6 +44,18 @@ for (const [name, open] of bothStores) {
       expect(await cache.get('k')).toBe(4)
     })
 
+    it('R4 an update whose tag is invalidated while its function runs leaves no valid value', async () => {
+      const { cache } = open()
+      await cache.set('k', 1, { tags: ['t'] })
+      const change = async (current: number | undefined): Promise<number> => {
+        await cache.deleteByTag('t')
+        return (current ?? 0) + 1
+      }
+      // The result comes from a value from before the invalidation, as that of a load would.
+      expect(await cache.update<number>('k', change, { tags: ['t'] })).toBe(2)
+      expect(await cache.get('k')).toBe(undefined)
+    })
+
     it('update returns the stored value, waits for an asynchronous change, and stores nothing for undefined', async () => {
       const { cache } = open()
       expect(await cache.update<number>('k', (current) => (current ?? 0) + 1)).toBe(1)

@@ -2,6 +2,7 @@ import { isPromise } from '../../backend-kit/maybe-promise.ts'
 import { checkOptions, invalidArgument, trueOrFalse } from '../../protocol/argument.ts'
 import type { Duration } from '../../protocol/duration.ts'
 import type { Item } from '../../protocol/item.ts'
+import type { TagVersions } from '../../protocol/tag-versions.ts'
 import { type Instants, instants, lifeOf, renewed, staleAfter } from '../items/item-life.ts'
 import { compareAndSetTries, type Namespace } from '../items/namespace.ts'
 import { type Lifetime, type LifetimeOptions, lifetime } from '../options/lifetime.ts'
@@ -185,6 +186,8 @@ export class ConditionalWrites {
     const namespace = this.#namespace
     let end = yield* namespace.turn(writing.stored)
     try {
+      // Before the look-up: a value that depends on the current one is as old as that one (RACES R4).
+      const tags = yield* namespace.capture(writing.options?.tags, writing.operation)
       const found = yield* answer(this.#finder.find(writing.stored, writing.operation, 'reject'))
       const decided = decide(this.#fresh(found), found.usable)
       let value = decided
@@ -196,16 +199,15 @@ export class ConditionalWrites {
         end = yield* namespace.turn(writing.stored)
       }
       if (value === undefined) return { value }
-      return (yield* this.#put(writing, found, value)) ? { value } : undefined
+      return (yield* this.#put(writing, found, value, tags)) ? { value } : undefined
     } finally {
       end()
     }
   }
 
-  *#put(writing: ConditionalWrite, found: LookUp, value: unknown): Steps<boolean> {
+  *#put(writing: ConditionalWrite, found: LookUp, value: unknown, tags: TagVersions | undefined): Steps<boolean> {
     const namespace = this.#namespace
     const { key, stored, operation, options, life } = writing
-    const tags = yield* namespace.capture(options?.tags, operation)
     const made = namespace.makeItem(stored, value, life, tags, options?.cost)
     const kept = options?.keepTtl === true ? this.#fresh(found) : undefined
     const item = kept === undefined ? made : renewed(made, lifeOf(kept))
