@@ -1,5 +1,6 @@
 import { type CacheBackend, cacheErrorCode, createVersion, type Item } from '@cache/core/backend'
 import { type Server, type TcpProxy, tcpProxy, waitUntil } from '@cache/testing'
+import { createRandom } from '../harness/random.ts'
 
 export interface SoakReport {
   readonly operations: number
@@ -25,17 +26,6 @@ const timeout = 500
 const grace = 1500
 const workers = 20
 const keysPerWorker = 5
-
-/** Numbers from 0 up to 1 that the seed decides (mulberry32, by Tommy Ettinger). */
-function createRandom(seed: number): () => number {
-  let state = seed
-  return () => {
-    state = (state + 0x6d2b79f5) | 0
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296
-  }
-}
 
 /** Runs the soak for `seconds` seconds. */
 export async function soak(
