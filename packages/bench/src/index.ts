@@ -7,12 +7,16 @@ import { createProgress } from './harness/progress.ts'
 import { type Outcome, runSuite } from './harness/run-suite.ts'
 import type { Suite } from './harness/suite.ts'
 import { table } from './harness/table.ts'
-import { suites } from './suites.ts'
+import { programs, suites } from './suites.ts'
 
 const usage = `usage: pnpm bench <suite> [args] [--quick] [--json FILE] [--candidate NAME]… [--row NAME]… [--repetitions N]
-suites: ${Object.keys(suites).join(', ')}`
+suites: ${Object.keys(suites).join(', ')}
+programs with options of their own: ${Object.keys(programs).join(', ')}`
 
 async function main(): Promise<number> {
+  const [name = '', ...rest] = process.argv.slice(2)
+  const program = Object.hasOwn(programs, name) ? programs[name] : undefined
+  if (program !== undefined) return await (await program())(rest)
   const line = readCommandLine(process.argv.slice(2))
   const load = Object.hasOwn(suites, line.suite) ? suites[line.suite] : undefined
   if (load === undefined) {

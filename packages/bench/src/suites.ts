@@ -16,3 +16,8 @@ export const suites: Readonly<Record<string, () => Promise<{ readonly suite: Sui
   'redis-memory': () => import('./redis/memory-suite.ts'),
   'redis-soak': () => import('./redis/soak-suite.ts'),
 }
+
+/** Programs that are no suites: they read their own options, and resolve to their exit code. */
+export const programs: Readonly<Record<string, () => Promise<(argv: readonly string[]) => Promise<number>>>> = {
+  history: async () => (await import('./history/command.ts')).runHistory,
+}

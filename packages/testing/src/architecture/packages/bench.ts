@@ -10,7 +10,11 @@ export const bench: PackageArchitecture = {
     'hit-ratio': ['harness', 'memory'],
     postgres: ['harness', 'server'],
     redis: ['harness', 'server'],
-    'suites.ts': ['harness', 'cost', 'file', 'hit-ratio', 'memory', 'postgres', 'redis'],
+    'history/record': [],
+    'history/checks': ['history/record'],
+    'history/run': ['harness', 'history/record', 'history/checks'],
+    history: ['history/record', 'history/checks', 'history/run'],
+    'suites.ts': ['harness', 'cost', 'file', 'history', 'hit-ratio', 'memory', 'postgres', 'redis'],
     // The process of one contestant finds its suite by name.
     'harness/candidate-process.ts': ['harness', 'suites.ts'],
     '.': ['harness', 'suites.ts'],
