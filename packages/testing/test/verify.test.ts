@@ -2,6 +2,7 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, it, onTestFinished } from 'vitest'
+import { countHistories } from '../src/verify/check-history.ts'
 import { countPackage } from '../src/verify/check-tests.ts'
 import { runCommand, tryCommand } from '../src/verify/run-command.ts'
 import { Tally } from '../src/verify/tally.ts'
@@ -93,4 +94,31 @@ it('the packages to publish exclude the private ones', async () => {
   expect(names).toContain('@cache/core')
   expect(names).not.toContain('@cache/testing')
   expect(names).not.toContain('docs')
+})
+
+const historyLine = 'redis: 900 calls, 3 faults; histories: 40 passed, 1 failed, 0 undecided; checked in 9 ms'
+
+it('every history of the checker counts, and a broken promise fails with its calls', () => {
+  let shown = ''
+  const tally = new Tally((text) => {
+    shown += text
+  })
+  countHistories(tally, 1, `${historyLine}\nFAILED register, key 'a0'\n  set\n  get\n40 passed, 1 failed\n`)
+  expect([tally.passed, tally.failed]).toEqual([40, 1])
+  expect(tally.failures[0]?.name).toBe("history: register, key 'a0'")
+  expect(tally.failures[0]?.reason).toContain('  set\n  get')
+  expect(shown).toContain(historyLine)
+})
+
+it('a history checker that ends without histories counts as a failure', () => {
+  for (const [code, output] of [
+    [2, 'no server\n'],
+    [0, '0 passed, 0 failed\n'],
+    [2, '3 passed, 0 failed\n'],
+    [null, '3 passed, 0 failed\n'],
+  ] as const) {
+    const tally = new Tally(() => {})
+    countHistories(tally, code, output)
+    expect([tally.passed, tally.failed]).toEqual([0, 1])
+  }
 })

@@ -2,6 +2,7 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { checkHistory } from './check-history.ts'
 import { checkInstalled } from './check-installed.ts'
 import { checkServers } from './check-servers.ts'
 import { checkLint, checkQuickstart, checkTask } from './check-sources.ts'
@@ -19,6 +20,7 @@ try {
     { name: 'types', run: (tally) => checkTask(tally, 'typecheck') },
     { name: 'tests', run: checkTests },
     { name: 'quickstart', run: checkQuickstart },
+    { name: 'histories', run: checkHistory },
     { name: 'build', run: (tally) => checkTask(tally, 'build') },
     {
       name: 'packed packages',
