@@ -33,7 +33,7 @@ describe('a load', () => {
     { do: 'clear' },
     { do: 'deleteByPrefix', prefix: 'a' },
     { do: 'deleteByTag', tag: 'red' },
-  ] as const)('R1, R2, R4, R5: never gives its value to a caller that came after $do', (change) => {
+  ] as const)('never gives its value to a caller that came after $do', (change) => {
     const changed = call('p1', [5, 6], 'load 0', change)
     expect(broken([old, changed, load('p0', [8, 20], 'v2', 'v1')])).toEqual(['load'])
     expect(broken([old, changed, call('p1', [30, 31], 'load 0', { do: 'get', key }, 'v1')])).toEqual(['load'])

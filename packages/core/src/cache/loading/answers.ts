@@ -83,9 +83,15 @@ export class Answers {
       throw error
     }
     if (!joined) return value
-    if (!(await this.#isCurrent(flight))) return await this.#loads.lookAgain(call)
+    if (!(await this.#isCurrent(flight))) return await this.#lookAgain(flight, call)
     this.#namespace.countMiss(call.key)
     return value
+  }
+
+  /** The store of an uncertain flight is expected to fail again. That leads to a load, also with `readFailure: 'reject'`. */
+  async #lookAgain(flight: Flight, call: Call): Promise<unknown> {
+    if (!flight.isUncertain) return await this.#loads.lookAgain(call)
+    return await this.#loads.lookAgain({ ...call, settings: { ...call.settings, readFailure: 'miss' } })
   }
 
   /** Waits for the end of the load, then looks again: a load of its own, at once, would be one more for every invalidation. */
@@ -120,7 +126,7 @@ export class Answers {
       return this.#stale(call, item, 'loadFailed')
     }
     if (value === timedOut) return this.#stale(call, item, 'slow')
-    if (lookAgain || (joined && !(await this.#isCurrent(flight)))) return await this.#loads.lookAgain(call)
+    if (lookAgain || (joined && !(await this.#isCurrent(flight)))) return await this.#lookAgain(flight, call)
     this.#namespace.countMiss(call.key)
     return value
   }

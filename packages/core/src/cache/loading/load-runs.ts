@@ -148,6 +148,8 @@ export class LoadRuns {
       return await runAsync(this.#results.reserve(flight, found.raw, call.settings, namesTags))
     } catch (error) {
       this.#state.degraded(error, 'getOrSet', call.key)
+      // Nothing will show a change by another process, so callers who join may have come after one (RACES R2).
+      flight.markUncertain()
       return undefined
     }
   }

@@ -179,6 +179,8 @@ export class ResultStore {
     } catch (error) {
       // Always reported: no caller learns that the loaded value cannot be stored.
       this.#namespace.state.degraded(error, 'getOrSet', load.key)
+      // The store did not tell whether another process changed something: for callers who joined, it may have (RACES R2).
+      if (flight.validity !== 'discarded') flight.markUncertain()
       return false
     }
   }

@@ -55,6 +55,8 @@ export class Flight {
   #write: Promise<unknown> | undefined
   /** Whether another process changed something that the load depends on. */
   #outdated = false
+  /** Whether the store failed before it could tell that. */
+  #isUncertain = false
   /** Resolves to whether nothing had changed just before this process changed something itself. */
   #unchanged: Promise<boolean> | undefined
   #controller: AbortController | undefined
@@ -131,6 +133,17 @@ export class Flight {
   /** Another process changed what the load depends on, or stored the value: callers who joined may have come after that (RACES R2). */
   markOutdated(): void {
     this.#outdated = true
+  }
+
+  /** The store failed, so it did not tell whether another process changed what the load depends on. It counts as a change. */
+  markUncertain(): void {
+    this.#outdated = true
+    this.#isUncertain = true
+  }
+
+  /** Whether the store failed. Callers who look again then load, because they can expect nothing better of the store. */
+  get isUncertain(): boolean {
+    return this.#isUncertain
   }
 
   /** Resolves to whether the value is current for callers who joined the running load. */

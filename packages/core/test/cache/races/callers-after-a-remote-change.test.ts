@@ -165,6 +165,35 @@ describe('callers after a change by another process while the old load still run
     }
   }
 
+  for (const [title, failing] of [
+    ['when the load begins', { before: true, after: false }],
+    ['when the result is stored', { before: false, after: true }],
+    ['from the beginning of the load on', { before: true, after: true }],
+  ] as const) {
+    for (const [change, options] of [
+      [(other: Cache) => other.delete('k'), {}],
+      [(other: Cache) => other.deleteByTag('t'), { tags: ['t'] }],
+    ] as const) {
+      const changed = 'tags' in options ? 'an invalidation of its tag' : 'a delete'
+      it(`R2 a caller after ${changed} gets the new value although the store fails ${title}`, async () => {
+        const { cache, other, far } = twoProcesses()
+        const load = new GatedLoad<string>()
+        far.broken = failing.before
+        const first = cache.getOrSet('k', load.loader, options)
+        await load.started()
+        far.broken = false
+        await change(other)
+        const second = cache.getOrSet('k', load.loader, options)
+        await settled()
+        far.broken = failing.after
+        load.end('old')
+        await load.started()
+        load.end('new')
+        expect([await first, await second, load.runs]).toEqual(['old', 'new', 2])
+      })
+    }
+  }
+
   it('R2 a caller after a delete gets the new value while others wait for softTimeout', async () => {
     const { cache, other, clock } = twoProcesses({ staleFor: '1h', softTimeout: '1s' })
     await cache.set('k', 'stale')
