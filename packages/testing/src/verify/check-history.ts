@@ -3,7 +3,7 @@ import type { Tally } from './tally.ts'
 import { root } from './workspace.ts'
 
 /** Seconds of calls. Starting servers and checking takes the rest of a minute. */
-const duration = 40
+const duration = 36
 
 /** Runs the history checker of the benchmarks on every shared store. Each history counts, and each broken promise fails. */
 export async function checkHistory(tally: Tally): Promise<void> {
