@@ -7,7 +7,7 @@ interface Target {
   readonly default: string
 }
 
-type Conditions = Readonly<Record<'module-sync' | 'module' | 'import' | 'require', Target>>
+type Conditions = Readonly<Record<'module-sync' | 'module' | 'import' | 'bun' | 'require', Target>>
 
 /** The fields that replace those of the workspace when a package is packed. */
 export interface PublishedFields {
@@ -20,13 +20,13 @@ export interface PublishedFields {
 /**
  * The order of conditions decides:
  * - `module-sync` gives Node the ES module for `import` and for `require`, so one process has one copy of each class;
- * - `module` gives bundlers the ES module for both, for the same reason;
+ * - `module` gives bundlers the ES module for both, for the same reason, and `bun` gives it to Bun;
  * - `require` is for Jest and for TypeScript that compiles to CommonJS.
  */
 function conditions({ name }: EntryPoint): Conditions {
   const esm: Target = { types: `./dist/${name}.d.ts`, default: `./dist/${name}.js` }
   const cjs: Target = { types: `./dist/${name}.d.cts`, default: `./dist/${name}.cjs` }
-  return { 'module-sync': esm, module: esm, import: esm, require: cjs }
+  return { 'module-sync': esm, module: esm, import: esm, bun: esm, require: cjs }
 }
 
 /** `main`, `types` and `typesVersions` are for TypeScript with `moduleResolution: node10`, which does not read `exports`. */

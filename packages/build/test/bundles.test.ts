@@ -24,7 +24,17 @@ it('a bundle of core and memory imports no module of Node', async () => {
   expect(code).not.toMatch(/\bnode:|\brequire\(/)
 })
 
-it('a bundle of core and memory loads without random numbers, and runs without a process', async () => {
+it.each([
+  ['without a process', undefined],
+  [
+    'where the modules of Node are refused',
+    {
+      getBuiltinModule() {
+        throw new Error('not supported')
+      },
+    },
+  ],
+])('a bundle of core and memory loads without random numbers, and runs %s', async (_where, process) => {
   const { code } = await bundled()
   let loading = true
   const getRandomValues = (array: Uint8Array): Uint8Array => {
@@ -40,6 +50,7 @@ it('a bundle of core and memory loads without random numbers, and runs without a
     AbortSignal,
     setTimeout: (action: () => void) => timers.push(action),
     clearTimeout: () => {},
+    process,
   })
   runInContext(code, context)
   loading = false

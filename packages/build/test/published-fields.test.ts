@@ -29,6 +29,7 @@ it('a subpath has conditions for both formats, and types for TypeScript that rea
     ['module-sync', esm],
     ['module', esm],
     ['import', esm],
+    ['bun', esm],
     ['require', { types: './dist/a-b.d.cts', default: './dist/a-b.cjs' }],
   ])
   expect([main, types]).toEqual(['./dist/index.cjs', './dist/index.d.cts'])

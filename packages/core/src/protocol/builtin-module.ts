@@ -7,5 +7,10 @@ export function builtinModule(name: 'diagnostics_channel'): typeof import('node:
 export function builtinModule(name: 'v8'): typeof import('node:v8') | undefined
 export function builtinModule(name: string): object | undefined {
   const { process } = globalThis as { process?: { getBuiltinModule?(name: string): object | undefined } }
-  return process?.getBuiltinModule?.(name)
+  try {
+    return process?.getBuiltinModule?.(name)
+  } catch {
+    // In the edge runtime of Next the function exists and throws.
+    return undefined
+  }
 }
