@@ -6,7 +6,7 @@ import { type FoundServer, redisServer } from '../servers/redis-server.ts'
 import { checkPackedConformance } from './check-packed-conformance.ts'
 import type { Tarballs } from './check-tarballs.ts'
 import { emptyProject } from './empty-project.ts'
-import { type NodeVersion, nodeVersions } from './node-versions.ts'
+import type { NodeVersion } from './node-versions.ts'
 import { runCommand } from './run-command.ts'
 import type { Tally } from './tally.ts'
 
@@ -17,16 +17,6 @@ const companions: Readonly<Record<string, readonly string[]>> = {
   '@cache/layered': ['@cache/memory'],
   '@cache/resilient': ['@cache/memory'],
   '@cache/sharded': ['@cache/memory'],
-}
-
-async function installNodes(tally: Tally): Promise<NodeVersion[]> {
-  const nodes: NodeVersion[] = []
-  for (const { version, install } of nodeVersions) {
-    await tally.check(`Node ${version} is installed`, async () => {
-      nodes.push(await install())
-    })
-  }
-  return nodes
 }
 
 /** Uses each package in its own project, with core and its own dependencies, on every Node. */
@@ -52,8 +42,12 @@ async function checkSmoke(
 }
 
 /** Checks the packed packages as an application gets them: installed by npm, on every supported Node. */
-export async function checkInstalled(tally: Tally, directory: string, tarballs: Tarballs): Promise<void> {
-  const nodes = await installNodes(tally)
+export async function checkInstalled(
+  tally: Tally,
+  directory: string,
+  tarballs: Tarballs,
+  nodes: readonly NodeVersion[],
+): Promise<void> {
   const servers: FoundServer[] = []
   try {
     const redis = await redisServer()

@@ -4,14 +4,18 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { checkHistory } from './check-history.ts'
 import { checkInstalled } from './check-installed.ts'
+import { checkProjects } from './check-projects.ts'
 import { checkServers } from './check-servers.ts'
 import { checkLint, checkQuickstart, checkTask } from './check-sources.ts'
 import { checkTarballs, type Tarballs } from './check-tarballs.ts'
 import { checkTests } from './check-tests.ts'
+import { installNodes } from './install-nodes.ts'
+import type { NodeVersion } from './node-versions.ts'
 import { runSteps } from './run-steps.ts'
 
 const temporary = await mkdtemp(join(tmpdir(), 'cache-verify-'))
 let tarballs: Tarballs = new Map()
+let nodes: NodeVersion[] = []
 
 try {
   await runSteps([
@@ -28,7 +32,14 @@ try {
         tarballs = await checkTarballs(tally, join(temporary, 'tarballs'))
       },
     },
-    { name: 'installed packages', run: (tally) => checkInstalled(tally, temporary, tarballs) },
+    {
+      name: 'versions of Node',
+      run: async (tally) => {
+        nodes = await installNodes(tally)
+      },
+    },
+    { name: 'installed packages', run: (tally) => checkInstalled(tally, temporary, tarballs, nodes) },
+    { name: 'projects', run: (tally) => checkProjects(tally, temporary, tarballs, nodes) },
   ])
 } finally {
   await rm(temporary, { recursive: true, force: true })

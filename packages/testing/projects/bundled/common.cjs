@@ -1,0 +1,3 @@
+const { CacheError } = require('@cache/core')
+
+exports.isCacheError = (error) => error instanceof CacheError
