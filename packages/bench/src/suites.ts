@@ -15,6 +15,7 @@ export const suites: Readonly<Record<string, () => Promise<{ readonly suite: Sui
   'redis-pairs': () => import('./redis/pairs-suite.ts'),
   'redis-memory': () => import('./redis/memory-suite.ts'),
   'redis-soak': () => import('./redis/soak-suite.ts'),
+  start: () => import('./start/suite.ts'),
 }
 
 /** Programs that are no suites: they read their own options, and resolve to their exit code. */

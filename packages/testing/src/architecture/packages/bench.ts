@@ -14,7 +14,8 @@ export const bench: PackageArchitecture = {
     'history/checks': ['history/record'],
     'history/run': ['harness', 'history/record', 'history/checks'],
     history: ['history/record', 'history/checks', 'history/run'],
-    'suites.ts': ['harness', 'cost', 'file', 'history', 'hit-ratio', 'memory', 'postgres', 'redis'],
+    start: ['harness'],
+    'suites.ts': ['harness', 'cost', 'file', 'history', 'hit-ratio', 'memory', 'postgres', 'redis', 'start'],
     // The process of one contestant finds its suite by name.
     'harness/candidate-process.ts': ['harness', 'suites.ts'],
     '.': ['harness', 'suites.ts'],
