@@ -25,7 +25,7 @@ const protections: readonly ItemFormatOptions[] = [
   { encryption: { keys }, compression: { algorithm: 'zstd', threshold: 0 } },
 ]
 const formats = [msgpackCodec, jsonCodec, v8Codec, rawCodec].flatMap((codec) =>
-  protections.map((protection) => ({ codec, ...protection, maxDecodedBytes: 1024 * 1024 })),
+  protections.map((protection) => ({ ...protection, codec, maxDecodedBytes: 1024 * 1024 })),
 )
 
 /** Lengths that readers like to trust, as bytes of the header, of MessagePack and of V8. */

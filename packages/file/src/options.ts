@@ -26,51 +26,51 @@ export interface FileBackendOptions extends ItemFormatOptions {
    * The start of the names of this backend's files, so that several independent caches can share a directory. Default:
    * none.
    */
-  readonly prefix?: string
+  readonly prefix?: string | undefined
   /**
    * `'normal'` (default): an acknowledged write survives every end of the process; a loss of power may cost the writes
    * of the last `syncInterval`. `'full'`: it survives a loss of power too, and each write waits for the disk.
    */
-  readonly durability?: Durability
+  readonly durability?: Durability | undefined
   /**
    * The time between two syncs, which make earlier writes safe against a loss of power, with durability `'normal'`.
    * Default `'1s'`. `Infinity`: the operating system decides.
    */
-  readonly syncInterval?: Duration
+  readonly syncInterval?: Duration | undefined
   /**
    * The time between two removals of expired items, expired messages and orphaned files. Writes remove expired items
    * too. Default `'1m'`. `Infinity`: never.
    */
-  readonly maintenanceInterval?: Duration
+  readonly maintenanceInterval?: Duration | undefined
   /**
    * The limit of all items: keys, encoded values (in files too) and 128 bytes for each. Default 1 GB (10^9).
    * `Infinity`: no limit.
    */
-  readonly maxBytes?: number
+  readonly maxBytes?: number | undefined
   /** The largest number of items. Default `Infinity`. */
-  readonly maxEntries?: number
+  readonly maxEntries?: number | undefined
   /**
    * The items that are evicted first at a limit. Default `'lrs'`. With `'none'`, writes above the limit reject with
    * `OUT_OF_MEMORY`.
    */
-  readonly policy?: EvictionPolicy
+  readonly policy?: EvictionPolicy | undefined
   /** A value with more encoded bytes gets its own file. Default 262,144 (256 KiB). */
-  readonly largeValueBytes?: number
+  readonly largeValueBytes?: number | undefined
   /** Permissions of files. Default `0o600`. */
-  readonly fileMode?: number
+  readonly fileMode?: number | undefined
   /** Permissions of directories. Default `0o700`. */
-  readonly dirMode?: number
+  readonly dirMode?: number | undefined
   /** The longest time that a write waits for other processes before it rejects with `TIMEOUT`. Default `'10s'`. */
-  readonly lockTimeout?: Duration
+  readonly lockTimeout?: Duration | undefined
   /**
    * The reaction to a network file system, where the locks of SQLite are not reliable. `'warn'` emits an `error` event.
    * Default `'refuse'`.
    */
-  readonly networkFileSystem?: 'refuse' | 'warn' | 'allow'
+  readonly networkFileSystem?: 'refuse' | 'warn' | 'allow' | undefined
   /** The SQLite to use. Default: the one of the runtime, else better-sqlite3 if it is installed. */
-  readonly engine?: Engine
+  readonly engine?: Engine | undefined
   /** The clock for lifetimes. Default: the clock of the machine, which all processes of a directory share. */
-  readonly clock?: Clock
+  readonly clock?: Clock | undefined
 }
 
 /** The options with all defaults, in the units that the code uses. */

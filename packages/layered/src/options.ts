@@ -17,11 +17,11 @@ import {
 /** The queue of deletes that the last layer has failed to do. */
 export interface RecoveryOptions {
   /** Deletes in the queue. A further one rejects with `QUEUE_FULL`. Default: 1,000. */
-  readonly maxPending?: number
+  readonly maxPending?: number | undefined
   /** Time before the first retry. It doubles with each failure. Default: `'100ms'`. */
-  readonly retryDelay?: Duration
+  readonly retryDelay?: Duration | undefined
   /** Longest time between two retries. Default: `'30s'`. */
-  readonly maxRetryDelay?: Duration
+  readonly maxRetryDelay?: Duration | undefined
 }
 
 export interface LayeredOptions {
@@ -31,27 +31,27 @@ export interface LayeredOptions {
    * Announces changes to other processes. Default: none; other processes then serve their near copies until these
    * expire.
    */
-  readonly bus?: Bus
+  readonly bus?: Bus | undefined
   /** Longest life of a near copy. A copy never outlives its item. Default: the life of the item. */
-  readonly nearTtl?: Duration
+  readonly nearTtl?: Duration | undefined
   /**
    * How long this process remembers the version of a tag. It limits how late the process notices that another one has
    * invalidated the tag, if there is no bus or an announcement is lost. 0: the last layer is asked every time. Default:
    * `'1s'`.
    */
-  readonly tagWindow?: Duration
+  readonly tagWindow?: Duration | undefined
   /**
    * Queues deletes that the last layer fails to do, retries them, and announces them when they are done. The queue is
    * in memory and ends with the process. Default: none; such a delete rejects.
    */
-  readonly recovery?: RecoveryOptions
+  readonly recovery?: RecoveryOptions | undefined
   /**
    * Whether `close` also closes the layers and the bus. A part that another open cache or composite backend uses stays
    * open until its last user closes. `false` is for parts that the application closes itself. Default: `true`.
    */
-  readonly closeParts?: boolean
+  readonly closeParts?: boolean | undefined
   /** The clock, for tests. Default: the clock of the machine. */
-  readonly clock?: Clock
+  readonly clock?: Clock | undefined
 }
 
 export interface ResolvedRecovery {

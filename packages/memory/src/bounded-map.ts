@@ -10,32 +10,32 @@ import type { RemovalReason } from './removal-reason.ts'
 /** Options of a `BoundedMap`. At least one of `maxEntries` and `maxBytes` is required. */
 export interface BoundedMapOptions<K, V> {
   /** The largest number of entries. Default: no limit. */
-  readonly maxEntries?: number
+  readonly maxEntries?: number | undefined
   /** The largest sum of the bytes that `weigh` returns. Default: no limit. */
-  readonly maxBytes?: number
+  readonly maxBytes?: number | undefined
   /** A heavier entry is not stored. Default: half of `maxBytes`, so that no single entry evicts all others. */
-  readonly maxEntryBytes?: number
+  readonly maxEntryBytes?: number | undefined
   /** Returns the bytes of an entry, a finite number of 0 or more. Default with `maxBytes`: `estimateBytes` of value and key. */
-  readonly weigh?: (value: V, key: K) => number
+  readonly weigh?: ((value: V, key: K) => number) | undefined
   /** The lifetime of entries that are set without one. Default: they do not expire. */
-  readonly ttl?: Duration
+  readonly ttl?: Duration | undefined
   /** Whether each `get` gives the entry its whole lifetime again. Default `false`: only `set` does. */
   readonly sliding?: boolean | undefined
   /** Chooses the entry to evict when a limit is exceeded. Default: `adaptive`. */
-  readonly policy?: EvictionPolicy
+  readonly policy?: EvictionPolicy | undefined
   /**
    * Called after an entry was removed, with the reason. It may call the map again. An error that it throws reaches the
    * caller of the map, and further evictions wait for the next write. In the timer that removes expired entries, the
    * error is an uncaught exception.
    */
-  readonly onRemoval?: (key: K, value: V, reason: RemovalReason) => void
+  readonly onRemoval?: ((key: K, value: V, reason: RemovalReason) => void) | undefined
   /** Read at every access to an entry with a lifetime. Default: the wall clock, read at most once in 64 closely following calls. */
-  readonly clock?: Clock
+  readonly clock?: Clock | undefined
   /**
    * Returns numbers from 0 (inclusive) to 1 (exclusive), for the seed of the index and for random choices of policies.
    * Default: secure numbers for the seed, `Math.random` for policies.
    */
-  readonly random?: () => number
+  readonly random?: (() => number) | undefined
 }
 
 export type { BoundedMapStats, DumpedEntry }

@@ -24,38 +24,38 @@ import { SyncMemoryBackend } from './sync-memory-backend.ts'
 /** Options of a `MemoryBackend`. At least one of `maxEntries` and `maxBytes` is required. */
 export interface MemoryBackendOptions {
   /** The largest number of items. Default: no limit. */
-  readonly maxEntries?: number
+  readonly maxEntries?: number | undefined
   /** The largest sum of the bytes that `weigh` returns. Default: no limit. */
-  readonly maxBytes?: number
+  readonly maxBytes?: number | undefined
   /** A heavier item is not stored. Default: half of `maxBytes`. */
-  readonly maxEntryBytes?: number
+  readonly maxEntryBytes?: number | undefined
   /** Returns the bytes of an item, a finite number of 0 or more. Default: the `cost` of the item, else an estimate of value and key. */
-  readonly weigh?: (item: Item) => number
+  readonly weigh?: ((item: Item) => number) | undefined
   /** Chooses the item to evict when a limit is exceeded. Default: `adaptive`. */
-  readonly policy?: EvictionPolicy
+  readonly policy?: EvictionPolicy | undefined
   /**
    * How stored values are isolated from changes by their readers and writers. `reference`: not at all, the value itself is
    * stored and returned. `clone`: each write and read copies it. `freeze`: each write freezes it deeply. `codec`: each write and
    * read encodes and decodes it with `codec`. All but `reference` refuse values that they cannot keep exactly, with
    * `NOT_STORABLE`. Default: `reference`.
    */
-  readonly isolation?: Isolation
+  readonly isolation?: Isolation | undefined
   /**
    * The codec of the isolation `codec`. With the codec of the production store, development refuses the values that production
    * refuses.
    */
-  readonly codec?: Codec
+  readonly codec?: Codec | undefined
   /** Called after an item was removed, with the reason. It may call the backend again. */
-  readonly onRemoval?: (item: Item, reason: RemovalReason) => void
+  readonly onRemoval?: ((item: Item, reason: RemovalReason) => void) | undefined
   /** The name in logs and errors. Default: `memory`. */
-  readonly name?: string
+  readonly name?: string | undefined
   /** Read at every access to an item with a lifetime. Default: the wall clock, read at most once in 64 closely following calls. */
-  readonly clock?: Clock
+  readonly clock?: Clock | undefined
   /**
    * Returns numbers from 0 (inclusive) to 1 (exclusive), for the seed of the index and for random choices of policies.
    * Default: secure numbers for the seed, `Math.random` for policies.
    */
-  readonly random?: () => number
+  readonly random?: (() => number) | undefined
 }
 
 const optionNames = [...engineOptionNames, 'isolation', 'codec', 'onRemoval', 'name']

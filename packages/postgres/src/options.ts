@@ -11,20 +11,20 @@ import { resolveSchema, type SchemaOptions, schemaOptionNames } from './table/sc
 
 export interface PostgresBackendOptions extends ConnectionOptions, SchemaOptions, ItemFormatOptions {
   /** Stands before every key, so that several backends may share a table. Default none. At most 100 characters. */
-  readonly prefix?: string
+  readonly prefix?: string | undefined
   /** Whether the backend creates the table, or updates its schema, before the first use. Default true. */
-  readonly migrate?: boolean
+  readonly migrate?: boolean | undefined
   /**
    * The largest number of entries under this prefix; beyond it the oldest of a sample are removed. Default: no limit.
    */
-  readonly maxEntries?: number
+  readonly maxEntries?: number | undefined
   /**
    * The largest size of keys and values under this prefix, in bytes; beyond it the oldest of a sample are removed.
    * Default: no limit.
    */
-  readonly maxBytes?: number
+  readonly maxBytes?: number | undefined
   /** The clock for expiry times, for tests. Default: the server's clock. */
-  readonly clock?: Clock
+  readonly clock?: Clock | undefined
 }
 
 /** The options with their defaults filled in. */

@@ -15,46 +15,46 @@ import type { Cluster, ClusterNode, ClusterOptions, Redis, RedisOptions } from '
 /** The address of Redis: exactly one of `url`, `cluster`, `client`, or `options` alone. */
 export interface RedisConnectionOptions {
   /** `redis://user:password@host:port/db`, or `rediss://` for TLS. */
-  readonly url?: string
+  readonly url?: string | undefined
   /**
    * Options of ioredis: `host`, `port`, `path` (a Unix socket), `username`, `password`, `db`, `tls`, `sentinels`,
    * `name`. They stand alone, or refine `url` or `cluster`. This package sets the options that limit failures.
    */
-  readonly options?: RedisOptions
+  readonly options?: RedisOptions | undefined
   /** The first nodes of a Redis Cluster to contact, and options of the `Cluster` of ioredis. */
-  readonly cluster?: { readonly nodes: readonly ClusterNode[]; readonly options?: ClusterOptions }
+  readonly cluster?: { readonly nodes: readonly ClusterNode[]; readonly options?: ClusterOptions } | undefined
   /** A client of the application, which this package never closes. */
-  readonly client?: Redis | Cluster
+  readonly client?: Redis | Cluster | undefined
   /** The longest time that a command may take. Default 1 s. */
-  readonly timeout?: Duration
+  readonly timeout?: Duration | undefined
   /** The longest time to connect, for connections that this package opens. Default 500 ms. */
-  readonly connectTimeout?: Duration
+  readonly connectTimeout?: Duration | undefined
 }
 
 export interface RedisBackendOptions extends RedisConnectionOptions, ItemFormatOptions {
   /** The beginning of every key in Redis. Backends with different prefixes may share a server. Default `cache:`. */
-  readonly prefix?: string
+  readonly prefix?: string | undefined
   /**
    * The clock that gives an item its lifetime when it is written. From then on the clock of Redis counts. Default: the
    * clock of this machine.
    */
-  readonly clock?: Clock
+  readonly clock?: Clock | undefined
 }
 
 export interface RedisBusOptions extends RedisConnectionOptions {
   /** The name of the channel. Buses on one channel receive each other's messages. Default `cache:bus`. */
-  readonly channel?: string
+  readonly channel?: string | undefined
   /** Whether to use sharded publish and subscribe (Redis 7). Default: true on a Cluster. */
-  readonly sharded?: boolean
+  readonly sharded?: boolean | undefined
   /** The interval of the PINGs that detect a dead connection. Default 5 s. */
-  readonly heartbeat?: Duration
+  readonly heartbeat?: Duration | undefined
 }
 
 export interface RedisTrackingBusOptions extends RedisConnectionOptions {
   /** The prefix of the backend whose keys Redis announces. Default `cache:`. */
-  readonly prefix?: string
+  readonly prefix?: string | undefined
   /** The interval of the PINGs that detect a dead connection. Default 5 s. */
-  readonly heartbeat?: Duration
+  readonly heartbeat?: Duration | undefined
 }
 
 const connectionOptionNames: readonly string[] = ['url', 'options', 'cluster', 'client', 'timeout', 'connectTimeout']

@@ -13,18 +13,18 @@ import {
 
 export interface FailoverOptions {
   /** Failures of the primary in a row before the secondary takes over; those before reject. Default 1. */
-  readonly failures?: number
+  readonly failures?: number | undefined
   /** How often the primary is asked whether it is back, while there are calls. Default `'1s'`. */
-  readonly probeEvery?: Duration
+  readonly probeEvery?: Duration | undefined
   /** Changed keys that are remembered for the primary's return; with more, the primary is cleared. Default 10,000. */
-  readonly maxChanged?: number
+  readonly maxChanged?: number | undefined
   /**
    * `close` also closes both backends, except one that another open cache or composite backend uses: the last user closes it.
    * Default `true`. `false` is for backends that the application closes itself.
    */
-  readonly closeParts?: boolean
+  readonly closeParts?: boolean | undefined
   /** Default: the machine's clock. */
-  readonly clock?: Clock
+  readonly clock?: Clock | undefined
 }
 
 export interface ResolvedFailoverOptions {

@@ -11,43 +11,43 @@ import {
 
 export interface RetryOptions {
   /** Tries after the first. Default 2. */
-  readonly retries?: number
+  readonly retries?: number | undefined
   /** About the time before the first retry; it doubles with each, with jitter. Default `'50ms'`. */
-  readonly delay?: Duration
+  readonly delay?: Duration | undefined
   /** The longest time between tries. Default `'1s'`. */
-  readonly maxDelay?: Duration
+  readonly maxDelay?: Duration | undefined
 }
 
 export interface BreakerOptions {
   /** Failures in a row that open the circuit. Default 5. */
-  readonly failures?: number
+  readonly failures?: number | undefined
   /** How long calls are refused before one may probe the store. Default `'5s'`. */
-  readonly probeAfter?: Duration
+  readonly probeAfter?: Duration | undefined
 }
 
 export interface BulkheadOptions {
   /** Calls under way at once. */
   readonly concurrent: number
   /** Calls that may wait for their turn; one more rejects with `QUEUE_FULL`. Default 0. */
-  readonly queue?: number
+  readonly queue?: number | undefined
 }
 
 export interface ResilientOptions {
   /** The backend that is guarded. */
   readonly backend: CacheBackend
   /** How long each try may take. Default `'1s'`. */
-  readonly timeout?: Duration
+  readonly timeout?: Duration | undefined
   /** How reads, and writes that surely ended, are tried again. `false`: never. */
-  readonly retry?: RetryOptions | false
+  readonly retry?: RetryOptions | false | undefined
   /** When calls are refused at once because the store fails. `false`: never. */
-  readonly breaker?: BreakerOptions | false
+  readonly breaker?: BreakerOptions | false | undefined
   /** How many calls may be under way. Default: any number. */
-  readonly bulkhead?: BulkheadOptions
+  readonly bulkhead?: BulkheadOptions | undefined
   /**
    * `close` also closes the backend, unless another open cache or composite backend uses it: the last user closes it. Default
    * `true`. `false` is for a backend that the application closes itself.
    */
-  readonly closeParts?: boolean
+  readonly closeParts?: boolean | undefined
 }
 
 export interface ResolvedOptions {

@@ -10,7 +10,7 @@ export interface ShardedOptions {
    * `close` also closes the shards, except those that another open cache or composite backend uses: the last user closes them.
    * Default `true`. `false` is for shards that the application closes itself.
    */
-  readonly closeParts?: boolean
+  readonly closeParts?: boolean | undefined
 }
 
 const operation = 'new ShardedBackend'

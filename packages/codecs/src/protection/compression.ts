@@ -5,9 +5,9 @@ export interface CompressionOptions {
   /** `'zstd'` is the fastest and needs Node 22.15 or later. `'gzip'` and `'brotli'` work in every Node. */
   readonly algorithm: 'zstd' | 'gzip' | 'brotli'
   /** Payloads of fewer bytes are not compressed. Default: 1024. */
-  readonly threshold?: number
+  readonly threshold?: number | undefined
   /** Higher is smaller and slower: zstd 1 to 22 (default 3), gzip 1 to 9 (default 6), brotli 0 to 11 (default 4). */
-  readonly level?: number
+  readonly level?: number | undefined
 }
 
 interface Algorithm {

@@ -18,12 +18,12 @@ export interface EncryptionOptions {
    * A name of the store, such as `production`. An item that was sealed under another name is damaged. Give each store that
    * shares keys with another store a name of its own. Default: the empty text.
    */
-  readonly context?: string
+  readonly context?: string | undefined
   /**
    * How far the clocks of processes that share a store may disagree. An item that is read later than this after its sealed
    * `expiresAt` is damaged. `Infinity` turns the check off. Default 1 minute.
    */
-  readonly clockTolerance?: Duration
+  readonly clockTolerance?: Duration | undefined
 }
 
 interface Key {

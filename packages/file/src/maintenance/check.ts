@@ -52,7 +52,7 @@ const orphanAge = 60_000
 
 export interface CheckOptions {
   /** Whether unreadable values are removed and the rest is repaired. Default `false`. */
-  readonly fix?: boolean
+  readonly fix?: boolean | undefined
 }
 
 /**

@@ -8,7 +8,7 @@ import { isPlainJson } from './plain-json.ts'
 
 export interface KeyvImportOptions {
   /** Replaces the namespace of Keyv at the start of the keys. Default: the keys stay unchanged. */
-  readonly replaceNamespace?: { readonly from: string; readonly to: string }
+  readonly replaceNamespace?: { readonly from: string; readonly to: string } | undefined
 }
 
 /** An entry of `keyv-file`. Its `value` may be the JSON of Keyv's own envelope. */

@@ -3,16 +3,16 @@ export type QueueSide = 'front' | 'back'
 
 export interface PushOptions {
   /** The end that gets the message. Default `'back'`. */
-  readonly side?: QueueSide
+  readonly side?: QueueSide | undefined
   /** The instant, in milliseconds since 1970, from which no caller gets the message. Default: never. */
-  readonly expiresAt?: number
+  readonly expiresAt?: number | undefined
 }
 
 export interface PullOptions {
   /** Milliseconds for which no other caller gets the message. Default 30,000. */
-  readonly lease?: number
+  readonly lease?: number | undefined
   /** The end from which the message is taken. Default `'front'`. */
-  readonly side?: QueueSide
+  readonly side?: QueueSide | undefined
 }
 
 /** A message as `peek` shows it. */

@@ -14,5 +14,5 @@ export interface FileTransaction {
 
 export interface TransactOptions {
   /** The largest number of runs. Default 100. */
-  readonly attempts?: number
+  readonly attempts?: number | undefined
 }

@@ -10,15 +10,15 @@ export type SimulatedPolicy = EvictionPolicy | 'optimal'
 
 export interface SimulationOptions {
   /** Default: all policies, and `optimal`. */
-  readonly policies?: readonly SimulatedPolicy[]
+  readonly policies?: readonly SimulatedPolicy[] | undefined
   /** The limits to simulate: numbers of entries, or of bytes with `weights`. */
   readonly sizes: readonly number[]
   /** The bytes of each request, in the order of the keys. With weights, `optimal` is only near the optimum. Default: every entry counts 1. */
-  readonly weights?: Iterable<number>
+  readonly weights?: Iterable<number> | undefined
   /** Called after about every 100,000 requests and at the end of each row. */
-  readonly onProgress?: (progress: SimulationProgress) => void
+  readonly onProgress?: ((progress: SimulationProgress) => void) | undefined
   /** The seed of policies that use random numbers: the same seed gives the same rows. Default: 1. */
-  readonly seed?: number
+  readonly seed?: number | undefined
 }
 
 export interface SimulationProgress {

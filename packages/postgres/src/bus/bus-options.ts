@@ -9,9 +9,9 @@ import { checkDuration, checkIdentifier } from '../option-checks.ts'
 export interface PostgresBusOptions
   extends Omit<ConnectionOptions, 'client' | 'pipeline' | 'maxConnections' | 'lockTimeout'> {
   /** The channel of LISTEN and NOTIFY. A bus receives the messages of its own channel only. Default `'cache'`. */
-  readonly channel?: string
+  readonly channel?: string | undefined
   /** The time between two checks of a listening connection. Default `'5s'`. */
-  readonly heartbeat?: Duration
+  readonly heartbeat?: Duration | undefined
 }
 
 /** The options with their defaults filled in. */

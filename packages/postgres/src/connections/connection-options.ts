@@ -8,31 +8,31 @@ export interface ConnectionOptions {
    * `postgres://user:password@host:5432/database?sslmode=verify-full`. Connections from a URL are opened and closed
    * here.
    */
-  readonly url?: string
+  readonly url?: string | undefined
   /** The options of a client of `pg`: `host`, `user`, `ssl`, … Alone, or with `url`: then they override the URL. */
-  readonly options?: PgClientOptions
+  readonly options?: PgClientOptions | undefined
   /** The application's `pg.Pool`. The application closes it. */
-  readonly pool?: PgPool
+  readonly pool?: PgPool | undefined
   /** A connected client of the application, which runs all statements in turn. The application closes it. */
-  readonly client?: PgClient
+  readonly client?: PgClient | undefined
   /** The largest number of connections that are opened here. Default 10; 2 with `pipeline`. */
-  readonly maxConnections?: number
+  readonly maxConnections?: number | undefined
   /**
    * Whether each connection prepares a statement once and then sends its name. Default true. Turn it off behind a
    * pooler that shares connections between transactions (PgBouncer in transaction mode).
    */
-  readonly prepare?: boolean
+  readonly prepare?: boolean | undefined
   /** Whether a connection sends the next statement before the previous reply has come. Default false. */
-  readonly pipeline?: boolean
+  readonly pipeline?: boolean | undefined
   /** The longest time that connecting may take. Default `'1s'`. */
-  readonly connectTimeout?: Duration
+  readonly connectTimeout?: Duration | undefined
   /** The longest time that a call may take, including the wait for a connection. Default `'2s'`. */
-  readonly timeout?: Duration
+  readonly timeout?: Duration | undefined
   /**
    * The longest time that a write waits for a row that another transaction has locked. Default a quarter of `timeout`,
    * at most `timeout`.
    */
-  readonly lockTimeout?: Duration
+  readonly lockTimeout?: Duration | undefined
 }
 
 /** The options with their defaults filled in. */

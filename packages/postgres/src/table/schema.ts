@@ -5,14 +5,14 @@ import { checkFlag, checkIdentifier } from '../option-checks.ts'
 /** The table, and the way to create it. */
 export interface SchemaOptions {
   /** Default `'public'`. A missing schema is created. */
-  readonly schema?: string
+  readonly schema?: string | undefined
   /** Default `'cache'`. */
-  readonly table?: string
+  readonly table?: string | undefined
   /**
    * Whether the table is created UNLOGGED: writes are faster, and the table is empty after a crash of the server.
    * Default false.
    */
-  readonly unlogged?: boolean
+  readonly unlogged?: boolean | undefined
 }
 
 export const schemaOptionNames: readonly string[] = ['schema', 'table', 'unlogged']

@@ -6,9 +6,9 @@ import type { CacheState } from '../state/cache-state.ts'
 import { WriteBehind } from './write-behind.ts'
 
 interface WriterOptions {
-  readonly writer?: Writer<never>
-  readonly writeMode?: 'through' | 'behind'
-  readonly writeBehind?: WriteBehindOptions
+  readonly writer?: Writer<never> | undefined
+  readonly writeMode?: 'through' | 'behind' | undefined
+  readonly writeBehind?: WriteBehindOptions | undefined
 }
 
 /**

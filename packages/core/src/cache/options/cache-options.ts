@@ -55,19 +55,19 @@ export interface CommonCacheOptions extends Pick<LoadingOptions, 'retryAfter' | 
   /** The name of the cache in its errors, events, traces and metrics. Namespaces of the cache have the same. Default `'cache'`. */
   readonly name?: string | undefined
   /** Segments put in front of every key, so that caches with different namespaces share a backend. Default: none. */
-  readonly namespace?: string | readonly string[]
+  readonly namespace?: string | readonly string[] | undefined
   /** How long a value is fresh. Default `'5m'`; `Infinity` keeps it until it is removed or evicted. */
-  readonly ttl?: Duration
+  readonly ttl?: Duration | undefined
   /** How long after that a value may still be served while it is refreshed, or when a load fails. Default 0. */
-  readonly staleFor?: Duration
+  readonly staleFor?: Duration | undefined
   /** Lifetime of a tag's record, renewed while it is used. A lost record makes its items misses. Default `'30d'`. */
-  readonly tagTtl?: Duration
+  readonly tagTtl?: Duration | undefined
   /** Changes each key before it is used, such as `hashLongKeys(200)`. `keys`, `deleteByPrefix` and the events of the backend then go by the changed keys. Default: none. */
-  readonly transformKey?: (key: string) => string
+  readonly transformKey?: ((key: string) => string) | undefined
   /** Source of the current instant and of timers. Default: the machine's. */
-  readonly clock?: Clock
+  readonly clock?: Clock | undefined
   /** Numbers from 0 up to, not including, 1. Default `Math.random`. */
-  readonly random?: () => number
+  readonly random?: (() => number) | undefined
 }
 
 /** Options of `SyncCache`. */
@@ -80,10 +80,10 @@ export interface CacheOptions<Value = unknown> extends CommonCacheOptions, Loadi
   /** Where items are kept. Several caches and composite backends may share one; the last of them to close closes it. */
   readonly backend: CacheBackend
   /** The application's own database, written whenever the cache is. Default: none. */
-  readonly writer?: Writer<Value>
+  readonly writer?: Writer<Value> | undefined
   /** `'through'` writes to the writer before a call resolves, `'behind'` after it, in batches. Default `'through'`. */
-  readonly writeMode?: 'through' | 'behind'
-  readonly writeBehind?: WriteBehindOptions
+  readonly writeMode?: 'through' | 'behind' | undefined
+  readonly writeBehind?: WriteBehindOptions | undefined
 }
 
 /** The effect of a failing backend on a read. */

@@ -23,25 +23,25 @@ export interface Writer<Value = unknown> {
 /** Options of `writeMode: 'behind'`. */
 export interface WriteBehindOptions {
   /** Keys in one batch. A batch that fails is written key by key, so a refused change holds up no other. Default 100. */
-  readonly batchSize?: number
+  readonly batchSize?: number | undefined
   /** How long a write waits for others. Default `'100ms'`. */
-  readonly delay?: Duration
+  readonly delay?: Duration | undefined
   /** Keys that may wait. Default 10,000. */
-  readonly maxQueued?: number
+  readonly maxQueued?: number | undefined
   /** The effect of a full queue on a write: `'wait'` until there is room, or `'reject'` with `QUEUE_FULL`. Default `'wait'`. */
-  readonly whenFull?: 'wait' | 'reject'
+  readonly whenFull?: 'wait' | 'reject' | undefined
   /** The first pause after a failed batch; it doubles up to 30 seconds, until one succeeds. Default `'100ms'`. */
-  readonly retryDelay?: Duration
+  readonly retryDelay?: Duration | undefined
   /**
    * Attempts for a change, the last one by itself, before it is given up with a `writeFailed` event. Default: no limit until `close`,
    * which gives up after five failures in a row.
    */
-  readonly maxAttempts?: number
+  readonly maxAttempts?: number | undefined
   /**
    * How long `close` waits for a writer that does not answer. Then it rejects, and an event `writeFailed` names the keys that were not
    * written; with a journal they stay there for the next process. Default `'30s'`.
    */
-  readonly closeTimeout?: Duration
+  readonly closeTimeout?: Duration | undefined
   /**
    * A backend that outlives the process (such as `FileBackend`) and that no other process uses at the same time. A write is
    * acknowledged once it is in the journal, and removed from there once the database has it. The next process writes the changes of a
@@ -49,5 +49,5 @@ export interface WriteBehindOptions {
    * `policy: 'none'`. The cache does not close it. Needs `compareAndSet` and `keys`.
    * Default: none; waiting changes are lost with the process.
    */
-  readonly journal?: CacheBackend
+  readonly journal?: CacheBackend | undefined
 }
