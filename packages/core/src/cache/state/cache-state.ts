@@ -10,12 +10,12 @@ import { FailurePauses } from './failure-pauses.ts'
 import type { Flight } from './flight.ts'
 import { Recorder } from './recorder.ts'
 import { answer, runAsync, type Steps } from './steps.ts'
+import { warnOfRefusedValue } from './warn-of-refused-value.ts'
 
 /** The caller's mistakes and answers, not failures of the backend. */
 const callersCodes: ReadonlySet<CacheErrorCode> = new Set([
   'INVALID_ARGUMENT',
   'UNSUPPORTED',
-  'NOT_STORABLE',
   'NOT_A_NUMBER',
   'OUT_OF_RANGE',
   'CONFLICT',
@@ -231,6 +231,7 @@ export class CacheState implements CacheStateParts {
   }
 
   report(error: CacheError): void {
+    if (error.code === 'NOT_STORABLE') warnOfRefusedValue(error)
     this.recorder.errors += 1
     if (this.listeners.has('error')) this.listeners.emit('error', { error }, this.segments)
   }
