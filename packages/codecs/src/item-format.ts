@@ -10,7 +10,7 @@ import {
   wholeNumber,
 } from '@cache/core/backend'
 import { DecodedMemory } from './codecs/decoded-memory.ts'
-import { msgpackCodec, packInPlace, unpackFrom } from './codecs/msgpack-codec.ts'
+import { MessagePackCodec, msgpackCodec } from './codecs/msgpack-codec.ts'
 import { asBuffer } from './format/as-buffer.ts'
 import { frame } from './format/frame.ts'
 import { headerBytes, openEnd, payloadStart, readHeader, writeHeader } from './format/header.ts'
@@ -45,6 +45,8 @@ export class ItemFormat {
   readonly #clock: Clock
   readonly #inClear: boolean
   readonly #memory: DecodedMemory
+  /** The codec, where it can write and read in place. */
+  readonly #messagePack: MessagePackCodec | undefined
 
   /**
    * `place` names where the items are stored, such as the kind of store and the prefix. Encryption authenticates it: an item
@@ -55,6 +57,7 @@ export class ItemFormat {
     checkOptions(options, itemFormatOptionNames, 'ItemFormat')
     const { codec = msgpackCodec, compression, encryption, maxDecodedBytes = defaultMaxDecodedBytes } = options
     this.codec = checkCodec(codec)
+    this.#messagePack = codec instanceof MessagePackCodec ? codec : undefined
     this.maxDecodedBytes = wholeNumber(maxDecodedBytes, 'maxDecodedBytes', 'ItemFormat', 1, 2 ** 31 - 1)
     this.#compression = compression === undefined ? undefined : new Compression(compression)
     if (typeof place !== 'string') throw invalidArgument('place', place, 'a string', 'ItemFormat')
@@ -93,7 +96,7 @@ export class ItemFormat {
     }
     if (value === undefined) return this.#finish(item, kinds.placeholder, nothing)
     if (typeof value === 'string') return this.#encodeString(item, value)
-    if (this.#inClear && this.codec === msgpackCodec) return this.#encodeMessagePack(item, value)
+    if (this.#inClear && this.#messagePack !== undefined) return this.#encodeMessagePack(item, value, this.#messagePack)
     const payload = this.codec.encode(value)
     this.#memory.check(payload, 0, payload.length)
     return this.#finish(item, this.codec.id, payload)
@@ -105,14 +108,13 @@ export class ItemFormat {
     return this.#seal(item, kinds.wholeNumber, 0, Buffer.from(digits, 'latin1'), this.#encryption)
   }
 
-  #encodeMessagePack(item: Item, value: unknown): Buffer {
-    const packed = packInPlace(value)
-    const length = packed.end - packed.start
+  #encodeMessagePack(item: Item, value: unknown, codec: MessagePackCodec): Buffer {
+    const { bytes, length } = codec.packInPlace(value)
     this.#checkLength(length)
-    this.#memory.check(packed, packed.start, packed.end)
+    this.#memory.check(bytes, 0, length)
     const headerLength = writeHeader(item, length)
     const out = newFrame(headerLength, length, this.codec.id, 0)
-    packed.copy(out, headerLength, packed.start, packed.end)
+    bytes.copy(out, headerLength, 0, length)
     return out
   }
 
@@ -196,7 +198,8 @@ export class ItemFormat {
 
   #decodeValue(bytes: Buffer, start: number): unknown {
     this.#memory.check(bytes, start, bytes.length)
-    const value = this.codec === msgpackCodec ? unpackFrom(bytes, start) : this.codec.decode(bytes.subarray(start))
+    const codec = this.#messagePack
+    const value = codec === undefined ? this.codec.decode(bytes.subarray(start)) : codec.unpackFrom(bytes, start)
     // It would be taken for a placeholder.
     if (value === undefined) throw new RangeError('its value is undefined')
     return value

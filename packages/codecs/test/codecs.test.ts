@@ -99,7 +99,7 @@ test('raw keeps bytes, distinguishes a Buffer from a Uint8Array, and refuses all
 test('an object with the member __keys__ does not damage values that msgpack encodes later', () => {
   const rows = Array.from({ length: 20 }, () => ({ __keys__: 1 }))
   deepStrictEqual(roundTrip(msgpackCodec, rows), rows)
-  expect(() => msgpackCodec.encode([new Map(), ...rows])).toThrow("'__keys__' beside a Map")
+  deepStrictEqual(roundTrip(msgpackCodec, [new Map(), ...rows]), [new Map(), ...rows])
   const empty = Array.from({ length: 20 }, () => ({}))
   deepStrictEqual(roundTrip(msgpackCodec, empty), empty)
 })

@@ -26,12 +26,83 @@ test.for([...formats.entries()])(
   },
 )
 
-test('bytes of an error never reach a constructor of msgpackr', () => {
+test('bytes of an error never reach a constructor: the extension of msgpackr for errors is damage', () => {
   for (const name of ['valueOf', 'constructor', 'toString', '__proto__', 'TypeError']) {
     const packed = new Packr({ useRecords: false }).pack([name, 'message'])
-    const value = msgpackCodec.decode(Buffer.concat([Buffer.from([0xd4, 0x65, 0]), packed]))
-    expect(value).toBeInstanceOf(Error)
-    expect(Object.getPrototypeOf(value)).toBe(Error.prototype)
+    expect(() => msgpackCodec.decode(Buffer.concat([Buffer.from([0xd4, 0x65, 0]), packed]))).toThrow(
+      'the extension 101',
+    )
+  }
+})
+
+test('texts in another place, which could be read again and again, are damage', () => {
+  const bundled = new Packr({ useRecords: false, bundleStrings: true }).pack(['one text', 'another text', 'a third'])
+  expect(bundled.includes(0x62)).toBe(true)
+  expect(() => msgpackCodec.decode(bundled)).toThrow('MessagePack with the token')
+})
+
+test('nested arrays that each claim the rest of the bytes never reserve memory for it', () => {
+  const levels = 400
+  const rest = 400_000
+  const head = Buffer.alloc(5 * levels)
+  for (let level = 0; level < levels; level += 1) {
+    head[level * 5] = 0xdd
+    head.writeUInt32BE(rest, level * 5 + 1)
+  }
+  // Each array by itself would fit. Together they would take 1.3 GB.
+  expect(() => msgpackCodec.decode(Buffer.concat([head, Buffer.alloc(rest)]))).toThrow('truncated')
+})
+
+test('records are damage where they would take more memory than their bytes', () => {
+  const names = (count: number): Buffer =>
+    Buffer.from(new Packr({ useRecords: false }).pack(Array.from({ length: count }, (_, index) => `name ${index}`)))
+  const record = (count: number): Buffer =>
+    Buffer.concat([Buffer.from([0xc1, 0xd4, 0x72, 0x40]), names(count), Buffer.alloc(count)])
+  expect(Object.keys(msgpackCodec.decode(record(64)) as object)).toHaveLength(64)
+  expect(() => msgpackCodec.decode(record(65))).toThrow('a record without names')
+  expect(() => msgpackCodec.decode(Buffer.from([0xc1, 0x40]))).toThrow('the token 64')
+})
+
+test('of many records in one value, only some get a reader of their own, which takes time to create', () => {
+  const one = (index: number): Buffer => {
+    const names = new Packr({ useRecords: false }).pack([`name ${index}`])
+    return Buffer.concat([Buffer.from([0xd4, 0x72, 0x40]), names, Buffer.from([0, ...Array(9).fill([0x40, 0]).flat()])])
+  }
+  const count = 1000
+  const head = Buffer.from([0xc1, 0xdd, 0, 0, 0, 0])
+  head.writeUInt32BE(count * 10, 2)
+  const bytes = Buffer.concat([head, ...Array.from({ length: count }, (_, index) => one(index))])
+  let created = 0
+  const real = globalThis.Function
+  globalThis.Function = new Proxy(real, {
+    construct(target, args) {
+      created += 1
+      return Reflect.construct(target, args)
+    },
+  })
+  try {
+    const value = msgpackCodec.decode(bytes) as Record<string, number>[]
+    expect(value).toHaveLength(count * 10)
+    expect(value.at(-1)).toEqual({ [`name ${count - 1}`]: 0 })
+  } finally {
+    globalThis.Function = real
+  }
+  expect(created).toBe(64)
+})
+
+test('records are read where the runtime creates no code from text', () => {
+  const value = Array.from({ length: 30 }, (_, index) => ({ [`only here ${index % 2}`]: index, id: index }))
+  const bytes = msgpackCodec.encode(value)
+  const real = globalThis.Function
+  globalThis.Function = new Proxy(real, {
+    construct() {
+      throw new EvalError('Code generation from strings disallowed for this context')
+    },
+  })
+  try {
+    expect(msgpackCodec.decode(bytes)).toEqual(value)
+  } finally {
+    globalThis.Function = real
   }
 })
 

@@ -23,6 +23,7 @@ const words: Readonly<Record<ValueKind, string>> = {
   regexp: '`RegExp`',
   hole: 'holes in arrays',
   '__proto__ member': 'a member named `__proto__`',
+  'no prototype': 'objects without a prototype',
   cycle: 'cycles',
 }
 

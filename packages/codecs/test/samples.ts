@@ -40,6 +40,7 @@ export const samples: Readonly<Record<ValueKind, readonly unknown[]>> = {
   regexp: [/a+/giu, /[\]/]/],
   hole: [Object.assign(new Array(3), { 1: 'one' })],
   '__proto__ member': [JSON.parse('{"__proto__": 1, "a": 2}'), JSON.parse('{"a": {"__proto__": {"b": 1}}}')],
+  'no prototype': [Object.create(null), Object.assign(Object.create(null), { id: 1, nested: Object.create(null) })],
   cycle: [cycle],
 }
 
@@ -58,7 +59,6 @@ export const unkept: readonly (readonly [name: string, value: unknown])[] = [
   ['a promise', Promise.resolve(1)],
   ['a WeakMap', new WeakMap()],
   ['a boxed number', Object(1)],
-  ['an object without a prototype', Object.create(null)],
   ['an array with named members', Object.assign([1], { name: 'x' })],
   ['a Map with named members', Object.assign(new Map(), { name: 'x' })],
   ['an object with a symbol member', { [Symbol('s')]: 1 }],

@@ -1,9 +1,10 @@
 import type { Codec } from '@cache/core/backend'
 import { asBuffer } from '../format/as-buffer.ts'
-import { jsonCodec } from './json-codec.ts'
-import { messagePackMemory, mostMessagePackMemory } from './messagepack-memory.ts'
-import { msgpackCodec } from './msgpack-codec.ts'
-import { v8Codec } from './v8-codec.ts'
+import { messagePackMemory, mostMessagePackMemory } from '../messagepack/message-pack-memory.ts'
+import { JsonCodec } from './json-codec.ts'
+import { lossyJsonCodec } from './lossy-json-codec.ts'
+import { MessagePackCodec } from './msgpack-codec.ts'
+import { V8Codec } from './v8-codec.ts'
 import { mostV8Memory, scanV8 } from './v8-scan.ts'
 
 /** A value may take this many times `maxDecodedBytes`, and at least `leastLimit`. */
@@ -39,11 +40,17 @@ function jsonMemory(bytes: Buffer, most: number): number {
   return memory
 }
 
-const estimates: ReadonlyMap<Codec, Estimate> = new Map<Codec, Estimate>([
-  [msgpackCodec, { perByte: mostMessagePackMemory, memory: messagePackMemory }],
-  [jsonCodec, { perByte: mostJsonMemory, memory: jsonMemory }],
-  [v8Codec, { perByte: mostV8Memory, memory: scanV8 }],
-])
+/** V8 with marks begins with a byte of its own. */
+function v8Memory(bytes: Buffer): number {
+  return scanV8(bytes[0] === 0xff ? bytes : bytes.subarray(1))
+}
+
+/** The estimate for a codec of this package, with whichever types. The memory of values of types is that of their data. */
+function estimateFor(codec: Codec): Estimate | undefined {
+  if (codec instanceof MessagePackCodec) return { perByte: mostMessagePackMemory, memory: messagePackMemory }
+  if (codec instanceof JsonCodec || codec === lossyJsonCodec) return { perByte: mostJsonMemory, memory: jsonMemory }
+  return codec instanceof V8Codec ? { perByte: mostV8Memory, memory: v8Memory } : undefined
+}
 
 /**
  * Bounds the memory of decoded values. One byte can become an object of 60 bytes or a Map of 200, and a full heap ends the
@@ -57,7 +64,7 @@ export class DecodedMemory {
 
   /** Codecs of the application are not checked. */
   constructor(codec: Codec, maxDecodedBytes: number) {
-    this.#estimate = estimates.get(codec)
+    this.#estimate = estimateFor(codec)
     this.#most = Math.max(leastLimit, maxDecodedBytes * memoryPerByte)
     this.#harmless =
       this.#estimate === undefined ? Number.POSITIVE_INFINITY : Math.floor(this.#most / this.#estimate.perByte)

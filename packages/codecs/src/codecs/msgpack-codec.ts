@@ -1,123 +1,119 @@
-import { addExtension, Packr } from 'msgpackr'
 import { asBuffer } from '../format/as-buffer.ts'
-import type { KeepingCodec } from './keeping-codec.ts'
-import { inspectForMessagePack } from './messagepack-check.ts'
-import { longestPlain, readPlainValue } from './read-plain-value.ts'
-import { plainBytes, writePlainValue } from './write-plain-value.ts'
+import { recordsMark } from '../messagepack/extensions.ts'
+import { MessagePackReader } from '../messagepack/message-pack-reader.ts'
+import { MessagePackWriter, unkept } from '../messagepack/message-pack-writer.ts'
+import { longestPlain, readPlainValue } from '../messagepack/read-plain-value.ts'
+import { plainBytes, writePlainValue } from '../messagepack/write-plain-value.ts'
+import type { CodecType } from '../types/codec-type.ts'
+import { noTypes, type TypeTable } from '../types/type-table.ts'
+import type { TypedCodec } from './keeping-codec.ts'
+import { refuseUnkept } from './refuse-unkept.ts'
+import type { ValueKind } from './value-kind.ts'
 
-/** The first byte of the form with record definitions. MessagePack itself never uses it. */
-export const recordsMark = 0xc1
+const keeps: readonly ValueKind[] = [
+  'undefined member',
+  'NaN',
+  '-0',
+  'lone surrogate',
+  'bigint',
+  'large bigint',
+  'date',
+  'map',
+  'set',
+  'bytes',
+  'buffer',
+  'typed array',
+  'array buffer',
+  'regexp',
+  '__proto__ member',
+  'no prototype',
+]
+const kept: ReadonlySet<ValueKind> = new Set(keeps)
 
-const settings = { moreTypes: true, structuredClone: false, useToJSON: false, copyBuffers: true }
-
-/** Smaller and faster for single small values. Reads every MessagePack map as an object. */
-const plain = new Packr({ ...settings, useRecords: false, mapsAsObjects: true, variableMapSize: true })
-
-/** Writes the member names of similar objects once, and distinguishes a `Map` from an object. */
-const recordSettings = { ...settings, useRecords: true }
-const records = new Packr(recordSettings)
-
-// msgpackr looks up the name of an error in a plain object, so the name 'valueOf' would return its table of constructors.
-// This library never writes errors. Bytes of an error become an `Error` without a look-up.
-addExtension({
-  type: 0x65,
-  read: (data: unknown): Error => {
-    const [name, message] = Array.isArray(data) ? data : []
-    const error = new Error(String(message))
-    error.name = String(name)
-    return error
-  },
-})
-
-/** Bytes within a buffer that the next call overwrites. */
-export interface PackedBytes extends Buffer {
-  readonly start: number
-  readonly end: number
+/** Bytes that the next call overwrites: copy them at once. */
+export interface PackedBytes {
+  readonly bytes: Buffer
+  readonly length: number
 }
 
-/** REUSE_BUFFER_MODE and RESET_BUFFER_MODE of msgpackr: the result stays in its buffer, and the next call starts there again. */
-const inPlace = 512 + 1024
-/** RESERVE_START_SPACE of msgpackr and the number of bytes. */
-const reserveOneByte = 2048 + 1
+const packed: { -readonly [Name in keyof PackedBytes]: PackedBytes[Name] } = { bytes: plainBytes, length: 0 }
 
-const plainPacked: { -readonly [Name in keyof PackedBytes]: PackedBytes[Name] } = Object.assign(plainBytes, {
-  start: 0,
-  end: 0,
-})
+const sharedWriter = new MessagePackWriter()
+const sharedReader = new MessagePackReader()
+/** Whether the shared one is in use: a getter of a value, or a type of the application, may encode or decode another value. */
+let isWriting = false
+let isReading = false
 
-/** Like `msgpackCodec.encode`, in a buffer that the next call overwrites: copy from `start` to `end` at once. */
-export function packInPlace(value: unknown): PackedBytes {
-  const length = writePlainValue(value)
-  if (length >= 0) {
-    plainPacked.end = length
-    return plainPacked
+/** MessagePack with these types. */
+export class MessagePackCodec implements TypedCodec {
+  readonly id = 1
+  readonly name = 'msgpack'
+  readonly keeps: readonly ValueKind[] = keeps
+  readonly #types: TypeTable
+
+  constructor(types: TypeTable) {
+    this.#types = types
   }
-  if (!inspectForMessagePack(value)) return plain.pack(value, inPlace) as PackedBytes
-  const bytes = records.pack(value, inPlace + reserveOneByte) as PackedBytes
-  bytes[bytes.start] = recordsMark
-  return bytes
-}
 
-/** From this many bytes on, msgpackr reads a view of the payload. */
-const largePayload = 64 * 1024
-
-const range = { start: 0, end: 0 }
-
-/** Like `msgpackCodec.decode`, from `start` on. */
-export function unpackFrom(bytes: Buffer, start: number): unknown {
-  if (bytes.length - start <= longestPlain) {
-    const value = readPlainValue(bytes, start)
-    if (value !== undefined) return value
+  withTypes(types: readonly CodecType[]): TypedCodec {
+    return new MessagePackCodec(this.#types.with(types))
   }
-  range.end = bytes.length
-  const hasRecords = bytes[start] === recordsMark
-  range.start = hasRecords ? start + 1 : start
-  if (range.start >= range.end) throw new RangeError('MessagePack is empty')
-  if (range.end - range.start >= largePayload) return unpackLarge(bytes.subarray(range.start), hasRecords)
-  return (hasRecords ? records : plain).unpack(bytes, range)
+
+  // Own members, so that a copy of the codec with another id works: `{ ...msgpackCodec, id: 64 }`.
+  readonly encode = (value: unknown): Buffer => {
+    const { bytes, length } = this.packInPlace(value)
+    return Buffer.from(bytes.subarray(0, length))
+  }
+
+  readonly decode = (bytes: Uint8Array): unknown => this.unpackFrom(asBuffer(bytes), 0)
+
+  /** Like `encode`, in a buffer that the next call overwrites. */
+  packInPlace(value: unknown): PackedBytes {
+    const length = writePlainValue(value)
+    if (length < 0) return this.#pack(value)
+    packed.bytes = plainBytes
+    packed.length = length
+    return packed
+  }
+
+  #pack(value: unknown): PackedBytes {
+    const isShared = !isWriting
+    const writer = isShared ? sharedWriter : new MessagePackWriter()
+    isWriting = true
+    try {
+      const length = writer.write(value, this.#types)
+      packed.bytes = writer.bytes
+      packed.length = length
+      return packed
+    } catch (error) {
+      // The second walk finds the path of the part.
+      if (error === unkept) refuseUnkept(value, kept, 'MessagePack', this.#types)
+      throw error
+    } finally {
+      if (isShared) isWriting = false
+    }
+  }
+
+  /** Like `decode`, from `start` on. */
+  unpackFrom(bytes: Buffer, start: number): unknown {
+    if (bytes.length - start <= longestPlain) {
+      const value = readPlainValue(bytes, start)
+      if (value !== undefined) return value
+    }
+    const hasRecords = bytes[start] === recordsMark
+    const isShared = !isReading
+    const reader = isShared ? sharedReader : new MessagePackReader()
+    isReading = true
+    try {
+      return reader.read(bytes, hasRecords ? start + 1 : start, hasRecords, this.#types)
+    } finally {
+      if (isShared) isReading = false
+    }
+  }
 }
 
 /**
- * Like `unpackFrom`, for a large payload. If bytes follow the value, `unpack` creates the whole JSON of the value for its error
- * message, which takes seconds and gigabytes for a large value. `unpackMultiple` does not.
+ * MessagePack: the default codec. It keeps the kinds in `keeps`. For all others `encode` throws a `TypeError` with the path of the
+ * part and its class.
  */
-function unpackLarge(bytes: Buffer, hasRecords: boolean): unknown {
-  let value: unknown
-  let end = 0
-  // `unpackMultiple` keeps the record definitions of earlier calls, so each call gets a reader of its own.
-  const reader = hasRecords ? new Packr(recordSettings) : plain
-  reader.unpackMultiple(bytes, (read: unknown, _start?: number, readTo?: number) => {
-    value = read
-    end = readTo ?? 0
-    return false
-  })
-  if (end !== bytes.length) throw new RangeError('bytes follow the value')
-  return value
-}
-
-/**
- * MessagePack, by msgpackr: the default codec. It keeps the kinds in `keeps`. For all others `encode` throws, because
- * msgpackr would write bytes of another value.
- */
-export const msgpackCodec: KeepingCodec = {
-  id: 1,
-  name: 'msgpack',
-  keeps: [
-    'undefined member',
-    'NaN',
-    'bigint',
-    'date',
-    'map',
-    'set',
-    'bytes',
-    'buffer',
-    'typed array',
-    'array buffer',
-    'regexp',
-  ],
-  encode(value) {
-    const packed = packInPlace(value)
-    return Buffer.from(packed.subarray(packed.start, packed.end))
-  },
-  decode: (bytes) => unpackFrom(asBuffer(bytes), 0),
-}
+export const msgpackCodec: TypedCodec = new MessagePackCodec(noTypes)

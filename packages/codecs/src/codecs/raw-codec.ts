@@ -1,3 +1,4 @@
+import { brandOf } from '@cache/core/backend'
 import type { KeepingCodec } from './keeping-codec.ts'
 
 const uint8Array = 0
@@ -9,13 +10,13 @@ export const rawCodec: KeepingCodec = {
   name: 'raw',
   keeps: ['bytes', 'buffer'],
   encode(value) {
-    const prototype: unknown = typeof value === 'object' && value !== null ? Object.getPrototypeOf(value) : undefined
-    if (prototype !== Uint8Array.prototype && prototype !== Buffer.prototype) {
+    const brand = typeof value === 'object' && value !== null ? brandOf(value) : undefined
+    if (brand !== 'Uint8Array' && brand !== 'Buffer') {
       throw new TypeError('rawCodec keeps bytes (Uint8Array or Buffer) only')
     }
     const given = value as Uint8Array
     const bytes = Buffer.allocUnsafe(given.length + 1)
-    bytes[0] = prototype === Buffer.prototype ? buffer : uint8Array
+    bytes[0] = brand === 'Buffer' ? buffer : uint8Array
     bytes.set(given, 1)
     return bytes
   },

@@ -19,4 +19,5 @@ export type ValueKind =
   | 'regexp'
   | 'hole'
   | '__proto__ member'
+  | 'no prototype'
   | 'cycle'

@@ -4,7 +4,10 @@ export const codecs: PackageArchitecture = {
   rooms: {
     format: [],
     protection: [],
-    codecs: ['format'],
-    '.': ['format', 'protection', 'codecs'],
+    types: [],
+    presets: ['types'],
+    messagepack: ['format', 'types'],
+    codecs: ['format', 'types', 'messagepack'],
+    '.': ['format', 'protection', 'types', 'codecs'],
   },
 }

@@ -1,15 +1,8 @@
 import { asciiText } from '../format/ascii-text.ts'
+import { readName as readKnownName } from './name-table.ts'
 
-/** Payloads up to this many bytes are read here. For longer ones msgpackr is faster, because it reads many strings at once. */
+/** Payloads up to this many bytes are read here. For longer ones `MessagePackReader` is faster. */
 export const longestPlain = 512
-
-/** Names of members read so far, so that each string is created once. Another name may replace one at any time. */
-const names: (Name | undefined)[] = new Array(1024).fill(undefined)
-
-interface Name {
-  readonly bytes: Uint8Array
-  readonly text: string
-}
 
 let source: Buffer = Buffer.alloc(0)
 let position = 0
@@ -17,8 +10,8 @@ let end = 0
 
 /**
  * The value of the MessagePack from `start` to the end of `bytes`, if it contains only small objects and arrays, ASCII,
- * numbers up to 32 bits, floats, booleans and `null`. `undefined` for all others, which msgpackr must read: it creates a view
- * of each buffer first, which costs half as much as reading a small object.
+ * numbers up to 32 bits, floats, booleans and `null`. `undefined` for all others, which `MessagePackReader` must read: it
+ * creates a view of each buffer first, which costs half as much as reading a small object.
  */
 export function readPlainValue(bytes: Buffer, start: number): unknown {
   source = bytes
@@ -102,19 +95,6 @@ function readName(): string | undefined {
   const length = (source[position] as number) - 0xa0
   const start = position + 1
   if (!(length > 0 && length < 32 && start + length <= end)) return undefined
-  const place = (length * 37 + (source[start] as number) * 7 + (source[start + length - 1] as number)) & 1023
-  const known = names[place]
   position = start + length
-  if (known !== undefined && isSame(known.bytes, start, length)) return known.text
-  const text = asciiText(source, start, position)
-  // msgpackr prevents that this member becomes the prototype of the object.
-  if (text === undefined || text === '__proto__') return undefined
-  names[place] = { bytes: Uint8Array.prototype.slice.call(source, start, position), text }
-  return text
-}
-
-function isSame(bytes: Uint8Array, start: number, length: number): boolean {
-  if (bytes.length !== length) return false
-  for (let index = 0; index < length; index += 1) if (bytes[index] !== source[start + index]) return false
-  return true
+  return readKnownName(source, start, position)
 }

@@ -1,11 +1,13 @@
-/** msgpackr writes values that take more bytes, and texts and names beyond the shortest forms of MessagePack. */
+import { hasSymbolMember } from '@cache/core/backend'
+
+/** `MessagePackWriter` writes values that take more bytes, and texts and names beyond the shortest forms of MessagePack. */
 const room = 512
 const longestText = 255
 const longestName = 31
 const mostMembers = 15
-/** With more objects than this, msgpackr writes their member names once. */
+/** With more objects than this, `MessagePackWriter` writes their member names once. */
 const mostObjects = 7
-/** A value of more levels, or a cycle, is left to the check of the codec. */
+/** A value of more levels, or a cycle, is left to `MessagePackWriter`. */
 const deepest = 32
 
 /** The written value. The caller copies it before the next call. */
@@ -19,9 +21,9 @@ let isBusy = false
 const hasOwn = Object.prototype.hasOwnProperty
 
 /**
- * Writes a value as MessagePack to the beginning of `plainBytes`, with the same bytes as msgpackr, and returns its length.
+ * Writes a value as MessagePack to the beginning of `plainBytes`, with the same bytes as `MessagePackWriter`, and returns its length.
  * Returns -1 unless the value consists only of a few plain objects and arrays, short ASCII, numbers up to 32 bits, floats,
- * booleans and `null`. This is one walk over the value; for others the codec checks first and writes then.
+ * booleans and `null`.
  */
 export function writePlainValue(value: unknown): number {
   if (isBusy) return -1
@@ -64,12 +66,12 @@ function writeByte(byte: number): boolean {
 
 function writeStructure(value: object, depth: number): boolean {
   const prototype: unknown = Object.getPrototypeOf(value)
-  if (prototype !== Object.prototype && !(prototype === Array.prototype && Array.isArray(value))) return false
+  if (prototype !== (Array.isArray(value) ? Array.prototype : Object.prototype)) return false
   // One byte is reserved for the size, which is known at the end.
   const start = position
   if (!writeByte(0)) return false
   const size = Array.isArray(value) ? writeElements(value, depth) : writeMembers(value, depth)
-  if (size < 0 || size > mostMembers || Object.getOwnPropertySymbols(value).length > 0) return false
+  if (size < 0 || size > mostMembers || hasSymbolMember(value)) return false
   plainBytes[start] = (Array.isArray(value) ? 0x90 : 0x80) | size
   return true
 }
@@ -81,7 +83,7 @@ function writeMembers(value: object, depth: number): number {
   let size = 0
   for (const name in value) {
     if (!hasOwn.call(value, name)) continue
-    if (name === '__proto__' || name === '__keys__' || !writeText(name, longestName)) return -1
+    if (name === '__proto__' || !writeText(name, longestName)) return -1
     if (!write((value as Record<string, unknown>)[name], depth + 1)) return -1
     size += 1
   }

@@ -1,0 +1,12 @@
+/** Types for classes that codecs meet often. Each takes the class of the library that the application uses. */
+export type { CodecType } from '../types/codec-type.ts'
+export { classType } from './class-type.ts'
+export { type DayjsLibrary, dayjsType } from './dayjs-type.ts'
+export { type DecimalClass, decimalType } from './decimal-type.ts'
+export { errorType } from './error-type.ts'
+export { headersType } from './headers-type.ts'
+export { type DateTimeClass, luxonType } from './luxon-type.ts'
+export { objectIdType } from './object-id-type.ts'
+export { rowType } from './row-type.ts'
+export { urlSearchParamsType } from './url-search-params-type.ts'
+export { urlType } from './url-type.ts'
