@@ -16,6 +16,9 @@ import { writesOf } from '../stage/writes-of.ts'
 
 const damages: readonly Damage[] = ['garbage', 'truncated', 'empty']
 
+/** The calls after which a read finds no bytes, and emits no event. */
+const removing = ['delete', 'deleteMany', 'clear with a prefix']
+
 /** 9.7 and 9.8: unreadable bytes, through every call. */
 export const damageRules: readonly Rule[] = [
   rule({
@@ -121,7 +124,10 @@ async function everyCallTreatsAsAbsent(
       await harm('k')
       events.length = 0
       await work()
+      events.splice(0, name === 'get' || name === 'getMany' ? 0 : events.length)
       await stage.lacks('k')
+      const isLeft = removing.includes(name) && reportsDamage(events, 'k')
+      assert(!isLeft, `the unreadable bytes are still there after ${name}`)
       if (stop && (name === 'get' || name === 'getMany')) {
         await stage.until(() => reportsDamage(events, 'k'), `an error event of code DAMAGED after ${name}`)
       }

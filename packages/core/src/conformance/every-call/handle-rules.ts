@@ -50,8 +50,11 @@ export const handleRules: readonly Rule[] = [
       }
       const many = Array.from({ length: 3000 }, (_, n) => stage.item(`many:${n}`, n))
       await setAll(backend, many)
-      for (const key of hardKeys) stored.push(stage.item(`hard ${key}`, key))
-      await setAll(backend, stored.slice(-hardKeys.length))
+      for (const { name, store } of writesOf(backend)) {
+        const hard = hardKeys.map((key) => stage.item(`${name} hard ${key}`, key))
+        await Promise.all(hard.map(store))
+        stored.push(...hard)
+      }
       await setAll(
         backend,
         ['cleared:1', 'cleared:2'].map((key) => stage.item(key, 1)),

@@ -54,7 +54,8 @@ export class CallLog {
       const call = { method, given, since: performance.now() }
       const result = member(...given)
       if (result instanceof Promise) this.#note(call, result)
-      return result
+      // Calls within a transaction of the application can wait for each other, too.
+      return method === 'inTransaction' ? this.watched(result as CacheBackend) : result
     }
   }
 
