@@ -220,6 +220,17 @@ describe('a tagged register', () => {
     expect(broken([tagged, invalidation, later, read(null)])).toEqual(['register'])
   })
 
+  it('may miss a value that another process wrote with a remembered tag, within the bound', () => {
+    const near = { evicts: false, staleness: 100 }
+    const later = (at: readonly [number, number]): Call => call('p0', at, 'tagged 0', { do: 'set', key, value: 'v2' })
+    const missing = (at: readonly [number, number]): Call => call('p2', at, 'tagged 0', { do: 'get', key }, null)
+    const invalidation = invalidated([2, 3], 'red')
+    expect(broken([invalidation, later([50, 51]), missing([300, 301])], near)).toEqual([])
+    expect(broken([invalidation, later([150, 151]), missing([300, 301])], near)).toEqual(['register'])
+    const own = call('p1', [50, 51], 'tagged 0', { do: 'set', key, value: 'v2' })
+    expect(broken([invalidation, own, missing([300, 301])], near)).toEqual(['register'])
+  })
+
   it('keeps its value when another tag is invalidated', () => {
     expect(broken([tagged, invalidated([2, 3], 'blue'), read('v1')])).toEqual([])
     expect(broken([tagged, invalidated([2, 3], 'blue'), read(null)])).toEqual(['register'])

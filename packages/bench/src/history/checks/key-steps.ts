@@ -12,7 +12,7 @@ const expiryTolerance = 60 * millisecond
  *
  * A write without an answer becomes required when some caller has seen its value. An item with a lifetime gets a step
  * of its own that removes it. A read of a near copy may see the past, but never that before an earlier change by its
- * own process. A write that overlaps an invalidation of its tag may be a miss from the beginning.
+ * own process. A value that is written during an invalidation of its tag may become a miss.
  */
 export function stepsOf(calls: readonly KeyCall[], rules: Rules, unique: boolean): Step<Value>[] {
   const seenBy = unique ? firstSeen(calls) : new Map<Value, number>()
@@ -26,10 +26,7 @@ export function stepsOf(calls: readonly KeyCall[], rules: Rules, unique: boolean
       end: seen ?? keyCall.end,
       optional: isOpen && seen === undefined,
       after: [],
-      next: losing(
-        invalidations.some((one) => overlap(one, keyCall)) ? maybeInvalid(nextOf(act), act) : nextOf(act),
-        rules.evicts,
-      ),
+      next: losing(nextOf(act), rules.evicts),
       observes: isObserver(act),
       needs: unique ? neededBy(act) : undefined,
       ...(mayBeNear(act) ? nearRead(index, calls, rules) : {}),
@@ -38,6 +35,12 @@ export function stepsOf(calls: readonly KeyCall[], rules: Rules, unique: boolean
   for (const [index, { act, start, isOpen }] of calls.entries()) {
     const expiry = 'ttl' in act ? expiryOf(act, steps[index] as Step<Value>, start, isOpen, index) : undefined
     if (expiry !== undefined) steps.push(expiry)
+  }
+  for (const [index, one] of calls.entries()) {
+    const isWrite = writtenBy(one.act) !== null && !isObserver(one.act)
+    if (isWrite && invalidations.some((other) => mayInvalidate(other, one, rules))) {
+      steps.push(invalidStep(index, one))
+    }
   }
   return steps
 }
@@ -108,15 +111,25 @@ function losing(next: Next, evicts: boolean): Next {
   }
 }
 
-function overlap(one: KeyCall, other: KeyCall): boolean {
-  return one.start <= other.end && other.start <= one.end
+/** A process that remembers the versions of tags may still write with those from before an invalidation by another one. */
+function mayInvalidate(invalidation: KeyCall, write: KeyCall, rules: Rules): boolean {
+  if (invalidation.start > write.end) return false
+  const staleness = invalidation.process === write.process ? 0 : rules.stalenessOf(write.process, write.start)
+  return write.start <= invalidation.end + staleness
 }
 
-/** A value whose tag is invalidated while it is written may be a miss from the beginning. */
-function maybeInvalid(next: Next, act: Act): Next {
-  const written = writtenBy(act)
-  if (written === null) return next
-  return (state) => next(state).flatMap((value) => (value === written ? [value, null] : [value]))
+/** The step that makes a value a miss, because its tag was invalidated while it was written. */
+function invalidStep(index: number, { act, start }: KeyCall): Step<Value> {
+  const value = writtenBy(act)
+  return {
+    start,
+    end: Infinity,
+    optional: true,
+    after: [index],
+    next: (state) => [state === value ? null : state],
+    observes: true,
+    needs: undefined,
+  }
 }
 
 const none: readonly Value[] = []
