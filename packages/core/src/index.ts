@@ -19,6 +19,7 @@ export type {
 } from './cache/options/cache-options.ts'
 export type { GetOrSetOptions } from './cache/options/get-or-set-options.ts'
 export type { LifetimeOptions } from './cache/options/lifetime.ts'
+export type { CacheLogger } from './cache/options/logger.ts'
 export type { RateLimitOptions, RateLimitResult } from './cache/options/rate-limit-options.ts'
 export type { ReadOptions } from './cache/options/read-options.ts'
 export type { SyncGetOrSetOptions } from './cache/options/sync-get-or-set-options.ts'

@@ -20,6 +20,7 @@ import { Hits, nothingStored } from './reading/hits.ts'
 import { Iteration } from './reading/iteration.ts'
 import { Reads } from './reading/reads.ts'
 import type { CacheState } from './state/cache-state.ts'
+import { logEvents } from './state/event-log.ts'
 import { type CacheEventName, type CacheEvents, Listeners } from './state/events.ts'
 import type { Recorder } from './state/recorder.ts'
 import { runSync, type Steps } from './state/steps.ts'
@@ -59,6 +60,7 @@ export class SyncCache<Value = unknown> {
     this.#state = this.#namespace.state
     this.name = this.#state.settings.name
     this.#events = isRoot ? new BackendEvents(this.#namespace) : undefined
+    if (isRoot) logEvents(this.#state)
     this.#recorder = this.#state.recorder
     this.#hits = new Hits(this.#namespace)
     this.#reads = new Reads(this.#namespace)

@@ -270,6 +270,7 @@ describe('the options of a cache', () => {
       jitter: [null, 2],
       lock: [null, 1],
       readFailure: [null, 'x'],
+      logger: [null, 'console', {}, { warn() {} }, { error() {}, warn: 5 }, { error() {}, warn() {}, debug: true }],
     }
     for (const [option, values] of Object.entries(wrong)) {
       for (const value of values) {

@@ -5,6 +5,7 @@ import { milliseconds } from '../../protocol/duration.ts'
 import type { QueuedChange, WriterPort } from '../items/writer-port.ts'
 import type { WriteBehindOptions, Writer, WriterEntry } from '../options/writer.ts'
 import type { CacheState } from '../state/cache-state.ts'
+import { warnOfFailedWrite } from '../state/warn-of-failure.ts'
 import { WriteJournal } from './write-journal.ts'
 
 const longestPause = 30_000
@@ -349,7 +350,8 @@ export class WriteBehind implements WriterPort {
   }
 
   #tell(keys: readonly string[], error: unknown, willRetry: boolean): void {
-    const { listeners, segments } = this.#state
+    const { listeners, segments, settings } = this.#state
     if (listeners.has('writeFailed')) listeners.emit('writeFailed', { keys, error, willRetry }, segments)
+    else warnOfFailedWrite(settings.name, error, willRetry)
   }
 }

@@ -1,4 +1,5 @@
 import type { BackendEvent } from '../../protocol/backend.ts'
+import type { CacheError } from '../../protocol/cache-error.ts'
 import { namespacePath, parseItemKey } from '../../protocol/keyspace.ts'
 import type { CacheEventName } from '../state/events.ts'
 import type { Namespace } from './namespace.ts'
@@ -33,10 +34,16 @@ export class BackendEvents {
   }
 
   #forward(event: BackendEvent): void {
-    if (event.type === 'error') this.#namespace.state.report(event.error)
+    if (event.type === 'error') this.#reportUnseen(event.error)
     else if (event.type === 'evict' || event.type === 'expire') this.#forwardKey(event)
     else if (event.type === 'busMessage') this.#forwardKeys(event.kind, event.keys)
     else this.#namespace.emit('recovery', { state: event.state, pending: event.pending })
+  }
+
+  #reportUnseen(error: CacheError): void {
+    const { state } = this.#namespace
+    state.report(error)
+    state.unseen(error)
   }
 
   #forwardKey(event: BackendEvent & { readonly key: string }): void {

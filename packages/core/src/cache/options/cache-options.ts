@@ -3,6 +3,7 @@ import type { CacheBackend, SyncCacheBackend } from '../../protocol/backend.ts'
 import { type Clock, systemClock } from '../../protocol/clock.ts'
 import { type Duration, milliseconds } from '../../protocol/duration.ts'
 import type { Lifetime } from './lifetime.ts'
+import { type CacheLogger, loggerOf } from './logger.ts'
 import type { WriteBehindOptions, Writer } from './writer.ts'
 
 /** Options of loads that a cache sets for all and each `getOrSet` may set for itself. */
@@ -64,6 +65,12 @@ export interface CommonCacheOptions extends Pick<LoadingOptions, 'retryAfter' | 
   readonly tagTtl?: Duration | undefined
   /** Changes each key before it is used, such as `hashLongKeys(200)`. `keys`, `deleteByPrefix` and the events of the backend then go by the changed keys. Default: none. */
   readonly transformKey?: ((key: string) => string) | undefined
+  /**
+   * Gets failures, recoveries and, where it has `debug`, loads and invalidations, as an object with their details and a message:
+   * `console`, or a logger of pino. A failure of the same kind is logged once in ten seconds, with the number of those left out.
+   * Default: none. Then the first failure of each kind that no caller and no listener sees is a warning of the process.
+   */
+  readonly logger?: CacheLogger | undefined
   /** Source of the current instant and of timers. Default: the machine's. */
   readonly clock?: Clock | undefined
   /** Numbers from 0 up to, not including, 1. Default `Math.random`. */
@@ -110,6 +117,7 @@ export interface Settings {
   readonly load: LoadSettings
   readonly tagTtl: number
   readonly transformKey: ((key: string) => string) | undefined
+  readonly logger: CacheLogger | undefined
   readonly clock: Required<Clock>
   readonly random: () => number
 }
@@ -135,6 +143,7 @@ const syncOptionNames = [
   'staleFor',
   'tagTtl',
   'transformKey',
+  'logger',
   'clock',
   'random',
   'retryAfter',
@@ -193,6 +202,7 @@ export function resolveSettings(options: CommonCacheOptions & LoadingOptions, op
     load: resolveLoading(options, loadDefaults, operation),
     tagTtl,
     transformKey: options.transformKey,
+    logger: loggerOf(options.logger, operation),
     clock: given === undefined ? systemClock : completeClock(given),
     random: options.random ?? Math.random,
   }

@@ -1,4 +1,5 @@
 import { isPromise, type MaybePromise } from '../../backend-kit/maybe-promise.ts'
+import type { CacheError } from '../../protocol/cache-error.ts'
 import type { Item } from '../../protocol/item.ts'
 import type { Namespace } from '../items/namespace.ts'
 import type { TagValidity } from '../items/tag-records.ts'
@@ -68,6 +69,7 @@ export class Finder {
   failed(error: unknown, backendKey: string, method: string, failure: ReadFailure): LookUp {
     const reported = this.#state.failed(error, method, backendKey)
     if (failure === 'reject') throw reported
+    this.#state.unseen(reported)
     return nothingFound
   }
 
@@ -91,6 +93,7 @@ export class Finder {
       return raws.map((raw) => this.#judgeAmong(raw, tags))
     } catch (error) {
       if (failure === 'reject') throw error
+      this.#state.unseen(error as CacheError)
       return backendKeys.map(() => nothingFound)
     }
   }
@@ -136,6 +139,7 @@ export class Finder {
       return yield* this.#state.call(method, undefined, () => this.#namespace.tags.current([...records]))
     } catch (error) {
       if (failure === 'reject') throw error
+      this.#state.unseen(error as CacheError)
       return undefined
     }
   }

@@ -10,7 +10,7 @@ import { FailurePauses } from './failure-pauses.ts'
 import type { Flight } from './flight.ts'
 import { Recorder } from './recorder.ts'
 import { answer, runAsync, type Steps } from './steps.ts'
-import { warnOfRefusedValue } from './warn-of-refused-value.ts'
+import { warnOfFailure, warnOfRefusedValue } from './warn-of-failure.ts'
 
 /** The caller's mistakes and answers, not failures of the backend. */
 const callersCodes: ReadonlySet<CacheErrorCode> = new Set([
@@ -228,10 +228,16 @@ export class CacheState implements CacheStateParts {
   degraded(error: unknown, operation: string, key?: string): void {
     const failure = this.failed(error, operation, key)
     if (!this.#isFailure(failure)) this.report(failure)
+    this.unseen(failure)
+  }
+
+  /** A failure that reaches no caller: the process is warned where no listener or logger of the cache gets it. */
+  unseen(error: CacheError): void {
+    if (!this.listeners.has('error')) warnOfFailure(this.settings.name, error)
   }
 
   report(error: CacheError): void {
-    if (error.code === 'NOT_STORABLE') warnOfRefusedValue(error)
+    if (error.code === 'NOT_STORABLE' && this.settings.logger === undefined) warnOfRefusedValue(error)
     this.recorder.errors += 1
     if (this.listeners.has('error')) this.listeners.emit('error', { error }, this.segments)
   }
