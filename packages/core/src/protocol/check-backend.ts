@@ -1,26 +1,18 @@
-import { invalidArgument } from './argument.ts'
-import type { CacheBackend, SyncCacheBackend } from './backend.ts'
-
-const required = ['get', 'set', 'delete', 'clear'] as const
+import { invalidArgument, withMethods } from './argument.ts'
+import type { CacheBackend } from './backend.ts'
 
 /**
- * Throws `INVALID_ARGUMENT` unless `given` is a backend: an object with a name and the four required methods. A `Map` has no name. A
- * `Cache` has the methods and a name, but other meanings of them; `getOrSet` tells it apart.
+ * Returns the backend when it has a name and the four required methods, else throws `INVALID_ARGUMENT`. A `Map` has these
+ * methods, but no name. A `Cache` has a name and these methods, but they have other parameters; `getOrSet` tells it apart.
  */
-export function checkBackend(
-  given: unknown,
-  name: string,
-  method: string,
-): asserts given is CacheBackend | SyncCacheBackend {
-  const members = given as Record<string, unknown> | null | undefined
-  if (members !== null && typeof members === 'object' && typeof members.getOrSet === 'function')
+export function checkBackend(given: unknown, name: string, method: string): CacheBackend {
+  const isObject = typeof given === 'object' && given !== null
+  if (isObject && typeof (given as { readonly getOrSet?: unknown }).getOrSet === 'function') {
     throw invalidArgument(name, given, "a backend, not a cache: pass the cache's own backend", method)
-  if (
-    members === null ||
-    typeof members !== 'object' ||
-    typeof members.name !== 'string' ||
-    members.name === '' ||
-    required.some((member) => typeof members[member] !== 'function')
-  )
-    throw invalidArgument(name, given, 'a CacheBackend, an object with name, get, set, delete and clear', method)
+  }
+  const backend = withMethods(given as CacheBackend, ['get', 'set', 'delete', 'clear'], name, 'a backend', method)
+  if (typeof backend.name !== 'string' || backend.name === '') {
+    throw invalidArgument(name, given, 'a backend, with a name, get, set, delete, clear', method)
+  }
+  return backend
 }
