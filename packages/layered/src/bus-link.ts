@@ -34,6 +34,10 @@ export class BusLink {
   readonly #unsentPrefixes = new Set<string>()
   #unsentAll = false
   #closed = false
+  /** Whether the subscription is lost. The bus can probably not send either. */
+  #isLost = false
+  /** Messages on their way that no caller waits for. */
+  readonly #sending = new Set<Promise<void>>()
   #stop: (() => Promise<void>) | undefined
   #subscription: Promise<void>
 
@@ -47,8 +51,18 @@ export class BusLink {
     this.#subscription = this.#subscribe()
   }
 
-  /** Resolves when the message has left this process, or is kept for later. Never rejects. */
+  /**
+   * Sends a message, or keeps it for later if that fails. Resolves when one of both is done. While the bus is lost it
+   * resolves at once: the caller has waited for the authority, and must not wait for a second timeout. Never rejects.
+   */
   async publish(announcement: Announcement): Promise<void> {
+    const sending = this.#send(announcement)
+    if (!this.#isLost) return sending
+    this.#sending.add(sending)
+    void sending.then(() => this.#sending.delete(sending))
+  }
+
+  async #send(announcement: Announcement): Promise<void> {
     try {
       await this.#bus.publish({ ...announcement, source: this.source } as BusMessage)
     } catch (error) {
@@ -62,6 +76,7 @@ export class BusLink {
     this.#closed = true
     this.#subscribeTimer.reset()
     await this.#subscription
+    await Promise.all(this.#sending)
     await this.#sendUnsent()
     this.#sendTimer.reset()
     try {
@@ -81,6 +96,7 @@ export class BusLink {
         },
         disconnected: () => {
           isLost = true
+          this.#isLost = true
           if (!this.#closed) this.#listener.disconnected()
         },
         connected: () => {
@@ -90,6 +106,7 @@ export class BusLink {
         error: (error) => this.#listener.error(error, 'listen'),
       })
     } catch (error) {
+      this.#isLost = true
       this.#listener.error(error, 'subscribe')
       if (!this.#closed) this.#subscribeTimer.schedule()
       return
@@ -99,6 +116,7 @@ export class BusLink {
 
   #connected(): void {
     if (this.#closed) return
+    this.#isLost = false
     this.#listener.connected()
     if (this.#unsent > 0) void this.#sendUnsent()
   }

@@ -17,14 +17,20 @@ export function asCacheError(error: unknown, operation: string, key?: string): C
   })
 }
 
-export function queueFull(key: string, bound: number, cause: unknown): CacheError {
+export function queueFull(operation: string, target: string, bound: number, cause: unknown): CacheError {
   const full = `the recovery queue is full (maxPending: ${bound})`
-  const message = `delete: the last layer failed, and ${full}; the item was not deleted`
-  return new CacheError('QUEUE_FULL', message, { operation: 'delete', backend: backendName, key, cause })
+  const message = `${operation}: the last layer failed, and ${full}; nothing was removed`
+  const key = operation === 'delete' ? target : undefined
+  return new CacheError('QUEUE_FULL', message, { operation, backend: backendName, key, cause })
 }
 
 /** Whether the same call may succeed later. A refused argument never does. */
 export function isTemporary(error: unknown): boolean {
   const code = cacheErrorCode(error)
   return code !== 'INVALID_ARGUMENT' && code !== 'CLOSED' && code !== 'UNSUPPORTED'
+}
+
+/** Whether a write that failed so may have left the old item at the authority. A refused value leaves it on purpose. */
+export function keepsOldItem(error: unknown): boolean {
+  return isTemporary(error) && cacheErrorCode(error) !== 'NOT_STORABLE'
 }

@@ -2,6 +2,7 @@ import {
   type BackendEvent,
   type BusMessage,
   type CacheBackend,
+  type CloseDeadline,
   CompositeParts,
   EventHub,
   forwardCapabilities,
@@ -18,6 +19,7 @@ import { LayeredTransaction } from './layered-transaction.ts'
 import { LayeredWriter } from './layered-writer.ts'
 import { NearSide } from './near-side.ts'
 import { type LayeredOptions, type ResolvedOptions, resolveOptions } from './options.ts'
+import { Outage } from './outage.ts'
 import { RecoveryQueue } from './recovery-queue.ts'
 import { TagWindow } from './tag-window.ts'
 
@@ -43,6 +45,7 @@ export class LayeredBackend implements CacheBackend {
   readonly #hub = new EventHub()
   readonly #near: NearSide
   readonly #authority: Authority
+  readonly #outage: Outage
   readonly #tags: TagWindow
   readonly #recovery: RecoveryQueue | undefined
   readonly #link: BusLink | undefined
@@ -58,18 +61,26 @@ export class LayeredBackend implements CacheBackend {
     const report = (error: unknown, key?: string): void => this.#report(error, 'near', key)
     this.#options = resolved
     this.#authority = new Authority(authority)
-    this.#tags = new TagWindow(this.#authority, tagWindow, clock, resolved.exactClock)
-    this.#near = new NearSide(nears, this.#tags, nearTtl, clock, report, bus !== undefined)
+    this.#outage = new Outage(resolved.maxOutage, clock, this.#life, bus !== undefined)
+    this.#tags = new TagWindow(
+      this.#authority,
+      this.#outage,
+      tagWindow,
+      clock,
+      resolved.exactClock,
+      (record) => this.#recovery?.has(record) === true,
+    )
+    this.#near = new NearSide(nears, this.#tags, this.#outage, nearTtl, clock, report, bus !== undefined)
     this.near = this.#near
     if (bus !== undefined) this.#tags.suspend()
     this.#link = bus === undefined ? undefined : new BusLink(bus, clock, this.#busListener())
     if (recovery !== undefined) {
-      this.#recovery = new RecoveryQueue(authority, recovery, this.#hub, clock, async (key) => {
-        await this.#link?.publish({ kind: 'delete', keys: [key] })
+      this.#recovery = new RecoveryQueue(authority, recovery, this.#hub, clock, async (announcement) => {
+        await this.#link?.publish(announcement)
       })
     }
-    this.#reader = new LayeredReader(this.#near, this.#authority, this.#tags, this.#recovery)
-    this.#writer = new LayeredWriter(this.#near, this.#authority, this.#tags, this.#recovery, this.#link)
+    this.#reader = new LayeredReader(this.#near, this.#authority, this.#outage, this.#tags, this.#recovery)
+    this.#writer = new LayeredWriter(this.#near, this.#authority, this.#outage, this.#tags, this.#recovery, this.#link)
     forwardCapabilities<LayeredBackend>(this, [authority], {
       getMany: 'own',
       setMany: 'own',
@@ -120,6 +131,7 @@ export class LayeredBackend implements CacheBackend {
   /**
    * Rejects when the last layer fails. With `recovery` it resolves instead to whether the nearest layer had a value,
    * and the delete is done and announced later. Rejects with `QUEUE_FULL` when the recovery queue is full.
+   * `deleteMany` and `clear` do the same.
    */
   delete(key: string): Promise<boolean> {
     return this.#life.run('delete', key, () => this.#writer.delete(key))
@@ -163,24 +175,29 @@ export class LayeredBackend implements CacheBackend {
   /**
    * Waits for calls in flight, ends the subscription to the bus, then closes the layers and the bus. A layer or bus
    * with another open user stays open; with `closeParts: false` all of them do. Rejects with the first failure after
-   * all have closed.
+   * all have closed, and with `TIMEOUT` after 10 seconds if a part hangs.
    */
   close(): Promise<void> {
-    return this.#life.close(
-      () => this.#close(),
-      () => this.#near.close(),
-    )
+    return this.#life.closeInTime((deadline) => this.#close(deadline), {
+      clock: this.#options.clock,
+      prepare: () => this.#near.close(),
+    })
   }
 
-  async #close(): Promise<void> {
+  async #close(deadline: CloseDeadline): Promise<void> {
     try {
-      const lost = (await this.#recovery?.close()) ?? 0
-      if (lost > 0) this.#report(new Error(`close: ${lost} deletes of the recovery queue were not done`), 'close')
-      await this.#link?.close()
-      this.#tags.close()
+      await deadline.wait('the recovery queue', this.#closeRecovery(), 0.7)
+      if (this.#link !== undefined) await deadline.wait('the subscription to the bus', this.#link.close(), 0.9)
     } finally {
-      await this.#parts.close()
+      const lost = this.#recovery?.size ?? 0
+      if (lost > 0) this.#report(new Error(`close: ${lost} deletes of the recovery queue were not done`), 'close')
+      this.#tags.close()
+      await this.#parts.close(deadline)
     }
+  }
+
+  async #closeRecovery(): Promise<void> {
+    await this.#recovery?.close()
   }
 
   async *#keys(keysOf: NonNullable<CacheBackend['keys']>, prefix: string | undefined): AsyncGenerator<string> {
@@ -204,11 +221,13 @@ export class LayeredBackend implements CacheBackend {
   #busListener() {
     return {
       message: (message: BusMessage) => this.#onMessage(message),
-      connected: () => {
-        this.#tags.resume()
-        this.#near.connected()
-      },
+      connected: () =>
+        this.#outage.busReturned(() => {
+          this.#tags.resume()
+          this.#near.connected()
+        }),
       disconnected: () => {
+        this.#outage.busLost(this.#near.trusted)
         this.#tags.suspend()
         this.#near.disconnected()
       },

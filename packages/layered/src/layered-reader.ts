@@ -3,6 +3,7 @@ import type { Authority } from './authority.ts'
 import type { KeyGeneration } from './key-generations.ts'
 import type { NearLayer } from './near-layer.ts'
 import type { NearSide } from './near-side.ts'
+import type { Outage } from './outage.ts'
 import type { RecoveryQueue } from './recovery-queue.ts'
 import type { TagWindow } from './tag-window.ts'
 
@@ -19,16 +20,27 @@ interface Search {
   found: Item | undefined
 }
 
-/** Reads from the nearest layer to the authority, and copies the item into the layers before the one that had it. */
+/**
+ * Reads from the nearest layer to the authority, and copies the item into the layers before the one that had it. While
+ * neither the authority nor the bus can be reached, copies answer for a limited time (`Outage`).
+ */
 export class LayeredReader {
   readonly #near: NearSide
   readonly #authority: Authority
+  readonly #outage: Outage
   readonly #tags: TagWindow
   readonly #recovery: RecoveryQueue | undefined
 
-  constructor(near: NearSide, authority: Authority, tags: TagWindow, recovery: RecoveryQueue | undefined) {
+  constructor(
+    near: NearSide,
+    authority: Authority,
+    outage: Outage,
+    tags: TagWindow,
+    recovery: RecoveryQueue | undefined,
+  ) {
     this.#near = near
     this.#authority = authority
+    this.#outage = outage
     this.#tags = tags
     this.#recovery = recovery
   }
@@ -49,9 +61,14 @@ export class LayeredReader {
         if (isPromise(valid) ? !(await valid) : !valid) search.needsAuthority = true
         else return await this.#serve(search, item, layer, index)
       }
-      search.found = await this.#authority.backend.get(key)
-      await this.#finish(search)
-      return search.found
+      const { value, isCopy } = await this.#outage.read(
+        'items',
+        () => this.#authority.backend.get(key),
+        () => this.#copyInOutage(key),
+      )
+      search.found = value
+      if (!isCopy) await this.#finish(search)
+      return value
     } finally {
       this.#near.generations.leave(key, search.generation)
     }
@@ -91,7 +108,8 @@ export class LayeredReader {
   async #finish(search: Search): Promise<void> {
     const { key, generation, captured, found, seen, needsAuthority } = search
     this.#authority.reads += 1
-    if (found !== undefined && found.value !== undefined && !(await this.#hasChangedTag(found))) {
+    if (!this.#near.trusted) this.#near.compare(key, found?.version)
+    else if (found !== undefined && found.value !== undefined && !(await this.#hasChangedTag(found))) {
       await this.#near.promote(generation, captured, found, this.#near.layers.length, seen)
     } else if (needsAuthority) {
       await this.#near.dropUnchanged(generation, captured, key)
@@ -101,11 +119,32 @@ export class LayeredReader {
   /**
    * Whether a tag of the authority's item has changed. A remembered record that says so may be older than the item, so
    * the authority is asked for the record again. Without such a record the item counts as valid: its reader compares
-   * the tags.
+   * the tags. If the authority fails now, the item counts as changed: the call has its answer and must not fail.
    */
   async #hasChangedTag(item: Item): Promise<boolean> {
     if (item.tags === undefined || !this.#tags.contradicts(item.tags)) return false
-    return !(await this.#tags.valid(item.tags))
+    try {
+      return !(await this.#tags.valid(item.tags))
+    } catch {
+      return true
+    }
+  }
+
+  /** The copy that answers for the authority, if its tags have not changed as far as this process knows. */
+  async #copyInOutage(key: string): Promise<Item | undefined> {
+    const item = await this.#near.copyInOutage(key)
+    return item?.tags === undefined || this.#tags.validInOutage(item.tags) ? item : undefined
+  }
+
+  /** The copies of all keys, or `undefined` if one key has none: `undefined` in the result would mean an empty key. */
+  async #copiesInOutage(searches: readonly Search[]): Promise<Item[] | undefined> {
+    const items: Item[] = []
+    for (const { key } of searches) {
+      const item = await this.#copyInOutage(key)
+      if (item === undefined) return undefined
+      items.push(item)
+    }
+    return items
   }
 
   /** Finds the items that the near layers have. Resolves to the searches that need the authority. */
@@ -140,15 +179,18 @@ export class LayeredReader {
 
   async #searchAuthority(searches: readonly Search[]): Promise<void> {
     if (searches.length === 0) return
-    const items = await this.#authority.getMany(searches.map((search) => search.key))
-    for (const [index, search] of searches.entries()) {
-      search.found = items[index]
-      await this.#finish(search)
-    }
+    const { value: items, isCopy } = await this.#outage.read<(Item | undefined)[]>(
+      'items',
+      () => this.#authority.getMany(searches.map((search) => search.key)),
+      () => this.#copiesInOutage(searches),
+    )
+    for (const [index, search] of searches.entries()) search.found = items[index]
+    // At once: the calls for contradicting tag records then share one timeout.
+    if (!isCopy) await Promise.all(searches.map((search) => this.#finish(search)))
   }
 
   async #readRecord(key: string): Promise<Item | undefined> {
-    if (key[1] !== '#') return this.#authority.backend.get(key)
+    if (key[1] !== '#') return this.#recovery?.has(key) ? undefined : this.#authority.backend.get(key)
     return this.#tags.get(key) ?? (await this.#tags.getMany([key]))[0]
   }
 
@@ -158,6 +200,8 @@ export class LayeredReader {
     const others = records.filter((key) => key[1] !== '#')
     const [tagItems, otherItems] = await Promise.all([this.#tags.getMany(tags), this.#authority.getMany(others)])
     for (const [index, key] of tags.entries()) found.set(key, tagItems[index])
-    for (const [index, key] of others.entries()) found.set(key, otherItems[index])
+    for (const [index, key] of others.entries()) {
+      if (!this.#recovery?.has(key)) found.set(key, otherItems[index])
+    }
   }
 }

@@ -11,6 +11,6 @@ export interface LayerStats extends BackendStats {
 export interface LayeredStats extends BackendStats {
   /** Nearest first. */
   readonly layers: readonly LayerStats[]
-  /** Deletes in the recovery queue. */
+  /** Deletes and clears in the recovery queue. */
   readonly pendingDeletes: number
 }

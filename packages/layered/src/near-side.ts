@@ -11,6 +11,7 @@ import {
 } from '@cache/core/backend'
 import { type KeyGeneration, KeyGenerations } from './key-generations.ts'
 import { NearLayer } from './near-layer.ts'
+import type { Outage } from './outage.ts'
 import { SuspectKeys } from './suspect-keys.ts'
 
 /** Suspect keys that are remembered. With more, all copies are dropped instead. */
@@ -25,6 +26,8 @@ const recordCode = 64
  * - A key is *suspect* after another process changed it. Its copy stays, but is not served until the authority has
  *   confirmed its version (RACES R13).
  * - All layers are *bypassed* while announcements may be missed, and cleared before they are used again (RACES R14).
+ *   Their copies stay until then, and may answer during an outage of the authority. No layer is written meanwhile: a key
+ *   that changes becomes suspect.
  */
 export class NearSide implements Required<NearReader> {
   /** Nearest first. */
@@ -35,6 +38,7 @@ export class NearSide implements Required<NearReader> {
   readonly #reader: NearReader | undefined
   /** The reader of tag records, which no layer has copies of. */
   readonly #tagRecords: NearReader
+  readonly #outage: Outage
   /** The reader of the nearest layer, or `undefined` while the layers are bypassed. */
   #trustedReader: NearReader | undefined
   #trusted = false
@@ -47,6 +51,7 @@ export class NearSide implements Required<NearReader> {
   constructor(
     backends: readonly CacheBackend[],
     tagRecords: NearReader,
+    outage: Outage,
     nearTtl: number,
     clock: Clock,
     report: (error: unknown, key?: string) => void,
@@ -56,6 +61,7 @@ export class NearSide implements Required<NearReader> {
     this.#nearest = this.layers[0] as NearLayer
     this.#reader = this.#nearest.reader
     this.#tagRecords = tagRecords
+    this.#outage = outage
     this.#retry = new BackoffTimer(clock, 100, 10_000, () => this.restart())
     this.#connected = !hasBus
     // Without a bus no announcement was missed, so copies that a layer kept from an earlier run may be served.
@@ -87,6 +93,33 @@ export class NearSide implements Required<NearReader> {
 
   generation(): number | undefined {
     return this.#tagRecords.generation?.()
+  }
+
+  /** The nearest copy that may answer during an outage, while the layers are bypassed. */
+  async copyInOutage(key: string): Promise<Item | undefined> {
+    for (const layer of this.layers) {
+      if (this.#suspects.includes(key)) return undefined
+      const item = await layer.read(key)
+      // An asynchronous layer takes time, in which the key may have changed.
+      if (item === undefined || this.#suspects.includes(key) || !this.#outage.hasCopies) continue
+      layer.hits += 1
+      return item
+    }
+    return undefined
+  }
+
+  /**
+   * The authority has answered with this version while the layers are bypassed. A copy of another version may not answer
+   * during an outage.
+   */
+  compare(key: string, version: string | undefined): void {
+    if (!this.#outage.hasCopies || this.#suspects.has(key)) return
+    for (const layer of this.layers) {
+      const copy = layer.sync === undefined ? 'unknown' : (layer.read(key) as Item | undefined)
+      if (copy === undefined || (copy !== 'unknown' && copy.version === version)) continue
+      this.#addSuspect(key)
+      return
+    }
   }
 
   /**
@@ -161,7 +194,11 @@ export class NearSide implements Required<NearReader> {
   suspect(key: string, version?: string): void {
     this.generations.invalidate(key)
     // A suspicion may come from a later change than this message, so the message must not clear it.
-    if (!this.#trusted || this.#suspects.has(key)) return
+    if (this.#suspects.has(key)) return
+    if (!this.#trusted) {
+      this.#changedWhileBypassed(key)
+      return
+    }
     const allSync = this.layers.every((layer) => layer.sync !== undefined)
     if (allSync && this.layers.every((layer) => mayStay(layer.read(key) as Item | undefined, version))) return
     this.#addSuspect(key)
@@ -184,6 +221,7 @@ export class NearSide implements Required<NearReader> {
   /** Drops every copy, and uses the layers again once that has succeeded. */
   restart(): void {
     this.#distrust()
+    this.#outage.dropCopies()
     if (!this.#connected) return
     const trustGeneration = this.#trustGeneration
     void chain(this.#clearLayers(''), (ok) => {
@@ -236,7 +274,7 @@ export class NearSide implements Required<NearReader> {
   #write(generation: KeyGeneration, key: string, write: () => MaybePromise<boolean | undefined>): MaybePromise<void> {
     return this.generations.write(generation, () => {
       // The layers are cleared before they are used again, so a write is not needed now.
-      if (!this.#trusted) return
+      if (!this.#trusted) return this.#changedWhileBypassed(key)
       const { count } = generation
       return chain(write(), (ok) => {
         if (ok === false) this.#addSuspect(key)
@@ -270,6 +308,11 @@ export class NearSide implements Required<NearReader> {
       all &&= done
     }
     return all
+  }
+
+  /** The copies of the key may not answer during an outage any more. */
+  #changedWhileBypassed(key: string): void {
+    if (this.#outage.hasCopies) this.#addSuspect(key)
   }
 
   #addSuspect(key: string): void {

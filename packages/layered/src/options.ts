@@ -14,9 +14,9 @@ import {
   withMethods,
 } from '@cache/core/backend'
 
-/** The queue of deletes that the last layer has failed to do. */
+/** The queue of deletes and clears that the last layer has failed to do. */
 export interface RecoveryOptions {
-  /** Deletes in the queue. A further one rejects with `QUEUE_FULL`. Default: 1,000. */
+  /** Deletes and clears in the queue. A further one rejects with `QUEUE_FULL`. Default: 1,000. */
   readonly maxPending?: number | undefined
   /** Time before the first retry. It doubles with each failure. Default: `'100ms'`. */
   readonly retryDelay?: Duration | undefined
@@ -41,8 +41,14 @@ export interface LayeredOptions {
    */
   readonly tagWindow?: Duration | undefined
   /**
-   * Queues deletes that the last layer fails to do, retries them, and announces them when they are done. The queue is
-   * in memory and ends with the process. Default: none; such a delete rejects.
+   * How long near copies answer while neither the bus nor the last layer can be reached, from the loss of the bus. Other
+   * processes may change the data meanwhile. 0: such reads reject. Default: `'1m'`.
+   */
+  readonly maxOutage?: Duration | undefined
+  /**
+   * Queues removals that the last layer fails to do, retries them, and announces them when they are done. These are
+   * deletes, clears, invalidations of tags, and the delete of an item that a failed `set` was to replace. The queue is
+   * in memory and ends with the process. Default: none; such a call rejects.
    */
   readonly recovery?: RecoveryOptions | undefined
   /**
@@ -67,6 +73,8 @@ export interface ResolvedOptions {
   /** `Infinity`: copies live as long as their items. */
   readonly nearTtl: number
   readonly tagWindow: number
+  /** `Infinity`: copies answer during an outage of any length. */
+  readonly maxOutage: number
   readonly recovery: ResolvedRecovery | undefined
   readonly closeParts: boolean
   readonly clock: Clock
@@ -75,7 +83,7 @@ export interface ResolvedOptions {
 }
 
 const operation = 'new LayeredBackend'
-const known = ['layers', 'bus', 'nearTtl', 'tagWindow', 'recovery', 'closeParts', 'clock']
+const known = ['layers', 'bus', 'nearTtl', 'tagWindow', 'maxOutage', 'recovery', 'closeParts', 'clock']
 
 export function resolveOptions(options: LayeredOptions): ResolvedOptions {
   checkOptions(options, known, operation)
@@ -89,6 +97,7 @@ export function resolveOptions(options: LayeredOptions): ResolvedOptions {
         : withMethods(options.bus, ['publish', 'subscribe'], 'bus', 'a bus', operation),
     nearTtl: checkNearTtl(options.nearTtl),
     tagWindow: timerDelay(options.tagWindow ?? '1s', 'tagWindow', operation, 0),
+    maxOutage: milliseconds(options.maxOutage ?? '1m', 'maxOutage', operation),
     recovery: options.recovery === undefined ? undefined : resolveRecovery(options.recovery),
     closeParts: trueOrFalse(options.closeParts ?? true, 'closeParts', operation),
     clock: checkClock(options.clock, operation),

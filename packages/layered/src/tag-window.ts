@@ -9,6 +9,7 @@ import {
 } from '@cache/core/backend'
 import type { Authority } from './authority.ts'
 import { type KeyGeneration, KeyGenerations } from './key-generations.ts'
+import type { Outage } from './outage.ts'
 
 /** Records that are remembered. With more, the oldest is forgotten. */
 const mostRecords = 10_000
@@ -25,14 +26,21 @@ interface Remembered {
  * Tag records of the authority that this process remembers for a short time, the tag window. A missing record is not
  * remembered. If a remembered record contradicts an item, the authority is asked again before the item counts as
  * invalid.
+ *
+ * The last known version of a record is kept longer. It answers only during an outage of the authority.
  */
 export class TagWindow implements Required<NearReader> {
   readonly generations: KeyGenerations = new KeyGenerations()
   readonly #authority: Authority
+  readonly #outage: Outage
   readonly #window: number
   readonly #clock: Clock
   readonly #exactClock: boolean
+  /** Whether a change of the record waits in the recovery queue. Such a record reads as missing. */
+  readonly #isPending: (record: string) => boolean
   readonly #remembered = new Map<string, Remembered>()
+  /** The records that no change has invalidated, as far as this process knows. */
+  readonly #lastKnown = new Map<string, Item>()
   #generation: number = newGeneration()
   /** No remembered record ends before this instant. */
   #earliestEnd = Infinity
@@ -40,11 +48,20 @@ export class TagWindow implements Required<NearReader> {
   #suspended = false
   #cancelSweep: (() => void) | undefined
 
-  constructor(authority: Authority, window: number, clock: Clock, exactClock: boolean) {
+  constructor(
+    authority: Authority,
+    outage: Outage,
+    window: number,
+    clock: Clock,
+    exactClock: boolean,
+    isPending: (record: string) => boolean,
+  ) {
     this.#authority = authority
+    this.#outage = outage
     this.#window = window
     this.#clock = clock
     this.#exactClock = exactClock
+    this.#isPending = isPending
   }
 
   /** The record, if it is remembered. */
@@ -101,22 +118,31 @@ export class TagWindow implements Required<NearReader> {
     return false
   }
 
+  /** Whether every tag has the version that the item captured, as far as this process knows during an outage. */
+  validInOutage(tags: TagVersions): boolean {
+    for (const record in tags) if (this.#knownItem(record)?.value !== tags[record]) return false
+    return true
+  }
+
   /**
    * The authority may have changed the record: it is forgotten, and the results of reads under way are not remembered.
    */
   forget(record: string): void {
     this.generations.invalidate(record)
+    this.#lastKnown.delete(record)
     this.#drop(record)
   }
 
   forgetPrefix(prefix: string): void {
-    this.generations.invalidatePrefix(prefix)
-    for (const record of this.#remembered.keys()) if (record.startsWith(prefix)) this.#drop(record)
+    for (const record of this.#lastKnown.keys()) if (record.startsWith(prefix)) this.#lastKnown.delete(record)
+    this.#forgetWindow(prefix)
   }
 
   /** Remembers the authority's record, unless the record was invalidated since `captured`. */
   remember(generation: KeyGeneration, captured: number, item: Item): void {
-    if (this.#window === 0 || this.#suspended || generation.count !== captured || item.value === undefined) return
+    if (generation.count !== captured || item.value === undefined) return
+    this.#keepLastKnown(item)
+    if (this.#window === 0 || this.#suspended) return
     const life = (item.expiresAt ?? Infinity) - this.#clock.now()
     if (life <= 0) return
     this.#drop(item.key, item)
@@ -127,10 +153,13 @@ export class TagWindow implements Required<NearReader> {
     this.#startSweep()
   }
 
-  /** Forgets all records and remembers no more, because announcements may be missed from now on (RACES R14). */
+  /**
+   * Remembers no records, because announcements may be missed from now on (RACES R14). Only the last known versions
+   * remain.
+   */
   suspend(): void {
     this.#suspended = true
-    this.forgetPrefix('')
+    this.#forgetWindow('')
   }
 
   /** Remembers records again, because announcements arrive again. */
@@ -143,6 +172,7 @@ export class TagWindow implements Required<NearReader> {
     this.#cancelSweep?.()
     this.#cancelSweep = undefined
     this.#remembered.clear()
+    this.#lastKnown.clear()
     this.#generation = newGeneration()
   }
 
@@ -150,12 +180,19 @@ export class TagWindow implements Required<NearReader> {
     const generations = records.map((record) => this.generations.enter(record))
     const captured = generations.map((generation) => generation.count)
     try {
-      const items = await this.#authority.getMany(records)
+      const { value: items, isCopy } = await this.#outage.read(
+        'records',
+        () => this.#authority.getMany(records),
+        () => this.#allLastKnown(records),
+      )
       const found = new Map<string, Item>()
       for (const [index, item] of items.entries()) {
         const record = records[index] as string
-        if (item === undefined) this.#drop(record)
-        else {
+        if (isCopy) found.set(record, item as Item)
+        else if (item === undefined) {
+          this.#lastKnown.delete(record)
+          this.#drop(record)
+        } else if (!this.#isPending(record)) {
           found.set(record, item)
           this.remember(generations[index] as KeyGeneration, captured[index] as number, item)
         }
@@ -176,6 +213,38 @@ export class TagWindow implements Required<NearReader> {
     this.#reads += 1
     if (!this.#exactClock && (this.#reads & (readsPerCheck - 1)) !== 0) return
     if (this.#now() >= this.#earliestEnd) this.#forgetEnded()
+  }
+
+  #forgetWindow(prefix: string): void {
+    this.generations.invalidatePrefix(prefix)
+    for (const record of this.#remembered.keys()) if (record.startsWith(prefix)) this.#drop(record)
+  }
+
+  #keepLastKnown(item: Item): void {
+    if (!this.#outage.keepsRecords) return
+    this.#lastKnown.delete(item.key)
+    this.#lastKnown.set(item.key, item)
+    if (this.#lastKnown.size <= mostRecords) return
+    for (const oldest of this.#lastKnown.keys()) {
+      this.#lastKnown.delete(oldest)
+      return
+    }
+  }
+
+  #knownItem(record: string): Item | undefined {
+    const item = this.#lastKnown.get(record)
+    return item === undefined || (item.expiresAt ?? Infinity) <= this.#clock.now() ? undefined : item
+  }
+
+  /** The last known records, or `undefined` if one of them is unknown. */
+  #allLastKnown(records: readonly string[]): Item[] | undefined {
+    const items: Item[] = []
+    for (const record of records) {
+      const item = this.#knownItem(record)
+      if (item === undefined) return undefined
+      items.push(item)
+    }
+    return items
   }
 
   /** Forgets a record. `next` is the record that replaces it. */

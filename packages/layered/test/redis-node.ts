@@ -8,8 +8,8 @@ type Command = { readonly id: number; readonly call: 'get' | 'set' | 'delete' | 
 
 const [url = '', prefix = ''] = process.argv.slice(2)
 const backend = new LayeredBackend({
-  layers: [new MemoryBackend({ maxEntries: 1000 }), new RedisBackend({ url, prefix })],
-  bus: new RedisBus({ url, channel: prefix }),
+  layers: [new MemoryBackend({ maxEntries: 1000 }), new RedisBackend({ url, prefix, timeout: '30s' })],
+  bus: new RedisBus({ url, channel: prefix, timeout: '30s' }),
   // What is seen before it is over came by the bus.
   tagWindow: '1h',
 })

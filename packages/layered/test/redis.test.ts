@@ -1,11 +1,12 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
+import { Cache } from '@cache/core'
 import { createVersion, type Item } from '@cache/core/backend'
 import { MemoryBackend } from '@cache/memory'
 import { RedisBackend, RedisBus, RedisTrackingBus } from '@cache/redis'
 import { type RedisServer, startRedis, tcpProxy, waitUntil } from '@cache/testing'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
-import { LayeredBackend } from '../src/index.ts'
+import { LayeredBackend, type LayeredOptions } from '../src/index.ts'
 
 const ends: (() => unknown)[] = []
 let server: RedisServer
@@ -66,10 +67,11 @@ class Other {
   }
 }
 
-function layered(prefix: string): LayeredBackend {
+function layered(prefix: string, options: Partial<LayeredOptions> = {}): LayeredBackend {
   const backend = new LayeredBackend({
-    layers: [new MemoryBackend({ maxEntries: 1000 }), new RedisBackend({ url: server.url, prefix, timeout: 300 })],
+    layers: [new MemoryBackend({ maxEntries: 1000 }), new RedisBackend({ url: server.url, prefix, timeout: '3s' })],
     bus: new RedisBus({ url: server.url, channel: prefix, heartbeat: 200 }),
+    ...options,
   })
   ends.push(() => backend.close())
   return backend
@@ -115,7 +117,7 @@ describe('two processes with near layers on one Redis', () => {
 
 describe('a layered backend on Redis', () => {
   it('R14: bypasses its near layer while Redis is frozen and empties it afterwards', { timeout: 60_000 }, async () => {
-    const backend = layered(ownPrefix())
+    const backend = layered(ownPrefix(), { maxOutage: 0 })
     const stored = item('k', 1)
     const nearAgain = async (): Promise<boolean> => {
       await backend.get('k')
@@ -129,6 +131,53 @@ describe('a layered backend on Redis', () => {
     await server.thaw()
     await waitUntil('the near layer is trusted again', nearAgain)
     expect(await backend.get('k')).toEqual(stored)
+  })
+
+  it('R14: near copies answer without loads while Redis and its bus are frozen or stopped', {
+    timeout: 120_000,
+  }, async () => {
+    const backend = layered(ownPrefix())
+    const cache = new Cache({ backend, ttl: '1h' })
+    const keys = Array.from({ length: 20 }, (_, index) => `k${index}`)
+    let loads = 0
+    const loadAll = async (): Promise<unknown[]> => {
+      const values: unknown[] = []
+      for (const key of keys) {
+        const load = async (): Promise<string> => {
+          loads += 1
+          return `${key} of load ${loads}`
+        }
+        values.push(await cache.getOrSet(key, load, { tags: ['t'] }))
+      }
+      return values
+    }
+    await cache.setMany(
+      keys.map((key) => [key, key] as const),
+      { tags: ['t'] },
+    )
+    await waitUntil('every key has a near copy', async () => {
+      await loadAll()
+      return keys.every((key) => backend.near.get(key) !== undefined)
+    })
+    for (const outage of ['frozen', 'stopped'] as const) {
+      if (outage === 'frozen') await server.freeze()
+      else await server.kill()
+      await waitUntil('the loss of the bus is noticed', () => backend.near.get('k0') === undefined)
+      expect(await loadAll()).toEqual(keys)
+      expect(loads).toBe(0)
+      if (outage === 'stopped') break
+      await server.thaw()
+      await waitUntil('every key has a near copy again', async () => {
+        await loadAll()
+        return keys.every((key) => backend.near.get(key) !== undefined)
+      })
+    }
+    await server.restart()
+    // The restarted Redis is empty, so old values do not answer any more.
+    await waitUntil('Redis answers', async () => (await cache.get('k0')) === undefined)
+    await waitUntil('every key is loaded anew', async () =>
+      (await loadAll()).every((value) => !keys.includes(String(value))),
+    )
   })
 
   it('R14: a killed Redis that comes back empty leaves no copy of what it held', { timeout: 60_000 }, async () => {
@@ -157,11 +206,11 @@ describe('a layered backend on Redis', () => {
   it('hears of writes by programs that know nothing of it, through RedisTrackingBus', { timeout: 60_000 }, async () => {
     const prefix = ownPrefix()
     const backend = new LayeredBackend({
-      layers: [new MemoryBackend({ maxEntries: 1000 }), new RedisBackend({ url: server.url, prefix })],
+      layers: [new MemoryBackend({ maxEntries: 1000 }), new RedisBackend({ url: server.url, prefix, timeout: '30s' })],
       bus: new RedisTrackingBus({ url: server.url, prefix }),
     })
     ends.push(() => backend.close())
-    const other = new RedisBackend({ url: server.url, prefix })
+    const other = new RedisBackend({ url: server.url, prefix, timeout: '30s' })
     ends.push(() => other.close())
     await backend.set(item('k', 'old'))
     await waitUntil('a near copy', async () => {
@@ -181,12 +230,12 @@ describe('a layered backend on Redis', () => {
     const proxy = await tcpProxy(server.url)
     ends.push(() => proxy.stop())
     const backend = new LayeredBackend({
-      layers: [new MemoryBackend({ maxEntries: 1000 }), new RedisBackend({ url: server.url, prefix })],
+      layers: [new MemoryBackend({ maxEntries: 1000 }), new RedisBackend({ url: server.url, prefix, timeout: '30s' })],
       // Redis itself can be reached all the time.
       bus: new RedisTrackingBus({ url: proxy.url, prefix }),
     })
     ends.push(() => backend.close())
-    const other = new RedisBackend({ url: server.url, prefix })
+    const other = new RedisBackend({ url: server.url, prefix, timeout: '30s' })
     ends.push(() => other.close())
     const nearAgain = async (): Promise<boolean> => {
       await backend.get('k')
@@ -214,11 +263,11 @@ describe('a layered backend on Redis', () => {
   }, async () => {
     const prefix = ownPrefix()
     const backend = new LayeredBackend({
-      layers: [new MemoryBackend({ maxEntries: 1000 }), new RedisBackend({ url: server.url, prefix, timeout: 200 })],
+      layers: [new MemoryBackend({ maxEntries: 1000 }), new RedisBackend({ url: server.url, prefix, timeout: '3s' })],
       recovery: { retryDelay: 20, maxRetryDelay: 100 },
     })
     ends.push(() => backend.close())
-    const plain = new RedisBackend({ url: server.url, prefix })
+    const plain = new RedisBackend({ url: server.url, prefix, timeout: '30s' })
     ends.push(() => plain.close())
     await backend.set(item('k', 1))
     const states: string[] = []

@@ -159,10 +159,21 @@ export class FailoverBackend implements CacheBackend {
    * `closeParts: false` both do. Rejects with the first failure, after both have closed.
    */
   close(): Promise<void> {
-    return this.#life.close(async () => {
-      await this.#returning?.catch(() => {})
-      await this.#parts.close()
-    })
+    return this.#life.closeInTime(
+      async (deadline) => {
+        try {
+          await deadline.wait("the primary's return", this.#returned(), 0.7)
+        } finally {
+          await this.#parts.close(deadline)
+        }
+      },
+      { clock: this.#options.clock },
+    )
+  }
+
+  /** Resolves when no return to the primary is under way. */
+  async #returned(): Promise<void> {
+    await this.#returning?.catch(() => {})
   }
 
   #run<Answer>(

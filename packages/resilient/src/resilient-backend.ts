@@ -107,7 +107,7 @@ export class ResilientBackend implements CacheBackend {
    * stays open; with `closeParts: false` it always does.
    */
   close(): Promise<void> {
-    return this.#life.close(() => this.#parts.close())
+    return this.#life.closeInTime((deadline) => this.#parts.close(deadline))
   }
 
   #run<Answer>(kind: Kind, operation: string, key: string | undefined, work: () => Promise<Answer>): Promise<Answer> {

@@ -136,7 +136,7 @@ export class ShardedBackend implements CacheBackend {
    * of them do. Rejects with the first failure, after all have closed.
    */
   close(): Promise<void> {
-    return this.#life.close(() => this.#parts.close())
+    return this.#life.closeInTime((deadline) => this.#parts.close(deadline))
   }
 
   #of(key: string): CacheBackend {

@@ -1,5 +1,6 @@
 import type { CacheBackend } from '../protocol/backend.ts'
 import type { Bus } from '../protocol/bus.ts'
+import type { CloseDeadline } from './close-deadline.ts'
 import { addUser, removeUser } from './shared-ownership.ts'
 
 /**
@@ -19,12 +20,19 @@ export class CompositeParts {
 
   /**
    * Ends the use of all parts and closes those without another user. Call it once. A part that fails to close does not keep
-   * the others open: the promise settles after all of them, and rejects with the first failure in their order.
+   * the others open: the promise settles after all of them, and rejects with the first failure in their order. A part that
+   * has not closed at the deadline fails with `TIMEOUT`.
    */
-  async close(): Promise<void> {
+  async close(deadline: CloseDeadline): Promise<void> {
     const unused = this.#parts.filter((part) => removeUser(part))
     if (!this.#closeParts) return
-    const outcomes = await Promise.allSettled(unused.map(async (part) => await part.close?.()))
+    const outcomes = await Promise.allSettled(
+      unused.map((part) => deadline.wait(`the close of '${part.name}'`, closed(part))),
+    )
     for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason
   }
+}
+
+async function closed(part: CacheBackend | Bus): Promise<void> {
+  await part.close?.()
 }

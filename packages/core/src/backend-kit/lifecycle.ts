@@ -1,5 +1,7 @@
 import { CacheError } from '../protocol/cache-error.ts'
+import type { Clock } from '../protocol/clock.ts'
 import { CallsInFlight } from './calls-in-flight.ts'
+import { CloseDeadline } from './close-deadline.ts'
 
 /**
  * The life of a backend or a bus: refuses calls after `close`, and lets `close` wait for the calls in flight (RACES R33).
@@ -61,6 +63,31 @@ export class Lifecycle {
     this.#isClosed = true
     this.#closing ??= this.#close(release, prepare)
     return this.#closing
+  }
+
+  /**
+   * `close` of a composite backend: it ends within a limited time, although a part hangs. Calls in flight get half of that
+   * time. Then `release` runs, and the promise rejects with `TIMEOUT` unless `release` rejects.
+   */
+  closeInTime(
+    release: (deadline: CloseDeadline) => Promise<void>,
+    options: { readonly clock?: Clock | undefined; readonly prepare?: () => void } = {},
+  ): Promise<void> {
+    this.#isClosed = true
+    this.#closing ??= this.#closeInTime(release, options.clock, options.prepare)
+    return this.#closing
+  }
+
+  async #closeInTime(
+    release: (deadline: CloseDeadline) => Promise<void>,
+    clock: Clock | undefined,
+    prepare: (() => void) | undefined,
+  ): Promise<void> {
+    const deadline = new CloseDeadline(this.#name, clock)
+    prepare?.()
+    const [waiting] = await Promise.allSettled([deadline.wait('a call in flight', this.idle(), 0.5)])
+    await release(deadline)
+    if (waiting.status === 'rejected') throw waiting.reason
   }
 
   async #close(release: () => Promise<void> | void, prepare: (() => void) | undefined): Promise<void> {
