@@ -72,6 +72,21 @@ export class NearLayer {
     }
   }
 
+  /**
+   * Whether the layer has no copy of the key, or one of this version. `version` is `undefined` where every copy is outdated. The result is
+   * `false` if the layer failed: it may have an outdated copy when it works again.
+   */
+  hasNoOther(key: string, version: string | undefined): MaybePromise<boolean> {
+    return this.#attempt<Item | undefined>(
+      key,
+      (backend) => backend.get(key),
+      (copy) => {
+        const item = this.unwrap(copy)
+        return item === undefined || (version !== undefined && item.version === version)
+      },
+    )
+  }
+
   /** The items of several keys, in their order. */
   readMany(keys: readonly string[]): MaybePromise<(Item | undefined)[]> {
     if (this.sync !== undefined) return keys.map((key) => this.read(key) as Item | undefined)

@@ -115,8 +115,7 @@ export class NearSide implements Required<NearReader> {
   compare(key: string, version: string | undefined): void {
     if (!this.#outage.hasCopies || this.#suspects.has(key)) return
     for (const layer of this.layers) {
-      const copy = layer.sync === undefined ? 'unknown' : (layer.read(key) as Item | undefined)
-      if (copy === undefined || (copy !== 'unknown' && copy.version === version)) continue
+      if (layer.sync !== undefined && layer.hasNoOther(key, version) === true) continue
       this.#addSuspect(key)
       return
     }
@@ -200,7 +199,7 @@ export class NearSide implements Required<NearReader> {
       return
     }
     const allSync = this.layers.every((layer) => layer.sync !== undefined)
-    if (allSync && this.layers.every((layer) => mayStay(layer.read(key) as Item | undefined, version))) return
+    if (allSync && this.layers.every((layer) => layer.hasNoOther(key, version) === true)) return
     this.#addSuspect(key)
     // Otherwise every key that other processes write would stay in memory here, even without a copy.
     if (!allSync) void this.#inspect(key, version)
@@ -326,16 +325,11 @@ export class NearSide implements Required<NearReader> {
     const { count } = generation
     try {
       await this.generations.write(generation, async () => {
-        for (const layer of this.layers) if (!mayStay(await layer.read(key), version)) return
+        for (const layer of this.layers) if (!(await layer.hasNoOther(key, version))) return
         if (generation.count === count) this.#suspects.delete(key)
       })
     } finally {
       this.generations.leave(key, generation)
     }
   }
-}
-
-/** Whether the copy may stay when the authority has `version`: it is absent, or has that version. */
-function mayStay(copy: Item | undefined, version: string | undefined): boolean {
-  return copy === undefined || (version !== undefined && copy.version === version)
 }

@@ -2,6 +2,7 @@ import { Cache } from '@cache/core'
 import { BreakpointBackend } from '@cache/core/conformance'
 import { describe, expect, it } from 'vitest'
 import { LayeredBackend } from '../src/index.ts'
+import { asyncNear, syncNear } from './harness.ts'
 import { Rig, settled } from './rig.ts'
 
 describe('announcements', () => {
@@ -48,6 +49,30 @@ describe('announcements', () => {
       expect(near.sync.get('k')).toBe(undefined)
     }
   })
+
+  it.each([
+    ['at once', syncNear],
+    ['later', asyncNear],
+  ])(
+    'R13 R41: no copy is served of a key whose change was announced while a near layer that answers %s failed',
+    async (_, nearOf) => {
+      const rig = new Rig()
+      const store = { clock: rig.clock, nears: [] }
+      const near = nearOf(store)
+      const { cache: other } = await rig.node(rig.far())
+      const cache = new LayeredBackend({ layers: [near, rig.far()], bus: rig.bus, clock: rig.clock })
+      await settled()
+      const [broken] = store.nears as BreakpointBackend[]
+      if (broken === undefined) throw new Error('the near layer can be broken')
+      await other.set(rig.item('k', 'old'))
+      expect((await cache.get('k'))?.value).toBe('old')
+      broken.broken = true
+      await other.set(rig.item('k', 'new'))
+      await settled()
+      broken.broken = false
+      expect((await cache.get('k'))?.value).toBe('new')
+    },
+  )
 
   it('R23: a background refresh tells the others, who serve what it loaded', async () => {
     const rig = new Rig()

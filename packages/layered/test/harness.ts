@@ -17,14 +17,14 @@ export interface Store {
 const closeParts = false
 
 /** A near layer that answers with promises only. */
-export function asyncNear(store: Store): BreakpointBackend {
+export function asyncNear(store: Pick<Store, 'clock' | 'nears'>): BreakpointBackend {
   const near = new BreakpointBackend(memory(store.clock), 'near')
   store.nears.push(near)
   return near
 }
 
 /** A near layer that answers at once, and can be broken. */
-export function syncNear(store: Store): CacheBackend {
+export function syncNear(store: Pick<Store, 'clock' | 'nears'>): CacheBackend {
   const near = asyncNear(store)
   const { sync } = near.inner
   if (sync === undefined) throw new Error('the memory backend answers at once')
