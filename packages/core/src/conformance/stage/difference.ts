@@ -9,7 +9,7 @@ const deepest = 8
  * short for values of any size: the diff of `assert.deepEqual` takes gigabytes for a megabyte of bytes.
  */
 export function difference(found: unknown, expected: unknown, path: string): string | undefined {
-  return isDeepStrictEqual(found, expected) ? undefined : firstDifference(found, expected, path, 0)
+  return isSame(found, expected) ? undefined : firstDifference(found, expected, path, 0)
 }
 
 function firstDifference(found: unknown, expected: unknown, path: string, depth: number): string {
@@ -24,10 +24,18 @@ function firstDifference(found: unknown, expected: unknown, path: string, depth:
     const at = `${path}.${String(name)}`
     if (!Object.hasOwn(found, name)) return `${at} is missing; ${shown(expected[name])} was expected`
     if (!Object.hasOwn(expected, name)) return `${at} is ${shown(found[name])} although it was not expected`
-    if (!isDeepStrictEqual(found[name], expected[name]))
-      return firstDifference(found[name], expected[name], at, depth + 1)
+    if (!isSame(found[name], expected[name])) return firstDifference(found[name], expected[name], at, depth + 1)
   }
   return whole
+}
+
+/** Node 22 takes two invalid dates for different ones. */
+function isSame(found: unknown, expected: unknown): boolean {
+  return isDeepStrictEqual(found, expected) || (isInvalidDate(found) && isInvalidDate(expected))
+}
+
+function isInvalidDate(value: unknown): boolean {
+  return kindOf(value) === 'Date' && value instanceof Date && Number.isNaN(value.getTime())
 }
 
 /** The first byte that differs, of two views of the same kind and length. */
