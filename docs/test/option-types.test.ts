@@ -2,6 +2,7 @@ import { globSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type * as codecs from '@cache/codecs'
 import type * as core from '@cache/core'
+import type * as kit from '@cache/core/backend'
 import type * as file from '@cache/file'
 import type * as maintenance from '@cache/file/maintenance'
 import type * as queue from '@cache/file/queue'
@@ -9,6 +10,7 @@ import type * as transactions from '@cache/file/transactions'
 import type * as layered from '@cache/layered'
 import type * as memory from '@cache/memory'
 import type * as simulate from '@cache/memory/simulate'
+import type * as pipeline from '@cache/pipeline'
 import type * as postgres from '@cache/postgres'
 import type * as redis from '@cache/redis'
 import type * as resilient from '@cache/resilient'
@@ -48,6 +50,7 @@ export type AcceptUndefined = [
   Accepts<Refusing<core.WrapOptions<[]>>>,
   Accepts<Refusing<core.WriteBehindOptions>>,
   Accepts<Refusing<core.WriteOptions>>,
+  Accepts<Refusing<kit.CanonicalTextOptions>>,
   Accepts<Refusing<codecs.CompressionOptions>>,
   Accepts<Refusing<codecs.EncryptionOptions>>,
   Accepts<Refusing<codecs.ItemFormatOptions>>,
@@ -62,6 +65,13 @@ export type AcceptUndefined = [
   Accepts<Refusing<memory.BoundedMapOptions<string, number>>>,
   Accepts<Refusing<memory.MemoryBackendOptions>>,
   Accepts<Refusing<simulate.SimulationOptions>>,
+  Accepts<Refusing<pipeline.CollectOptions>>,
+  Accepts<Refusing<pipeline.ExplainOptions>>,
+  Accepts<Refusing<pipeline.MapOptions<unknown, never, pipeline.Dependencies>>>,
+  Accepts<Refusing<pipeline.NodeOptions<pipeline.Dependencies>>>,
+  Accepts<Refusing<pipeline.PipelineOptions<unknown, pipeline.InputDeclarations>>>,
+  Accepts<Refusing<pipeline.RunOptions>>,
+  Accepts<Refusing<pipeline.StepOptions>>,
   Accepts<Refusing<postgres.ConnectionOptions>>,
   Accepts<Refusing<postgres.PgClientOptions>>,
   Accepts<Refusing<postgres.PostgresBackendOptions>>,
@@ -83,7 +93,7 @@ it('the list above names every exported type of options', () => {
   const root = join(import.meta.dirname, '../..')
   const own = readFileSync(import.meta.filename, 'utf8')
   const indexes = globSync(
-    'packages/{codecs,core,file,layered,memory,postgres,redis,resilient,sharded}/src/**/index.ts',
+    'packages/{codecs,core,file,layered,memory,pipeline,postgres,redis,resilient,sharded}/src/**/index.ts',
     {
       cwd: root,
     },

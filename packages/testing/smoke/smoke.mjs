@@ -74,6 +74,15 @@ const smokes = {
     const { LayeredBackend } = await import('@cache/layered')
     await useCache(new LayeredBackend({ layers: [await memory(), await memory()] }))
   },
+  '@cache/pipeline': async () => {
+    const { input, pipeline } = await import('@cache/pipeline')
+    const cache = new Cache({ backend: await memory() })
+    const p = pipeline({ name: 'smoke', cache, inputs: { list: input() } })
+    const double = p.map('double', { over: p.inputs.list, version: '1' }, (n) => 2 * n)
+    assert.deepEqual((await p.run(double, { list: [1, 2] })).value, [2, 4])
+    assert.equal((await p.run(double, { list: [1, 2] })).report.toText().includes('double: HIT'), true)
+    await cache.close()
+  },
   '@cache/sharded': async () => {
     const { ShardedBackend } = await import('@cache/sharded')
     await useCache(new ShardedBackend({ shards: { a: await memory(), b: await memory() } }))

@@ -8,6 +8,7 @@ import { check } from '@cache/file/maintenance'
 import { LayeredBackend } from '@cache/layered'
 import { MemoryBackend } from '@cache/memory'
 import { simulatePolicies } from '@cache/memory/simulate'
+import { input, pipeline } from '@cache/pipeline'
 import { PostgresBackend } from '@cache/postgres'
 import { RedisBackend } from '@cache/redis'
 import { ResilientBackend } from '@cache/resilient'
@@ -28,6 +29,11 @@ async function main(): Promise<void> {
   const code: string = error.code
   const ms: number = milliseconds('1s', 'ttl', 'main')
   if (code !== 'INVALID_ARGUMENT' || ms !== 1000) throw new Error('the errors or times are wrong')
+  const p = pipeline({ name: 'main', cache: new Cache(options), inputs: { n: input<number>() } })
+  const one = p.node('one', { version: '1' }, ({ n }) => n + 1)
+  const two = p.node('two', { version: '1', deps: { one } }, ({ one }) => `${one}`)
+  const text: string = (await p.run(two, { n: 1 })).value
+  if (text !== '2') throw new Error('the pipeline does not work')
 }
 
 export const others: readonly unknown[] = [

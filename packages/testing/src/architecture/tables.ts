@@ -6,6 +6,7 @@ import { core } from './packages/core.ts'
 import { file } from './packages/file.ts'
 import { layered } from './packages/layered.ts'
 import { memory } from './packages/memory.ts'
+import { pipeline } from './packages/pipeline.ts'
 import { postgres } from './packages/postgres.ts'
 import { redis } from './packages/redis.ts'
 import { resilient } from './packages/resilient.ts'
@@ -21,6 +22,7 @@ export const tables: Readonly<Record<string, PackageArchitecture>> = {
   file,
   layered,
   memory,
+  pipeline,
   postgres,
   redis,
   resilient,

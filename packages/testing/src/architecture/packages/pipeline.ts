@@ -1,0 +1,12 @@
+import type { PackageArchitecture } from '../package-architecture.ts'
+
+export const pipeline: PackageArchitecture = {
+  rooms: {
+    hashing: [],
+    graph: ['hashing'],
+    report: [],
+    storage: ['hashing'],
+    running: ['hashing', 'graph', 'report', 'storage'],
+    '.': ['hashing', 'graph', 'report', 'storage', 'running'],
+  },
+}
