@@ -231,6 +231,21 @@ describe('a tagged register', () => {
     expect(broken([invalidation, own, missing([300, 301])], near)).toEqual(['register'])
   })
 
+  it('may decide a condition by a remembered tag, within the bound, and never by a replaced value', () => {
+    const near = { evicts: false, staleness: 100 }
+    const swap = (process: string, at: readonly [number, number]): Call =>
+      call(process, at, 'tagged 0', { do: 'compareAndSet', key, expected: 'v1', value: 'v2' }, true)
+    const invalidation = invalidated([2, 3], 'red')
+    expect(broken([tagged, invalidation, swap('p0', [50, 51])], near)).toEqual([])
+    expect(broken([tagged, invalidation, swap('p0', [50, 51])])).toEqual(['register'])
+    expect(broken([tagged, invalidation, swap('p0', [150, 151])], near)).toEqual(['register'])
+    expect(broken([tagged, invalidation, swap('p1', [50, 51])], near)).toEqual(['register'])
+    const added = call('p1', [20, 21], 'tagged 0', { do: 'add', key, value: 'v3' }, true)
+    expect(broken([tagged, invalidation, added, swap('p0', [50, 51])], near)).toEqual(['register'])
+    const removed = call('p1', [20, 21], 'tagged 0', { do: 'delete', key }, true)
+    expect(broken([tagged, invalidation, removed, swap('p0', [50, 51])], near)).toEqual(['register'])
+  })
+
   it('keeps its value when another tag is invalidated', () => {
     expect(broken([tagged, invalidated([2, 3], 'blue'), read('v1')])).toEqual([])
     expect(broken([tagged, invalidated([2, 3], 'blue'), read(null)])).toEqual(['register'])

@@ -18,6 +18,7 @@ export function stepsOf(calls: readonly KeyCall[], rules: Rules, unique: boolean
   const seenBy = unique ? firstSeen(calls) : new Map<Value, number>()
   const steps: Step<Value>[] = []
   const invalidations = calls.filter(({ act }) => act.type === 'invalidate')
+  const seesInvalid = calls.map((one) => invalidations.some((other) => mayBeUnknown(other, one, rules)))
   for (const [index, keyCall] of calls.entries()) {
     const { act, isOpen } = keyCall
     const seen = isOpen && unique ? seenBy.get(writtenBy(act)) : undefined
@@ -26,9 +27,9 @@ export function stepsOf(calls: readonly KeyCall[], rules: Rules, unique: boolean
       end: seen ?? keyCall.end,
       optional: isOpen && seen === undefined,
       after: [],
-      next: losing(nextOf(act), rules.evicts),
+      next: losing(decided(nextOf(act), act, seesInvalid[index] === true), rules.evicts),
       observes: isObserver(act),
-      needs: unique ? neededBy(act) : undefined,
+      needs: unique && seesInvalid[index] !== true ? neededBy(act) : undefined,
       ...(mayBeNear(act) ? nearRead(index, calls, rules) : {}),
     })
   }
@@ -118,6 +119,40 @@ function mayInvalidate(invalidation: KeyCall, write: KeyCall, rules: Rules): boo
   return write.start <= invalidation.end + staleness
 }
 
+/**
+ * A process that remembers the versions of tags may take a value for valid, whose tag another one has invalidated. The store decides
+ * the versions of items, so its condition still fails where the item was replaced.
+ */
+function mayBeUnknown(invalidation: KeyCall, { act, process, start, end }: KeyCall, rules: Rules): boolean {
+  if (invalidation.process === process || invalidation.start > end) return false
+  const isCondition = act.type === 'change' || act.type === 'take' || (act.type === 'writeIf' && act.held !== false)
+  const staleness = rules.stalenessOf(process, start)
+  return isCondition && staleness > 0 && start <= invalidation.end + staleness
+}
+
+/** The state of a key with a stored value whose tag was invalidated. */
+function invalidated(value: Value): Value {
+  return value === null || storedIn(value) !== undefined ? value : `${invalidMark}${value}`
+}
+
+/** The value of an invalidated state; `undefined` for other states. */
+function storedIn(state: Value): string | undefined {
+  return typeof state === 'string' && state.startsWith(invalidMark) ? state.slice(invalidMark.length) : undefined
+}
+
+/** No value of a plan begins with it. */
+const invalidMark = 'invalid: '
+
+/** The next states, also of invalidated ones, which count as no value. `seesInvalid`: they may count as their value, too. */
+function decided(next: Next, act: Act, seesInvalid: boolean): Next {
+  return (state) => {
+    const stored = storedIn(state)
+    if (stored === undefined) return next(state)
+    const asNone = next(null).map((one) => (one === null && isObserver(act) ? state : one))
+    return seesInvalid ? [...asNone, ...next(stored).filter((other) => !asNone.includes(other))] : asNone
+  }
+}
+
 /** The step that makes a value a miss, because its tag was invalidated while it was written. */
 function invalidStep(index: number, { act, start }: KeyCall): Step<Value> {
   const value = writtenBy(act)
@@ -126,7 +161,7 @@ function invalidStep(index: number, { act, start }: KeyCall): Step<Value> {
     end: Infinity,
     optional: true,
     after: [index],
-    next: (state) => [state === value ? null : state],
+    next: (state) => [state === value ? invalidated(value) : state],
     observes: true,
     needs: undefined,
   }
@@ -143,7 +178,7 @@ function nextOf(act: Act): Next {
     case 'write':
       return () => [act.value]
     case 'invalidate':
-      return () => [null]
+      return (state) => [invalidated(state)]
     case 'remove':
       return (state) => (act.had === undefined || (state !== null) === act.had ? [null] : none)
     case 'writeIf':
@@ -183,7 +218,7 @@ function expiryOf(
     end: isOpen ? Infinity : written.end + life + expiryTolerance,
     optional: isOpen,
     after: [index],
-    next: (state) => [state === value ? null : state],
+    next: (state) => [state === value || state === invalidated(value) ? null : state],
     observes: true,
     needs: undefined,
   }
