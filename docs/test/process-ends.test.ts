@@ -50,3 +50,70 @@ describe('the program in the root README', () => {
     expect(stdout).toBe('user 7\n')
   }, 90_000)
 })
+
+const openings: Readonly<Record<string, string>> = {
+  memory: 'new MemoryBackend({ maxEntries: 100 })',
+  'memory with a sliding map': 'new MemoryBackend({ maxBytes: 1e6, isolation: "clone" })',
+  layered: `new LayeredBackend({
+    layers: [memory(), memory()], bus: new InProcessBus(), recovery: {}, tagWindow: '1m', nearTtl: '1m' })`,
+  sharded: 'new ShardedBackend({ shards: { a: memory(), b: memory() } })',
+  resilient: 'new ResilientBackend({ backend: memory() })',
+  failover: 'failover([memory(), memory()])',
+}
+
+/** Runs the program in a process of its own. Rejects when it ends with another code than 0, or not at all. */
+async function run(name: string, program: string): Promise<string> {
+  const file = join(folder, `${name.replaceAll(' ', '-')}.ts`)
+  writeFileSync(
+    file,
+    `import { Cache, SyncCache } from '@cache/core'
+    import { InProcessBus, LayeredBackend } from '@cache/layered'
+    import { MemoryBackend } from '@cache/memory'
+    import { failover, ResilientBackend } from '@cache/resilient'
+    import { ShardedBackend } from '@cache/sharded'
+    const memory = () => new MemoryBackend({ maxEntries: 100 })
+    /** Timers and sockets that keep the process alive. */
+    const handles = () => process.getActiveResourcesInfo().filter((kind) => /Timeout|TCP|Immediate/.test(kind))
+    ${program}`,
+  )
+  const { stdout } = await promisify(execFile)(process.execPath, ['--no-warnings', file], { timeout: 60_000 })
+  return stdout
+}
+
+describe('a process ends although a handle was not closed', () => {
+  it.each(Object.entries(openings))('on %s', async (name, backend) => {
+    const stdout = await run(
+      name,
+      `const cache = new Cache({ backend: ${backend}, ttl: '1m', staleFor: '1h', refreshAhead: 0.5, tagTtl: '1h' })
+      await cache.set('a', 1, { tags: ['t'] })
+      await cache.getOrSet('b', () => 2, { tags: ['t'], lock: true })
+      await cache.deleteByTag('t')
+      await cache.withLock('lock', () => 3)
+      await cache.rateLimit('calls', { limit: 2, window: '1m' })
+      await cache.set('a', 4)
+      console.log(await cache.get('a'), handles())`,
+    )
+    expect(stdout).toBe('4 []\n')
+  })
+
+  it('on a SyncCache', async () => {
+    const program = `const cache = new SyncCache({ backend: memory(), staleFor: '1h' })
+      cache.getOrSet('a', () => 1)
+      console.log(cache.get('a'), handles())`
+    expect(await run('sync', program)).toBe('1 []\n')
+  })
+
+  it('after the changes that wait for the database were written', async () => {
+    const program = `const writer = { write: (entries) => console.log(entries.map(({ key }) => key)), delete() {} }
+      const cache = new Cache({ backend: memory(), writer, writeMode: 'behind', writeBehind: { delay: '500ms' } })
+      await cache.set('a', 1)
+      console.log(handles())`
+    expect(await run('behind', program)).toBe("[ 'Timeout' ]\n[ 'a' ]\n")
+  })
+
+  it('after a call that waits was answered', async () => {
+    const program = `const cache = new Cache({ backend: memory() })
+      cache.getOrSet('a', () => new Promise((resolve) => setTimeout(resolve, 300, 5))).then(console.log)`
+    expect(await run('pending', program)).toBe('5\n')
+  })
+})

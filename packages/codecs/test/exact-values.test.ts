@@ -234,5 +234,8 @@ test('lossy JSON stores what JSON makes of a value, and throws where JSON has no
   expect(trip(new URL('http://host/'))).toBe('http://host/')
   const cycle: unknown[] = []
   cycle.push(cycle)
-  for (const value of [undefined, () => 1, 1n, cycle]) expect(() => lossyJsonCodec.encode(value)).toThrow(TypeError)
+  let deep: unknown = 1
+  for (let level = 0; level < 20_000; level += 1) deep = [deep]
+  for (const value of [undefined, () => 1, 1n, cycle, deep])
+    expect(() => lossyJsonCodec.encode(value)).toThrow(TypeError)
 })

@@ -1,4 +1,11 @@
-import { type Bus, type BusListener, type BusMessage, CacheError } from '@cache/core/backend'
+import {
+  type Bus,
+  type BusListener,
+  type BusMessage,
+  CacheError,
+  checkBusListener,
+  checkBusMessage,
+} from '@cache/core/backend'
 
 /**
  * A bus within one process, for several layered backends or for tests. Listeners receive a message before `publish`
@@ -11,11 +18,13 @@ export class InProcessBus implements Bus {
 
   async publish(message: BusMessage): Promise<void> {
     this.#check('publish')
+    checkBusMessage(message)
     for (const deliver of [...this.#listeners]) deliver(message)
   }
 
   async subscribe(listener: BusListener): Promise<() => Promise<void>> {
     this.#check('subscribe')
+    checkBusListener(listener)
     // A wrapper of its own: the same listener may subscribe twice, and each stop ends one of the two.
     const own = (message: BusMessage): void => listener.message(message)
     this.#listeners.add(own)

@@ -4,6 +4,13 @@ import {
   type CacheBackend,
   type CloseDeadline,
   CompositeParts,
+  checkComparison,
+  checkIncrement,
+  checkItem,
+  checkItems,
+  checkKey,
+  checkKeys,
+  checkPrefix,
   EventHub,
   forwardCapabilities,
   type Item,
@@ -86,11 +93,15 @@ export class LayeredBackend implements CacheBackend {
       setMany: 'own',
       deleteMany: 'own',
       compareAndSet: (compareAndSet) => (key, expected, next) =>
-        this.#life.run('compareAndSet', key, () =>
-          this.#writer.compareAndSet(key, expected, next, () => compareAndSet(key, expected, next)),
-        ),
+        this.#life.run('compareAndSet', key, () => {
+          checkComparison(key, expected, next)
+          return this.#writer.compareAndSet(key, expected, next, () => compareAndSet(key, expected, next))
+        }),
       increment: (increment) => (key, delta, expiresAt) =>
-        this.#life.run('increment', key, () => this.#writer.increment(key, () => increment(key, delta, expiresAt))),
+        this.#life.run('increment', key, () => {
+          checkIncrement(key, delta, expiresAt)
+          return this.#writer.increment(key, () => increment(key, delta, expiresAt))
+        }),
       keys: (keys) => (prefix) => this.#keys(keys, prefix),
       stats: 'own',
       listen: 'own',
@@ -113,19 +124,31 @@ export class LayeredBackend implements CacheBackend {
   }
 
   get(key: string): Promise<Item | undefined> {
-    return this.#life.run('get', key, () => this.#reader.get(key))
+    return this.#life.run('get', key, () => {
+      checkKey(key, 'get')
+      return this.#reader.get(key)
+    })
   }
 
   getMany(keys: readonly string[]): Promise<(Item | undefined)[]> {
-    return this.#life.run('getMany', undefined, () => this.#reader.getMany(keys))
+    return this.#life.run('getMany', undefined, () => {
+      checkKeys(keys, 'getMany')
+      return this.#reader.getMany(keys)
+    })
   }
 
   set(item: Item): Promise<void> {
-    return this.#life.run('set', item.key, () => this.#writer.set(item))
+    return this.#life.run('set', item?.key, () => {
+      checkItem(item, 'set')
+      return this.#writer.set(item)
+    })
   }
 
   setMany(items: readonly Item[]): Promise<void> {
-    return this.#life.run('setMany', undefined, () => this.#writer.setMany(items))
+    return this.#life.run('setMany', undefined, () => {
+      checkItems(items, 'setMany')
+      return this.#writer.setMany(items)
+    })
   }
 
   /**
@@ -134,15 +157,24 @@ export class LayeredBackend implements CacheBackend {
    * `deleteMany` and `clear` do the same.
    */
   delete(key: string): Promise<boolean> {
-    return this.#life.run('delete', key, () => this.#writer.delete(key))
+    return this.#life.run('delete', key, () => {
+      checkKey(key, 'delete')
+      return this.#writer.delete(key)
+    })
   }
 
   deleteMany(keys: readonly string[]): Promise<number> {
-    return this.#life.run('deleteMany', undefined, () => this.#writer.deleteMany(keys))
+    return this.#life.run('deleteMany', undefined, () => {
+      checkKeys(keys, 'deleteMany')
+      return this.#writer.deleteMany(keys)
+    })
   }
 
   clear(prefix?: string): Promise<void> {
-    return this.#life.run('clear', undefined, () => this.#writer.clear(prefix))
+    return this.#life.run('clear', undefined, () => {
+      checkPrefix(prefix, 'clear')
+      return this.#writer.clear(prefix)
+    })
   }
 
   stats(): Promise<LayeredStats> {
@@ -202,6 +234,7 @@ export class LayeredBackend implements CacheBackend {
 
   async *#keys(keysOf: NonNullable<CacheBackend['keys']>, prefix: string | undefined): AsyncGenerator<string> {
     this.#life.refuseWhenClosed('keys')
+    checkPrefix(prefix, 'keys')
     for await (const key of keysOf(prefix)) {
       if (!this.#recovery?.has(key)) yield key
     }

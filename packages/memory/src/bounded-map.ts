@@ -1,4 +1,11 @@
-import { type Clock, checkOptions, type Duration, invalidArgument, trueOrFalse } from '@cache/core/backend'
+import {
+  type Clock,
+  checkOptions,
+  type Duration,
+  invalidArgument,
+  strayArgument,
+  trueOrFalse,
+} from '@cache/core/backend'
 import { checkFunction, createEngine, entryLimit, lifetime } from './engine/create-engine.ts'
 import { type DumpedEntry, dumpEngine, loadEngine } from './engine/dump.ts'
 import type { Engine } from './engine/engine.ts'
@@ -95,24 +102,26 @@ export class BoundedMap<K, V> {
   /**
    * Stores the value for `ttl`, by default that of the map. Returns whether it was stored: `false` if it weighs more than
    * `maxEntryBytes`. The previous entry of the key is removed in both cases. Throws `INVALID_ARGUMENT` for the value
-   * `undefined` and for a bad `ttl`.
+   * `undefined`, for a bad `ttl`, and for options that are not an object: a lifetime as the third argument is refused.
    */
   set(key: K, value: V, options?: { readonly ttl?: Duration }): boolean {
     if (value === undefined) throw invalidArgument('value', value, 'anything but undefined', 'set')
-    const ttl = options?.ttl === undefined ? this.#ttl : lifetime(options.ttl, 'set')
+    const ttl = options === undefined ? this.#ttl : (lifetimeIn(options) ?? this.#ttl)
     const expiresAt = ttl === Number.POSITIVE_INFINITY ? ttl : this.#engine.clock.now() + ttl
     const wasStored = this.#engine.set(key, value, expiresAt)
     if (this.#lifetimes !== undefined && wasStored) this.#noteLifetime(key, ttl, this.#lifetimes)
     return wasStored
   }
 
-  /** Removes the entry. Returns whether there was a live one. */
-  delete(key: K): boolean {
+  /** Removes the entry. Returns whether there was a live one. Throws `INVALID_ARGUMENT` for more than one argument. */
+  delete(key: K, ...stray: readonly never[]): boolean {
+    if (stray.length > 0) throw strayArgument(1 + stray.length, 1, 'delete')
     return this.#engine.delete(key)
   }
 
-  /** Removes all entries. Keeps the statistics. */
-  clear(): void {
+  /** Removes all entries. Keeps the statistics. Throws `INVALID_ARGUMENT` for an argument: there is no clear of a prefix. */
+  clear(...stray: readonly never[]): void {
+    if (stray.length > 0) throw strayArgument(stray.length, 0, 'clear')
     this.#engine.clear()
   }
 
@@ -201,4 +210,15 @@ export class BoundedMap<K, V> {
     const ttl = slot < 0 ? Number.POSITIVE_INFINITY : (lifetimes[slot] ?? Number.POSITIVE_INFINITY)
     if (ttl !== Number.POSITIVE_INFINITY) this.#engine.renew(slot, this.#engine.clock.now() + ttl)
   }
+}
+
+/** The `ttl` of the options of one `set`, or `undefined`. A wrong name or type would otherwise mean that the entry never expires. */
+function lifetimeIn(options: { readonly ttl?: Duration }): number | undefined {
+  if (typeof options !== 'object' || options === null) throw invalidArgument('options', options, 'an object', 'set')
+  const { ttl } = options
+  // A full check of options with nothing but a lifetime would cost more than the rest of the call.
+  for (const name in options) if (name !== 'ttl') checkOptions(options, ['ttl'], 'set')
+  if (ttl !== undefined) return lifetime(ttl, 'set')
+  checkOptions(options, ['ttl'], 'set')
+  return undefined
 }

@@ -2,6 +2,13 @@ import {
   type BackendEvent,
   type BackendStats,
   CacheError,
+  checkComparison,
+  checkIncrement,
+  checkItem,
+  checkItems,
+  checkKey,
+  checkKeys,
+  checkPrefix,
   createVersion,
   type EventHub,
   type Item,
@@ -50,13 +57,15 @@ export class SyncMemoryBackend implements SyncCacheBackend {
   }
 
   set(item: Item): void {
-    if (this.#closed) throw this.#closedError('set', item.key)
+    if (this.#closed) throw this.#closedError('set', item?.key)
+    checkItem(item, 'set')
     const isolated = this.#isolateOnWrite === undefined ? item : this.#isolateOnWrite(item, 'set')
     this.#engine.set(item.key, isolated, item.expiresAt ?? Number.POSITIVE_INFINITY)
   }
 
   delete(key: string): boolean {
     if (this.#closed) throw this.#closedError('delete', key)
+    checkKey(key, 'delete')
     const item = this.#engine.peek(key)
     if (item === undefined) return false
     this.#engine.delete(key)
@@ -65,6 +74,7 @@ export class SyncMemoryBackend implements SyncCacheBackend {
 
   clear(prefix?: string): void {
     if (this.#closed) throw this.#closedError('clear')
+    checkPrefix(prefix, 'clear')
     if (prefix === undefined || prefix === '') {
       this.#engine.clear()
       return
@@ -77,11 +87,13 @@ export class SyncMemoryBackend implements SyncCacheBackend {
 
   getMany(keys: readonly string[]): (Item | undefined)[] {
     if (this.#closed) throw this.#closedError('getMany')
+    checkKeys(keys, 'getMany')
     return keys.map((key) => this.get(key))
   }
 
   setMany(items: readonly Item[]): void {
     if (this.#closed) throw this.#closedError('setMany')
+    checkItems(items, 'setMany')
     const isolate = this.#isolateOnWrite
     // All copies before the first write: with a value that cannot be stored, the batch stores nothing.
     const isolated = isolate === undefined ? items : items.map((item) => isolate(item, 'setMany'))
@@ -90,6 +102,7 @@ export class SyncMemoryBackend implements SyncCacheBackend {
 
   deleteMany(keys: readonly string[]): number {
     if (this.#closed) throw this.#closedError('deleteMany')
+    checkKeys(keys, 'deleteMany')
     let removed = 0
     for (const key of keys) if (this.delete(key)) removed += 1
     return removed
@@ -97,6 +110,7 @@ export class SyncMemoryBackend implements SyncCacheBackend {
 
   compareAndSet(key: string, expected: string | undefined, next: Item | undefined): boolean {
     if (this.#closed) throw this.#closedError('compareAndSet', key)
+    checkComparison(key, expected, next)
     const isolate = this.#isolateOnWrite
     const isolated = next === undefined || isolate === undefined ? next : isolate(next, 'compareAndSet')
     if (this.#engine.peek(key)?.version !== expected) return false
@@ -107,6 +121,7 @@ export class SyncMemoryBackend implements SyncCacheBackend {
 
   increment(key: string, delta: number, expiresAt?: number): number {
     if (this.#closed) throw this.#closedError('increment', key)
+    checkIncrement(key, delta, expiresAt)
     const present = this.#engine.peek(key)
     // A placeholder has neither a value to count from nor other members that a counter keeps.
     const item = present?.value === undefined ? undefined : present
@@ -125,6 +140,7 @@ export class SyncMemoryBackend implements SyncCacheBackend {
 
   *keys(prefix = ''): Generator<string> {
     if (this.#closed) throw this.#closedError('keys')
+    checkPrefix(prefix, 'keys')
     const { slots } = this.#engine
     for (const slot of this.#engine.liveSlots()) {
       const key = slots.keyAt(slot)

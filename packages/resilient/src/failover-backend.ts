@@ -6,6 +6,13 @@ import {
   CallsInFlight,
   CompositeParts,
   cacheErrorCode,
+  checkComparison,
+  checkIncrement,
+  checkItem,
+  checkItems,
+  checkKey,
+  checkKeys,
+  checkPrefix,
   deleteMany,
   EventHub,
   forwardCapabilities,
@@ -74,6 +81,7 @@ export class FailoverBackend implements CacheBackend {
           key,
           (backend) => (backend === primary ? atPrimary : atSecondary)(key, expected, next),
           { keys: [key] },
+          () => checkComparison(key, expected, next),
         ),
       increment: (atPrimary, atSecondary) => (key, delta, expiresAt) =>
         this.#run(
@@ -81,6 +89,7 @@ export class FailoverBackend implements CacheBackend {
           key,
           (backend) => (backend === primary ? atPrimary : atSecondary)(key, delta, expiresAt),
           { keys: [key] },
+          () => checkIncrement(key, delta, expiresAt),
         ),
       keys: (atPrimary, atSecondary) => (prefix) => this.#keys(atPrimary, atSecondary, prefix),
       stats: 'own',
@@ -105,33 +114,70 @@ export class FailoverBackend implements CacheBackend {
   }
 
   get(key: string): Promise<Item | undefined> {
-    return this.#run('get', key, (backend) => backend.get(key))
+    return this.#run(
+      'get',
+      key,
+      (backend) => backend.get(key),
+      undefined,
+      () => checkKey(key, 'get'),
+    )
   }
 
   getMany(keys: readonly string[]): Promise<(Item | undefined)[]> {
-    return this.#run('getMany', undefined, (backend) => getMany(backend, keys))
+    return this.#run(
+      'getMany',
+      undefined,
+      (backend) => getMany(backend, keys),
+      undefined,
+      () => checkKeys(keys, 'getMany'),
+    )
   }
 
   set(item: Item): Promise<void> {
-    return this.#run('set', item.key, (backend) => backend.set(item), { keys: [item.key] })
+    return this.#run(
+      'set',
+      item?.key,
+      (backend) => backend.set(item),
+      { keys: [item?.key] },
+      () => checkItem(item, 'set'),
+    )
   }
 
   setMany(items: readonly Item[]): Promise<void> {
-    return this.#run('setMany', undefined, (backend) => setMany(backend, items), { keys: items.map(({ key }) => key) })
+    const change = { keys: Array.isArray(items) ? items.map((item) => item?.key) : [] }
+    return this.#run(
+      'setMany',
+      undefined,
+      (backend) => setMany(backend, items),
+      change,
+      () => checkItems(items, 'setMany'),
+    )
   }
 
   delete(key: string): Promise<boolean> {
-    return this.#run('delete', key, (backend) => backend.delete(key), { keys: [key] })
+    return this.#run(
+      'delete',
+      key,
+      (backend) => backend.delete(key),
+      { keys: [key] },
+      () => checkKey(key, 'delete'),
+    )
   }
 
   deleteMany(keys: readonly string[]): Promise<number> {
-    return this.#run('deleteMany', undefined, (backend) => deleteMany(backend, keys), { keys })
+    return this.#run(
+      'deleteMany',
+      undefined,
+      (backend) => deleteMany(backend, keys),
+      { keys },
+      () => checkKeys(keys, 'deleteMany'),
+    )
   }
 
   clear(prefix?: string): Promise<void> {
     const clear = (backend: CacheBackend): Promise<void> =>
       prefix === undefined ? backend.clear() : backend.clear(prefix)
-    return this.#run('clear', undefined, clear, { prefix: prefix ?? '' })
+    return this.#run('clear', undefined, clear, { prefix: prefix ?? '' }, () => checkPrefix(prefix, 'clear'))
   }
 
   stats(): Promise<BackendStats> {
@@ -181,8 +227,12 @@ export class FailoverBackend implements CacheBackend {
     key: string | undefined,
     call: (backend: CacheBackend) => Promise<Answer>,
     change?: Change,
+    check: () => void = () => {},
   ): Promise<Answer> {
-    return this.#life.run(operation, key, () => this.#answer(call, change))
+    return this.#life.run(operation, key, () => {
+      check()
+      return this.#answer(call, change)
+    })
   }
 
   async #answer<Answer>(call: (backend: CacheBackend) => Promise<Answer>, change: Change | undefined): Promise<Answer> {
@@ -316,6 +366,7 @@ export class FailoverBackend implements CacheBackend {
     prefix: string | undefined,
   ): AsyncGenerator<string> {
     this.#life.refuseWhenClosed('keys')
+    checkPrefix(prefix, 'keys')
     if (this.#gate !== undefined) await this.#gate
     if (this.#serves('primary')) {
       try {

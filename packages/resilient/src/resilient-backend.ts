@@ -4,6 +4,13 @@ import {
   type CacheBackend,
   CacheError,
   CompositeParts,
+  checkComparison,
+  checkIncrement,
+  checkItem,
+  checkItems,
+  checkKey,
+  checkKeys,
+  checkPrefix,
   EventHub,
   forwardCapabilities,
   type Item,
@@ -47,14 +54,47 @@ export class ResilientBackend implements CacheBackend {
     this.#life = new Lifecycle(this.name)
     this.#guard = new Guard(resolved, (failure) => this.#opened(failure))
     forwardCapabilities<ResilientBackend>(this, [backend], {
-      getMany: (getMany) => (keys) => this.#run('read', 'getMany', undefined, () => getMany(keys)),
-      setMany: (setMany) => (items) => this.#run('write', 'setMany', undefined, () => setMany(items)),
-      deleteMany: (deleteMany) => (keys) => this.#run('write', 'deleteMany', undefined, () => deleteMany(keys)),
+      getMany: (getMany) => (keys) =>
+        this.#run(
+          'read',
+          'getMany',
+          undefined,
+          () => getMany(keys),
+          () => checkKeys(keys, 'getMany'),
+        ),
+      setMany: (setMany) => (items) =>
+        this.#run(
+          'write',
+          'setMany',
+          undefined,
+          () => setMany(items),
+          () => checkItems(items, 'setMany'),
+        ),
+      deleteMany: (deleteMany) => (keys) =>
+        this.#run(
+          'write',
+          'deleteMany',
+          undefined,
+          () => deleteMany(keys),
+          () => checkKeys(keys, 'deleteMany'),
+        ),
       compareAndSet: (compareAndSet) => (key, expected, next) =>
-        this.#run('once', 'compareAndSet', key, () => compareAndSet(key, expected, next)),
+        this.#run(
+          'once',
+          'compareAndSet',
+          key,
+          () => compareAndSet(key, expected, next),
+          () => checkComparison(key, expected, next),
+        ),
       increment: (increment) => (key, delta, expiresAt) =>
-        this.#run('once', 'increment', key, () => increment(key, delta, expiresAt)),
-      keys: (keys) => (prefix) => this.#keys(keys(prefix)),
+        this.#run(
+          'once',
+          'increment',
+          key,
+          () => increment(key, delta, expiresAt),
+          () => checkIncrement(key, delta, expiresAt),
+        ),
+      keys: (keys) => (prefix) => this.#keys(keys, prefix),
       stats: (stats) => () => this.#run('read', 'stats', undefined, () => stats()),
       listen: 'own',
       // Not guarded: a failure ends the transaction, so a second try would fail as well.
@@ -75,22 +115,44 @@ export class ResilientBackend implements CacheBackend {
   }
 
   get(key: string): Promise<Item | undefined> {
-    return this.#run('read', 'get', key, () => this.#backend.get(key))
+    return this.#run(
+      'read',
+      'get',
+      key,
+      () => this.#backend.get(key),
+      () => checkKey(key, 'get'),
+    )
   }
 
   set(item: Item): Promise<void> {
-    return this.#run('write', 'set', item.key, () => this.#backend.set(item))
+    return this.#run(
+      'write',
+      'set',
+      item?.key,
+      () => this.#backend.set(item),
+      () => checkItem(item, 'set'),
+    )
   }
 
   /** Resolves to what the last try met: `false` also where an earlier try removed the item and its answer was lost. */
   delete(key: string): Promise<boolean> {
-    return this.#run('write', 'delete', key, () => this.#backend.delete(key))
+    return this.#run(
+      'write',
+      'delete',
+      key,
+      () => this.#backend.delete(key),
+      () => checkKey(key, 'delete'),
+    )
   }
 
   clear(prefix?: string): Promise<void> {
     const { clear } = this.#backend
-    return this.#run('write', 'clear', undefined, () =>
-      prefix === undefined ? clear.call(this.#backend) : clear.call(this.#backend, prefix),
+    return this.#run(
+      'write',
+      'clear',
+      undefined,
+      () => (prefix === undefined ? clear.call(this.#backend) : clear.call(this.#backend, prefix)),
+      () => checkPrefix(prefix, 'clear'),
     )
   }
 
@@ -110,13 +172,24 @@ export class ResilientBackend implements CacheBackend {
     return this.#life.closeInTime((deadline) => this.#parts.close(deadline))
   }
 
-  #run<Answer>(kind: Kind, operation: string, key: string | undefined, work: () => Promise<Answer>): Promise<Answer> {
+  /** `check` throws for wrong arguments, before the guard counts the call. */
+  #run<Answer>(
+    kind: Kind,
+    operation: string,
+    key: string | undefined,
+    work: () => Promise<Answer>,
+    check: () => void = () => {},
+  ): Promise<Answer> {
     const call: Call = { operation, backend: this.name, key }
-    return this.#life.run(operation, key, () => this.#guard.run(kind, call, work))
+    return this.#life.run(operation, key, () => {
+      check()
+      return this.#guard.run(kind, call, work)
+    })
   }
 
-  async *#keys(found: AsyncIterable<string>): AsyncGenerator<string> {
-    const steps = found[Symbol.asyncIterator]()
+  async *#keys(keysOf: NonNullable<CacheBackend['keys']>, prefix: string | undefined): AsyncGenerator<string> {
+    checkPrefix(prefix, 'keys')
+    const steps = keysOf(prefix)[Symbol.asyncIterator]()
     let ended = false
     try {
       for (;;) {

@@ -3,6 +3,14 @@ import {
   type BackendStats,
   type CacheBackend,
   CompositeParts,
+  checkComparison,
+  checkIncrement,
+  checkItem,
+  checkItems,
+  checkKey,
+  checkKeys,
+  checkListener,
+  checkPrefix,
   deleteMany,
   forwardCapabilities,
   getMany,
@@ -45,11 +53,17 @@ export class ShardedBackend implements CacheBackend {
       compareAndSet:
         (...members) =>
         (key, expected, next) =>
-          this.#life.run('compareAndSet', key, () => this.#memberOf(members, key)(key, expected, next)),
+          this.#life.run('compareAndSet', key, () => {
+            checkComparison(key, expected, next)
+            return this.#memberOf(members, key)(key, expected, next)
+          }),
       increment:
         (...members) =>
         (key, delta, expiresAt) =>
-          this.#life.run('increment', key, () => this.#memberOf(members, key)(key, delta, expiresAt)),
+          this.#life.run('increment', key, () => {
+            checkIncrement(key, delta, expiresAt)
+            return this.#memberOf(members, key)(key, delta, expiresAt)
+          }),
       keys:
         (...members) =>
         (prefix) =>
@@ -68,26 +82,37 @@ export class ShardedBackend implements CacheBackend {
   }
 
   get(key: string): Promise<Item | undefined> {
-    return this.#life.run('get', key, () => this.#of(key).get(key))
+    return this.#life.run('get', key, () => {
+      checkKey(key, 'get')
+      return this.#of(key).get(key)
+    })
   }
 
   set(item: Item): Promise<void> {
-    return this.#life.run('set', item.key, () => this.#of(item.key).set(item))
+    return this.#life.run('set', item?.key, () => {
+      checkItem(item, 'set')
+      return this.#of(item.key).set(item)
+    })
   }
 
   delete(key: string): Promise<boolean> {
-    return this.#life.run('delete', key, () => this.#of(key).delete(key))
+    return this.#life.run('delete', key, () => {
+      checkKey(key, 'delete')
+      return this.#of(key).delete(key)
+    })
   }
 
   /** Clears every shard that can be reached, and rejects when one could not. */
   clear(prefix?: string): Promise<void> {
     return this.#life.run('clear', undefined, async () => {
+      checkPrefix(prefix, 'clear')
       await settleAll(this.#shards.map((shard) => (prefix === undefined ? shard.clear() : shard.clear(prefix))))
     })
   }
 
   getMany(keys: readonly string[]): Promise<(Item | undefined)[]> {
     return this.#life.run('getMany', undefined, async () => {
+      checkKeys(keys, 'getMany')
       const found = new Map<string, Item | undefined>()
       const asking = this.#parted(keys, (key) => key).map(async ([shard, own]) => {
         const items = await getMany(shard, own)
@@ -100,12 +125,14 @@ export class ShardedBackend implements CacheBackend {
 
   setMany(items: readonly Item[]): Promise<void> {
     return this.#life.run('setMany', undefined, async () => {
+      checkItems(items, 'setMany')
       await settleAll(this.#parted(items, ({ key }) => key).map(([shard, own]) => setMany(shard, own)))
     })
   }
 
   deleteMany(keys: readonly string[]): Promise<number> {
     return this.#life.run('deleteMany', undefined, async () => {
+      checkKeys(keys, 'deleteMany')
       const removed = await settleAll(this.#parted(keys, (key) => key).map(([shard, own]) => deleteMany(shard, own)))
       return removed.reduce((sum, one) => sum + one, 0)
     })
@@ -125,6 +152,7 @@ export class ShardedBackend implements CacheBackend {
 
   /** What all shards tell. */
   listen(listener: (event: BackendEvent) => void, types?: readonly BackendEvent['type'][]): () => void {
+    checkListener(listener, types)
     const ends = this.#shards.map((shard) => shard.listen?.(listener, types))
     return () => {
       for (const end of ends.splice(0)) end?.()
@@ -161,6 +189,7 @@ export class ShardedBackend implements CacheBackend {
   }
 
   async *#keys(members: readonly NonNullable<CacheBackend['keys']>[], prefix?: string): AsyncGenerator<string> {
+    checkPrefix(prefix, 'keys')
     for (const keysOf of members) {
       this.#life.refuseWhenClosed('keys')
       yield* keysOf(prefix)

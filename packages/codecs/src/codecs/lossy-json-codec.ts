@@ -1,6 +1,7 @@
 import { isUtf8 } from 'node:buffer'
 import type { Codec } from '@cache/core/backend'
 import { asBuffer } from '../format/as-buffer.ts'
+import { refuseTooDeep } from './refuse-too-deep.ts'
 
 /**
  * `JSON.stringify` and `JSON.parse`. It **changes values without an error**: dates and instances with `toJSON` become their JSON,
@@ -12,7 +13,7 @@ export const lossyJsonCodec: Codec = {
   id: 5,
   name: 'lossy json',
   encode(value) {
-    const text: string | undefined = JSON.stringify(value)
+    const text: string | undefined = refuseTooDeep('JSON', () => JSON.stringify(value))
     if (text === undefined) throw new TypeError(`JSON has no form of a ${typeof value}; leave it out`)
     return Buffer.from(text, 'utf8')
   },

@@ -3,6 +3,7 @@ import type { CodecType } from '../types/codec-type.ts'
 import { noTypes, type TypeTable } from '../types/type-table.ts'
 import type { TypedCodec } from './keeping-codec.ts'
 import { markForV8, unmarkFromV8 } from './marked-v8.ts'
+import { refuseTooDeep } from './refuse-too-deep.ts'
 import { refuseUnkept } from './refuse-unkept.ts'
 import { readV8 } from './v8-reader.ts'
 import { scanV8 } from './v8-scan.ts'
@@ -50,7 +51,9 @@ export class V8Codec implements TypedCodec {
   }
 
   // Own members, so that a copy of the codec with another id works: `{ ...v8Codec, id: 64 }`.
-  readonly encode = (value: unknown): Buffer => {
+  readonly encode = (value: unknown): Buffer => refuseTooDeep(encoding, () => this.#encode(value))
+
+  #encode(value: unknown): Buffer {
     const { special } = refuseUnkept(value, kept, encoding, this.#types)
     const bytes = serialize(special ? markForV8(value, this.#types) : value)
     // Bytes that `decode` would refuse must not be stored.

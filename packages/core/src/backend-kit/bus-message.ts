@@ -1,15 +1,30 @@
+import { invalidArgument } from '../protocol/argument.ts'
 import type { BusMessage } from '../protocol/bus.ts'
 
-/** The message as JSON, which keeps any string, lone surrogates included. The first member is the version of this format. */
+/** Throws `INVALID_ARGUMENT` for anything but a bus message: its receivers would ignore it without a sign. */
+export function checkBusMessage(message: BusMessage): void {
+  if (typeof message !== 'object' || message === null || shapeOf({ ...message }) === undefined) {
+    throw invalidArgument('message', message, 'a bus message, with kind, source and the members of its kind', 'publish')
+  }
+}
+
+/**
+ * The message as JSON, which keeps any string, lone surrogates included. The first member is the version of this format.
+ * Throws `INVALID_ARGUMENT` for anything but a bus message.
+ */
 export function encodeBusMessage(message: BusMessage): string {
+  checkBusMessage(message)
   return JSON.stringify({ v: 1, ...message })
 }
 
 /** The message, or `undefined` for other text and for a later version of the format. */
 export function decodeBusMessage(text: string): BusMessage | undefined {
   const parsed = parse(text)
-  if (parsed === undefined || parsed.v !== 1) return undefined
-  const { kind, source, keys, versions, prefix } = parsed
+  return parsed === undefined || parsed.v !== 1 ? undefined : shapeOf(parsed)
+}
+
+function shapeOf(given: Readonly<Record<string, unknown>>): BusMessage | undefined {
+  const { kind, source, keys, versions, prefix } = given
   if (typeof source !== 'string') return undefined
   switch (kind) {
     case 'set':

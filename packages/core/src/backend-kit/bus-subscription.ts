@@ -1,6 +1,7 @@
 import type { BusListener, BusMessage } from '../protocol/bus.ts'
 import { type Clock, systemClock } from '../protocol/clock.ts'
 import { BackoffTimer } from './backoff-timer.ts'
+import { checkBusListener } from './check-call.ts'
 
 /** The events of a source of messages. */
 export interface SourceEvents {
@@ -37,8 +38,12 @@ export class BusSubscription {
     this.#retry = new BackoffTimer(clock, firstDelay, longestDelay, () => this.#reopen())
   }
 
-  /** Resolves once messages reach the listener. Rejects, and removes the listener, when the source cannot be opened. */
+  /**
+   * Resolves once messages reach the listener. Rejects, and removes the listener, when the source cannot be opened. Rejects
+   * with `INVALID_ARGUMENT` for a listener without its required methods.
+   */
   async add(listener: BusListener): Promise<() => Promise<void>> {
+    checkBusListener(listener)
     // A wrapper of its own, so that the same listener may be added twice.
     const own: BusListener = {
       message: (message) => listener.message(message),

@@ -1,4 +1,5 @@
 import type { BackendEvent } from '../protocol/backend.ts'
+import { checkListener } from './check-call.ts'
 
 type EventType = BackendEvent['type']
 
@@ -17,8 +18,9 @@ export class EventHub {
     return false
   }
 
-  /** The `listen` member of a backend. */
+  /** The `listen` member of a backend. Throws `INVALID_ARGUMENT` for a listener that is no function, and for unknown types. */
   readonly listen = (listener: (event: BackendEvent) => void, types?: readonly EventType[]): (() => void) => {
+    checkListener(listener, types)
     // A wrapper of its own: the same function may be added twice, and each removal removes one of them.
     const own = (event: BackendEvent): void => listener(event)
     this.#listeners.set(own, types)

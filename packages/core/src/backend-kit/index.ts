@@ -4,6 +4,7 @@ export {
   invalidArgument,
   nonEmptyString,
   oneOf,
+  strayArgument,
   trueOrFalse,
   wholeNumber,
   withMethods,
@@ -33,9 +34,20 @@ export { memberPath, type PathStep } from '../values/member-path.ts'
 export { refusedClass, refusedPart } from '../values/refused-part.ts'
 export { BackoffTimer } from './backoff-timer.ts'
 export { type BatchTarget, deleteMany, getMany, setMany } from './batch-fallbacks.ts'
-export { decodeBusMessage, encodeBusMessage } from './bus-message.ts'
+export { checkBusMessage, decodeBusMessage, encodeBusMessage } from './bus-message.ts'
 export { BusSubscription, type OpenSource, type SourceEvents } from './bus-subscription.ts'
 export { CallsInFlight } from './calls-in-flight.ts'
+export {
+  checkBusListener,
+  checkComparison,
+  checkIncrement,
+  checkItem,
+  checkItems,
+  checkKey,
+  checkKeys,
+  checkListener,
+  checkPrefix,
+} from './check-call.ts'
 export { checkClock } from './check-clock.ts'
 export { CloseDeadline } from './close-deadline.ts'
 export { CompositeParts } from './composite-parts.ts'

@@ -31,7 +31,10 @@ export function isRecord(given: unknown): given is object {
   )
 }
 
-/** Throws `INVALID_ARGUMENT` unless `options` is an object whose members are all in `known`. */
+/**
+ * Throws `INVALID_ARGUMENT` unless `options` is an object whose members are all in `known`. `null` is refused as a value: it would
+ * mean the default for some options, and nothing or 0 for others. `undefined` is an absent option.
+ */
 export function checkOptions(options: unknown, known: readonly string[], operation: string): void {
   if (!isRecord(options)) throw invalidArgument('options', options, 'an object', operation)
   for (const name of Object.keys(options)) {
@@ -42,6 +45,8 @@ export function checkOptions(options: unknown, known: readonly string[], operati
         { operation },
       )
     }
+    if ((options as Readonly<Record<string, unknown>>)[name] === null)
+      throw invalidArgument(name, null, 'left out, or have a value', operation)
   }
 }
 
