@@ -1,3 +1,4 @@
+import { cacheErrorCode } from '@cache/core/backend'
 import type { Cluster, Redis } from 'ioredis'
 import { nodeName } from './cluster/cluster-nodes.ts'
 import { ClusterSender } from './commands/cluster-sender.ts'
@@ -6,11 +7,20 @@ import { CommandTimeouts } from './commands/command-timeouts.ts'
 import { type ScriptCall, ScriptCommand } from './commands/script-command.ts'
 import { type SendOptions, SingleSendCommand } from './commands/single-send-command.ts'
 import { withTimeout } from './commands/with-timeout.ts'
-import { errorWithCode, redisError } from './errors.ts'
+import { errorWithCode, isParserFailure, publicError, redisError } from './errors.ts'
 import type { ResolvedConnectionOptions } from './options.ts'
 import { openClient, type RedisClient } from './wire/open-client.ts'
 import { readBulkReplies } from './wire/read-bulk-replies.ts'
+import { releaseProcess } from './wire/release-process.ts'
+import type { ReplyShape } from './wire/reply-shapes.ts'
+import { Secrets } from './wire/secrets.ts'
+import { shareListener } from './wire/share-listener.ts'
+import { endFaulty, faultOf, ownSocket, setFault } from './wire/socket-faults.ts'
+import { type RefusedStep, watchHandshake } from './wire/watch-handshake.ts'
 import type { Argument } from './wire/write-command.ts'
+
+/** The message with which ioredis rejects commands of a connection that ended for good. */
+const connectionClosed = 'Connection is closed.'
 
 /**
  * A client of Redis or Redis Cluster, opened here or injected. Each of its commands settles within `timeout`.
@@ -27,9 +37,15 @@ export class Connection implements CommandConnection {
   readonly #timeouts: CommandTimeouts
   readonly #cluster: ClusterSender | undefined
   readonly #onError: (error: Error) => void
+  readonly #secrets: Secrets
+  readonly #unwatch: (() => void)[] = []
   #lastError: Error | undefined
+  /** Errors for the replies with which Redis refused a step of the handshake. ioredis rejects some commands with these. */
+  readonly #refusals: WeakMap<Error, Error> = new WeakMap()
   /** Set while our own client has lost its connection. Commands then fail at once. */
   #lost: Error | undefined
+  /** Commands that wait for the end of a connection whose replies had no meaning. The next connection carries them. */
+  #held: SingleSendCommand[] | undefined
   #handshakeTimer: NodeJS.Timeout | undefined
 
   /** `own` is a client that this connection closes. Without it, the options contain a client, or one is opened. */
@@ -39,13 +55,19 @@ export class Connection implements CommandConnection {
     this.client = client ?? openClient(options)
     this.isCluster = this.client.isCluster
     this.timeout = options.timeout
+    this.#secrets = new Secrets([options.source.url, options.source.options, options.source.cluster, client?.options])
     this.#cluster = this.isCluster ? new ClusterSender(this.client as Cluster) : undefined
     this.#connectTimeout = options.connectTimeout
     this.#onError = onError
     this.#timeouts = new CommandTimeouts(options.timeout, (command) => this.#timeOut(command))
+    if (typeof this.client.sendCommand !== 'function') {
+      this.#lost = errorWithCode('UNSUPPORTED', 'the client cannot send commands, as that of ioredis-mock')
+    }
     if (this.#isOwn) this.#watchOwnClient()
+    this.#watchHandshakes()
     // The clients of the buses are left out: the messages of a subscriber look like replies.
     if (client === undefined && !this.isCluster) this.#readBulkReplies(this.client as Redis)
+    if (this.#isOwn) this.#releaseProcess()
   }
 
   /** Whether no command waits for its reply. */
@@ -59,8 +81,8 @@ export class Connection implements CommandConnection {
   }
 
   /** Sends a command to one of the `masters`. */
-  sendTo(master: Redis | undefined, name: string, args: readonly Argument[]): Promise<unknown> {
-    return this.dispatch(new SingleSendCommand(name, args), master ?? this.client)
+  sendTo(master: Redis | undefined, name: string, args: readonly Argument[], shape: ReplyShape): Promise<unknown> {
+    return this.dispatch(new SingleSendCommand(name, args, { shape }), master ?? this.client)
   }
 
   async run(call: ScriptCall): Promise<unknown> {
@@ -92,11 +114,15 @@ export class Connection implements CommandConnection {
   }
 
   /**
-   * The reason for an error: ioredis rejects commands that waited for a connection with a hint about its own options.
+   * The reason for an error, without secrets: ioredis rejects commands that waited for a connection with a hint about its
+   * own options.
    */
   reasonOf(error: unknown): unknown {
-    const isHint = error instanceof Error && error.name === 'MaxRetriesPerRequestError'
-    return isHint && this.#lastError !== undefined ? errorWithCode('UNAVAILABLE', this.#lastError.message) : error
+    if (cacheErrorCode(error) !== undefined) return error
+    if (!(error instanceof Error)) return publicError(error, this.#secrets.hide)
+    const isHint = error.name === 'MaxRetriesPerRequestError' || error.message === connectionClosed
+    if (isHint && this.#lastError !== undefined) return errorWithCode('UNAVAILABLE', this.#lastError.message)
+    return this.#refusals.get(error) ?? publicError(error, this.#secrets.hide)
   }
 
   /** Waits for the commands in flight, each of which has its timeout, and closes the client unless it was injected. */
@@ -104,6 +130,7 @@ export class Connection implements CommandConnection {
     await this.#timeouts.idle()
     this.#timeouts.stop()
     clearTimeout(this.#handshakeTimer)
+    for (const unwatch of this.#unwatch) unwatch()
     if (!this.#isOwn) return
     const nodes = this.isCluster ? (this.client as Cluster).nodes() : [this.client as Redis]
     this.client.disconnect()
@@ -115,6 +142,11 @@ export class Connection implements CommandConnection {
     const { promise } = command
     if (this.#lost !== undefined && to.status !== 'ready') {
       command.reject(this.#lost)
+      return promise
+    }
+    if (this.#held !== undefined && to === this.client) {
+      this.#held.push(command)
+      this.#timeouts.add(command)
       return promise
     }
     if (this.#cluster === undefined || !to.isCluster) to.sendCommand(command)
@@ -141,28 +173,100 @@ export class Connection implements CommandConnection {
 
   /** Before the client is ready, replies answer its own commands. */
   #readBulkReplies(client: Redis): void {
-    client.on('connect', () => readBulkReplies(client.stream, () => client.status === 'ready'))
+    client.on('connect', () => {
+      const { stream } = client
+      readBulkReplies(stream, () => client.status === 'ready', {
+        waiting: () => waitingCommands(client),
+        onViolation: (error) => endFaulty(stream, error),
+      })
+    })
+  }
+
+  /** An open connection keeps the process alive only while a command waits for its reply. */
+  #releaseProcess(): void {
+    const release = (): void => this.#timeouts.releaseWhenIdle()
+    const watch = (client: Redis): void => {
+      // After the listener of ioredis, which settles the commands.
+      client.on('connect', () => client.stream.on('data', release))
+      client.on('close', release)
+    }
+    releaseProcess(this.client)
+    if (this.isCluster) this.client.on('+node', watch)
+    else watch(this.client as Redis)
+  }
+
+  /** A connection on which Redis refused a step of the handshake carries no command. */
+  #watchHandshakes(): void {
+    const refuse = (refused: RefusedStep): void => this.#refuse(refused)
+    if (!this.isCluster) {
+      this.#unwatch.push(watchHandshake(this.client as Redis, refuse))
+      return
+    }
+    const watch = (node: Redis): void => {
+      if (this.#isOwn) node.on('connect', () => ownSocket(node.stream, () => {}))
+      this.#unwatch.push(watchHandshake(node, refuse))
+    }
+    const cluster = this.client as Cluster
+    // A client of the application may know its nodes already.
+    for (const node of cluster.nodes()) watch(node)
+    this.#unwatch.push(shareListener(cluster, '+node', watch))
+  }
+
+  #refuse({ socket, step, reason }: RefusedStep): void {
+    const { message } = publicError(reason, this.#secrets.hide)
+    const error = errorWithCode('UNAVAILABLE', `the server refused ${step}: ${message}`)
+    setFault(socket, error)
+    this.#refusals.set(reason, error)
+    // The client then connects again, after a pause that grows.
+    if (this.#isOwn) socket.destroy(error)
+  }
+
+  /** The connection ends because its replies have no meaning. Later commands wait for the next connection. */
+  #replaceConnection(): void {
+    if (!this.isCluster) this.#held = []
+  }
+
+  /** Sends the commands that waited for the end of a connection. Returns whether there was such an end. */
+  #sendHeld(): boolean {
+    const held = this.#held
+    if (held === undefined) return false
+    this.#held = undefined
+    for (const command of held) if (!command.isSettled) this.client.sendCommand(command)
+    return true
   }
 
   #watchOwnClient(): void {
     const { client } = this
     client.on('error', (error) => {
-      this.#lastError = nodeErrorOf(error)
-      this.#onError(error)
+      // The parser of ioredis gave up, and ioredis ends the connection.
+      if (!client.isCluster && isParserFailure(error)) endFaulty((client as Redis).stream, error)
+      this.#lastError = publicError(nodeErrorOf(error), this.#secrets.hide)
+      this.#onError(publicError(error, this.#secrets.hide))
     })
     client.on('ready', () => {
+      // The connection may have ended since the event was planned.
+      if (client.status !== 'ready' || (!client.isCluster && faultOf((client as Redis).stream) !== undefined)) return
       clearTimeout(this.#handshakeTimer)
       this.#lost = undefined
       this.#lastError = undefined
     })
     client.on('close', () => {
       clearTimeout(this.#handshakeTimer)
-      this.#lost ??= errorWithCode('UNAVAILABLE', `no connection: ${this.#lastError?.message ?? 'it was lost'}`)
+      if (this.#sendHeld()) return
+      if (this.#lost === undefined || this.#lastError !== undefined) {
+        this.#lost = errorWithCode('UNAVAILABLE', `no connection: ${this.#lastError?.message ?? 'it was lost'}`)
+      }
       // The client of a Cluster keeps these commands for its next attempt to connect.
       this.#timeouts.rejectUnsent(this.#lost)
     })
-    if (this.isCluster) client.on('node error', (error) => this.#onError(error))
-    else client.on('connect', () => this.#limitHandshake(client as Redis))
+    if (this.isCluster) {
+      client.on('node error', (error) => this.#onError(publicError(error, this.#secrets.hide)))
+      return
+    }
+    client.on('connect', () => {
+      ownSocket((client as Redis).stream, () => this.#replaceConnection())
+      this.#limitHandshake(client as Redis)
+    })
   }
 
   /** A frozen server accepts a connection and sends no greeting. ioredis would wait for the greeting without end. */
@@ -175,6 +279,11 @@ export class Connection implements CommandConnection {
     }, this.#connectTimeout)
     this.#handshakeTimer.unref()
   }
+}
+
+/** How many commands of a client wait for their replies. ioredis does not export its queue. */
+function waitingCommands(client: Redis): number {
+  return (client as unknown as { readonly commandQueue: { readonly length: number } }).commandQueue.length
 }
 
 /** The error of the node that failed last, where the client of a Cluster knows it; otherwise the error itself. */

@@ -35,12 +35,52 @@ const connectionMessages =
 
 const systemCodes = /^(?:E[A-Z]+|ERR_TLS_.*|ERR_SSL_.*|[A-Z_]*CERT[A-Z_]*|SELF_SIGNED.*|UNABLE_TO_.*)$/
 
+/** Whether ioredis could not parse a reply. */
+export function isParserFailure(error: Error): boolean {
+  return error.message.endsWith('. Please report this.')
+}
+
 /** The `CacheError` for any failure. A `CacheError` that names its operation stays as it is. */
 export function redisError(error: unknown, operation: string, key?: string): CacheError {
   if (cacheErrorCode(error) !== undefined) return withOperation(error as CacheError, operation, key)
-  const cause = error instanceof Error ? error : new Error(String(error))
+  const cause = publicError(error)
   const code = codeOf(cause)
   return new CacheError(code, messageOf(code, cause), { operation, backend: 'redis', key, cause })
+}
+
+/** The members of an error of a connection that explain it. */
+const systemMembers = ['code', 'errno', 'syscall', 'address', 'port'] as const
+/** The arguments of a command that Redis does not know, which may be AUTH. */
+const echoedArguments = /, with args beginning with:.*/g
+const deepestCause = 8
+
+/**
+ * A copy of an error without its secrets: errors of ioredis have the arguments of their command as a member, and those of
+ * AUTH are a user and a password. `hide` removes known secrets from texts.
+ */
+export function publicError(error: unknown, hide: (text: string) => string = (text) => text, depth = 0): Error {
+  if (!(error instanceof Error)) return new Error(hide(String(error)))
+  const clean = (text: string): string => hide(text.replace(echoedArguments, ''))
+  const copy = new Error(clean(error.message))
+  define(copy, 'name', error.name)
+  define(copy, 'stack', clean(String(error.stack)))
+  const given = error as unknown as Record<string, unknown>
+  for (const name of systemMembers) {
+    const value = given[name]
+    if (typeof value === 'string') Object.assign(copy, { [name]: clean(value) })
+    else if (typeof value === 'number') Object.assign(copy, { [name]: value })
+  }
+  if (error.cause instanceof Error && depth < deepestCause) {
+    define(copy, 'cause', publicError(error.cause, hide, depth + 1))
+  }
+  const code = codes.get(error)
+  if (code !== undefined) codes.set(copy, code)
+  return copy
+}
+
+/** Like the members of the same names that the constructor of `Error` sets. */
+function define(error: Error, name: string, value: unknown): void {
+  Object.defineProperty(error, name, { value, writable: true, configurable: true, enumerable: false })
 }
 
 /** Errors of the codecs have a code, but do not name the operation. */
@@ -56,7 +96,7 @@ function codeOf(error: Error): CacheErrorCode {
   const reply = codesOfReplies[error.message.split(' ', 1)[0] ?? '']
   if (reply !== undefined) return reply
   if (error.message.startsWith('Command timed out')) return 'TIMEOUT'
-  if (connectionMessages.test(error.message)) return 'UNAVAILABLE'
+  if (connectionMessages.test(error.message) || isParserFailure(error)) return 'UNAVAILABLE'
   const system = (error as NodeJS.ErrnoException).code
   if (typeof system === 'string' && systemCodes.test(system)) return 'UNAVAILABLE'
   return 'BACKEND_FAILURE'

@@ -35,8 +35,6 @@ export class ItemReader {
   readonly #toError: (error: unknown, key: string) => CacheError
   readonly #emit: (error: CacheError) => void
   readonly #batch: GetBatch
-  /** The request of this tick that left unbatched. Gets of its key share it until something is written. */
-  #shared: { readonly key: string; readonly reply: Promise<unknown> } | undefined
 
   constructor({ connection, keys, encoder, groups, items, toError, emit, flushWrites }: ItemReaderOptions) {
     this.#connection = connection
@@ -54,7 +52,6 @@ export class ItemReader {
 
   /** The item; the command leaves with the next `flush`. The other methods reject with the errors of the client. */
   get(key: string): Promise<Item | undefined> {
-    if (this.#shared !== undefined && this.#shared.key === key) return this.#itemOf(key, this.#shared.reply)
     return this.#batch.add(key)
   }
 
@@ -63,16 +60,12 @@ export class ItemReader {
     return this.#batch.size
   }
 
-  /** The item, by a command that leaves at once. Other gets of the key share the reply until `stopSharing`. */
+  /**
+   * The item, by a command that leaves at once. No other get shares its reply, not even in the same tick: between the two
+   * calls this process may have waited for another one that changed the item (rules 5.10 and 11.1).
+   */
   getUnbatched(key: string): Promise<Item | undefined> {
-    const reply = this.#request([key], true)
-    this.#shared = { key, reply }
-    return this.#itemOf(key, reply)
-  }
-
-  /** Ends the sharing of a reply, because a write may have changed the value. */
-  stopSharing(): void {
-    this.#shared = undefined
+    return this.#itemOf(key, this.#request([key], true))
   }
 
   /** Sends the waiting gets. */
@@ -186,9 +179,14 @@ export class ItemReader {
   /** Each caller gets its own item, so that a change to the value never reaches another caller. */
   #deliver(key: string, first: PendingGet, bytes: Buffer | null): void {
     for (let get: PendingGet | undefined = first; get !== undefined; get = get.next) {
-      if (bytes === null) get.resolve(undefined)
-      else if (this.#items.isCounter(bytes)) this.#deliverCounter(key, get)
-      else get.resolve(this.#decode(key, bytes))
+      try {
+        if (bytes === null) get.resolve(undefined)
+        else if (this.#items.isCounter(bytes)) this.#deliverCounter(key, get)
+        else get.resolve(this.#decode(key, bytes))
+      } catch (error) {
+        // A listener threw. The other callers of the command still get their items.
+        get.reject(this.#toError(error, key))
+      }
     }
   }
 

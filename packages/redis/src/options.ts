@@ -1,16 +1,16 @@
 import { type ItemFormatOptions, itemFormatOptionNames } from '@cache/codecs'
 import {
-  CacheError,
   type Clock,
+  checkClock,
   checkOptions,
   type Duration,
   invalidArgument,
   isWellFormed,
-  milliseconds,
   nonEmptyString,
-  systemClock,
+  timerDelay,
 } from '@cache/core/backend'
 import type { Cluster, ClusterNode, ClusterOptions, Redis, RedisOptions } from 'ioredis'
+import { checkSource } from './check-source.ts'
 
 /** The address of Redis: exactly one of `url`, `cluster`, `client`, or `options` alone. */
 export interface RedisConnectionOptions {
@@ -63,6 +63,8 @@ const backendOptionNames: readonly string[] = [...connectionOptionNames, ...item
 
 export interface ResolvedConnectionOptions {
   readonly source: RedisConnectionOptions
+  /** The number of the database that the options name. */
+  readonly database: number
   readonly timeout: number
   readonly connectTimeout: number
 }
@@ -75,15 +77,13 @@ export interface ResolvedBackendOptions {
 }
 
 export function resolveBackendOptions(options: RedisBackendOptions): ResolvedBackendOptions {
-  checkOptions(options, backendOptionNames, 'RedisBackend')
-  const { clock = systemClock } = options
+  checkNames(options, backendOptionNames, 'RedisBackend')
   const prefix = resolvePrefix(options.prefix, 'RedisBackend')
-  if (typeof clock?.now !== 'function') throw invalidArgument('clock', clock, 'an object with now()', 'RedisBackend')
   return {
     connection: resolveConnectionOptions(options, 'RedisBackend'),
     format: formatOptions(options),
     prefix,
-    clock,
+    clock: checkClock(options.clock, 'RedisBackend'),
   }
 }
 
@@ -95,7 +95,7 @@ export interface ResolvedBusOptions {
 }
 
 export function resolveBusOptions(options: RedisBusOptions): ResolvedBusOptions {
-  checkOptions(options, [...connectionOptionNames, 'channel', 'sharded', 'heartbeat'], 'RedisBus')
+  checkNames(options, [...connectionOptionNames, 'channel', 'sharded', 'heartbeat'], 'RedisBus')
   const { channel = 'cache:bus', sharded, heartbeat = 5000 } = options
   nonEmptyString(channel, 'channel', 'RedisBus')
   if (!isWellFormed(channel)) throw invalidArgument('channel', channel, 'a string without lone surrogates', 'RedisBus')
@@ -103,7 +103,7 @@ export function resolveBusOptions(options: RedisBusOptions): ResolvedBusOptions 
     throw invalidArgument('sharded', sharded, 'true or false', 'RedisBus')
   }
   const connection = resolveConnectionOptions(options, 'RedisBus')
-  return { connection, channel, sharded, heartbeat: bounded(heartbeat, 'heartbeat', 'RedisBus') }
+  return { connection, channel, sharded, heartbeat: timerDelay(heartbeat, 'heartbeat', 'RedisBus') }
 }
 
 export interface ResolvedTrackingOptions {
@@ -113,10 +113,10 @@ export interface ResolvedTrackingOptions {
 }
 
 export function resolveTrackingOptions(options: RedisTrackingBusOptions): ResolvedTrackingOptions {
-  checkOptions(options, [...connectionOptionNames, 'prefix', 'heartbeat'], 'RedisTrackingBus')
+  checkNames(options, [...connectionOptionNames, 'prefix', 'heartbeat'], 'RedisTrackingBus')
   const connection = resolveConnectionOptions(options, 'RedisTrackingBus')
   const prefix = resolvePrefix(options.prefix, 'RedisTrackingBus')
-  return { connection, prefix, heartbeat: bounded(options.heartbeat ?? 5000, 'heartbeat', 'RedisTrackingBus') }
+  return { connection, prefix, heartbeat: timerDelay(options.heartbeat ?? 5000, 'heartbeat', 'RedisTrackingBus') }
 }
 
 function resolvePrefix(prefix: string | undefined, operation: string): string {
@@ -130,68 +130,17 @@ export function resolveConnectionOptions(
   options: RedisConnectionOptions,
   operation: string,
 ): ResolvedConnectionOptions {
-  const { url, cluster, client } = options
-  const sources = [url, cluster, client].filter((source) => source !== undefined).length
-  if (sources > 1 || (sources === 0 && options.options === undefined) || (client && options.options)) {
-    throw new CacheError(
-      'INVALID_ARGUMENT',
-      `${operation}: give exactly one of 'url', 'cluster', 'client', or 'options' alone; 'options' may refine 'url' and 'cluster'`,
-      { operation },
-    )
-  }
-  if (url !== undefined) checkUrl(url, operation)
-  if (cluster !== undefined) checkCluster(cluster, operation)
-  if (client !== undefined) checkClient(client, operation)
-  refuseReplicas(cluster?.options?.scaleReads ?? (client?.options as ClusterOptions | undefined)?.scaleReads, operation)
-  refuseKeyPrefix(options.options?.keyPrefix ?? cluster?.options?.keyPrefix ?? client?.options?.keyPrefix, operation)
   return {
     source: options,
-    timeout: bounded(options.timeout ?? 1000, 'timeout', operation),
-    connectTimeout: bounded(options.connectTimeout ?? 500, 'connectTimeout', operation),
+    database: checkSource(options, operation),
+    timeout: timerDelay(options.timeout ?? 1000, 'timeout', operation),
+    connectTimeout: timerDelay(options.connectTimeout ?? 500, 'connectTimeout', operation),
   }
 }
 
-function checkUrl(url: string, operation: string): void {
-  const allowed = 'a URL that starts with redis:// or rediss://'
-  nonEmptyString(url, 'url', operation)
-  // A URL may contain a password, which the message must not repeat.
-  if (!/^rediss?:\/\//.test(url)) throw invalidArgument('url', '(not shown)', allowed, operation)
-}
-
-function checkCluster(cluster: NonNullable<RedisConnectionOptions['cluster']>, operation: string): void {
-  checkOptions(cluster, ['nodes', 'options'], operation)
-  if (!Array.isArray(cluster.nodes) || cluster.nodes.length === 0) {
-    throw invalidArgument('cluster.nodes', cluster.nodes, 'a list of at least one node', operation)
-  }
-}
-
-/** Checks the shape, because the application may use another copy of ioredis. */
-function checkClient(client: Redis | Cluster, operation: string): void {
-  if (typeof client?.sendCommand !== 'function' || typeof client?.duplicate !== 'function') {
-    throw invalidArgument('client', client, 'a Redis or Cluster client of ioredis', operation)
-  }
-}
-
-/** ioredis puts its `keyPrefix` before the keys of some commands only, and not in SCAN and scripts. */
-function refuseKeyPrefix(keyPrefix: unknown, operation: string): void {
-  if (keyPrefix === undefined || keyPrefix === '' || keyPrefix === null) return
-  throw new CacheError(
-    'INVALID_ARGUMENT',
-    `${operation}: ioredis' keyPrefix is not supported; use the option 'prefix'`,
-    { operation },
-  )
-}
-
-/** A replica lags behind its master, so a deleted item would come back. */
-function refuseReplicas(scaleReads: unknown, operation: string): void {
-  if (scaleReads === undefined || scaleReads === 'master') return
-  throw invalidArgument('scaleReads', scaleReads, "'master'", operation)
-}
-
-function bounded(duration: Duration, name: string, operation: string): number {
-  const ms = milliseconds(duration, name, operation)
-  if (ms < 1 || ms > 2 ** 31 - 1) throw invalidArgument(name, duration, 'between 1 ms and 24 days', operation)
-  return ms
+/** Checks the names of the options. Text in their place may be a URL with a password, which no message may repeat. */
+function checkNames(options: unknown, known: readonly string[], operation: string): void {
+  checkOptions(typeof options === 'string' ? '(not shown)' : options, known, operation)
 }
 
 function formatOptions(options: ItemFormatOptions): ItemFormatOptions {

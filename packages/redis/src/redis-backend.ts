@@ -18,6 +18,7 @@ import { type RedisBackendOptions, resolveBackendOptions } from './options.ts'
 import { BackendKeys } from './wire/backend-keys.ts'
 import { CommandEncoder } from './wire/command-encoder.ts'
 import { ItemEncoding } from './wire/item-encoding.ts'
+import { isCount } from './wire/reply-shapes.ts'
 
 /** The most keys of a server for which `stats` counts items. A count of more keys would cost too much. */
 const mostCounted = 10_000
@@ -49,7 +50,7 @@ export class RedisBackend implements CacheBackend {
   /** Connects with the first command. Throws `INVALID_ARGUMENT` for options that are unknown or out of range. */
   constructor(options: RedisBackendOptions) {
     const { connection, format, prefix, clock } = resolveBackendOptions(options)
-    const items = new ItemEncoding(format, clock)
+    const items = new ItemEncoding(format, `redis ${connection.database} ${prefix}`, clock)
     const keys = new BackendKeys(prefix)
     const encoder = new CommandEncoder(prefix)
     const emit = (error: CacheError): void => {
@@ -98,7 +99,6 @@ export class RedisBackend implements CacheBackend {
 
   set(item: Item): Promise<void> {
     if (this.#closing !== undefined) return Promise.reject(this.#closedError('set', item.key))
-    this.#reader.stopSharing()
     if (this.#canSendUnbatched()) return this.#writer.setUnbatched(item)
     this.#schedule()
     return this.#writer.set(item)
@@ -126,7 +126,11 @@ export class RedisBackend implements CacheBackend {
       this.#writer.flush()
       for await (const { backendKeys } of this.#scan.pages(prefix)) {
         await this.#groups.run(backendKeys, (part) =>
-          this.#connection.send('unlink', part, { failsWhenSplit: part.length > 1, key: part[0] as string | Buffer }),
+          this.#connection.send('unlink', part, {
+            failsWhenSplit: part.length > 1,
+            key: part[0] as string | Buffer,
+            shape: isCount,
+          }),
         )
         this.#refuseWhenClosed('clear')
       }
@@ -156,7 +160,7 @@ export class RedisBackend implements CacheBackend {
   async stats(): Promise<BackendStats> {
     return await this.#attempt('stats', undefined, async () => {
       const masters = await this.#connection.masters()
-      const sizes = await settleAll(masters.map((master) => this.#connection.sendTo(master, 'dbsize', [])))
+      const sizes = await settleAll(masters.map((master) => this.#connection.sendTo(master, 'dbsize', [], isCount)))
       if (sizes.reduce<number>((sum, size) => sum + Number(size), 0) > mostCounted) return {}
       const found = new Set<string>()
       for await (const key of this.keys()) found.add(key)
@@ -200,7 +204,6 @@ export class RedisBackend implements CacheBackend {
   /** Sends sets before gets, so that a get never misses an earlier set of its tick. */
   #flush(): void {
     this.#isScheduled = false
-    this.#reader.stopSharing()
     const waiting = this.#reader.size + this.#writer.size
     if (waiting > 0) this.#isSingleCaller = waiting === 1 && this.#connection.isIdle
     this.#writer.flush()
@@ -209,7 +212,6 @@ export class RedisBackend implements CacheBackend {
 
   async #attempt<Result>(operation: string, key: string | undefined, work: () => Promise<Result>): Promise<Result> {
     this.#refuseWhenClosed(operation, key)
-    this.#reader.stopSharing()
     try {
       return await work()
     } catch (error) {

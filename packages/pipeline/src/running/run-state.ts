@@ -1,5 +1,4 @@
 import { type CacheError, cacheErrorCode } from '@cache/core'
-import type { CodeHashes } from '../hashing/code-hashes.ts'
 import type { NodeReport } from '../report/node-report.ts'
 import type { PipelineStore } from '../storage/pipeline-store.ts'
 import type { Computed } from './computed.ts'
@@ -12,7 +11,6 @@ export interface RunSettings {
   readonly pipeline: string
   readonly store: PipelineStore
   readonly events: PipelineEvents
-  readonly codes: CodeHashes
   readonly env: unknown
   readonly envHash: string
   readonly lock: boolean

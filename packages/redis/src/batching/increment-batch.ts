@@ -90,7 +90,7 @@ function deliver(increment: PendingIncrement, sum: string): void {
   if (sum === 'NOT_A_NUMBER') increment.reject(errorWithCode(sum, 'The value is not a whole number'))
   else if (sum === 'OUT_OF_RANGE') {
     increment.reject(errorWithCode(sum, 'The sum is outside ±(2^53 - 1); the counter is unchanged'))
-  } else if (/^-?\d+$/.test(sum)) increment.resolve(Number(sum))
+  } else if (/^-?\d+$/.test(sum) && Number.isSafeInteger(Number(sum))) increment.resolve(Number(sum))
   // The message with which Redis refused this increment after others of the same script had succeeded.
   else increment.reject(new Error(sum))
 }

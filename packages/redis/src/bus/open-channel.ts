@@ -3,6 +3,7 @@ import { type Cluster, Command, type Redis } from 'ioredis'
 import { nodeName } from '../cluster/cluster-nodes.ts'
 import { Connection } from '../connection.ts'
 import type { ResolvedConnectionOptions } from '../options.ts'
+import { isCount } from '../wire/reply-shapes.ts'
 import { deliverMessage } from './deliver-message.ts'
 import { openSubscriber } from './open-subscriber.ts'
 import { startHeartbeat } from './start-heartbeat.ts'
@@ -35,10 +36,10 @@ export async function openChannel(options: ChannelOptions, events: SourceEvents)
   // The slot of the channel moved to another node.
   client.on('moved', () => events.lost())
   try {
-    await connection.send(sharded ? 'ssubscribe' : 'subscribe', [channel])
+    await connection.send(sharded ? 'ssubscribe' : 'subscribe', [channel], { shape: isCount })
   } catch (error) {
     await connection.close()
-    throw error
+    throw connection.reasonOf(error)
   }
   const stopHeartbeat = startHeartbeat(connection, options.heartbeat, () => events.lost())
   return async () => {

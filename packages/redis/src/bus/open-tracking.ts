@@ -4,6 +4,7 @@ import { nodeName } from '../cluster/cluster-nodes.ts'
 import { Connection } from '../connection.ts'
 import type { ResolvedConnectionOptions } from '../options.ts'
 import type { BackendKeys } from '../wire/backend-keys.ts'
+import { isCount, isOk } from '../wire/reply-shapes.ts'
 import { openSubscriber } from './open-subscriber.ts'
 import { startHeartbeat } from './start-heartbeat.ts'
 
@@ -78,14 +79,16 @@ async function trackMaster(
   })
   client.on('close', () => events.lost())
   try {
-    const id = Number(await connection.send('client', ['id']))
+    const id = Number(await connection.send('client', ['id'], { shape: isCount }))
     // The connection receives its own announcements, because it has no other task.
     const prefix = Buffer.from(options.keys.prefix, 'utf8')
-    await connection.send('client', ['tracking', 'on', 'redirect', id, 'bcast', 'prefix', prefix])
-    await connection.send('subscribe', [channel])
+    await connection.send('client', ['tracking', 'on', 'redirect', id, 'bcast', 'prefix', prefix], {
+      shape: isOk,
+    })
+    await connection.send('subscribe', [channel], { shape: isCount })
   } catch (error) {
     await connection.close()
-    throw error
+    throw connection.reasonOf(error)
   }
   const stopHeartbeat = startHeartbeat(connection, options.heartbeat, () => events.lost())
   return async () => {

@@ -9,6 +9,7 @@ import {
 import { Connection } from '../connection.ts'
 import { redisError } from '../errors.ts'
 import { type RedisBusOptions, resolveBusOptions } from '../options.ts'
+import { isCount } from '../wire/reply-shapes.ts'
 import { openChannel } from './open-channel.ts'
 
 /**
@@ -40,7 +41,7 @@ export class RedisBus implements Bus {
 
   async publish(message: BusMessage): Promise<void> {
     await this.#attempt('publish', () =>
-      this.#publisher.send(this.#publish, [this.#channel, encodeBusMessage(message)]),
+      this.#publisher.send(this.#publish, [this.#channel, encodeBusMessage(message)], { shape: isCount }),
     )
   }
 

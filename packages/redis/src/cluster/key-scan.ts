@@ -1,5 +1,7 @@
 import type { Redis } from 'ioredis'
+import { errorWithCode } from '../errors.ts'
 import type { BackendKeys } from '../wire/backend-keys.ts'
+import { isBytes, isPage, type ReplyShape } from '../wire/reply-shapes.ts'
 import type { Argument } from '../wire/write-command.ts'
 
 /** Keys that the server examines in one step: about a tenth of a millisecond. */
@@ -11,7 +13,7 @@ const mostPasses = 3
 export interface MasterConnection {
   readonly isCluster: boolean
   masters(): Promise<readonly (Redis | undefined)[]>
-  sendTo(master: Redis | undefined, name: string, args: readonly Argument[]): Promise<unknown>
+  sendTo(master: Redis | undefined, name: string, args: readonly Argument[], shape: ReplyShape): Promise<unknown>
 }
 
 /** The keys that one step of a scan found. */
@@ -53,9 +55,14 @@ export class KeyScan {
     const pattern = this.#keys.scanPattern(prefix)
     let cursor = '0'
     do {
-      const reply = await this.#connection.sendTo(master, 'scan', [cursor, 'MATCH', pattern, 'COUNT', stepSize])
+      const reply = await this.#connection.sendTo(master, 'scan', [cursor, 'MATCH', pattern, 'COUNT', stepSize], isPage)
       const [next, found] = reply as [Buffer, Buffer[]]
-      cursor = next.toString('latin1')
+      const following = next.toString('latin1')
+      // Redis never repeats a cursor at once. The scan would not end.
+      if (following === cursor && cursor !== '0') {
+        throw errorWithCode('UNAVAILABLE', 'malformed reply: SCAN replied with the same cursor')
+      }
+      cursor = following
       if (found.length > 0) yield this.#page(found, prefix)
     } while (cursor !== '0')
   }
@@ -76,7 +83,7 @@ export class KeyScan {
   async #topology(masters: readonly (Redis | undefined)[]): Promise<string> {
     if (!this.#connection.isCluster) return ''
     const own = masters.map(async (master) => {
-      const nodes = String(await this.#connection.sendTo(master, 'cluster', ['nodes']))
+      const nodes = String(await this.#connection.sendTo(master, 'cluster', ['nodes'], isBytes))
       const line = nodes.split('\n').find((row) => row.includes('myself')) ?? ''
       const [id, , , , , , , , ...slots] = line.split(' ')
       return `${id} ${slots.join(' ')}`

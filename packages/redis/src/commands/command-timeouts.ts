@@ -24,6 +24,8 @@ export class CommandTimeouts {
   /** The length of the list at which settled commands are removed. */
   #mostListed = mostSettled
   #timer: NodeJS.Timeout | undefined
+  /** Whether the timer keeps the process alive. The sockets do not: an idle connection must not. */
+  #keepsAlive = false
 
   constructor(timeout: number, onTimeout: (command: SingleSendCommand) => void) {
     this.#timeout = timeout
@@ -40,7 +42,17 @@ export class CommandTimeouts {
     command.timeoutAt = performance.now() + this.#timeout
     // A hung node of a Cluster keeps its command first in the list. Replies of other nodes must not pile up behind it.
     if (this.#pending.push(command) > this.#mostListed) this.#removeSettled()
-    this.#timer ??= this.#startTimer(this.#timeout)
+    if (this.#timer !== undefined && this.#keepsAlive) return
+    this.#keepsAlive = true
+    if (this.#timer === undefined) this.#timer = this.#startTimer(this.#timeout)
+    else this.#timer.ref()
+  }
+
+  /** Lets the process end when no command waits. Call it after replies. */
+  releaseWhenIdle(): void {
+    if (!this.#keepsAlive || !this.isIdle) return
+    this.#keepsAlive = false
+    this.#timer?.unref()
   }
 
   /** Resolves when no command waits. */
@@ -61,8 +73,8 @@ export class CommandTimeouts {
   }
 
   #startTimer(ms: number): NodeJS.Timeout {
-    // The socket of a pending command keeps the process alive.
-    return setTimeout(() => this.#check(), Math.max(1, Math.ceil(ms))).unref()
+    const timer = setTimeout(() => this.#check(), Math.max(1, Math.ceil(ms)))
+    return this.#keepsAlive ? timer : timer.unref()
   }
 
   /** The next removal comes only after more commands than are pending now, so each command bears a small part of it. */
@@ -89,7 +101,10 @@ export class CommandTimeouts {
   #check(): void {
     this.#timer = undefined
     const first = this.#first()
-    if (first === undefined) return
+    if (first === undefined) {
+      this.#keepsAlive = false
+      return
+    }
     const now = performance.now()
     if (first.timeoutAt > now) {
       this.#timer = this.#startTimer(first.timeoutAt - now)
@@ -106,6 +121,7 @@ export class CommandTimeouts {
     // A command sent since the check has started the timer for itself, which is too late for the commands before it.
     this.stop()
     const first = this.#first()
+    this.#keepsAlive = first !== undefined
     if (first !== undefined) this.#timer = this.#startTimer(first.timeoutAt - performance.now())
   }
 }

@@ -1,3 +1,4 @@
+import { isCount } from '../wire/reply-shapes.ts'
 import { luaReading, luaWriting } from './lua-values.ts'
 import { Script } from './script.ts'
 
@@ -8,7 +9,8 @@ import { Script } from './script.ts'
  * Returns 1 when it replaced the value, and 3 when that value had another type of Redis. Returns 0 when it did not
  * replace the value, and 2 when the reason is a value that may be damaged: the script cannot tell.
  */
-export const compareAndSetScript: Script = new Script(`
+export const compareAndSetScript: Script = new Script(
+  `
 ${luaReading}
 ${luaWriting}
 local v, isForeign = read(KEYS[1])
@@ -22,4 +24,6 @@ end
 local done = write(KEYS[1], ARGV[2], ARGV[2] == '' and '0' or ARGV[3])
 if failed(done) then return done end
 return isForeign and 3 or 1
-`)
+`,
+  (reply) => isCount(reply) && reply <= 3,
+)

@@ -1,4 +1,5 @@
 import type { CommandEncoder } from '../wire/command-encoder.ts'
+import { isBytesOrNil, isListOf } from '../wire/reply-shapes.ts'
 import { type SendOptions, SingleSendCommand } from './single-send-command.ts'
 
 /** `GET` of one key or `MGET` of many, written straight from the keys of the cache. */
@@ -15,5 +16,10 @@ export class GetCommand extends SingleSendCommand {
 
   protected override bytes(): Buffer {
     return this.#encoder.encodeKeys(this.name, this.#keys)
+  }
+
+  protected override accepts(reply: unknown): boolean {
+    const { length } = this.#keys
+    return length === 1 ? isBytesOrNil(reply) : isListOf(reply, length, isBytesOrNil)
   }
 }

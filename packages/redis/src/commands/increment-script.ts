@@ -1,4 +1,5 @@
 import { frame } from '@cache/codecs'
+import { isBytes, isListOf } from '../wire/reply-shapes.ts'
 import { luaReading, luaWriting } from './lua-values.ts'
 import { Script } from './script.ts'
 
@@ -14,7 +15,8 @@ const versionAt = frame.versionOffset + 1
  * Returns for each key the sum in decimals, or the reason for its absence. Fails as a whole when Redis refuses the
  * first write. The result is a plain number of Redis. An item with tags, `staleAt` or `cost` stays a frame.
  */
-export const incrementScript: Script = new Script(`
+export const incrementScript: Script = new Script(
+  `
 ${luaReading}
 ${luaWriting}
 local function whole(v, at)
@@ -98,4 +100,6 @@ for i, key in ipairs(KEYS) do
   sums[i] = sum
 end
 return sums
-`)
+`,
+  (reply, keys) => isListOf(reply, keys, isBytes),
+)

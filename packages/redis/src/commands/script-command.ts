@@ -22,6 +22,7 @@ const sentScripts = new WeakMap<Socket, Set<Script>>()
 export class ScriptCommand extends SingleSendCommand {
   readonly #script: Script
   readonly #inFull: boolean
+  readonly #keyCount: number
 
   /** `refreshArgs` receives the hash, the number of keys, the keys and the arguments. `inFull` sends the text again. */
   constructor(call: ScriptCall, inFull = false) {
@@ -29,6 +30,11 @@ export class ScriptCommand extends SingleSendCommand {
     super('evalsha', [script.sha, keys.length, ...keys, ...args], { ...call, key: keys[0] as string | Buffer })
     this.#script = script
     this.#inFull = inFull
+    this.#keyCount = keys.length
+  }
+
+  protected override accepts(reply: unknown): boolean {
+    return this.#script.accepts(reply, this.#keyCount)
   }
 
   protected override beforeWrite(socket: Socket): void {

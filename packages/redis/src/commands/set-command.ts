@@ -1,5 +1,6 @@
 import type { CommandEncoder } from '../wire/command-encoder.ts'
 import type { EncodedItem } from '../wire/encoded-item.ts'
+import { isCount, isOk } from '../wire/reply-shapes.ts'
 import { type SendOptions, SingleSendCommand } from './single-send-command.ts'
 
 /** Knows how long items still live. */
@@ -13,6 +14,7 @@ export class SetCommand extends SingleSendCommand {
   readonly #item: EncodedItem
   readonly #encoder: CommandEncoder
   readonly #lifetimes: Lifetimes
+  #removes = false
 
   constructor(item: EncodedItem, encoder: CommandEncoder, lifetimes: Lifetimes, options?: SendOptions) {
     super('set', [item.key], options)
@@ -26,6 +28,11 @@ export class SetCommand extends SingleSendCommand {
     if (expiresAt === undefined) return this.#encoder.encodeSet(key, bytes)
     // The command may have waited for its connection, and the lifetime of its item ran on.
     const lifetime = this.#lifetimes.lifetimeUntil(expiresAt)
-    return lifetime === 0 ? this.#encoder.encodeKeys('unlink', [key]) : this.#encoder.encodeSet(key, bytes, lifetime)
+    this.#removes = lifetime === 0
+    return this.#removes ? this.#encoder.encodeKeys('unlink', [key]) : this.#encoder.encodeSet(key, bytes, lifetime)
+  }
+
+  protected override accepts(reply: unknown): boolean {
+    return this.#removes ? isCount(reply) : isOk(reply)
   }
 }

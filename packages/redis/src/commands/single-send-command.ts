@@ -1,7 +1,10 @@
 import type { Socket } from 'node:net'
 import { Command } from 'ioredis'
 import { keySlot } from '../cluster/key-slot.ts'
+import { errorWithCode } from '../errors.ts'
 import { replaceReply } from '../wire/read-bulk-replies.ts'
+import { formOf, type ReplyShape } from '../wire/reply-shapes.ts'
+import { endFaulty, faultOf } from '../wire/socket-faults.ts'
 import { type Argument, writeCommand } from '../wire/write-command.ts'
 
 export interface SendOptions {
@@ -22,6 +25,8 @@ export interface SendOptions {
   readonly key?: string | Buffer
   /** Makes the error that the command rejects with. One more promise for that would cost more. */
   readonly toError?: (error: Error) => Error
+  /** The form of the reply. Default: any. */
+  readonly shape?: ReplyShape
 }
 
 /** The bytes in place of a command that must not be sent. Their reply settles nothing. */
@@ -87,11 +92,13 @@ export class SingleSendCommand extends Command {
 
   /** ioredis calls this when it writes the command to the socket. */
   override toWritable(socket: object): string | Buffer {
-    if (this.isSettled || this.wasWritten) {
-      if (!this.isSettled) this.reject(new Error('Connection is closed.'))
+    const connection = socket as Socket
+    // Redis refused a step of the handshake: the connection may have another database or another user.
+    const fault = faultOf(connection)
+    if (this.isSettled || this.wasWritten || fault !== undefined) {
+      if (!this.isSettled) this.reject(fault ?? new Error('Connection is closed.'))
       return placeholder
     }
-    const connection = socket as Socket
     this.socket = connection
     this.receivedBefore = connection.bytesRead
     if (this.#options.immediate !== true) corkForTick(connection)
@@ -101,8 +108,26 @@ export class SingleSendCommand extends Command {
   }
 
   override transformReply(result: Buffer | Buffer[]): ReturnType<Command['transformReply']> {
-    const reply = replaceReply(result)
-    return (reply === result ? withNumbers(result) : reply) as Buffer | Buffer[]
+    const replaced = replaceReply(result)
+    // A reply after the timeout, or to the placeholder.
+    if (this.isSettled) return result
+    const { socket } = this
+    const fault = socket === undefined ? undefined : faultOf(socket)
+    if (fault !== undefined) throw fault
+    const reply = replaced === result ? withNumbers(result) : replaced
+    if (this.accepts(reply)) return reply as Buffer | Buffer[]
+    const error = errorWithCode(
+      'UNAVAILABLE',
+      `malformed reply: the reply to ${this.name.toUpperCase()} was ${formOf(reply)}`,
+    )
+    if (socket !== undefined) endFaulty(socket, error)
+    // ioredis rejects the command with this error.
+    throw error
+  }
+
+  /** Whether the reply has the form of the replies to this command. */
+  protected accepts(reply: unknown): boolean {
+    return this.#options.shape?.(reply) ?? true
   }
 
   /** The bytes that go to the server. */

@@ -15,8 +15,9 @@ export class ItemEncoding {
   readonly #format: ItemFormat
   readonly #clock: Clock
 
-  constructor(options: ItemFormatOptions, clock: Clock) {
-    this.#format = new ItemFormat(options)
+  /** `place` is sealed with each item: an item of another database or prefix does not open here. */
+  constructor(options: ItemFormatOptions, place: string, clock: Clock) {
+    this.#format = new ItemFormat(options, place, clock)
     this.#clock = clock
   }
 

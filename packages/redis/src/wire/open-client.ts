@@ -1,5 +1,7 @@
+import { CacheError } from '@cache/core/backend'
 import { Cluster, type ClusterNode, type ClusterOptions, Redis, type RedisOptions } from 'ioredis'
 import type { ResolvedConnectionOptions } from '../options.ts'
+import { Secrets } from './secrets.ts'
 
 export type RedisClient = Redis | Cluster
 
@@ -10,8 +12,20 @@ function pauseBefore(attempt: number): number {
   return Math.min(attempt * 50, longestPause)
 }
 
-/** Opens a client that this package owns. It connects with the first command. */
-export function openClient({ source, connectTimeout }: ResolvedConnectionOptions): RedisClient {
+/** Opens a client that this package owns. It connects with the first command. Throws `INVALID_ARGUMENT`. */
+export function openClient(options: ResolvedConnectionOptions): RedisClient {
+  try {
+    return open(options)
+  } catch (error) {
+    const { url, options: given, cluster } = options.source
+    const reason = error instanceof Error ? error.message : String(error)
+    const message = `ioredis refuses the options of the connection: ${new Secrets([url, given, cluster]).hide(reason)}`
+    // Without the cause: errors of the URL parser contain the URL with its password.
+    throw new CacheError('INVALID_ARGUMENT', message, { operation: 'connect', backend: 'redis' })
+  }
+}
+
+function open({ source, connectTimeout }: ResolvedConnectionOptions): RedisClient {
   const { url, options, cluster } = source
   if (cluster !== undefined) return openCluster(cluster.nodes, cluster.options, nodeOptions(options, connectTimeout))
   const own: RedisOptions = {

@@ -14,6 +14,17 @@ const dash = 45
 const zero = 48
 const nine = 57
 
+/** Checks that the peer sends one reply for each command. */
+export interface ReplyGuard {
+  /** How many commands wait for their replies. */
+  waiting(): number
+  /** Ends the connection. */
+  onViolation(error: Error): void
+}
+
+const push = 0x3e
+const attribute = 0x7c
+
 /** The parser of ioredis receives this instead of a list of bulk strings: the shortest list that the protocol has. */
 const emptyList = Buffer.from('*0\r\n')
 
@@ -35,25 +46,44 @@ export function replaceReply(reply: unknown): unknown {
  * parses all other replies, and replies that arrive in several chunks.
  *
  * Call it before the first byte arrives. `isOwnReply` tells whether the next replies belong to a `SingleSendCommand`.
- * Otherwise they answer commands of ioredis itself, such as whether the server is still loading.
+ * Otherwise they answer commands of ioredis itself, such as whether the server is still loading. With a guard, a reply
+ * without a command ends the connection, and push messages are skipped: ioredis would throw errors about some of them from an
+ * event, which ends the process.
  */
-export function readBulkReplies(socket: Receiver, isOwnReply: () => boolean): void {
+export function readBulkReplies(socket: Receiver, isOwnReply: () => boolean, guard?: ReplyGuard): void {
   const listeners = socket.listeners('data') as DataListener[]
   if (listeners.length !== 1) return
   const read = listeners[0] as DataListener
   const bounds = new ReplyBounds()
   let isInsideReply = false
+  let isInsidePush = false
   socket.off('data', read)
   const receive = (chunk: Buffer): void => {
     const isOwn = isOwnReply()
     /** Everything before it has been read. */
     let start = 0
+    const waiting = guard?.waiting() ?? Infinity
+    let replies = isInsideReply && !isInsidePush ? 1 : 0
     for (let at = 0; at < chunk.length; ) {
+      if (guard !== undefined && !isInsideReply) {
+        const type = chunk[at]
+        isInsidePush = type === push
+        if (!isInsidePush) replies += 1
+        if (replies > waiting || type === attribute) {
+          if (at > start) read.call(socket, chunk.subarray(start, at))
+          throw new Error('malformed reply: it answers no command')
+        }
+      }
       const reply = isOwn && !isInsideReply ? parseReply(chunk, at) : undefined
       if (reply === undefined) {
         const end = bounds.endOf(chunk, at)
         isInsideReply = end < 0
-        at = isInsideReply ? chunk.length : end
+        const next = isInsideReply ? chunk.length : end
+        if (isInsidePush) {
+          if (at > start) read.call(socket, chunk.subarray(start, at))
+          start = next
+        }
+        at = next
         continue
       }
       if (at > start) read.call(socket, chunk.subarray(start, at))
@@ -71,7 +101,9 @@ export function readBulkReplies(socket: Receiver, isOwnReply: () => boolean): vo
     } catch (error) {
       parsedReply = undefined
       // An error thrown from a socket event would end the process. The rest of this connection has no meaning.
-      socket.destroy(error instanceof Error ? error : new Error(String(error)))
+      const failure = error instanceof Error ? error : new Error(String(error))
+      guard?.onViolation(failure)
+      socket.destroy(failure)
     }
   })
 }

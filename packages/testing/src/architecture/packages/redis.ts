@@ -3,9 +3,10 @@ import type { PackageArchitecture } from '../package-architecture.ts'
 export const redis: PackageArchitecture = {
   rooms: {
     'errors.ts': [],
-    'options.ts': [],
+    'check-source.ts': [],
+    'options.ts': ['check-source.ts'],
     wire: ['options.ts'],
-    cluster: ['wire'],
+    cluster: ['errors.ts', 'wire'],
     commands: ['errors.ts', 'wire', 'cluster'],
     batching: ['errors.ts', 'wire', 'cluster', 'commands'],
     'connection.ts': ['errors.ts', 'options.ts', 'wire', 'cluster', 'commands'],
