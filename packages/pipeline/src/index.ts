@@ -8,6 +8,9 @@ export type {
   ValueOf,
   ValuesOf,
 } from './graph/pipeline-node.ts'
+export { type CodeModule, registerCode } from './hashing/built-code.ts'
+export type { NodeFunction } from './hashing/code-hash.ts'
+export type { CodeHasher } from './hashing/code-hasher.ts'
 export { ownHash } from './hashing/own-hash.ts'
 export type {
   CollectOptions,

@@ -1,6 +1,7 @@
 import type { CacheLike, Duration } from '@cache/core'
 import type { InputDeclarations } from './graph/input.ts'
 import type { Dependencies, PipelineNode } from './graph/pipeline-node.ts'
+import type { CodeHasher } from './hashing/code-hasher.ts'
 import type { Progress } from './running/progress.ts'
 
 /** The caches of a pipeline: one for the records of nodes, and one for their results. */
@@ -19,6 +20,11 @@ export interface PipelineOptions<Env, Inputs extends InputDeclarations> {
   readonly env?: Env | undefined
   /** The inputs that a run gives, each declared by `input<Type>()`. Default: none. */
   readonly inputs?: Inputs | undefined
+  /**
+   * How code is identified where a node has no `version` and a build has written no hash: by the text of its function, with a warning, or by a
+   * hasher such as `sourceCode(…)` of `@cache/pipeline/source`. A function that the hasher does not know is identified by its text. Default `'text'`.
+   */
+  readonly code?: 'text' | CodeHasher | undefined
   /** How many functions of one run may run at the same time. Default 8. */
   readonly concurrency?: number | undefined
   /**
@@ -31,8 +37,8 @@ export interface PipelineOptions<Env, Inputs extends InputDeclarations> {
 /** What nodes and maps have in common. */
 export interface StepOptions {
   /**
-   * The version of the code of the function: a new text computes the node again. Default: the text of the function, which does not show changes
-   * of the code that it calls.
+   * The version of the code of the function: a new text computes the node again. Default: the hash of the code by the option `code` of the
+   * pipeline.
    */
   readonly version?: string | undefined
   /** How long a result may be used. A change takes effect for results that are stored after it. Default `Infinity`. */

@@ -13,6 +13,7 @@ import { Graph, type PlannedDefinition } from './graph/graph.ts'
 import type { InputDeclarations, InputValues } from './graph/input.ts'
 import type { AllNeedsOf, Dependencies, PipelineNode, ValuesOf } from './graph/pipeline-node.ts'
 import type { NodeFunction } from './hashing/code-hash.ts'
+import { CodeHashes } from './hashing/code-hashes.ts'
 import { hashValue } from './hashing/hash-value.ts'
 import type {
   CollectOptions,
@@ -57,17 +58,20 @@ export class Pipeline<Env = undefined, Inputs extends InputDeclarations = Record
   readonly #env: Env
   readonly #store: PipelineStore
   readonly #graph: Graph
+  readonly #codes: CodeHashes
   readonly #events = new PipelineEvents()
   readonly #concurrency: number
   readonly #lock: boolean
 
   /** Throws `INVALID_ARGUMENT`. */
   constructor(options: PipelineOptions<Env, Inputs>) {
-    checkOptions(options, ['name', 'cache', 'env', 'inputs', 'concurrency', 'lock'], 'pipeline')
-    const { name, cache, env, inputs, concurrency = 8, lock = true } = options
+    checkOptions(options, ['name', 'cache', 'env', 'inputs', 'code', 'concurrency', 'lock'], 'pipeline')
+    const { name, cache, env, inputs, code = 'text', concurrency = 8, lock = true } = options
     this.name = nonEmptyString(name, 'name', 'pipeline')
     this.#store = openStore(cache, name)
     this.#env = env as Env
+    if (code !== 'text') withMethods(code, ['hashOf'], 'code', "'text', or a hasher", 'pipeline')
+    this.#codes = new CodeHashes(code === 'text' ? undefined : code)
     this.#concurrency = wholeNumber(concurrency, 'concurrency', 'pipeline', 1)
     this.#lock = trueOrFalse(lock, 'lock', 'pipeline')
     this.#graph = new Graph(name)
@@ -135,6 +139,7 @@ export class Pipeline<Env = undefined, Inputs extends InputDeclarations = Record
       pipeline: this.name,
       store: this.#store,
       events: this.#events,
+      codes: this.#codes,
       env: this.#env,
       envHash: this.#envHash('run'),
       lock: this.#lock,
@@ -158,6 +163,7 @@ export class Pipeline<Env = undefined, Inputs extends InputDeclarations = Record
       pipeline: this.name,
       store: this.#store,
       envHash: this.#envHash('explain'),
+      codes: this.#codes,
       refresh: refreshed(options.refresh, steps, 'explain'),
       inputHashes: new Map([...outcomes].map(([name, { hash }]) => [name, hash])),
     })

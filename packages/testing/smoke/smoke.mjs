@@ -81,6 +81,9 @@ const smokes = {
     const double = p.map('double', { over: p.inputs.list, version: '1' }, (n) => 2 * n)
     assert.deepEqual((await p.run(double, { list: [1, 2] })).value, [2, 4])
     assert.equal((await p.run(double, { list: [1, 2] })).report.toText().includes('double: HIT'), true)
+    // esbuild is an optional peer dependency, and is not installed here.
+    const { hashExport } = await import('@cache/pipeline/source')
+    await assert.rejects(hashExport({ file: import.meta.filename, name: 'load' }), { code: 'UNSUPPORTED' })
     await cache.close()
   },
   '@cache/sharded': async () => {

@@ -1,6 +1,7 @@
 import type { StepDefinition } from '../graph/definition.ts'
 import { overName } from '../graph/definition.ts'
 import type { PlannedDefinition } from '../graph/graph.ts'
+import type { CodeHashes } from '../hashing/code-hashes.ts'
 import type { MissReason } from '../report/node-report.ts'
 import type { PipelineStore } from '../storage/pipeline-store.ts'
 import { reasonFor } from './reason.ts'
@@ -24,6 +25,7 @@ export interface ExplainSettings {
   readonly pipeline: string
   readonly store: PipelineStore
   readonly envHash: string
+  readonly codes: CodeHashes
   readonly refresh: ReadonlySet<string>
   readonly inputHashes: ReadonlyMap<string, string>
 }
@@ -57,8 +59,9 @@ async function judge(
   planned: PlannedDefinition,
   definition: StepDefinition,
   judged: ReadonlyMap<string, Judged>,
-  { pipeline, store, envHash, refresh, inputHashes }: ExplainSettings,
+  settings: ExplainSettings,
 ): Promise<Judged> {
+  const { store, refresh, inputHashes } = settings
   const { name } = definition.node
   const dependencies = planned.dependencies.map(({ definition: target }) => target.node.name)
   const base = { node: name, dependencies }
@@ -75,7 +78,7 @@ async function judge(
     const hash = isInput ? inputHashes.get(target.node.name) : judged.get(target.node.name)?.hash
     return { as, isInput, hash: hash as string }
   })
-  const { key, parts } = partsOf(pipeline, envHash, definition, hashes)
+  const { key, parts } = partsOf(settings, definition, await settings.codes.of(definition), hashes)
   const record = await store.record(key)
   if (record !== undefined) return { planned, definition, explanation: { ...base, result: 'hit' }, hash: record.hash }
   const over = planned.dependencies.find(({ as }) => as === overName)?.definition.node.name

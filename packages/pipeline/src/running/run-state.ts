@@ -1,4 +1,5 @@
 import { type CacheError, cacheErrorCode } from '@cache/core'
+import type { CodeHashes } from '../hashing/code-hashes.ts'
 import type { NodeReport } from '../report/node-report.ts'
 import type { PipelineStore } from '../storage/pipeline-store.ts'
 import type { Computed } from './computed.ts'
@@ -11,6 +12,7 @@ export interface RunSettings {
   readonly pipeline: string
   readonly store: PipelineStore
   readonly events: PipelineEvents
+  readonly codes: CodeHashes
   readonly env: unknown
   readonly envHash: string
   readonly lock: boolean

@@ -75,7 +75,8 @@ export class Run {
       const outcome = await (outcomes.get(target) as Promise<Outcome>)
       return { as, name: target.node.name, isInput: target.kind === 'input', outcome }
     })
-    const step = new Step(this.#state, definition, await Promise.all(found))
+    const code = await this.#state.settings.codes.of(definition)
+    const step = new Step(this.#state, definition, code, await Promise.all(found))
     this.#state.check()
     await step.find()
     return step

@@ -1,5 +1,4 @@
 import { overName, type StepDefinition } from '../graph/definition.ts'
-import { textHash, versionHash } from '../hashing/code-hash.ts'
 import { hashValue } from '../hashing/hash-value.ts'
 import { keyOf } from '../hashing/node-key.ts'
 import type { MissReason } from '../report/node-report.ts'
@@ -13,20 +12,13 @@ import type { Elements, Outcome } from './outcome.ts'
 import { reasonFor } from './reason.ts'
 import type { RunState } from './run-state.ts'
 
-/** The hash of the code of a node. */
-export function codeHash({ version, fn, node }: StepDefinition): string {
-  return version === undefined ? textHash(fn, node.name) : versionHash(version)
-}
-
 /** The key of the record of a node, and the hashes that it is made of. */
 export function partsOf(
-  pipeline: string,
-  envHash: string,
-  definition: StepDefinition,
+  { pipeline, envHash }: { readonly pipeline: string; readonly envHash: string },
+  { kind, node }: StepDefinition,
+  code: string,
   dependencies: readonly { readonly as: string; readonly isInput: boolean; readonly hash: string }[],
 ): { readonly key: string; readonly parts: NodeParts } {
-  const code = codeHash(definition)
-  const { kind, node } = definition
   const texts = dependencies.flatMap(({ as, isInput, hash }) => [isInput ? 'input' : 'dep', as, hash])
   return {
     key: keyOf([kind, String(storageFormat), pipeline, node.name, code, envHash, ...texts]),
@@ -58,13 +50,12 @@ export class Step implements Outcome {
   #record: NodeRecord | undefined
   #value: Promise<unknown> | undefined
 
-  constructor(state: RunState, definition: StepDefinition, dependencies: readonly StepDependency[]) {
+  constructor(state: RunState, definition: StepDefinition, code: string, dependencies: readonly StepDependency[]) {
     this.#state = state
     this.#definition = definition
     this.#dependencies = dependencies
-    const { pipeline, envHash } = state.settings
     const hashes = dependencies.map(({ as, isInput, outcome }) => ({ as, isInput, hash: outcome.hash }))
-    const { key, parts } = partsOf(pipeline, envHash, definition, hashes)
+    const { key, parts } = partsOf(state.settings, definition, code, hashes)
     this.#key = key
     this.#parts = parts
     const valuesAt = (indexes: readonly number[]): Promise<unknown[]> => this.#valuesAt(indexes)

@@ -4,6 +4,7 @@ export const pipeline: PackageArchitecture = {
   rooms: {
     hashing: [],
     graph: ['hashing'],
+    source: ['hashing'],
     report: [],
     storage: ['hashing'],
     running: ['hashing', 'graph', 'report', 'storage'],
