@@ -31,6 +31,7 @@ import { explainPlan, type NodeExplanation } from './running/explain.ts'
 import type { Outcome } from './running/outcome.ts'
 import { type PipelineEventName, type PipelineEventPayloads, PipelineEvents } from './running/pipeline-events.ts'
 import { checkRefresh, inputOutcome, Run } from './running/run.ts'
+import type { RunSettings } from './running/run-state.ts'
 import { type CollectedBlobs, collectBlobs } from './storage/collect-blobs.ts'
 import { PipelineStore } from './storage/pipeline-store.ts'
 
@@ -118,6 +119,30 @@ export class Pipeline<Env = undefined, Inputs extends InputDeclarations = Record
   }
 
   /**
+   * A function whose results are kept like those of a node: `fn` runs once for equal arguments, until its code or the environment changes. The
+   * arguments are hashed as data, so they must be data. The returned function rejects like `run`. Throws `INVALID_ARGUMENT`.
+   */
+  func<Arguments extends readonly unknown[], Value>(
+    name: string,
+    options: StepOptions,
+    fn: (...args: Arguments) => Value,
+  ): (...args: Arguments) => Promise<Awaited<Value>> {
+    checkOptions(options, ['version', 'ttl'], 'func')
+    const own = `${nonEmptyString(name, 'name', 'func')}(arguments)`
+    const given: PipelineNode = Object.freeze({ name: own, kind: 'input' })
+    if (typeof fn !== 'function') throw invalidArgument('fn', fn, 'a function', 'func')
+    this.#graph.add({ kind: 'input', node: given, dependencies: [] }, 'func')
+    const dependencies = [{ as: 'arguments', target: given }]
+    const node = this.#add('node', name, options, fn, dependencies, undefined, true)
+    return async (...args: Arguments): Promise<Awaited<Value>> => {
+      const plan = this.#graph.plan(node, name)
+      const outcomes = new Map([[own, inputOutcome('arguments', args, name)]])
+      const { value } = await new Run(this.#settings({}, new Set(), 1, name), plan, outcomes).result()
+      return value as Awaited<Value>
+    }
+  }
+
+  /**
    * Resolves to the value of a node and to the report. Nodes that do not depend on each other run at the same time. Rejects with a
    * `NodeError` when a function fails, `ABORTED` when the signal aborts, `INVALID_ARGUMENT` for a missing or unhashable input or result,
    * for nodes that depend on each other, and for a function that changes a dependency.
@@ -135,20 +160,7 @@ export class Pipeline<Env = undefined, Inputs extends InputDeclarations = Record
     if (signal?.aborted === true)
       throw new CacheError('ABORTED', 'run: the signal was aborted', { operation: 'run', cause: signal.reason })
     const { plan, steps, outcomes } = this.#prepare(node, inputs, 'run')
-    const settings = {
-      pipeline: this.name,
-      store: this.#store,
-      events: this.#events,
-      codes: this.#codes,
-      env: this.#env,
-      envHash: this.#envHash('run'),
-      lock: this.#lock,
-      concurrency: this.#concurrency,
-      signal,
-      onProgress,
-      refresh: refreshed(refresh, steps, 'run'),
-      total: steps.length,
-    }
+    const settings = this.#settings({ signal, onProgress }, refreshed(refresh, steps, 'run'), steps.length, 'run')
     return (await new Run(settings, plan, outcomes).result()) as RunResult<Value>
   }
 
@@ -188,6 +200,28 @@ export class Pipeline<Env = undefined, Inputs extends InputDeclarations = Record
     return await collectBlobs(this.#store, milliseconds(options.grace ?? '1h', 'grace', 'collect'))
   }
 
+  #settings(
+    { signal, onProgress }: Pick<RunOptions, 'signal' | 'onProgress'>,
+    refresh: ReadonlySet<string>,
+    total: number,
+    operation: string,
+  ): RunSettings {
+    return {
+      pipeline: this.name,
+      store: this.#store,
+      events: this.#events,
+      codes: this.#codes,
+      env: this.#env,
+      envHash: this.#envHash(operation),
+      lock: this.#lock,
+      concurrency: this.#concurrency,
+      signal,
+      onProgress,
+      refresh,
+      total,
+    }
+  }
+
   #addInputs(inputs: Inputs | undefined): Readonly<Record<string, PipelineNode>> {
     if (inputs !== undefined && (typeof inputs !== 'object' || inputs === null))
       throw invalidArgument('inputs', inputs, 'an object of declarations: { dir: input<string>() }', 'pipeline')
@@ -206,13 +240,14 @@ export class Pipeline<Env = undefined, Inputs extends InputDeclarations = Record
     fn: NodeFunction,
     dependencies: readonly Dependency[],
     itemName?: (item: unknown) => unknown,
+    spreads = false,
   ): PipelineNode {
     if (typeof fn !== 'function') throw invalidArgument('fn', fn, 'a function', kind)
     const node: PipelineNode = Object.freeze({ name: nonEmptyString(name, 'name', kind), kind })
     if (version !== undefined) nonEmptyString(version, 'version', kind)
     const life = milliseconds(ttl, 'ttl', kind)
     if (life === 0) throw invalidArgument('ttl', ttl, 'more than 0', kind)
-    this.#graph.add({ kind, node, dependencies, fn, version, ttl: life, itemName }, kind)
+    this.#graph.add({ kind, node, dependencies, fn, version, ttl: life, itemName, spreads }, kind)
     return node
   }
 

@@ -24,6 +24,8 @@ export interface StepDefinition {
   readonly version: string | undefined
   /** Milliseconds for which a result may be used. */
   readonly ttl: number
+  /** Whether the function gets the elements of its only dependency as its arguments. */
+  readonly spreads: boolean
   /** The name of an item in errors. */
   readonly itemName: ((item: unknown) => unknown) | undefined
 }

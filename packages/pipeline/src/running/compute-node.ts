@@ -11,8 +11,9 @@ export async function computeNode(context: StepContext): Promise<Computed> {
   const { state, definition, dependencies, parts, signal } = context
   const { name } = definition.node
   const values = await valuesOf(dependencies)
-  const fn = definition.fn as (values: unknown, context: unknown) => unknown
+  const fn = definition.fn as (...given: readonly unknown[]) => unknown
   const { env } = state.settings
+  const given = definition.spreads ? (Object.values(values)[0] as readonly unknown[]) : [values, { env, signal }]
   let ms = 0
   const value = await state.slots.run(
     () => checkWanted(context),
@@ -20,7 +21,7 @@ export async function computeNode(context: StepContext): Promise<Computed> {
       state.progress({ node: name, step: 'started' })
       const started = performance.now()
       try {
-        return await fn(values, { env, signal })
+        return await fn(...given)
       } catch (error) {
         throw new NodeFailure(name, values, error)
       } finally {
