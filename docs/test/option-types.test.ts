@@ -11,6 +11,7 @@ import type * as layered from '@cache/layered'
 import type * as memory from '@cache/memory'
 import type * as simulate from '@cache/memory/simulate'
 import type * as pipeline from '@cache/pipeline'
+import type * as build from '@cache/pipeline/build'
 import type * as source from '@cache/pipeline/source'
 import type * as postgres from '@cache/postgres'
 import type * as redis from '@cache/redis'
@@ -73,6 +74,7 @@ export type AcceptUndefined = [
   Accepts<Refusing<pipeline.PipelineOptions<unknown, pipeline.InputDeclarations>>>,
   Accepts<Refusing<pipeline.RunOptions>>,
   Accepts<Refusing<pipeline.StepOptions>>,
+  Accepts<Refusing<build.CodeHashesOptions>>,
   Accepts<Refusing<source.SourceCodeOptions>>,
   Accepts<Refusing<postgres.ConnectionOptions>>,
   Accepts<Refusing<postgres.PgClientOptions>>,

@@ -55,12 +55,34 @@ export async function hashExport(request: ExportRequest): Promise<HashedExport> 
   return { hash: `source:${depth}:${hashText(text)}`, files }
 }
 
+/**
+ * The names of the exports of a module, also of those that it takes from other modules of the application. Rejects with `INVALID_ARGUMENT` when the
+ * code cannot be built.
+ */
+export async function exportNames({
+  file,
+  tsconfig,
+}: Omit<ExportRequest, 'name' | 'depth'>): Promise<readonly string[]> {
+  const real = await realpath(file).catch(() => file)
+  const { metafile } = await built({ entryPoints: [real], outfile: 'exports.js' }, { file: real, tsconfig }, () => true)
+  return Object.values(metafile.outputs)[0]?.exports ?? []
+}
+
 async function bundle({ file, name, tsconfig }: ExportRequest, isNear: (path: string) => boolean): Promise<Result> {
-  const { build } = await loadEsbuild()
   const contents = `export { ${name} as value } from ${JSON.stringify(`./${basename(file)}`)}`
+  const stdin = { contents, resolveDir: dirname(file), loader: 'js' } as const
+  return await built({ stdin }, { file, tsconfig }, isNear)
+}
+
+async function built(
+  entry: BuildOptions,
+  { file, tsconfig }: Omit<ExportRequest, 'name' | 'depth'>,
+  isNear: (path: string) => boolean,
+): Promise<Result> {
+  const { build } = await loadEsbuild()
   try {
     return await build({
-      stdin: { contents, resolveDir: dirname(file), loader: 'js' },
+      ...entry,
       // Names of files in the output are relative to it: the hash does not depend on the place of the application.
       absWorkingDir: dirname(file),
       bundle: true,
@@ -79,7 +101,7 @@ async function bundle({ file, name, tsconfig }: ExportRequest, isNear: (path: st
     })
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause)
-    throw new CacheError('INVALID_ARGUMENT', `the code of '${name}' in ${file} cannot be built: ${reason}`, { cause })
+    throw new CacheError('INVALID_ARGUMENT', `the code of ${file} cannot be built: ${reason}`, { cause })
   }
 }
 

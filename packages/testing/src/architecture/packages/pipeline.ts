@@ -5,6 +5,7 @@ export const pipeline: PackageArchitecture = {
     hashing: [],
     graph: ['hashing'],
     source: ['hashing'],
+    build: ['source'],
     report: [],
     storage: ['hashing'],
     running: ['hashing', 'graph', 'report', 'storage'],
