@@ -1,5 +1,5 @@
 -- The table of @cache/postgres, schema version 1.
-begin;
+begin isolation level read committed;
 -- Concurrent migrations run one after the other.
 select pg_advisory_xact_lock(hashtext('@cache/postgres'));
 

@@ -7,6 +7,7 @@ import { ClientSession } from './connections/client-session.ts'
 import { checkClient } from './connections/connection-options.ts'
 import { openSession } from './connections/open-session.ts'
 import type { PgClient } from './connections/pg-shapes.ts'
+import { retryConflicts } from './connections/retry-conflicts.ts'
 import type { Session } from './connections/session.ts'
 import { closedError, errorOfCall, postgresError } from './errors.ts'
 import { ItemReader } from './item-reader.ts'
@@ -71,6 +72,7 @@ export class PostgresBackend implements CacheBackend {
     const lockTimeout = transaction === undefined ? connections.lockTimeout : undefined
     const table = new Table({
       session: this.#session,
+      run: transaction === undefined ? retryConflicts(this.#session.run) : this.#session.run,
       statements: statementsFor(quotedTable(schema), prefix === ''),
       keys: new BackendKeys(prefix),
       format: new ItemFormat(format),

@@ -11,9 +11,13 @@ import type { Session } from './session.ts'
  * A plan made while the table is empty scans the table. A prepared statement keeps its plan until the next ANALYZE,
  * however fast the table grows. Every statement here can use an index, so scans are turned off. One generic plan then
  * serves all calls, and no call is planned anew.
+ *
+ * Every statement is a transaction of its own and locks its rows itself. A stricter isolation level would protect nothing
+ * more, and would refuse concurrent writes to one key.
  */
 function settings(lockTimeout: number): Readonly<Record<string, string>> {
   return {
+    default_transaction_isolation: 'read committed',
     enable_seqscan: 'off',
     plan_cache_mode: 'force_generic_plan',
     lock_timeout: `${lockTimeout}ms`,

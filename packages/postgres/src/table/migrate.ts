@@ -52,7 +52,8 @@ export async function migrate(session: Session, options: SchemaOptions, timeout:
       const longTimeout = timeout * timeoutFactor
       // The texts are sent unchanged: comments in SQL end with their lines.
       const send = (text: string): Promise<unknown> => run({ name: '', text }, [], 'migrate', longTimeout)
-      await send('begin')
+      // A stricter level would read the state of the table from before the wait for other migrations.
+      await send('begin isolation level read committed')
       try {
         // The usual limit for locked rows is short; twenty concurrent migrations wait longer for each other.
         await send(`set local lock_timeout = ${Math.ceil(longTimeout)}`)

@@ -67,7 +67,7 @@ export function migrationSteps(options: SchemaOptions = {}, version = 0): readon
 export function migrationSql(options: SchemaOptions = {}): string {
   checkOptions(options, schemaOptionNames, 'migrationSql')
   const steps = migrationSteps(resolveSchema(options, 'migrationSql'))
-  return `-- The table of @cache/postgres, schema version ${schemaVersion}.\nbegin;\n-- Concurrent migrations run one after the other.\n${migrationLock};\n\n${steps.join('\n')}\ncommit;\n`
+  return `-- The table of @cache/postgres, schema version ${schemaVersion}.\nbegin isolation level read committed;\n-- Concurrent migrations run one after the other.\n${migrationLock};\n\n${steps.join('\n')}\ncommit;\n`
 }
 
 function firstVersion(options: SchemaOptions): string {

@@ -1,7 +1,7 @@
 import type { ItemFormat } from '@cache/codecs'
 import type { CacheError, Clock, Item } from '@cache/core/backend'
 import { textArray } from '../connections/binary-array.ts'
-import type { Parameter, ResultRow, Session } from '../connections/session.ts'
+import type { Parameter, ResultRow, Run, Session } from '../connections/session.ts'
 import type { Statement } from '../connections/statement.ts'
 import { timeLeft } from '../timeouts/time-left.ts'
 import type { WriteTimeouts } from '../timeouts/write-timeouts.ts'
@@ -10,7 +10,9 @@ import { bytesOf, columnsOf, columnsOfOne, itemOf, keyOfRow, type Row, rowOf } f
 import type { Statements } from './statements.ts'
 
 export interface TableOptions {
-  readonly session: Session
+  readonly session: Pick<Session, 'lockTimeout'>
+  /** Sends the statements. */
+  readonly run: Run
   readonly statements: Statements
   readonly keys: BackendKeys
   readonly format: ItemFormat
@@ -330,7 +332,7 @@ export class Table {
     method: string,
     timeout: number = this.#options.timeout,
   ): Promise<ResultRow[]> {
-    return this.#options.session.run(statement, values, method, timeout)
+    return this.#options.run(statement, values, method, timeout)
   }
 }
 
