@@ -1,4 +1,5 @@
 import { CacheError, type CacheErrorCode, cacheErrorCode } from '@cache/core/backend'
+import { safeCause, withoutSecrets } from './safe-cause.ts'
 
 /** SQLSTATE codes (PostgreSQL's Appendix A) that have a code of their own here. */
 const codes: Readonly<Record<string, CacheErrorCode>> = {
@@ -53,21 +54,29 @@ const hints: Readonly<Record<string, string>> = {
   '42501': ' (the role lacks a right: the README lists the rights that it needs)',
 }
 
-/** The `CacheError` for any error of `pg`; a `CacheError` stays as it is. */
+/** The `CacheError` for any error of `pg`, without the secrets that it may hold; a `CacheError` stays as it is. */
 export function postgresError(error: unknown, method: string): CacheError {
   if (cacheErrorCode(error) !== undefined) return error as CacheError
   const message = error instanceof Error && error.message !== '' ? error.message : String(sqlState(error) ?? error)
   const hint = hints[sqlState(error) ?? ''] ?? ''
-  return new CacheError(codeOf(error), `${method}: ${message}${hint}`, {
+  return new CacheError(codeOf(error), withoutSecrets(`${method}: ${message}${hint}`), {
     operation: method,
     backend: 'postgres',
-    cause: error,
+    cause: safeCause(error),
   })
 }
 
 /** The error of a call whose time is over. */
 export function timeoutError(method: string, timeout: number): CacheError {
   return new CacheError('TIMEOUT', `${method}: no reply within ${Math.round(timeout)} ms`, {
+    operation: method,
+    backend: 'postgres',
+  })
+}
+
+/** The error of a reply that no server of this version sends for the statement. */
+export function unexpectedReply(method: string, what: string): CacheError {
+  return new CacheError('BACKEND_FAILURE', `${method}: the reply of the server cannot be used: ${what}`, {
     operation: method,
     backend: 'postgres',
   })

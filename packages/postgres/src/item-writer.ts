@@ -4,6 +4,7 @@ import { waitForAll } from './batching/wait-for-all.ts'
 import type { BackendKey, KeyRange } from './table/backend-key.ts'
 import { type Row, sizeOf, totalSize } from './table/row.ts'
 import type { Table } from './table/table.ts'
+import { nextTurn } from './timeouts/next-turn.ts'
 import { timeLeft } from './timeouts/time-left.ts'
 
 interface Replacement {
@@ -176,7 +177,10 @@ export class ItemWriter {
     for (const range of this.#table.ranges(prefix)) {
       // In steps, so that neither the locks nor the time of one statement grow with the table. Each step continues
       // behind the last key of the previous one, so every item that existed at the start is met.
-      for (let rest: KeyRange | undefined = range; rest !== undefined; ) rest = await this.#table.clear(rest)
+      for (let rest: KeyRange | undefined = range; rest !== undefined; ) {
+        rest = await this.#table.clear(rest)
+        await nextTurn()
+      }
     }
   }
 

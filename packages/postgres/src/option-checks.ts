@@ -1,6 +1,28 @@
-import { type Duration, invalidArgument, milliseconds, nonEmptyString } from '@cache/core/backend'
+import { CacheError, type Duration, invalidArgument, milliseconds, nonEmptyString } from '@cache/core/backend'
 
 // Checks of single options. Each returns the option in the form that the code uses, or throws `INVALID_ARGUMENT`.
+
+/** The kind of a value, for messages about options that may hold a password or a key. */
+export function kindOf(given: unknown): string {
+  if (given === null) return 'null'
+  if (Array.isArray(given)) return 'an array'
+  return typeof given === 'object' ? 'another object' : typeof given === 'undefined' ? 'absent' : `a ${typeof given}`
+}
+
+/** The error for a refused option that may hold a password or a key: its message does not repeat the value. */
+export function secretArgument(name: string, given: unknown, allowed: string, method: string): CacheError {
+  return new CacheError('INVALID_ARGUMENT', `${method}: ${name} must be ${allowed}, but was ${kindOf(given)}`, {
+    operation: method,
+  })
+}
+
+/** The options, if they are an object. A URL in their place would appear in the message of a later check. */
+export function checkObject<Options>(options: Options, name: string, method: string): Options {
+  if (Object.prototype.toString.call(options) !== '[object Object]') {
+    throw secretArgument(name, options, 'an object', method)
+  }
+  return options
+}
 
 /** A duration in milliseconds that a timer of Node can wait for. */
 export function checkDuration(given: Duration, name: string, method: string): number {

@@ -6,7 +6,7 @@ import {
   type ResolvedConnections,
   resolveConnections,
 } from './connections/connection-options.ts'
-import { checkFlag } from './option-checks.ts'
+import { checkFlag, checkObject } from './option-checks.ts'
 import { resolveSchema, type SchemaOptions, schemaOptionNames } from './table/schema.ts'
 
 export interface PostgresBackendOptions extends ConnectionOptions, SchemaOptions, ItemFormatOptions {
@@ -54,7 +54,7 @@ const method = 'PostgresBackend'
 
 /** Checks the options and fills in the defaults. Throws `INVALID_ARGUMENT`. */
 export function resolveOptions(options: PostgresBackendOptions): ResolvedOptions {
-  checkOptions(options, names, method)
+  checkOptions(checkObject(options, 'options', method), names, method)
   const format: Record<string, unknown> = {}
   for (const name of itemFormatOptionNames) {
     const given = (options as Record<string, unknown>)[name]

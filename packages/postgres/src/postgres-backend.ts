@@ -1,5 +1,12 @@
 import { ItemFormat } from '@cache/codecs'
-import { type BackendStats, type CacheBackend, type CacheError, EventHub, type Item } from '@cache/core/backend'
+import {
+  type BackendStats,
+  type CacheBackend,
+  type CacheError,
+  EventHub,
+  type Item,
+  Lifecycle,
+} from '@cache/core/backend'
 import type { BatchLimits } from './batching/batched-statements.ts'
 import { Counters } from './batching/counters.ts'
 import { Semaphore } from './batching/semaphore.ts'
@@ -9,7 +16,7 @@ import { openSession } from './connections/open-session.ts'
 import type { PgClient } from './connections/pg-shapes.ts'
 import { retryConflicts } from './connections/retry-conflicts.ts'
 import type { Session } from './connections/session.ts'
-import { closedError, errorOfCall, postgresError } from './errors.ts'
+import { errorOfCall, postgresError } from './errors.ts'
 import { ItemReader } from './item-reader.ts'
 import { ItemWriter } from './item-writer.ts'
 import { type PostgresBackendOptions, type ResolvedOptions, resolveOptions } from './options.ts'
@@ -20,6 +27,7 @@ import { quotedTable } from './table/schema.ts'
 import { statementsFor } from './table/statements.ts'
 import { Table } from './table/table.ts'
 import { eventLoopClock } from './timeouts/event-loop-clock.ts'
+import { startTimeout } from './timeouts/start-timeout.ts'
 
 /** The application's transaction that a handle takes part in. */
 interface Transaction {
@@ -48,10 +56,8 @@ export class PostgresBackend implements CacheBackend {
   readonly #counters: Counters
   readonly #maintenance: Maintenance
   readonly #hub: EventHub = new EventHub()
+  readonly #lifecycle = new Lifecycle('postgres')
   #ready: Promise<void> | undefined
-  #inFlight = 0
-  #onIdle: (() => void) | undefined
-  #closing: Promise<void> | undefined
 
   /** Connects with the first call. Throws `INVALID_ARGUMENT`. */
   constructor(options: PostgresBackendOptions)
@@ -75,7 +81,7 @@ export class PostgresBackend implements CacheBackend {
       run: transaction === undefined ? retryConflicts(this.#session.run) : this.#session.run,
       statements: statementsFor(quotedTable(schema), prefix === ''),
       keys: new BackendKeys(prefix),
-      format: new ItemFormat(format),
+      format: new ItemFormat(format, JSON.stringify(['postgres', schema.schema, schema.table, prefix]), clock),
       clock,
       timeout,
       lockTimeout,
@@ -116,7 +122,7 @@ export class PostgresBackend implements CacheBackend {
    * A statement that fails ends the transaction, like any other statement.
    */
   inTransaction(client: PgClient): PostgresBackend {
-    if (this.#closing !== undefined) throw closedError('inTransaction')
+    this.#lifecycle.refuseWhenClosed('inTransaction')
     return new (PostgresBackend as WithTransaction)(this.#given, {
       client: checkClient(client, 'inTransaction'),
       ready: () => this.#whenReady(),
@@ -191,21 +197,22 @@ export class PostgresBackend implements CacheBackend {
     })
   }
 
-  /** Waits for the calls in flight, then closes the connections that the backend opened. */
+  /**
+   * Waits for the calls in flight, then closes the connections that the backend opened. The removal of expired and
+   * surplus items ends after `timeout`, finished or not.
+   */
   close(): Promise<void> {
-    this.#closing ??= this.#close()
-    return this.#closing
-  }
-
-  async #close(): Promise<void> {
-    // Calls in flight still need the connections.
-    if (this.#inFlight > 0) {
-      await new Promise<void>((resolve) => {
-        this.#onIdle = resolve
-      })
-    }
-    await this.#maintenance.waitForSteps()
-    await this.#session.close()
+    let stopTimeout = (): void => {}
+    return this.#lifecycle.close(
+      async () => {
+        await this.#maintenance.waitForSteps()
+        stopTimeout()
+        await this.#session.close()
+      },
+      () => {
+        stopTimeout = startTimeout(this.#options.connections.timeout, () => this.#maintenance.stop())
+      },
+    )
   }
 
   async #whenReady(): Promise<void> {
@@ -225,8 +232,8 @@ export class PostgresBackend implements CacheBackend {
 
   /** One call: it is refused after `close`, `close` waits for it, and its error carries its name and key. */
   async #attempt<Result>(method: string, key: string | undefined, work: () => Promise<Result>): Promise<Result> {
-    if (this.#closing !== undefined) throw closedError(method, key)
-    this.#inFlight += 1
+    this.#lifecycle.refuseWhenClosed(method, key)
+    this.#lifecycle.begin()
     eventLoopClock.begin()
     try {
       return await work()
@@ -234,12 +241,11 @@ export class PostgresBackend implements CacheBackend {
       throw errorOfCall(error, method, key)
     } finally {
       eventLoopClock.end()
-      this.#inFlight -= 1
-      if (this.#inFlight === 0) this.#onIdle?.()
+      this.#lifecycle.end()
     }
   }
 
   #emitError(error: CacheError): void {
-    if (this.#hub.active) this.#hub.emit({ type: 'error', error })
+    if (this.#hub.wants('error')) this.#hub.emit({ type: 'error', error })
   }
 }

@@ -70,19 +70,10 @@ export class Coalescer<Request, Result> {
   readonly #keysInUse = new Set<string>()
   /** Running batches that count for `maxBatches`. */
   #slots = 0
-  /** All running batches. */
-  #running = 0
   #isScheduled = false
-  #onIdle: (() => void)[] = []
 
   constructor(options: CoalescerOptions<Request, Result>) {
     this.#options = options
-  }
-
-  /** Resolves when no call waits and no batch runs. */
-  async idle(): Promise<void> {
-    if (this.#waiting.size === 0 && this.#running === 0) return
-    await new Promise<void>((resolve) => this.#onIdle.push(resolve))
   }
 
   add(key: string, request: Request): Promise<Result> {
@@ -149,7 +140,6 @@ export class Coalescer<Request, Result> {
 
   #start(jobs: readonly Job<Request, Result>[]): void {
     this.#slots += 1
-    this.#running += 1
     const { run, timeout, timeoutError } = this.#options
     // Jobs start in the order of their calls, so the first has waited longest. Each batch gets the rest of that job's
     // time: no call waits longer than `timeout`, however many batches are ahead of it.
@@ -183,10 +173,8 @@ export class Coalescer<Request, Result> {
   }
 
   #end(jobs: readonly Job<Request, Result>[], batch: RunningBatch<Job<Request, Result>>): void {
-    this.#running -= 1
     if (!this.#options.overlapping) for (const job of jobs) this.#keysInUse.delete(job.key)
     batch.freeSlot()
     if (this.#waiting.size > 0) this.#schedule()
-    else if (this.#running === 0) for (const resolve of this.#onIdle.splice(0)) resolve()
   }
 }

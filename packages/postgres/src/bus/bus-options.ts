@@ -4,7 +4,7 @@ import {
   type ResolvedConnections,
   resolveConnections,
 } from '../connections/connection-options.ts'
-import { checkDuration, checkIdentifier } from '../option-checks.ts'
+import { checkDuration, checkIdentifier, checkObject } from '../option-checks.ts'
 
 export interface PostgresBusOptions
   extends Omit<ConnectionOptions, 'client' | 'pipeline' | 'maxConnections' | 'lockTimeout'> {
@@ -27,7 +27,7 @@ const names = ['url', 'options', 'pool', 'prepare', 'connectTimeout', 'timeout',
 /** Checks the options of a bus and fills in the defaults. Throws `INVALID_ARGUMENT`. */
 export function resolveBusOptions(options: PostgresBusOptions): ResolvedBusOptions {
   const method = 'PostgresBus'
-  checkOptions(options, names, method)
+  checkOptions(checkObject(options, 'options', method), names, method)
   return {
     connections: resolveConnections(options, method),
     channel: checkIdentifier(options.channel ?? 'cache', 'channel', method),

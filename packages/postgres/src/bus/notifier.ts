@@ -6,6 +6,7 @@ import { timeoutError } from '../errors.ts'
 
 const notify = statement(
   'select pg_notify($1, p.payload) from unnest($2::text[]) with ordinality as p (payload, n) order by n',
+  1,
 )
 
 export interface NotifierOptions {
@@ -44,10 +45,5 @@ export class Notifier {
 
   send(payloads: string[]): Promise<void> {
     return this.#batches.add('', payloads)
-  }
-
-  /** Resolves when all payloads were sent or rejected. */
-  idle(): Promise<void> {
-    return this.#batches.idle()
   }
 }

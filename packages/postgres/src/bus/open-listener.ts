@@ -25,8 +25,8 @@ interface ListeningClient {
   close(): Promise<void>
 }
 
-const notify = statement('select pg_notify($1, $2)')
-const ping = statement('select 1')
+const notify = statement('select pg_notify($1, $2)', 1)
+const ping = statement("select 'alive'::text", 1)
 /** The first character of a test notification, which is no message. */
 const testMark = 't'
 
@@ -46,21 +46,27 @@ export async function openListener(options: ListenOptions, events: SourceEvents)
     onTest = resolve
   })
   // A client of the application's pool may listen to other channels too (RACES R15).
-  client.on('notification', ({ channel: from, payload = '' }) => {
+  client.on('notification', ({ channel: from, payload }: { readonly channel: string; readonly payload?: unknown }) => {
     if (from !== channel) return
+    if (typeof payload !== 'string') {
+      deliver('unreadable', events)
+      return
+    }
     if (payload[0] !== testMark) deliver(reader.read(payload), events)
     else if (payload === test) onTest()
   })
   client.on('error', () => events.lost())
   client.on('end', () => events.lost())
   try {
-    await query(client, statement(`listen ${quoteIdentifier(channel)}`), [], false, 'subscribe', timeout)
+    await query(client, statement(`listen ${quoteIdentifier(channel)}`, 0), [], false, 'subscribe', timeout)
     await options.run(notify, [channel, test], 'subscribe', timeout)
     await withTimeout(timeout, testArrived)
   } catch (error) {
     await listening.close()
     throw postgresError(error, 'subscribe')
   }
+  // A subscription alone must not keep the process alive.
+  ;(client as { unref?(): void }).unref?.()
   const stopHeartbeat = startHeartbeat(client, options, events)
   return async () => {
     stopHeartbeat()

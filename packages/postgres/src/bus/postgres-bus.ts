@@ -3,8 +3,8 @@ import {
   type BusListener,
   type BusMessage,
   BusSubscription,
-  CacheError,
   createVersion,
+  Lifecycle,
 } from '@cache/core/backend'
 import { ClientSession } from '../connections/client-session.ts'
 import { checkClient } from '../connections/connection-options.ts'
@@ -34,7 +34,7 @@ export class PostgresBus implements Bus {
   readonly #session: Session
   readonly #notifier: Notifier
   readonly #subscription: BusSubscription
-  #closing: Promise<void> | undefined
+  readonly #lifecycle = new Lifecycle('postgres', 'bus')
 
   /** Connects with the first message. Throws `INVALID_ARGUMENT`. */
   constructor(options: PostgresBusOptions) {
@@ -58,7 +58,7 @@ export class PostgresBus implements Bus {
    * which ends the transaction.
    */
   inTransaction(client: PgClient): Pick<Bus, 'publish'> {
-    if (this.#closing !== undefined) throw this.#closedError('inTransaction')
+    this.#lifecycle.refuseWhenClosed('inTransaction')
     // The session of an application's client stays without prepared statements and settings of this package.
     const session = new ClientSession(checkClient(client, 'inTransaction'), { prepare: false, lockTimeout: null })
     const notifier = new Notifier({ run: session.run, channel: this.#channel, timeout: this.#timeout })
@@ -71,19 +71,17 @@ export class PostgresBus implements Bus {
     return await this.#attempt('subscribe', () => this.#subscription.add(listener))
   }
 
+  /** Waits for the calls in flight, then ends all subscriptions and closes the connections that the bus opened. */
   close(): Promise<void> {
-    this.#closing ??= this.#close()
-    return this.#closing
-  }
-
-  async #close(): Promise<void> {
-    await this.#subscription.stop()
-    await this.#notifier.idle()
-    await this.#session.close()
+    return this.#lifecycle.close(async () => {
+      await this.#subscription.stop()
+      await this.#session.close()
+    })
   }
 
   async #attempt<Result>(method: string, work: () => Promise<Result>): Promise<Result> {
-    if (this.#closing !== undefined) throw this.#closedError(method)
+    this.#lifecycle.refuseWhenClosed(method)
+    this.#lifecycle.begin()
     eventLoopClock.begin()
     try {
       return await work()
@@ -91,10 +89,7 @@ export class PostgresBus implements Bus {
       throw postgresError(error, method)
     } finally {
       eventLoopClock.end()
+      this.#lifecycle.end()
     }
-  }
-
-  #closedError(method: string): CacheError {
-    return new CacheError('CLOSED', 'The bus was closed', { operation: method, backend: this.name })
   }
 }

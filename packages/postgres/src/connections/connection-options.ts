@@ -1,5 +1,6 @@
-import { CacheError, type Duration, invalidArgument, nonEmptyString, wholeNumber } from '@cache/core/backend'
-import { checkDuration, checkFlag } from '../option-checks.ts'
+import { CacheError, type Duration, invalidArgument, wholeNumber } from '@cache/core/backend'
+import { checkDuration, checkFlag, checkObject, secretArgument } from '../option-checks.ts'
+import { checkConnectionString, checkPort, checkUrl } from './check-url.ts'
 import type { PgClient, PgClientOptions, PgPool } from './pg-shapes.ts'
 
 /** The source of the connections: exactly one of `url`, `pool`, `client`, or `options` alone. */
@@ -74,7 +75,7 @@ export function resolveConnections(given: ConnectionOptions, method: string): Re
   const lockTimeout = checkDuration(given.lockTimeout ?? Math.ceil(timeout / 4), 'lockTimeout', method)
   return {
     url: url === undefined ? undefined : checkUrl(url, method),
-    options,
+    options: options === undefined ? undefined : checkClientOptions(options, method),
     pool,
     client,
     maxConnections: wholeNumber(given.maxConnections ?? (pipeline ? 2 : 10), 'maxConnections', method, 1, 1000),
@@ -98,7 +99,7 @@ function checkSource({ url, pool, client, options }: ConnectionOptions, method: 
     )
   }
   if (pool !== undefined && typeof pool?.connect !== 'function') {
-    throw invalidArgument('pool', pool, 'a pool of pg', method)
+    throw secretArgument('pool', pool, 'a pool of pg', method)
   }
   if (client !== undefined) checkClient(client, method)
 }
@@ -106,15 +107,20 @@ function checkSource({ url, pool, client, options }: ConnectionOptions, method: 
 /** A pool has a `query` too, but each of its statements takes another connection and is in no transaction. */
 export function checkClient(client: PgClient, method: string): PgClient {
   if (typeof client?.query !== 'function' || 'totalCount' in client) {
-    throw invalidArgument('client', client, 'a client of pg', method)
+    throw secretArgument('client', client, 'a client of pg', method)
   }
   return client
 }
 
-function checkUrl(url: string, method: string): string {
-  if (!/^postgres(ql)?:\/\//.test(nonEmptyString(url, 'url', method))) {
-    // The URL may hold a password, so the message does not repeat it.
-    throw invalidArgument('url', 'something else', "a URL that begins with 'postgres://'", method)
+/** Checks the members whose faults would appear late, or with a secret in the message. */
+function checkClientOptions(options: PgClientOptions, method: string): PgClientOptions {
+  checkObject(options, 'options', method)
+  const { connectionString, password, port } = options
+  if (connectionString !== undefined) checkConnectionString(connectionString, method)
+  checkPort(port, 'options', method)
+  const kind = typeof password
+  if (password !== undefined && password !== null && kind !== 'string' && kind !== 'function') {
+    throw secretArgument('options.password', password, 'a string or a function', method)
   }
-  return url
+  return options
 }

@@ -54,10 +54,15 @@ export function ownClient(options: OwnClientOptions): new (config?: pg.ClientCon
         if (error) this.connection.stream.destroy()
         callback(error, this)
       }
-      super.connect((error: Error | null) => {
-        if (error || settings === undefined) done(error)
-        else this.#makeSettings(settings).then(() => done(null), done)
-      })
+      try {
+        super.connect((error: Error | null) => {
+          if (error || settings === undefined) done(error)
+          else this.#makeSettings(settings).then(() => done(null), done)
+        })
+      } catch (error) {
+        // Thrown for a host or port that a socket refuses.
+        done(error as Error)
+      }
     }
 
     /**

@@ -98,7 +98,7 @@ export class OwnSession implements Session {
 
   /** Runs on a connection that is opened for this call only. */
   async exclusive<Result>(work: (run: Run) => Promise<Result>, method: string): Promise<Result> {
-    const client = this.#options.open()
+    const client = this.#create(method)
     client.on('error', ignore)
     try {
       await client.connect()
@@ -124,9 +124,9 @@ export class OwnSession implements Session {
     if (connection.inFlight === 1) keepProcessAlive(connection.client, true)
     this.#offer(connection)
     let prepared: PreparedQuery | undefined
-    const done: Callback = (error, result) => {
+    const done: Callback = (error, rows) => {
       connection.inFlight -= 1
-      if (error === null || error === undefined) this.#succeed(pending, result.rows)
+      if (error === undefined) this.#succeed(pending, rows)
       else if (prepared !== undefined && isStatementLost(error)) {
         // Prepared statements do not survive on this path to the server, unless it was only the earlier query that
         // could not be prepared. Unnamed statements work, only slower.
@@ -141,16 +141,21 @@ export class OwnSession implements Session {
       this.#offer(connection)
     }
     const { client } = connection
-    const { statement, values } = pending
+    const { statement, values, method } = pending
     if (prepare) {
       const best = client.givesRawRows ? (statement.raw ?? statement) : statement
-      prepared = new PreparedQuery(best, values, done)
+      prepared = new PreparedQuery(best, values, method, done)
       client.query(prepared as unknown as Submittable)
-    } else sendQuery(client, statement, values, false, done)
+    } else sendQuery(client, statement, values, false, method, done)
   }
 
   /** Gives the connection a waiting statement, or adds it to the free connections. */
   #offer(connection: Connection): void {
+    // A pipelining connection is free already when its last statement ends.
+    if (connection.inFlight === 0 && !connection.isLost) {
+      connection.idleSince = performance.now()
+      keepProcessAlive(connection.client, false)
+    }
     if (connection.isLost || connection.isFree || connection.inFlight >= this.#options.perConnection) return
     for (const pending of this.#waiting) {
       this.#waiting.delete(pending)
@@ -163,24 +168,36 @@ export class OwnSession implements Session {
       this.#free.unshift(connection)
       return
     }
-    connection.idleSince = performance.now()
-    keepProcessAlive(connection.client, false)
     this.#free.push(connection)
   }
 
   #openMore(): void {
     const { maxConnections } = this.#options
-    while (
-      !this.#isClosed &&
-      this.#connecting < this.#waiting.size &&
-      this.#connecting + this.#connections.size < maxConnections
-    ) {
-      this.#open()
+    try {
+      while (
+        !this.#isClosed &&
+        this.#connecting < this.#waiting.size &&
+        this.#connecting + this.#connections.size < maxConnections
+      ) {
+        this.#open()
+      }
+    } catch (error) {
+      // A client cannot be created, for instance because a certificate's file is gone. Thrown in the event of a lost
+      // connection, the error would end the process.
+      this.#failWaiting(error)
+    }
+  }
+
+  #create(method: string): OwnClient {
+    try {
+      return this.#options.open()
+    } catch (error) {
+      throw postgresError(error, method)
     }
   }
 
   #open(): void {
-    const client = this.#options.open()
+    const client = this.#create('connect')
     const connection: Connection = { client, inFlight: 0, isFree: false, isLost: false, idleSince: 0 }
     client.on('error', (error) => {
       if (!connection.isLost && connection.inFlight === 0) this.#options.onError(error)
@@ -202,11 +219,15 @@ export class OwnSession implements Session {
       (error: unknown) => {
         this.#connecting -= 1
         connection.isLost = true
-        // The connections that exist, or are being opened, will run the waiting statements.
-        if (this.#connections.size > 0 || this.#connecting > 0) return
-        for (const pending of this.#waiting) this.#fail(pending, error)
+        this.#failWaiting(error)
       },
     )
+  }
+
+  /** After a connection could not be opened. Connections that exist, or are being opened, run the waiting statements. */
+  #failWaiting(error: unknown): void {
+    if (this.#connections.size > 0 || this.#connecting > 0) return
+    for (const pending of this.#waiting) this.#fail(pending, error)
   }
 
   #succeed(pending: PendingStatement, rows: ResultRow[]): void {

@@ -2,7 +2,7 @@ import type { Pool, PoolClient } from 'pg'
 import { postgresError, timeoutError } from '../errors.ts'
 import { startTimeout } from '../timeouts/start-timeout.ts'
 import type { PgPool } from './pg-shapes.ts'
-import { isServerError, isStatementLost, query, sendQuery } from './query.ts'
+import { type Callback, isServerError, isStatementLost, query, sendQuery } from './query.ts'
 import type { Parameter, ResultRow, Run, Session } from './session.ts'
 import type { Statement } from './statement.ts'
 
@@ -51,38 +51,63 @@ export class PoolSession implements Session {
         if (error === undefined) resolve(rows)
         else reject(postgresError(error, method))
       }
-      this.#pool.connect((error, found) => {
-        if (isOver) return found?.release()
-        if (error !== undefined || found === undefined) return finish(error ?? new Error('no client'), [])
+      const start = (found: PoolClient): void => {
+        // A pool that calls back again gives a client that nothing here would return.
+        if (isOver || client !== undefined) {
+          found.release()
+          return
+        }
         client = found
         // The pool listens to idle clients only; without a listener a lost connection would end the process.
         client.on('error', ignore)
-        this.#send(client, statement, values, finish)
-        return undefined
-      })
+        this.#send(client, statement, values, method, finish)
+      }
+      this.#connect(start, (error) => finish(error, []))
     })
+
+  /** Takes a client of the pool. A failure, also one of `onClient`, goes to `onError`: thrown here it would end the process. */
+  #connect(onClient: (client: PoolClient) => void, onError: (error: unknown) => void): void {
+    try {
+      this.#pool.connect((error, client) => {
+        try {
+          if (error !== undefined && error !== null) throw error
+          if (client === undefined || client === null) throw new Error('The pool gave no client')
+          onClient(client)
+        } catch (reason) {
+          onError(reason)
+        }
+      })
+    } catch (error) {
+      onError(error)
+    }
+  }
 
   #send(
     client: PoolClient,
     statement: Statement,
     values: readonly Parameter[],
-    finish: (error: unknown, rows: ResultRow[]) => void,
+    method: string,
+    finish: Callback,
   ): void {
     const prepare = this.#prepare
-    sendQuery(client, statement, values, prepare, (error, result) => {
-      if (error === null || error === undefined) finish(undefined, result.rows)
-      else if (prepare && isStatementLost(error)) {
+    sendQuery(client, statement, values, prepare, method, (error, rows) => {
+      if (prepare && error !== undefined && isStatementLost(error)) {
         // Prepared statements do not survive on this path to the server. Unnamed statements work, only slower.
         this.#prepare = false
-        this.#send(client, statement, values, finish)
-      } else finish(error, [])
+        this.#send(client, statement, values, method, finish)
+      } else finish(error, rows)
     })
   }
 
   /** Returns a usable client to the pool, and lets the pool close any other. */
   #giveBack(client: PoolClient, error: unknown): void {
-    client.off('error', ignore)
-    client.release(error === undefined || isServerError(error) ? undefined : (error as Error))
+    try {
+      client.off('error', ignore)
+      client.release(error === undefined || isServerError(error) ? undefined : (error as Error))
+    } catch (reason) {
+      // The call has its result already.
+      this.#onError(reason as Error)
+    }
   }
 
   async exclusive<Result>(work: (run: Run) => Promise<Result>, method: string, timeout: number): Promise<Result> {
@@ -104,11 +129,14 @@ export class PoolSession implements Session {
         isLate = true
         reject(timeoutError(method, timeout))
       })
-      this.#pool.connect((error, client) => {
+      const receive = (client: PoolClient): void => {
         stopTimeout()
-        if (error !== undefined || client === undefined) reject(postgresError(error, method))
-        else if (isLate) client.release()
+        if (isLate) client.release()
         else resolve(client)
+      }
+      this.#connect(receive, (error) => {
+        stopTimeout()
+        reject(postgresError(error, method))
       })
     })
   }

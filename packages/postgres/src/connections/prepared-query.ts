@@ -1,6 +1,7 @@
 import pg from 'pg'
+import { unexpectedReply } from '../errors.ts'
 import { bindMessages } from './bind-messages.ts'
-import type { Callback } from './query.ts'
+import { type Callback, receiveRows } from './query.ts'
 import type { RawRow } from './row-reader.ts'
 import type { Parameter, ResultRow } from './session.ts'
 import type { RawStatement, Statement } from './statement.ts'
@@ -21,16 +22,22 @@ interface PreparedConnection {
 export class PreparedQuery {
   readonly name: string
   readonly text: string
+  /** `pg` reads and replaces it. */
   readonly callback: Callback
   /** Whether it was sent behind an earlier query that prepares the same statement, and that may fail to. */
   reliesOnEarlier = false
   readonly #values: readonly Parameter[]
+  readonly #statement: Statement
+  readonly #method: string
   readonly #rows: ResultRow[] = []
+  #isComplete = false
   /** -1: all columns come as text. */
   readonly #bytesColumn: number
 
   /** A `RawStatement` needs a connection whose rows arrive as `RawRow`. */
-  constructor(statement: Statement | RawStatement, values: readonly Parameter[], callback: Callback) {
+  constructor(statement: Statement | RawStatement, values: readonly Parameter[], method: string, callback: Callback) {
+    this.#statement = statement
+    this.#method = method
     this.name = statement.name
     this.text = statement.text
     this.callback = callback
@@ -64,16 +71,20 @@ export class PreparedQuery {
 
   handleRowDescription(): void {}
 
-  handleCommandComplete(): void {}
+  handleCommandComplete(): void {
+    this.#isComplete = true
+  }
 
   handleEmptyQuery(): void {}
 
   handleReadyForQuery(): void {
-    this.callback(null, { rows: this.#rows })
+    // A server that announces to be ready without a result has not done this statement: the replies are out of step.
+    if (this.#isComplete) receiveRows(this.#rows, this.#statement, this.#method, this.callback)
+    else this.callback(unexpectedReply(this.#method, 'it has no end'), [])
   }
 
   handleError(error: Error): void {
-    this.callback(error, { rows: [] })
+    this.callback(error, [])
   }
 }
 

@@ -1,5 +1,6 @@
 import { CacheError, createVersion, type Item } from '@cache/core/backend'
 import type { ResultRow } from '../connections/session.ts'
+import { nextTurn } from '../timeouts/next-turn.ts'
 import { timeLeft } from '../timeouts/time-left.ts'
 import type { WriteTimeouts } from '../timeouts/write-timeouts.ts'
 import type { Table } from './table.ts'
@@ -21,7 +22,8 @@ export class CounterLoop {
   /** For a step that the server refused without a reason: finds the reason, and tries again where none is left. */
   async retry(key: string, delta: number, expiresAt: number | undefined, timeouts: WriteTimeouts): Promise<number> {
     const left = timeLeft('increment', timeouts.timeout)
-    for (;;) {
+    for (let round = 0; ; round += 1) {
+      if (round > 0) await nextTurn()
       const row = this.#table.rowOf(this.#counter(key, delta, expiresAt))
       const found = await this.#table.find(key, left())
       // An unreadable item counts as absent.
@@ -44,7 +46,8 @@ export class CounterLoop {
     timeouts: WriteTimeouts,
   ): Promise<number> {
     const left = timeLeft('increment', timeouts.timeout)
-    for (;;) {
+    for (let round = 0; ; round += 1) {
+      if (round > 0) await nextTurn()
       const found = await this.#table.find(key, left())
       const item = found === undefined ? undefined : this.#table.itemOf(key, found)
       const counted = item?.value

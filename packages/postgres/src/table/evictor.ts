@@ -1,4 +1,5 @@
 import type { EventHub, EvictionReason } from '@cache/core/backend'
+import { nextTurn } from '../timeouts/next-turn.ts'
 import type { Table } from './table.ts'
 
 /** The parts of a table that eviction needs. */
@@ -9,6 +10,8 @@ export interface EvictorOptions {
   readonly hub: EventHub
   readonly maxEntries: number
   readonly maxBytes: number
+  /** Whether evictions must end as soon as possible. */
+  readonly isStopped: () => boolean
   /** Receives the keys of expired rows that an eviction removed. */
   readonly onExpired: (keys: readonly string[]) => void
 }
@@ -60,14 +63,14 @@ export class Evictor {
   async evictToLimit(): Promise<void> {
     this.#rows = 0
     this.#bytes = 0
-    const { maxEntries, maxBytes, table, onExpired } = this.#options
+    const { maxEntries, maxBytes, table, onExpired, isStopped } = this.#options
     const target = { rows: maxEntries * targetShare, bytes: maxBytes * targetShare }
     const pages = await table.pages()
     const percent = pages <= samplePages ? 100 : (100 * samplePages) / pages
     // Only the older part of a sample is removed; a table that is read whole loses its very oldest rows.
     const most = percent === 100 ? 5000 : 1000
     let limits = { rows: maxEntries, bytes: maxBytes }
-    for (;;) {
+    while (!isStopped()) {
       const { rows, bytes, live, expired } = await table.evict(percent, limits, target, most)
       const removed = live.length + expired.length
       onExpired(expired)
@@ -76,6 +79,7 @@ export class Evictor {
       this.#rowsToCheck = clamp(maxEntries - rows + removed, this.#mostRows())
       this.#bytesToCheck = removed > 0 ? this.#mostBytes() : clamp(maxBytes - bytes, this.#mostBytes())
       if (removed === 0) return
+      await nextTurn()
       // An eviction that has begun continues down to the target.
       limits = target
     }
@@ -84,7 +88,7 @@ export class Evictor {
   #emitEvicted(keys: readonly string[], reason: EvictionReason): void {
     const { hub } = this.#options
     this.#evictions += keys.length
-    if (hub.active) for (const key of keys) hub.emit({ type: 'evict', key, reason })
+    if (hub.wants('evict')) for (const key of keys) hub.emit({ type: 'evict', key, reason })
   }
 
   #mostRows(): number {

@@ -1,4 +1,5 @@
 import type { BackendStats, CacheError, EventHub } from '@cache/core/backend'
+import { nextTurn } from '../timeouts/next-turn.ts'
 import { type EvictableTable, Evictor } from './evictor.ts'
 import type { Table } from './table.ts'
 
@@ -18,6 +19,8 @@ const rowsPerStep = 1024
 const pagesPerStep = 64
 const pagesPerCleanup = 512
 const rowsPerStatement = 1000
+/** `MaxHeapTuplesPerPage` of PostgreSQL for its largest pages, 32 KiB. */
+const mostRowsPerPage = 1169
 /** Tables of at most this many pages are counted exactly for `stats`, larger ones by a sample of this many pages. */
 const exactPages = 5000
 
@@ -35,10 +38,15 @@ export class Maintenance {
   #nextPage: number | undefined
   #running: Promise<void> | undefined
   #expired = 0
+  #isStopped = false
 
   constructor(options: MaintenanceOptions) {
     this.#options = options
-    this.#evictor = new Evictor({ ...options, onExpired: (keys) => this.#emitExpired(keys) })
+    this.#evictor = new Evictor({
+      ...options,
+      isStopped: () => this.#isStopped,
+      onExpired: (keys) => this.#emitExpired(keys),
+    })
   }
 
   /** Counts written rows and bytes, and starts a step in the background when one is due. */
@@ -49,12 +57,12 @@ export class Maintenance {
   }
 
   #startStep(): void {
-    if (this.#running !== undefined || !this.#isDue()) return
+    if (this.#running !== undefined || this.#isStopped || !this.#isDue()) return
     this.#running = this.#step()
       .then(() => true)
       .catch((error: CacheError) => {
         // The write before it has succeeded. The next write starts the step again.
-        if (this.#options.hub.active) this.#options.hub.emit({ type: 'error', error })
+        if (this.#options.hub.wants('error')) this.#options.hub.emit({ type: 'error', error })
         return false
       })
       .then((succeeded) => {
@@ -62,6 +70,14 @@ export class Maintenance {
         // Another step may have become due between the last check and now.
         if (succeeded) this.#startStep()
       })
+  }
+
+  /**
+   * Lets all work end after the statement that is running: neither a large table nor a server with endless replies keeps
+   * `close` waiting. Other processes, or the next one, do the rest.
+   */
+  stop(): void {
+    this.#isStopped = true
   }
 
   /** Resolves when no step is running. */
@@ -83,11 +99,12 @@ export class Maintenance {
     // Processes that do so at the same time start at different pages.
     const first = Math.floor(Math.random() * pages)
     let removed = 0
-    for (let done = 0; done < pages; done += pagesPerCleanup) {
+    for (let done = 0; done < pages && !this.#isStopped; done += pagesPerCleanup) {
       const from = (first + done) % pages
       const end = from + Math.min(pagesPerCleanup, pages - done)
       removed += await this.#removeFrom(from, Math.min(end, pages))
       if (end > pages) removed += await this.#removeFrom(0, end - pages)
+      await nextTurn()
     }
     return removed
   }
@@ -98,7 +115,7 @@ export class Maintenance {
 
   async #step(): Promise<void> {
     // Writes continue meanwhile, so the step repeats until nothing is due.
-    while (this.#isDue()) {
+    while (!this.#isStopped && this.#isDue()) {
       if (this.#rows >= rowsPerStep) {
         this.#rows = 0
         await this.#removeFromNextPages()
@@ -118,17 +135,21 @@ export class Maintenance {
 
   async #removeFrom(from: number, end: number): Promise<number> {
     let removed = 0
-    for (;;) {
+    // A page holds no more rows, so further rounds would find rows that others write meanwhile.
+    const most = (end - from) * mostRowsPerPage
+    while (removed <= most && !this.#isStopped) {
       const keys = await this.#options.table.removeExpired(from, end, rowsPerStatement)
       this.#emitExpired(keys)
       removed += keys.length
-      if (keys.length < rowsPerStatement) return removed
+      if (keys.length < rowsPerStatement) break
+      await nextTurn()
     }
+    return removed
   }
 
   #emitExpired(keys: readonly string[]): void {
     const { hub } = this.#options
     this.#expired += keys.length
-    if (hub.active) for (const key of keys) hub.emit({ type: 'expire', key })
+    if (hub.wants('expire')) for (const key of keys) hub.emit({ type: 'expire', key })
   }
 }

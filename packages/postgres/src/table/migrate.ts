@@ -22,6 +22,7 @@ interface TableState {
 async function readState(run: Run, table: string, timeout: number): Promise<TableState> {
   const select = statement(
     `select obj_description(to_regclass(${quoteLiteral(table)}), 'pg_class'), (now() <> statement_timestamp())::text`,
+    2,
   )
   const [row] = await run(select, [], 'migrate', timeout)
   const comment = row?.[0]
@@ -62,7 +63,7 @@ export async function migrate(session: Session, options: SchemaOptions, timeout:
         for (const step of migrationSteps(options, state.version)) await send(step)
         await send('commit')
       } catch (error) {
-        await run(statement('rollback'), [], 'migrate', timeout).catch(() => {})
+        await run(statement('rollback', 0), [], 'migrate', timeout).catch(() => {})
         throw error
       }
     },

@@ -80,14 +80,17 @@ function lifetime(expiresAt: number, now: number): number {
 }
 
 /** The whole encoded key of a row, which distinguishes the keys of one hash. */
-export function keyOfRow(row: ResultRow): string {
-  return row[0] as string
+export function keyOfRow(row: ResultRow): ResultRow[number] | undefined {
+  return row[0]
 }
 
 /** The bytes of a column, from bytes or from hexadecimal text. */
 export function bytesOf(column: ResultRow[number] | undefined): Buffer {
   return Buffer.isBuffer(column) ? column : Buffer.from(column ?? '', 'hex')
 }
+
+/** The number and the version of a counter. */
+const counterColumn = /^(-?\d+) (.*)$/s
 
 /**
  * The item in a row of `getOne`, `getMany` or `find`; `undefined` after a call of `onDamaged` when its bytes cannot be
@@ -105,10 +108,10 @@ export function itemOf(
     const counter = row[2]
     // SQL counts in columns of its own; the bytes keep the first value of the counter.
     if (counter === null || counter === undefined || !isClearNumber(bytes)) return item
-    const [number, version] = (counter as string).split(' ')
-    const value = Number(number)
+    const [, number, version = ''] = counterColumn.exec(String(counter)) ?? []
+    const value = number === undefined ? Number.NaN : Number(number)
     if (!Number.isSafeInteger(value)) throw new CacheError('DAMAGED', `the number ${number} is not exact`, { key })
-    return { ...item, value, version: version ?? item.version }
+    return { ...item, value, version }
   } catch (error) {
     onDamaged(error as CacheError)
     return undefined

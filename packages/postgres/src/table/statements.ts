@@ -81,14 +81,17 @@ function scan(table: string, isRoot: boolean): string {
 }
 
 function clear(table: string, isRoot: boolean): Statement {
-  return statement(`with victims as (${scan(table, isRoot)} and ${lockTimeout('$1')}
+  return statement(
+    `with victims as (${scan(table, isRoot)} and ${lockTimeout('$1')}
       order by t.key limit $2 for update),
     gone as (delete from ${table} t using victims v where t.key = v.key)
-    select count(*)::text, max(key) from victims`)
+    select count(*)::text, max(key) from victims`,
+    2,
+  )
 }
 
 function keys(table: string, isRoot: boolean): Statement {
-  return statement(`${scan(table, isRoot)} and ${live} and not t.placeholder order by t.key limit $2`)
+  return statement(`${scan(table, isRoot)} and ${live} and not t.placeholder order by t.key limit $2`, 2)
 }
 
 /**
@@ -100,6 +103,7 @@ export function statementsFor(table: string, isRoot: boolean): Statements {
   const columns = (value: string): string => `coalesce(t.long_key, t.key), ${value}, t.number || ' ' || t.version`
   return {
     getOne: bytesStatement(
+      3,
       1,
       't.value',
       (value) => `select ${columns(value)} from ${table} t where t.key = $2 and ${live}`,
@@ -107,25 +111,37 @@ export function statementsFor(table: string, isRoot: boolean): Statements {
 
     // A subquery hides the array's length from the planner, which then keeps one plan for all lengths.
     getMany: bytesStatement(
+      3,
       1,
       't.value',
       (value) => `select ${columns(value)} from ${table} t where t.key = any ((select $2::text[])::text[]) and ${live}`,
     ),
 
-    put: statement(`insert into ${table} as t (${rowColumns}) ${newRows} on conflict (key) do update set ${overwrite}`),
+    put: statement(
+      `insert into ${table} as t (${rowColumns}) ${newRows} on conflict (key) do update set ${overwrite}`,
+      0,
+    ),
 
     putOne: statement(
       `insert into ${table} as t (${rowColumns}) ${newRow} on conflict (key) do update set ${overwrite}`,
+      0,
     ),
 
-    putIfAbsent: statement(`insert into ${table} as t (${rowColumns}) ${newRows}
-      on conflict (key) do update set ${overwrite} where ${absent} returning t.key`),
+    putIfAbsent: statement(
+      `insert into ${table} as t (${rowColumns}) ${newRows}
+      on conflict (key) do update set ${overwrite} where ${absent} returning t.key`,
+      1,
+    ),
 
-    putOneIfAbsent: statement(`insert into ${table} as t (${rowColumns}) ${newRow}
-      on conflict (key) do update set ${overwrite} where ${absent} returning t.key`),
+    putOneIfAbsent: statement(
+      `insert into ${table} as t (${rowColumns}) ${newRow}
+      on conflict (key) do update set ${overwrite} where ${absent} returning t.key`,
+      1,
+    ),
 
     // A version identifies one item of one key, so no other column needs a comparison. `$10` are the expected versions.
-    replace: statement(`with r as (
+    replace: statement(
+      `with r as (
         select * from unnest($3::text[], $4::text[], $5::text[], $6::bytea[], $7::bigint[], $8::boolean[], $9::bigint[],
           $10::text[]) as r (key, long_key, version, value, number, placeholder, lifetime, expected)
       ), locked as (
@@ -135,41 +151,59 @@ export function statementsFor(table: string, isRoot: boolean): Statements {
       update ${table} t set long_key = r.long_key, version = r.version, value = r.value, number = r.number,
         placeholder = r.placeholder, expires_at = ${now} + r.lifetime * interval '1 millisecond', written_at = ${now}
       from r join locked l on l.key = r.key where t.key = r.key and t.version = r.expected and ${live}
-      returning t.key`),
+      returning t.key`,
+      1,
+    ),
 
-    replaceOne: statement(`update ${table} t set long_key = $4::text, version = $5::text, value = $6::bytea,
+    replaceOne: statement(
+      `update ${table} t set long_key = $4::text, version = $5::text, value = $6::bytea,
         number = $7::bigint, placeholder = $8::boolean,
         expires_at = ${now} + $9::bigint * interval '1 millisecond', written_at = ${now}
-      where t.key = $3::text and t.version = $10::text and ${live} and ${lockTimeout('$2')} returning t.key`),
+      where t.key = $3::text and t.version = $10::text and ${live} and ${lockTimeout('$2')} returning t.key`,
+      1,
+    ),
 
     // Returns each removed row, and whether it held a live value.
-    remove: statement(`with locked as (
+    remove: statement(
+      `with locked as (
         select t.key from ${table} t where t.key = any ((select $3::text[])::text[]) and ${lockTimeout('$2')}
         order by t.key for update
       )
       delete from ${table} t using locked l where t.key = l.key
-      returning t.key, coalesce(t.long_key, t.key), (${live} and not t.placeholder)::text`),
+      returning t.key, coalesce(t.long_key, t.key), (${live} and not t.placeholder)::text`,
+      3,
+    ),
 
-    removeOne: statement(`delete from ${table} t where t.key = $3::text and ${lockTimeout('$2')}
-      returning t.key, coalesce(t.long_key, t.key), (${live} and not t.placeholder)::text`),
+    removeOne: statement(
+      `delete from ${table} t where t.key = $3::text and ${lockTimeout('$2')}
+      returning t.key, coalesce(t.long_key, t.key), (${live} and not t.placeholder)::text`,
+      3,
+    ),
 
-    removeVersions: statement(`with locked as (
+    removeVersions: statement(
+      `with locked as (
         select t.key, e.expected from ${table} t
         join unnest($3::text[], $4::text[]) as e (key, expected) on e.key = t.key
         where ${lockTimeout('$2')} order by t.key for update of t
       )
       delete from ${table} t using locked l where t.key = l.key and t.version = l.expected and ${live}
-      returning t.key`),
+      returning t.key`,
+      1,
+    ),
 
     // Rows that one transaction inserts and removes again: until it ends, other writes to their keys wait. The rows
     // have expired, so they count as absent even where the removal does not run.
-    lockMissing: statement(`insert into ${table} as t (key, version, value, expires_at)
+    lockMissing: statement(
+      `insert into ${table} as t (key, version, value, expires_at)
       select k.key, 'held', '', '-infinity' from unnest($1::text[]) as k (key) order by k.key collate "C"
-      on conflict (key) do nothing returning t.key`),
-    unlockMissing: statement(`delete from ${table} t where t.key = any ((select $1::text[])::text[])`),
+      on conflict (key) do nothing returning t.key`,
+      1,
+    ),
+    unlockMissing: statement(`delete from ${table} t where t.key = any ((select $1::text[])::text[])`, 0),
 
     // An absent counter starts from 0 with the given expiry time. A refused row is not returned.
     increment: bytesStatement(
+      3,
       2,
       't.value',
       (value) => `insert into ${table} as t (${rowColumns}) ${newRows}
@@ -186,34 +220,48 @@ export function statementsFor(table: string, isRoot: boolean): Statements {
     keys: keys(table, isRoot),
 
     find: bytesStatement(
+      5,
       1,
       't.value',
       (value) => `select ${columns(value)}, t.version, t.number::text from ${table} t where t.key = $2 and ${live}`,
     ),
 
     // `$10` and `$11` are the version and the unreadable bytes.
-    replaceDamaged: statement(`with r as (select * from ${rows} where ${lockTimeout('$2')})
+    replaceDamaged: statement(
+      `with r as (select * from ${rows} where ${lockTimeout('$2')})
       update ${table} t set long_key = r.long_key, version = r.version, value = r.value, number = r.number,
         placeholder = r.placeholder, expires_at = ${now} + r.lifetime * interval '1 millisecond', written_at = ${now}
-      from r where t.key = r.key and t.version = $10 and t.value = $11 returning t.key`),
+      from r where t.key = r.key and t.version = $10 and t.value = $11 returning t.key`,
+      1,
+    ),
 
-    pages: statement(`select (pg_relation_size(${quoteLiteral(table)}) / current_setting('block_size')::bigint)::text`),
+    pages: statement(
+      `select (pg_relation_size(${quoteLiteral(table)}) / current_setting('block_size')::bigint)::text`,
+      1,
+    ),
 
     // Counts a sample of `$2` percent of the table's pages; with 100 percent the result is exact.
-    measure: statement(`select (count(*) filter (where ${live} and not t.placeholder))::text,
+    measure: statement(
+      `select (count(*) filter (where ${live} and not t.placeholder))::text,
       coalesce(sum(octet_length(t.key) + octet_length(t.value) + coalesce(octet_length(t.long_key), 0)), 0)::text
-      from ${table} t tablesample system ($2::real) where ${isOwn(isRoot)}`),
+      from ${table} t tablesample system ($2::real) where ${isOwn(isRoot)}`,
+      2,
+    ),
 
     // Pages from `$5` (inclusive) to `$6` (exclusive). Rows that another transaction has locked are skipped.
-    removeExpired: statement(`delete from ${table} v where v.ctid = any (array(
+    removeExpired: statement(
+      `delete from ${table} v where v.ctid = any (array(
         select t.ctid from ${table} t where t.ctid >= $5::text::tid and t.ctid < $6::text::tid
         and t.expires_at <= ${now} and ${isOwn(isRoot)} limit $2 for update skip locked
-      )) returning coalesce(v.long_key, v.key)`),
+      )) returning coalesce(v.long_key, v.key)`,
+      1,
+    ),
 
     // Counts a sample of `$2` percent of the pages. If the estimate exceeds `$5` rows or `$6` bytes, removes rows down
     // to `$7` rows and `$8` bytes, but at most `$9`: expired rows first, then the oldest. The lock admits one process
     // at a time: several that found the same excess would each remove all of it.
-    evict: statement(`with sample as materialized (
+    evict: statement(
+      `with sample as materialized (
         select t.ctid as place, ${live} as live, t.written_at,
         octet_length(t.key) + octet_length(t.value) + coalesce(octet_length(t.long_key), 0) as bytes
         from ${table} t tablesample system ($2::real) where ${isOwn(isRoot)}
@@ -232,6 +280,8 @@ export function statementsFor(table: string, isRoot: boolean): Statements {
         delete from ${table} t where t.ctid = any (array(select place from victims))
         returning coalesce(t.long_key, t.key) as whole, ${live} as live
       )
-      select total.rows::text, total.bytes::text, gone.whole, gone.live::text from total left join gone on true`),
+      select total.rows::text, total.bytes::text, gone.whole, gone.live::text from total left join gone on true`,
+      4,
+    ),
   }
 }

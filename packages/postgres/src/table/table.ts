@@ -3,9 +3,12 @@ import type { CacheError, Clock, Item } from '@cache/core/backend'
 import { textArray } from '../connections/binary-array.ts'
 import type { Parameter, ResultRow, Run, Session } from '../connections/session.ts'
 import type { Statement } from '../connections/statement.ts'
+import { unexpectedReply } from '../errors.ts'
+import { nextTurn } from '../timeouts/next-turn.ts'
 import { timeLeft } from '../timeouts/time-left.ts'
 import type { WriteTimeouts } from '../timeouts/write-timeouts.ts'
 import type { BackendKey, BackendKeys, KeyRange } from './backend-key.ts'
+import { onlyRow, optionalRow, readBoolean, readEstimate, readText, readWholeNumber } from './read-columns.ts'
 import { bytesOf, columnsOf, columnsOfOne, itemOf, keyOfRow, type Row, rowOf } from './row.ts'
 import type { Statements } from './statements.ts'
 
@@ -57,6 +60,8 @@ export interface Eviction extends Limits {
 
 const keysPerPage = 1000
 const rowsPerClear = 5000
+/** A table has fewer pages than this (`MaxBlockNumber` in PostgreSQL's block.h). */
+const mostPages = 2 ** 32
 
 /** The operations of the backend on whole batches, each as one statement. The keys of a batch must differ. */
 export class Table {
@@ -96,7 +101,7 @@ export class Table {
     if (keys.length === 1) {
       const key = keys[0] as string
       const { id, whole } = this.backendKey(key)
-      const [row] = await this.#run(statements.getOne, [this.#instant(), id], 'get', timeout)
+      const row = optionalRow(await this.#run(statements.getOne, [this.#instant(), id], 'get', timeout), 'get')
       return [row === undefined || keyOfRow(row) !== whole ? undefined : itemOf(key, row, format, onDamaged)]
     }
     const backendKeys = keys.map((key) => this.backendKey(key))
@@ -149,7 +154,7 @@ export class Table {
     const left = timeLeft('delete', timeouts.timeout)
     const removed = await this.#remove(keys, timeouts)
     if (this.#options.locksMissing) await this.#lockMissing(keys, removed, left)
-    return new Set(removed.filter((row) => row[2] === 'true').map((row) => row[1] as string))
+    return new Set(removed.filter((row) => readBoolean(row, 2, 'delete')).map((row) => readText(row, 1, 'delete')))
   }
 
   async #remove(keys: readonly BackendKey[], timeouts: WriteTimeouts): Promise<ResultRow[]> {
@@ -168,18 +173,20 @@ export class Table {
    * the commit.
    */
   async #lockMissing(keys: readonly BackendKey[], removed: readonly ResultRow[], left: () => number): Promise<void> {
-    const locked = new Set(removed.map((row) => row[0] as string))
+    const locked = new Set(removed.map((row) => readText(row, 0, 'delete')))
     const { statements } = this.#options
     for (;;) {
       const missing = keys.filter(({ id }) => !locked.has(id))
       if (missing.length === 0) return
       const rows = await this.#run(statements.lockMissing, [textArray(missing.map(({ id }) => id))], 'delete', left())
-      const inserted = rows.map((row) => row[0] as string)
+      const inserted = rows.map((row) => readText(row, 0, 'delete'))
       if (inserted.length > 0) await this.#run(statements.unlockMissing, [textArray(inserted)], 'delete', left())
       for (const id of inserted) locked.add(id)
       // Other processes stored the rest meanwhile. Those values are from before the commit too, so they are removed.
       const rest = missing.filter(({ id }) => !locked.has(id))
-      if (rest.length > 0) for (const row of await this.#remove(rest, { timeout: left() })) locked.add(row[0] as string)
+      if (rest.length === 0) return
+      for (const row of await this.#remove(rest, { timeout: left() })) locked.add(readText(row, 0, 'delete'))
+      await nextTurn()
     }
   }
 
@@ -187,9 +194,10 @@ export class Table {
   async increment(rows: readonly Row[], timeouts?: WriteTimeouts): Promise<Map<string, number>> {
     const results = await this.#write(this.#options.statements.increment, rows, [], 'increment', timeouts)
     const sums = new Map<string, number>()
-    for (const [id, sum, value] of results) {
+    for (const row of results) {
       // SQL adds to the number column even where the bytes of the item are damaged.
-      if (this.#isCounter(bytesOf(value))) sums.set(id as string, Number(sum))
+      if (!this.#isCounter(bytesOf(row[2]))) continue
+      sums.set(readText(row, 0, 'increment'), readWholeNumber(row, 1, 'increment'))
     }
     return sums
   }
@@ -197,7 +205,8 @@ export class Table {
   /** The live row of the key, whether its bytes can be read or not. */
   async find(key: string, timeout: number): Promise<ResultRow | undefined> {
     const { id, whole } = this.backendKey(key)
-    const [row] = await this.#run(this.#options.statements.find, [this.#instant(), id], 'compareAndSet', timeout)
+    const rows = await this.#run(this.#options.statements.find, [this.#instant(), id], 'compareAndSet', timeout)
+    const row = optionalRow(rows, 'compareAndSet')
     return row === undefined || keyOfRow(row) !== whole ? undefined : row
   }
 
@@ -224,9 +233,9 @@ export class Table {
   async clear(range: KeyRange, timeout?: number): Promise<KeyRange | undefined> {
     const { statements } = this.#options
     const values = [this.#lockTimeout(undefined), rowsPerClear, ...boundsOf(range)]
-    const [row] = await this.#run(statements.clear, values, 'clear', timeout)
-    const last = row?.[1]
-    return Number(row?.[0]) < rowsPerClear || typeof last !== 'string' ? undefined : after(range, last)
+    const row = onlyRow(await this.#run(statements.clear, values, 'clear', timeout), 'clear')
+    if (readWholeNumber(row, 0, 'clear', 0) < rowsPerClear) return undefined
+    return after(range, readText(row, 1, 'clear'), 'clear')
   }
 
   /** Resolves to some live keys of the range. */
@@ -234,25 +243,29 @@ export class Table {
     const { statements, keys } = this.#options
     const values = [this.#instant(), keysPerPage, ...boundsOf(range)]
     const rows = await this.#run(statements.keys, values, 'keys', timeout)
-    const last = rows.at(-1)?.[0]
+    const last = rows.at(-1)
     return {
-      keys: rows.map((row) => keys.decode(row[1] as string)),
-      next: rows.length < keysPerPage || typeof last !== 'string' ? undefined : after(range, last),
+      keys: rows.map((row) => keys.decode(readText(row, 1, 'keys'))),
+      next:
+        rows.length < keysPerPage || last === undefined ? undefined : after(range, readText(last, 0, 'keys'), 'keys'),
     }
   }
 
   /** The number of the table's pages, without the pages of its large values. */
   async pages(): Promise<number> {
-    const [row] = await this.#run(this.#options.statements.pages, [], 'stats')
-    return Number(row?.[0])
+    const rows = await this.#run(this.#options.statements.pages, [], 'stats')
+    const pages = readWholeNumber(onlyRow(rows, 'stats'), 0, 'stats', 0)
+    // A round over more pages would never end.
+    if (pages >= mostPages) throw unexpectedReply('stats', 'no table has so many pages')
+    return pages
   }
 
   /** Estimates the size of all rows from a sample of the pages. */
   async measure(percent: number): Promise<Measurement> {
     const values = [this.#instant(), percent, ...this.#ownBounds()]
-    const [row] = await this.#run(this.#options.statements.measure, values, 'stats')
-    const [items, bytes] = [0, 1].map((column) => Math.round((Number(row?.[column]) * 100) / percent))
-    return { items: items as number, bytes: bytes as number }
+    const row = onlyRow(await this.#run(this.#options.statements.measure, values, 'stats'), 'stats')
+    const all = (column: number): number => Math.round((readEstimate(row, column, 'stats') * 100) / percent)
+    return { items: all(0), bytes: all(1) }
   }
 
   /**
@@ -262,7 +275,7 @@ export class Table {
   async removeExpired(first: number, end: number, limit: number): Promise<string[]> {
     const values = [this.#instant(), limit, ...this.#ownBounds(), `(${first},0)`, `(${end},0)`]
     const rows = await this.#run(this.#options.statements.removeExpired, values, 'removeExpired')
-    return rows.map((row) => this.#options.keys.decode(keyOfRow(row)))
+    return rows.map((row) => this.#options.keys.decode(readText(row, 0, 'removeExpired')))
   }
 
   /** Counts a sample of the pages, and removes its oldest rows where the estimate exceeds `limits`. */
@@ -278,11 +291,16 @@ export class Table {
       most,
     ].map((value) => (typeof value === 'number' && !Number.isFinite(value) ? 'Infinity' : value))
     const results = await this.#run(this.#options.statements.evict, values, 'evict')
-    const keysOf = (wasLive: string): string[] =>
-      results.filter((row) => row[3] === wasLive).map((row) => this.#options.keys.decode(row[2] as string))
-    const [live, expired] = [keysOf('true'), keysOf('false')]
-    const [rows, bytes] = [Number(results[0]?.[0]), Number(results[0]?.[1])]
-    return { rows, bytes, live, expired }
+    const [first] = results
+    if (first === undefined) throw unexpectedReply('evict', 'it has no rows')
+    // Without a removed row, the first one has the estimate alone.
+    const removed = results.filter((row) => row[2] !== null)
+    const keysOf = (wasLive: boolean): string[] =>
+      removed
+        .filter((row) => readBoolean(row, 3, 'evict') === wasLive)
+        .map((row) => this.#options.keys.decode(readText(row, 2, 'evict')))
+    const [rows, bytes] = [readEstimate(first, 0, 'evict'), readEstimate(first, 1, 'evict')]
+    return { rows, bytes, live: keysOf(true), expired: keysOf(false) }
   }
 
   /** The bounds of all keys of this backend. */
@@ -337,7 +355,7 @@ export class Table {
 }
 
 function idsOf(rows: readonly ResultRow[]): Set<string> {
-  return new Set(rows.map((row) => row[0] as string))
+  return new Set(rows.map((row) => readText(row, 0, 'compareAndSet')))
 }
 
 function boundsOf(range: KeyRange): Parameter[] {
@@ -346,7 +364,12 @@ function boundsOf(range: KeyRange): Parameter[] {
 
 /**
  * The range behind an id: `text` has no NUL, so no other id lies before the same id with the next character appended.
+ * Throws where the range would not become smaller: the scan would never end.
  */
-function after(range: KeyRange, id: string): KeyRange {
+function after(range: KeyRange, id: string, method: string): KeyRange {
+  const bytes = Buffer.from(id)
+  const isWithin =
+    bytes.compare(Buffer.from(range.idFrom)) >= 0 && (range.idTo === null || bytes.compare(Buffer.from(range.idTo)) < 0)
+  if (!isWithin) throw unexpectedReply(method, 'its last key is not in the range')
   return { ...range, idFrom: `${id}\u0001` }
 }

@@ -8,8 +8,10 @@ export interface WriteTimeouts {
 
 /** The part of `lockTimeout` after which a statement that meets a locked row first gives up. */
 const firstShare = 0.25
+/** The most milliseconds of this part: calls for free rows of the same batch wait as long. */
+const longestFirst = 1000
 
 /** Milliseconds that a batch first waits for locked rows, before its calls are tried one by one. */
 export function firstLockTimeout(lockTimeout: number): number {
-  return Math.ceil(lockTimeout * firstShare)
+  return Math.min(longestFirst, Math.ceil(lockTimeout * firstShare))
 }

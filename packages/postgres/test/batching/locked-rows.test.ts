@@ -89,7 +89,7 @@ it('a key whose row has become free travels in batches again', async () => {
     await locked.run([job], 60_000, batch)
     expect(await outcome).toBe('a done')
   }
-  expect(waits).toEqual([undefined, 7500, undefined])
+  expect(waits).toEqual([undefined, 9000, undefined])
 })
 
 it('calls that waited together with a locked row succeed in the end if their own rows are free', async () => {

@@ -297,6 +297,6 @@ it('`inTransaction` refuses a failed transaction, a closed bus, and a value that
   expect(() => bus.inTransaction(pool as unknown as pg.ClientBase)).toThrow('client must be a client of pg')
   await bus.close()
   expect(await inside.publish(message).catch((error: unknown) => cacheErrorCode(error))).toBe('CLOSED')
-  expect(() => bus.inTransaction(client)).toThrow('The bus was closed')
+  expect(() => bus.inTransaction(client)).toThrow("inTransaction: the bus 'postgres' was closed")
   await client.end()
 })

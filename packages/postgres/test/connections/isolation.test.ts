@@ -162,7 +162,9 @@ describe.each(levels)('sessions at %s', (level) => {
   })
 
   it('twenty handles can create the table at once', async () => {
-    const handles = await Promise.all(Array.from({ length: 20 }, (_, n) => open(sources[n % 4] as string, urlAt(level))))
+    const handles = await Promise.all(
+      Array.from({ length: 20 }, (_, n) => open(sources[n % 4] as string, urlAt(level))),
+    )
     await Promise.all(handles.map((handle) => handle.increment('n', 1)))
     expect((await handles[0]?.get('n'))?.value).toBe(20)
   })
