@@ -6,6 +6,7 @@ export const suites: Readonly<Record<string, () => Promise<{ readonly suite: Sui
   file: () => import('./file/suite.ts'),
   'hit-ratio': () => import('./hit-ratio/suite.ts'),
   memory: () => import('./memory/suite.ts'),
+  pipeline: () => import('./pipeline/suite.ts'),
   postgres: () => import('./postgres/suite.ts'),
   'postgres-cpu': () => import('./postgres/cpu-suite.ts'),
   'postgres-pairs': () => import('./postgres/pairs-suite.ts'),

@@ -8,6 +8,7 @@ export type {
   ValueOf,
   ValuesOf,
 } from './graph/pipeline-node.ts'
+export { hashOf } from './hash-of.ts'
 export { type CodeModule, registerCode } from './hashing/built-code.ts'
 export type { NodeFunction } from './hashing/code-hash.ts'
 export type { CodeHasher } from './hashing/code-hasher.ts'

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest'
 import { hashText } from '../src/hashing/hash-text.ts'
 import { hashValue } from '../src/hashing/hash-value.ts'
 import { keyOf } from '../src/hashing/node-key.ts'
-import { ownHash } from '../src/index.ts'
+import { ownHash, hashOf as publicHashOf } from '../src/index.ts'
 
 const hashOf = (value: unknown): string => hashValue(value, () => 'the value').hash
 
@@ -112,6 +112,11 @@ describe('the hash of a value', () => {
     for (let level = 0; level < 100_000; level += 1) deep = [deep]
     expect(() => hashOf(deep)).toThrow('nested too deeply')
     expect(() => hashOf({ [ownHash]: () => 1 })).toThrow('must return a string')
+  })
+
+  it('is that of the public `hashOf`', () => {
+    expect(publicHashOf({ a: [1] })).toBe(hashOf({ a: [1] }))
+    expect(() => publicHashOf(() => 1)).toThrow('hashOf: the value has a function at value,')
   })
 
   it('comes with about the size of the value', () => {

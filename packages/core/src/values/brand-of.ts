@@ -71,6 +71,7 @@ const errors: ReadonlySet<string> = new Set([
  */
 export function brandOf(value: object): Brand | undefined {
   const prototype: object | null = Object.getPrototypeOf(value)
+  if (prototype === Array.prototype && Array.isArray(value)) return 'Array'
   if (Array.isArray(value)) return prototype !== null && nameOf(prototype) === 'Array' ? 'Array' : undefined
   if (prototype === Object.prototype) return 'Object'
   if (prototype === null) return 'null prototype'

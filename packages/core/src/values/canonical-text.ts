@@ -10,8 +10,8 @@ export interface CanonicalTextOptions {
    */
   refuse(part: unknown, path: readonly PathStep[], isTooDeep: boolean): Error
   /**
-   * The text of an object, instead of the text that its kind has; `undefined` for none. It must not look like the text of another value: it
-   * has a letter of its own in front, and its end is plain.
+   * The text of an object that would be refused; `undefined` for none. It must not look like the text of another value: it has a letter of its
+   * own in front, and its end is plain. Not called for plain data.
    */
   readonly textOf?: ((part: object, brand: Brand | undefined) => string | undefined) | undefined
 }
@@ -21,9 +21,8 @@ export interface CanonicalTextOptions {
  * not plain, its length. Members of objects, sets and maps are sorted. Throws the error of `refuse` for values that cannot be compared.
  */
 export function canonicalText(value: unknown, options: CanonicalTextOptions): string {
-  const walk = new Walk(options)
   try {
-    return walk.text(value)
+    return textOfValue(value, { textOf: options.textOf, around: [] })
   } catch (error) {
     // The stack ends somewhere above ten thousand levels.
     if (error instanceof RangeError) throw options.refuse(value, [], true)
@@ -41,76 +40,133 @@ class Refused {
   }
 }
 
-class Walk {
-  readonly #options: CanonicalTextOptions
+/** The kinds of objects that the walk writes itself, besides plain objects and arrays. */
+const written: ReadonlySet<Brand> = new Set<Brand>(['null prototype', 'Date', 'Set', 'Map'])
+
+/** The state of one walk. Functions take it as an argument: private methods of a class made the walk slower by a fifth. */
+interface Walk {
+  readonly textOf: CanonicalTextOptions['textOf']
   /** The objects around the current part. One of them inside itself is a cycle. */
-  readonly #around: object[] = []
+  readonly around: object[]
+}
 
-  constructor(options: CanonicalTextOptions) {
-    this.#options = options
-  }
-
-  readonly text = (value: unknown): string => {
-    switch (typeof value) {
-      case 'string':
-        return `s${value.length}:${value}`
-      case 'number':
-        return Object.is(value, -0) ? 'n-0' : `n${value}`
-      case 'bigint':
-        return `i${value}`
-      case 'boolean':
-        return value ? 't' : 'f'
-      case 'undefined':
-        return 'u'
-      case 'object':
-        return value === null ? 'z' : this.#object(value)
-      default:
-        throw new Refused(value)
-    }
-  }
-
-  readonly #pair = ([key, member]: readonly [unknown, unknown]): string => `${this.text(key)}=${this.text(member)}`
-
-  #object(value: object): string {
-    const brand = brandOf(value)
-    const own = this.#options.textOf?.(value, brand)
-    if (own !== undefined) return own
-    if (this.#around.includes(value) || hasSymbolMember(value)) throw new Refused(value)
-    this.#around.push(value)
-    const text = this.#content(value, brand)
-    this.#around.pop()
-    return text
-  }
-
-  #content(value: object, brand: Brand | undefined): string {
-    switch (brand) {
-      case 'Array': {
-        const elements = value as readonly unknown[]
-        if (!isDense(elements)) throw new Refused(value)
-        return `[${elements.map(this.text).join(',')}]`
-      }
-      case 'Object':
-      case 'null prototype':
-        return `{${Object.entries(value).map(this.#pair).sort().join(',')}}`
-      case 'Date':
-        if (hasMembers(value)) throw new Refused(value)
-        return `d${Date.prototype.getTime.call(value)}`
-      case 'Set':
-        if (hasMembers(value)) throw new Refused(value)
-        return `S[${[...(value as Set<unknown>)].map(this.text).sort().join(',')}]`
-      case 'Map':
-        if (hasMembers(value)) throw new Refused(value)
-        return `M[${[...(value as Map<unknown, unknown>)].map(this.#pair).sort().join(',')}]`
-      default:
-        throw new Refused(value)
-    }
+function textOfValue(value: unknown, walk: Walk): string {
+  switch (typeof value) {
+    case 'string':
+      return `s${value.length}:${value}`
+    case 'number':
+      return Object.is(value, -0) ? 'n-0' : `n${value}`
+    case 'bigint':
+      return `i${value}`
+    case 'boolean':
+      return value ? 't' : 'f'
+    case 'undefined':
+      return 'u'
+    case 'object':
+      return value === null ? 'z' : textOfObject(value, walk)
+    default:
+      throw new Refused(value)
   }
 }
 
-/** Whether the members of an array are its elements. Names come after indices, so the last one shows whether there is one. */
+function textOfObject(value: object, walk: Walk): string {
+  const brand = brandOf(value)
+  const isWritten = brand === 'Object' || brand === 'Array' || (brand !== undefined && written.has(brand))
+  if (!isWritten || hasSymbolMember(value)) {
+    const own = walk.textOf?.(value, brand)
+    if (own === undefined) throw new Refused(value)
+    return own
+  }
+  const { around } = walk
+  if (around.includes(value)) throw new Refused(value)
+  around.push(value)
+  const text = textOfContent(value, brand, walk)
+  around.pop()
+  return text
+}
+
+function textOfContent(value: object, brand: Brand, walk: Walk): string {
+  switch (brand) {
+    case 'Array':
+      return textOfElements(value as readonly unknown[], walk)
+    case 'Object':
+    case 'null prototype':
+      return textOfMembers(value as Readonly<Record<string, unknown>>, walk)
+    case 'Date':
+      if (hasMembers(value)) throw new Refused(value)
+      return `d${Date.prototype.getTime.call(value)}`
+    case 'Set': {
+      if (hasMembers(value)) throw new Refused(value)
+      const elements = Array.from(value as Set<unknown>, (element) => textOfValue(element, walk))
+      return `S[${elements.sort().join(',')}]`
+    }
+    case 'Map': {
+      if (hasMembers(value)) throw new Refused(value)
+      const pairs = Array.from(
+        value as Map<unknown, unknown>,
+        ([key, member]) => `${textOfValue(key, walk)}=${textOfValue(member, walk)}`,
+      )
+      return `M[${pairs.sort().join(',')}]`
+    }
+    default:
+      throw new Refused(value)
+  }
+}
+
+/** A loop that appends takes half the time of `map` and `join`. */
+function textOfElements(elements: readonly unknown[], walk: Walk): string {
+  if (!isDense(elements)) throw new Refused(elements)
+  let text = '['
+  for (let index = 0; index < elements.length; index += 1) {
+    if (index > 0) text += ','
+    text += textOfValue(elements[index], walk)
+  }
+  return `${text}]`
+}
+
+function textOfMembers(value: Readonly<Record<string, unknown>>, walk: Walk): string {
+  const names = sorted(Object.keys(value))
+  let text = '{'
+  for (let index = 0; index < names.length; index += 1) {
+    const name = names[index] as string
+    if (index > 0) text += ','
+    text += textOfName(name) + textOfValue(value[name], walk)
+  }
+  return `${text}}`
+}
+
+/** The texts of names that were written before: few names make up most data, and a text of one piece is faster to append. */
+const nameTexts = new Map<string, string>()
+const mostNames = 1000
+
+function textOfName(name: string): string {
+  const known = nameTexts.get(name)
+  if (known !== undefined) return known
+  const text = `s${name.length}:${name}=`
+  if (nameTexts.size < mostNames && name.length < 100) nameTexts.set(name, text)
+  return text
+}
+
+/** Sorts texts in place. `Array.sort` takes half the time of a walk over small objects; this sort takes a tenth. */
+function sorted(names: string[]): string[] {
+  if (names.length > 20) return names.sort()
+  for (let end = 1; end < names.length; end += 1) {
+    const name = names[end] as string
+    let place = end
+    while (place > 0 && (names[place - 1] as string) > name) {
+      names[place] = names[place - 1] as string
+      place -= 1
+    }
+    names[place] = name
+  }
+  return names
+}
+
+/** Whether the members of an array are its elements: none is missing, and there are no others. */
 function isDense(elements: readonly unknown[]): boolean {
-  const names = Object.keys(elements)
-  return names.length === elements.length && (names.length === 0 || names.at(-1) === String(elements.length - 1))
+  for (let index = 0; index < elements.length; index += 1)
+    if (elements[index] === undefined && !(index in elements)) return false
+  return Object.keys(elements).length === elements.length
 }
 
 /** Named members of a date, set or map would be left out of the text. */
