@@ -97,7 +97,7 @@ it('the list above names every exported type of options', () => {
   const root = join(import.meta.dirname, '../..')
   const own = readFileSync(import.meta.filename, 'utf8')
   const indexes = globSync(
-    'packages/{codecs,core,file,layered,memory,pipeline,postgres,redis,resilient,sharded}/src/**/index.ts',
+    'packages/{codecs,core,file,keyv,layered,memory,pipeline,postgres,redis,resilient,sharded}/src/**/index.ts',
     {
       cwd: root,
     },

@@ -70,6 +70,15 @@ const smokes = {
     assert.deepEqual((await check(backend)).problems, [])
     await backend.close()
   },
+  '@cache/keyv': async () => {
+    const { Keyv5Storage } = await import('@cache/keyv')
+    // Keyv is an optional peer dependency, and is not installed here.
+    const storage = new Keyv5Storage(await memory())
+    assert.equal(await storage.set('key', 'value', 60_000), true)
+    assert.deepEqual(await storage.getMany(['key', 'other']), ['value', undefined])
+    assert.equal(await storage.deleteMany(['key']), true)
+    await storage.disconnect()
+  },
   '@cache/layered': async () => {
     const { LayeredBackend } = await import('@cache/layered')
     await useCache(new LayeredBackend({ layers: [await memory(), await memory()] }))

@@ -4,6 +4,7 @@ import { build } from './packages/build.ts'
 import { codecs } from './packages/codecs.ts'
 import { core } from './packages/core.ts'
 import { file } from './packages/file.ts'
+import { keyv } from './packages/keyv.ts'
 import { layered } from './packages/layered.ts'
 import { memory } from './packages/memory.ts'
 import { pipeline } from './packages/pipeline.ts'
@@ -20,6 +21,7 @@ export const tables: Readonly<Record<string, PackageArchitecture>> = {
   codecs,
   core,
   file,
+  keyv,
   layered,
   memory,
   pipeline,
