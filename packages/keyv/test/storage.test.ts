@@ -119,6 +119,25 @@ describe('KeyvStorage', () => {
 })
 
 describe('Keyv5Storage', () => {
+  it('works in Keyv 6 too, with its lifetimes and its namespace', async () => {
+    const cache = new Cache({ backend: memory() })
+    const keyv = new Keyv({ store: new Keyv5Storage(cache), namespace: 'app' })
+    const before = Date.now()
+    await keyv.setMany([
+      { key: 'a', value: 1, ttl: 3_600_000 },
+      { key: 'b', value: 2 },
+    ])
+    const end = (await cache.namespace('app').item('a'))?.expiresAt ?? 0
+    // Keyv turns its instant into a lifetime, and the cache turns it back a moment later.
+    expect(end).toBeGreaterThanOrEqual(before + 3_600_000)
+    expect(end).toBeLessThanOrEqual(Date.now() + 3_600_001)
+    expect(await keyv.getMany(['a', 'b', 'c'])).toEqual([1, 2, undefined])
+    await cache.set('a', 'own')
+    await keyv.clear()
+    expect(await keyv.get('b')).toBeUndefined()
+    expect(await cache.get('a')).toBe('own')
+  })
+
   it.each([0, -5])('a lifetime of %d removes the earlier value', async (ttl) => {
     const storage = new Keyv5Storage(memory())
     await storage.set('a', 1)
