@@ -43,7 +43,7 @@ const kindOfErrno: Readonly<Record<string, FailureKind>> = {
 }
 
 /** Failures that concern one file, but not the directory or the process. */
-const singleFileCodes: readonly unknown[] = ['ELOOP', 'EISDIR', 'EACCES', 'EPERM', 'EIO', 'ENXIO']
+const singleFileCodes: readonly unknown[] = ['ELOOP', 'EISDIR', 'EFTYPE', 'EACCES', 'EPERM', 'EIO', 'ENXIO']
 
 const codeOfKind: Readonly<Record<FailureKind, CacheErrorCode>> = {
   busy: 'TIMEOUT',
@@ -79,6 +79,8 @@ export function failureKind(error: unknown): FailureKind {
   // The message of `node:sqlite` about a number above 2^53, which this package never writes.
   if (code === 'ERR_OUT_OF_RANGE' && message.startsWith('Value is too large to be represented')) return 'corrupt'
   if (errcode === 1 || code === 'SQLITE_ERROR') return damagedSchema.test(message) ? 'corrupt' : 'other'
+  // The -shm file beside the index has no space.
+  if (errcode === 4874 || code === 'SQLITE_IOERR_SHMSIZE') return 'full'
   if (typeof errcode === 'number') return kindOfCode[errcode & 0xff] ?? 'other'
   if (typeof code !== 'string') return 'other'
   if (code.startsWith('SQLITE_')) {

@@ -1,4 +1,4 @@
-import { frame as frameLayout, msgpackCodec } from '@cache/codecs'
+import { frame as frameLayout, type ItemFormat, msgpackCodec } from '@cache/codecs'
 import { CacheError, cacheErrorCode, type Item } from '@cache/core/backend'
 import type { DirectoryAccess } from './directory/directory-access.ts'
 import { concernsOneFile, damaged, fileError } from './errors.ts'
@@ -6,12 +6,18 @@ import type { FullIndexRow, IndexRow } from './index/index-rows.ts'
 import type { ItemIndex } from './index/item-index.ts'
 import { keyText } from './index/key-text.ts'
 import { agrees, checksum, columnsDiffer, isExpired } from './values/encoded-item.ts'
-import { readStreamedValue } from './values/value-stream.ts'
+import type { ValueFiles } from './values/value-files.ts'
+import { checkStreamedValue, readStreamedValue } from './values/value-stream.ts'
 
 /** The number of damaged value files that are remembered. */
 const maxRemembered = 1000
 /** Replacements of a value between its row and its file, after which a read gives up. */
 const maxReplacements = 100
+
+const fileGone = 'its value file is gone'
+
+/** Reads a streamed value, or only checks it. Resolves to `undefined` when the file is gone. */
+type StreamReader = (format: ItemFormat, values: ValueFiles, item: Item, file: string) => Promise<unknown>
 
 /** Reads rows as items. An unreadable value is a miss and is reported (RACES R34). */
 export class ItemReader {
@@ -76,11 +82,17 @@ export class ItemReader {
     return this.#damagedFiles.has(file)
   }
 
-  /** Reads the key's value; resolves to whether it is in a damaged file. */
-  async findDamage(key: string): Promise<boolean> {
-    const row = await this.#directory.queue.read('get', key, (index) => index.get(keyText(key)))
-    if (row === undefined || row.file === null) return false
-    return (await this.#fromFile(key, row, row.file)) === undefined && this.#damagedFiles.has(row.file)
+  /**
+   * Reads the value file of the key to its end. Resolves to the name of a file without damage, and otherwise to
+   * `undefined`. A file with damage is remembered.
+   */
+  async findSoundFile(key: string): Promise<string | undefined> {
+    const row = await this.#directory.queue.read('compareAndSet', key, (index) => index.get(keyText(key)))
+    if (row === undefined || row.file === null) return undefined
+    const read = await this.#readFile(key, row, row.file, row.streamed === 1 ? checkStreamedValue : undefined)
+    if (read !== 'gone') return read === undefined ? undefined : row.file
+    const again = await this.#directory.queue.read('compareAndSet', key, (index) => index.get(keyText(key)))
+    return again?.file === row.file ? this.#lost(row.file, damaged(key, fileGone)) : undefined
   }
 
   report(error: CacheError): void {
@@ -97,7 +109,7 @@ export class ItemReader {
       const again = await this.#directory.queue.read('get', key, (index) => index.get(keyText(key)))
       if (again === undefined || isExpired(again, this.#directory.now())) return undefined
       if (again.file === null) return this.inline(key, again)
-      if (again.file === file) return this.#lost(file, damaged(key, 'its value file is gone'))
+      if (again.file === file) return this.#lost(file, damaged(key, fileGone))
       row = again
       file = again.file
     }
@@ -105,20 +117,23 @@ export class ItemReader {
     throw new CacheError('CONFLICT', message, { backend: 'file', operation: 'get', key })
   }
 
-  async #readFile(key: string, row: FullIndexRow, file: string): Promise<Item | undefined | 'gone'> {
+  async #readFile(
+    key: string,
+    row: FullIndexRow,
+    file: string,
+    readStream: StreamReader = readStreamedValue,
+  ): Promise<Item | undefined | 'gone'> {
     const { values, settings } = this.#directory
     try {
       if (row.streamed === 1) {
         const item = this.#ofColumns(key, row, row.frame)
-        if (item === undefined) return undefined
-        const value = await readStreamedValue(settings.format, values, item, file)
+        if (item === undefined) return this.#remember(file)
+        const value = await readStream(settings.format, values, item, file)
         return value === undefined ? 'gone' : { ...item, value }
       }
       const bytes = await values.read(file)
       if (bytes === undefined) return 'gone'
-      const item = this.#ofColumns(key, row, bytes)
-      if (item === undefined) this.#remember(file)
-      return item
+      return this.#ofColumns(key, row, bytes) ?? this.#remember(file)
     } catch (error) {
       if (cacheErrorCode(error) === 'DAMAGED') return this.#lost(file, damaged(key, (error as Error).message, error))
       if (!concernsOneFile(error)) throw fileError(error, 'get', key)
@@ -127,14 +142,14 @@ export class ItemReader {
   }
 
   #lost(file: string, error: CacheError): undefined {
-    this.#remember(file)
     this.report(error)
-    return undefined
+    return this.#remember(file)
   }
 
-  #remember(file: string): void {
+  #remember(file: string): undefined {
     if (this.#damagedFiles.size >= maxRemembered) this.#damagedFiles.clear()
     this.#damagedFiles.add(file)
+    return undefined
   }
 
   /** The item of a row with a value file. The checksum does not cover its columns, which `compareAndSet` uses. */

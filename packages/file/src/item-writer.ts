@@ -55,18 +55,27 @@ export class ItemWriter {
     return removed !== undefined && removed.kind > 0 && !isExpired(removed, now)
   }
 
-  /** Puts `next` in place, or removes the item without `next`, if the live item has the version `expected`. */
+  /**
+   * Puts `next` in place, or removes the item without `next`, if the live item has the version `expected`. Returns
+   * `'unread'` and changes nothing when that item is in a file other than `soundFile`: only a read of the file shows
+   * whether it is damaged, and a damaged item counts as absent.
+   */
   compareAndSet(
     index: ItemIndex,
     key: string,
     expected: string | undefined,
     next: EncodedItem | undefined,
     file: string | undefined,
+    soundFile: string | undefined,
     now: number,
-  ): boolean {
+  ): boolean | 'unread' {
     const text = keyText(key)
     const row = index.get(text)
-    if (this.liveVersion(key, row, expected, now) !== expected) return false
+    const version = this.liveVersion(key, row, now)
+    const isInFile = version !== undefined && row !== undefined && row.file !== null
+    // A caller that expects no item is told about a live one. Either answer may be wrong for a damaged file.
+    if (isInFile && row.file !== soundFile && (expected === undefined || expected === version)) return 'unread'
+    if (version !== expected) return false
     if (next !== undefined) this.put(index, next, file, now)
     else if (row !== undefined) index.remove(text)
     return true
@@ -115,23 +124,16 @@ export class ItemWriter {
   }
 
   /**
-   * The version that a condition is compared with. When the columns lack the expected version, the value itself
-   * decides: `get` uses only the value, and a damaged column must not refuse its version for ever.
+   * The version that a condition is compared with; `undefined` for an absent, expired or damaged item. A value in the
+   * index decides by itself: `get` uses only the value, and a damaged column must not refuse its version for ever.
    */
-  liveVersion(
-    key: string,
-    row: FullIndexRow | undefined,
-    expected: string | undefined,
-    now: number,
-  ): string | undefined {
+  liveVersion(key: string, row: FullIndexRow | undefined, now: number): string | undefined {
     if (row === undefined) return undefined
     if (row.file === null) {
-      if (row.version === expected && !isExpired(row, now)) return expected
       const item = this.#reader.inline(key, row)
       return item === undefined || hasExpired(item, now) ? undefined : item.version
     }
-    if (isExpired(row, now)) return undefined
-    return expected === undefined && this.#reader.isKnownDamaged(row.file) ? undefined : row.version
+    return isExpired(row, now) || this.#reader.isKnownDamaged(row.file) ? undefined : row.version
   }
 
   /** The item whose value `increment` adds to, or `undefined` to start from 0. */

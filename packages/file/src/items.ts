@@ -1,4 +1,5 @@
-import { type Item, KeyMutex, type Lifecycle } from '@cache/core/backend'
+import { type Item, KeyMutex, type Lifecycle, settleAll } from '@cache/core/backend'
+import type { Work } from './calls/queued-call.ts'
 import type { DirectoryAccess } from './directory/directory-access.ts'
 import { prefixRanges } from './index/key-text.ts'
 import type { ItemReader } from './item-reader.ts'
@@ -44,9 +45,9 @@ export class Items {
   }
 
   async getMany(keys: readonly string[]): Promise<(Item | undefined)[]> {
-    if (this.#mutex.size > 0) return Promise.all(keys.map((key) => this.get(key)))
+    if (this.#mutex.size > 0) return settleAll(keys.map((key) => this.get(key)))
     if (keys.length <= keysPerLookup) return this.#getSome(keys)
-    return (await Promise.all(stepsOf(keys, keysPerLookup).map((some) => this.#getSome(some)))).flat()
+    return (await settleAll(stepsOf(keys, keysPerLookup).map((some) => this.#getSome(some)))).flat()
   }
 
   async #getSome(keys: readonly string[]): Promise<(Item | undefined)[]> {
@@ -57,7 +58,7 @@ export class Items {
     })
     if (left.length === 0) return items
     // One call for each, so that the event loop can run between long values.
-    const found = await Promise.all(left.map((position) => this.#get(keys[position] as string)))
+    const found = await settleAll(left.map((position) => this.#get(keys[position] as string)))
     for (const [at, position] of left.entries()) items[position] = found[at]
     return items
   }
@@ -76,7 +77,7 @@ export class Items {
 
   async #setMany(all: readonly EncodedItem[]): Promise<void> {
     if (this.#mutex.size > 0 || all.some((encoded) => this.isLarge(encoded))) {
-      await Promise.all(all.map((encoded) => this.#setOne(encoded)))
+      await settleAll(all.map((encoded) => this.#setOne(encoded)))
       return
     }
     const steps = stepsOf(all, itemsPerCall).map((some) =>
@@ -88,52 +89,65 @@ export class Items {
         },
       ),
     )
-    await Promise.all(steps)
+    await settleAll(steps)
   }
 
   delete(key: string): Promise<boolean> {
     return this.#afterFileWrites(key, () =>
-      this.#directory.queue.write('delete', key, (index, now) => this.writer.remove(index, key, now)),
+      this.#directory.queue.remove('delete', key, (index, now) => this.writer.remove(index, key, now)),
     )
   }
 
   async deleteMany(keys: readonly string[]): Promise<number> {
     if (this.#mutex.size > 0) {
-      const removed = await Promise.all(keys.map((key) => this.delete(key)))
+      const removed = await settleAll(keys.map((key) => this.delete(key)))
       return removed.filter(Boolean).length
     }
     const steps = stepsOf(keys, itemsPerCall).map((some) =>
-      this.#directory.queue.write('deleteMany', some, (index, now) => {
+      this.#directory.queue.remove('deleteMany', some, (index, now) => {
         let live = 0
         for (const key of some) if (this.writer.remove(index, key, now)) live += 1
         return live
       }),
     )
-    return (await Promise.all(steps)).reduce((sum, live) => sum + live, 0)
+    return (await settleAll(steps)).reduce((sum, live) => sum + live, 0)
   }
 
   compareAndSet(key: string, expected: string | undefined, next: Item | undefined): Promise<boolean> {
     const encoded = next === undefined ? undefined : this.writer.encode(next)
-    return expected === undefined
-      ? this.#compareAndSetAbsent(key, encoded)
-      : this.#compareAndSet(key, expected, encoded)
+    return this.#compareAndSetReadable(key, expected, encoded)
   }
 
-  async #compareAndSetAbsent(key: string, encoded: EncodedItem | undefined): Promise<boolean> {
-    if (await this.#compareAndSet(key, undefined, encoded)) return true
-    // An item with a damaged file counts as absent, and only a read of the file shows the damage.
-    if (!(await this.reader.findDamage(key))) return false
-    return this.#compareAndSet(key, undefined, encoded)
+  /** Compares with items whose values can be read: one in a damaged file counts as absent. */
+  async #compareAndSetReadable(
+    key: string,
+    expected: string | undefined,
+    encoded: EncodedItem | undefined,
+  ): Promise<boolean> {
+    // Read before `next` is written to a file, which would be in vain.
+    let soundFile = encoded !== undefined && this.isLarge(encoded) ? await this.reader.findSoundFile(key) : undefined
+    for (;;) {
+      const outcome = await this.#compareAndSet(key, expected, encoded, soundFile)
+      if (outcome !== 'unread') return outcome
+      soundFile = await this.reader.findSoundFile(key)
+    }
   }
 
-  #compareAndSet(key: string, expected: string | undefined, encoded: EncodedItem | undefined): Promise<boolean> {
-    return this.#writing(key, encoded, (file) =>
-      this.#directory.queue.write('compareAndSet', key, (index, now) => {
-        const wasSet = this.writer.compareAndSet(index, key, expected, encoded, file, now)
-        if (!wasSet) this.writer.discard(index, file)
-        return wasSet
-      }),
-    )
+  #compareAndSet(
+    key: string,
+    expected: string | undefined,
+    encoded: EncodedItem | undefined,
+    soundFile: string | undefined,
+  ): Promise<boolean | 'unread'> {
+    return this.#writing(key, encoded, (file) => {
+      const work: Work<boolean | 'unread'> = (index, now) => {
+        const outcome = this.writer.compareAndSet(index, key, expected, encoded, file, soundFile, now)
+        if (outcome !== true) this.writer.discard(index, file)
+        return outcome
+      }
+      const { queue } = this.#directory
+      return encoded === undefined ? queue.remove('compareAndSet', key, work) : queue.write('compareAndSet', key, work)
+    })
   }
 
   increment(key: string, delta: number, expiresAt: number | undefined): Promise<number> {
@@ -147,11 +161,11 @@ export class Items {
   async clear(prefix: string): Promise<void> {
     const { queue } = this.#directory
     for (const range of prefixRanges(prefix)) {
-      const last = await queue.write('clear', undefined, (index) => index.lastId())
+      const last = await queue.remove('clear', undefined, (index) => index.lastId())
       let after: string | undefined
       do {
         const from = after
-        after = await queue.write('clear', undefined, (index) => index.removeRange(range, from, last, rowsPerRemoval))
+        after = await queue.remove('clear', undefined, (index) => index.removeRange(range, from, last, rowsPerRemoval))
       } while (after !== undefined)
     }
   }
@@ -176,7 +190,7 @@ export class Items {
   async deleteByTag(tag: string): Promise<number> {
     let removed = 0
     for (;;) {
-      const { rows, live } = await this.#directory.queue.write('deleteByTag', undefined, (index, now) =>
+      const { rows, live } = await this.#directory.queue.remove('deleteByTag', undefined, (index, now) =>
         index.removeTagged(tag, now, rowsPerRemoval),
       )
       removed += live

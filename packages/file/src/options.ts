@@ -78,6 +78,8 @@ export interface Settings {
   readonly dir: string
   readonly filePrefix: string
   readonly format: ItemFormat
+  /** The format of dumps. Its sealed items name no store, so that a dump can be imported into another store. */
+  readonly dumpFormat: ItemFormat
   readonly durability: Durability
   readonly syncInterval: number
   readonly maintenanceInterval: number
@@ -123,10 +125,14 @@ export function resolveOptions(options: FileBackendOptions): Settings {
     const given = options[name as keyof ItemFormatOptions]
     if (given !== undefined) format[name] = given
   }
+  const clock = checkClock(options.clock, method)
+  const prefix = filePrefix(options.prefix)
   return {
     dir: pathOf(options.dir),
-    filePrefix: filePrefix(options.prefix),
-    format: new ItemFormat(format as ItemFormatOptions),
+    filePrefix: prefix,
+    // A sealed item cannot be moved to a store of another kind or with another prefix.
+    format: new ItemFormat(format as ItemFormatOptions, `file:${prefix}`, clock),
+    dumpFormat: new ItemFormat(format as ItemFormatOptions, 'file dump', clock),
     durability: oneOf(options.durability ?? 'normal', ['normal', 'full'], 'durability', method),
     syncInterval: interval(options.syncInterval ?? '1s', 'syncInterval'),
     maintenanceInterval: interval(options.maintenanceInterval ?? '1m', 'maintenanceInterval'),
@@ -144,7 +150,7 @@ export function resolveOptions(options: FileBackendOptions): Settings {
       method,
     ),
     engine: options.engine === undefined ? undefined : oneOf(options.engine, engines, 'engine', method),
-    clock: checkClock(options.clock, method),
+    clock,
   }
 }
 

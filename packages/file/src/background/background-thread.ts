@@ -1,91 +1,78 @@
-import { Worker } from 'node:worker_threads'
+import { type Engine, engineFile } from '../index/sqlite.ts'
 import type { IndexTask, IndexTaskResult } from './index-task.ts'
+import { InlineStatements } from './inline-statements.ts'
 import { runIndexTask } from './run-index-task.ts'
+import { salvage } from './salvage.ts'
+import type { StatementRunner } from './task-connection.ts'
+import { ThreadLost, ThreadStatements } from './thread-statements.ts'
 
-interface PendingTask {
-  readonly task: IndexTask
-  resolve(result: IndexTaskResult): void
-  reject(error: unknown): void
-}
-
-interface Reply {
-  readonly id: number
-  readonly result?: IndexTaskResult
-  readonly failure?: { readonly message: string; readonly errcode?: number; readonly code?: string }
-}
-
-/** Runs index tasks in a worker thread. The first task starts the thread, and `close` ends it. */
+/**
+ * Runs index tasks, whose long statements run in a worker thread. The first task starts the thread, and `close` ends
+ * it. Where threads are impossible, the statements run on the event loop.
+ */
 export class BackgroundThread {
-  #worker: Worker | undefined
-  /**
-   * Whether tasks run on the event loop, because a bundler omitted the worker's file or the runtime forbids threads.
-   */
-  #inline = false
-  #lastId = 0
-  readonly #pending = new Map<number, PendingTask>()
+  readonly #engine: Engine | undefined
+  #thread: ThreadStatements | undefined
+  #inline: InlineStatements | undefined
+  /** Ends after the last task: tasks share a connection, and with it one transaction. */
+  #last: Promise<unknown> = Promise.resolve()
 
-  /** Whether a thread was started. */
-  get started(): boolean {
-    return this.#worker !== undefined
+  constructor(engine: Engine | undefined) {
+    this.#engine = engine
   }
 
   run(task: IndexTask): Promise<IndexTaskResult> {
-    const worker = this.#inline ? undefined : this.#start()
-    if (worker === undefined) return runIndexTask(task)
-    return new Promise((resolve, reject) => {
-      this.#lastId += 1
-      this.#pending.set(this.#lastId, { task, resolve, reject })
-      // The thread keeps the process alive only while a task waits for its reply.
-      worker.ref()
-      worker.postMessage({ id: this.#lastId, task })
-    })
+    const running = this.#last.then(() => this.#run(task))
+    this.#last = running.catch(() => undefined)
+    return running
   }
 
+  /** Closes the connection and ends the thread, after all tasks. */
   async close(): Promise<void> {
-    const worker = this.#worker
-    if (worker === undefined) return
-    await this.run({ kind: 'close' }).catch(() => undefined)
-    this.#worker = undefined
-    await worker.terminate()
+    await this.#last
+    // A close that fails keeps its log, with which the next connection continues.
+    await this.#disconnect().catch(() => undefined)
+    await this.#thread?.end()
+    this.#thread = undefined
   }
 
-  #start(): Worker | undefined {
-    if (this.#worker !== undefined) return this.#worker
-    const worker = startWorker()
-    this.#inline = worker === undefined
-    if (worker === undefined) return undefined
-    worker.on('message', (reply: Reply) => this.#onReply(worker, reply))
-    worker.on('error', () => this.#onFailure(worker))
-    worker.on('exit', () => this.#onFailure(worker))
-    this.#worker = worker
-    return worker
+  async #run(task: IndexTask): Promise<IndexTaskResult> {
+    if (task.kind === 'salvage') {
+      await this.#disconnect().catch(() => undefined)
+      return salvage(task.path, task.to, task.policy, this.#engine)
+    }
+    const statements = await this.#statements()
+    try {
+      return await runIndexTask(task, statements.connect(task.path))
+    } catch (error) {
+      if (!(error instanceof ThreadLost)) throw error
+      // The connection of the lost thread is gone, and its transaction with it. So the task begins again.
+      this.#thread = undefined
+      this.#inline ??= new InlineStatements(this.#engine)
+      return runIndexTask(task, this.#inline.connect(task.path))
+    }
   }
 
-  #onReply(worker: Worker, { id, result, failure }: Reply): void {
-    const pending = this.#pending.get(id)
-    this.#pending.delete(id)
-    if (this.#pending.size === 0) worker.unref()
-    if (failure !== undefined) {
-      const { message, ...members } = failure
-      pending?.reject(Object.assign(new Error(message), members))
-    } else if (result !== undefined) pending?.resolve(result)
+  async #statements(): Promise<StatementRunner> {
+    const existing = this.#inline ?? this.#thread
+    if (existing !== undefined) return existing
+    const file = await engineFile(this.#engine)
+    this.#thread = file === undefined ? undefined : startThread(file)
+    if (this.#thread !== undefined) return this.#thread
+    this.#inline = new InlineStatements(this.#engine)
+    return this.#inline
   }
 
-  #onFailure(worker: Worker): void {
-    if (this.#worker !== worker) return
-    this.#worker = undefined
-    this.#inline = true
-    const pending = [...this.#pending.values()]
-    this.#pending.clear()
-    for (const { task, resolve, reject } of pending) runIndexTask(task).then(resolve, reject)
+  async #disconnect(): Promise<void> {
+    await this.#thread?.disconnect()
+    await this.#inline?.disconnect()
   }
 }
 
-/** The thread, or `undefined` when the runtime forbids threads, as Node's permission model does by default. */
-function startWorker(): Worker | undefined {
-  const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js'
+/** The thread, or `undefined` when the runtime forbids threads. */
+function startThread(file: string): ThreadStatements | undefined {
   try {
-    return new Worker(new URL(`./background-worker.${extension}`, import.meta.url), { name: 'cache-file' })
+    return new ThreadStatements(file)
   } catch {
     return undefined
   }

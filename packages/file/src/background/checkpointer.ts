@@ -1,10 +1,9 @@
+import { failureKind } from '../errors.ts'
 import { pageBytes } from '../index/schema.ts'
-import type { Engine } from '../index/sqlite.ts'
 import type { BackgroundThread } from './background-thread.ts'
 
 /** The part of an open directory that the checkpointer needs. */
 export interface CheckpointHost {
-  readonly settings: { readonly engine: Engine | undefined }
   readonly queue: { pauseWrites(): void; resumeWrites(): void }
   readonly background: BackgroundThread
   /** The path of the open index; empty while none is open. */
@@ -29,6 +28,7 @@ export class Checkpointer {
   #valueFrames = 0
   /** The estimated number of frames at which the next checkpoint starts. */
   #nextAt = checkpointFrames
+  #limit = Infinity
   #running: Promise<void> | undefined
 
   constructor(host: CheckpointHost) {
@@ -56,27 +56,68 @@ export class Checkpointer {
     await this.#running
   }
 
+  /** Sets the number of bytes from which on a checkpoint shortens the log. Other numbers apply when they are smaller. */
+  limitLog(bytes: number): void {
+    this.#limit = Math.max(1, bytes / pageBytes)
+    this.#nextAt = Math.min(this.#nextAt, this.#limit)
+  }
+
+  /** Moves the whole log into the database, so that the next write starts it again. Resolves to whether it did. */
+  async restartLog(): Promise<boolean> {
+    await this.#running
+    return this.#host.indexPath === '' ? false : this.#restartLog()
+  }
+
+  async #restartLog(): Promise<boolean> {
+    const { indexPath, background, queue } = this.#host
+    queue.pauseWrites()
+    try {
+      const { restarted = false, frames = 0 } = await background.run({
+        kind: 'checkpoint',
+        path: indexPath,
+        wait: true,
+        isScarce: this.#limit !== Infinity,
+      })
+      if (restarted) this.#restarted()
+      else this.#nextAt = frames + Math.min(checkpointFrames, this.#limit)
+      return restarted
+    } catch (error) {
+      if (failureKind(error) === 'full') return false
+      throw error
+    } finally {
+      queue.resumeWrites()
+    }
+  }
+
   async #checkpoint(): Promise<void> {
-    const { indexPath, settings, background, queue } = this.#host
+    const { indexPath, background, queue } = this.#host
     if (indexPath === '') return
+    // Writes wait on a nearly full disk: before a checkpoint in another thread ends, they could fill it.
+    if (this.#limit !== Infinity) {
+      await this.#restartLog()
+      return
+    }
     const calls = this.#calls
     const valueFrames = this.#valueFrames
-    const task = { kind: 'checkpoint', path: indexPath, engine: settings.engine } as const
+    const task = { kind: 'checkpoint', path: indexPath } as const
     const { frames = 0 } = await background.run({ ...task, wait: false })
     this.#framesPerCall = Math.max(0.05, (frames - valueFrames) / calls)
-    this.#nextAt = frames + checkpointFrames
-    if (frames < blockingFrames) return
+    this.#nextAt = frames + Math.min(checkpointFrames, this.#limit)
+    if (frames < Math.min(blockingFrames, 4 * this.#limit)) return
     // Only frames written during the first checkpoint are left. Without the pause, the other thread would have to find
     // a moment without a write of this thread.
     queue.pauseWrites()
     try {
       const { restarted = false } = await background.run({ ...task, wait: true })
-      if (!restarted) return
-      this.#calls = 0
-      this.#valueFrames = 0
-      this.#nextAt = checkpointFrames
+      if (restarted) this.#restarted()
     } finally {
       queue.resumeWrites()
     }
+  }
+
+  #restarted(): void {
+    this.#calls = 0
+    this.#valueFrames = 0
+    this.#nextAt = Math.min(checkpointFrames, this.#limit)
   }
 }

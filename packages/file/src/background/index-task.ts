@@ -1,5 +1,4 @@
 import type { EvictionPolicy } from '../index/schema.ts'
-import type { Engine } from '../index/sqlite.ts'
 
 /** A task that visits all rows or many. */
 export type Inspection =
@@ -13,25 +12,13 @@ export type Inspection =
   | { readonly kind: 'policy'; readonly policy: EvictionPolicy }
 
 /**
- * A task on an index that would block the event loop. It has paths instead of connections, so that a thread can receive
- * it.
+ * A task on an index that would block the event loop. A checkpoint with `isScarce` also gives back few free pages,
+ * because the disk is nearly full.
  */
 export type IndexTask =
-  | {
-      readonly kind: 'checkpoint'
-      readonly path: string
-      readonly engine: Engine | undefined
-      readonly wait: boolean
-    }
-  | ({ readonly path: string; readonly engine: Engine | undefined } & Inspection)
-  | {
-      readonly kind: 'salvage'
-      readonly path: string
-      readonly to: string
-      readonly policy: EvictionPolicy
-      readonly engine: Engine | undefined
-    }
-  | { readonly kind: 'close' }
+  | { readonly kind: 'checkpoint'; readonly path: string; readonly wait: boolean; readonly isScarce?: boolean }
+  | ({ readonly path: string } & Inspection)
+  | { readonly kind: 'salvage'; readonly path: string; readonly to: string; readonly policy: EvictionPolicy }
 
 export interface IndexTaskResult {
   /** The problems that an integrity check found, or the losses of a salvage. */

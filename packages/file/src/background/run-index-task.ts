@@ -1,70 +1,65 @@
 import { failureKind } from '../errors.ts'
 import { countQuery, expiredValuesQuery, recountQuery } from '../index/count-queries.ts'
 import type { Totals } from '../index/index-rows.ts'
-import { createSchema } from '../index/schema.ts'
-import { type Database, type Engine, openDatabase } from '../index/sqlite.ts'
+import { policyStatements } from '../index/schema.ts'
 import type { IndexTask, IndexTaskResult } from './index-task.ts'
-import { salvage } from './salvage.ts'
+import type { TaskConnection } from './task-connection.ts'
 
-/** From this number of free pages on, the index file is made shorter. */
-const freePagesWorthShrinking = 2048
-/** Pages that one step gives back. The write lock is held for one step. */
-const pagesPerStep = 512
+interface ShrinkSteps {
+  /** From this number of free pages on, the index file is made shorter. */
+  readonly worth: number
+  /** Pages that one step gives back. The write lock is held for one step. */
+  readonly pages: number
+  readonly rounds: number
+}
 
-let connected: { path: string; database: Database } | undefined
+const usualSteps: ShrinkSteps = { worth: 2048, pages: 512, rounds: 16 }
+/** Short steps, because each needs space in the log. */
+const scarceSteps: ShrinkSteps = { worth: 64, pages: 64, rounds: 256 }
 
-/** Runs the task in this thread. The connection stays open for the next task on the same index. */
-export async function runIndexTask(task: IndexTask): Promise<IndexTaskResult> {
+/** Runs a task on the index of the connection. */
+export async function runIndexTask(
+  task: Exclude<IndexTask, { readonly kind: 'salvage' }>,
+  connection: TaskConnection,
+): Promise<IndexTaskResult> {
   switch (task.kind) {
-    case 'close':
-      closeIndex()
-      return { problems: [], saved: 0 }
     case 'checkpoint':
-      return checkpoint(await connection(task.path, task.engine), task.wait)
+      return checkpoint(connection, task.wait, task.isScarce ?? false)
     case 'integrity':
-      return { problems: checkIntegrity(await connection(task.path, task.engine)), saved: 0 }
+      return { problems: await checkIntegrity(connection), saved: 0 }
     case 'totals':
-      return { problems: compareTotals(await connection(task.path, task.engine), task.fix), saved: 0 }
+      return { problems: await compareTotals(connection, task.fix), saved: 0 }
     case 'expired': {
-      const statement = (await connection(task.path, task.engine)).prepare(expiredValuesQuery)
-      return { problems: [], saved: 0, ...(statement.get(task.now, task.now) as { count: number }) }
+      const { count } = await one<{ count: number }>(connection, expiredValuesQuery, task.now, task.now)
+      return { problems: [], saved: 0, count }
     }
     case 'policy':
-      inTransaction(await connection(task.path, task.engine), true, (database) => createSchema(database, task.policy))
+      await inTransaction(connection, true, async () => {
+        // Another process may have done the same meanwhile.
+        const stored = await one<{ policy: string } | undefined>(connection, 'select policy from total')
+        if (stored?.policy === task.policy) return
+        for (const sql of policyStatements(task.policy)) await connection.exec(sql)
+      })
       return { problems: [], saved: 0 }
-    case 'salvage':
-      closeIndex()
-      return salvage(task.path, task.to, task.policy, task.engine)
   }
 }
 
-async function connection(path: string, engine: Engine | undefined): Promise<Database> {
-  if (connected?.path === path) return connected.database
-  closeIndex()
-  const database = await openDatabase(path, engine)
-  // This thread may wait for a lock.
-  database.exec('pragma busy_timeout = 5000; pragma wal_autocheckpoint = 0; pragma synchronous = normal')
-  connected = { path, database }
-  return database
-}
-
-function closeIndex(): void {
-  const database = connected?.database
-  connected = undefined
-  try {
-    database?.close()
-  } catch {
-    // The last checkpoint failed. The log remains, and the next connection continues with it.
-  }
+async function one<Row>(connection: TaskConnection, sql: string, ...values: number[]): Promise<Row> {
+  return (await connection.all(sql, ...values))[0] as Row
 }
 
 /**
  * Moves the log into the database. A passive checkpoint blocks no writer, but never reaches the end of the log while
  * writes continue. With `wait`, the writers of all processes wait until it has.
  */
-function checkpoint(database: Database, wait: boolean): IndexTaskResult {
-  const { busy, log, checkpointed } = moveLog(database, wait ? 'restart' : 'passive')
-  shrink(database)
+async function checkpoint(connection: TaskConnection, wait: boolean, isScarce: boolean): Promise<IndexTaskResult> {
+  // The pages leave the file in the checkpoint that follows. Otherwise the next one is early enough.
+  if (isScarce) await shrink(connection, scarceSteps)
+  const { busy, log, checkpointed } = await one<Moved>(
+    connection,
+    `pragma wal_checkpoint(${wait ? 'restart' : 'passive'})`,
+  )
+  if (!isScarce) await shrink(connection, usualSteps)
   return { problems: [], saved: 0, frames: log, restarted: wait && busy === 0 && log === checkpointed }
 }
 
@@ -74,31 +69,31 @@ interface Moved {
   readonly checkpointed: number
 }
 
-function moveLog(database: Database, how: 'passive' | 'restart'): Moved {
-  return database.prepare(`pragma wal_checkpoint(${how})`).get() as Moved
-}
-
-/** Gives the space of removed items back to the file system unless another connection holds the lock. */
-function shrink(database: Database): void {
+/**
+ * Gives the space of removed items back to the file system unless another connection holds the lock, or the log has no
+ * space for it.
+ */
+async function shrink(connection: TaskConnection, steps: ShrinkSteps): Promise<void> {
   try {
-    shrinkFile(database)
+    await shrinkFile(connection, steps)
   } catch (error) {
-    if (failureKind(error) !== 'busy') throw error
+    const kind = failureKind(error)
+    if (kind !== 'busy' && kind !== 'full') throw error
   }
 }
 
-function shrinkFile(database: Database): void {
-  const { page_count } = database.prepare('pragma page_count').get() as { page_count: number }
-  for (let round = 0; round < 16; round += 1) {
-    const { freelist_count } = database.prepare('pragma freelist_count').get() as { freelist_count: number }
-    if (freelist_count < freePagesWorthShrinking || freelist_count < page_count / 4) return
-    database.exec(`pragma incremental_vacuum(${pagesPerStep})`)
+async function shrinkFile(connection: TaskConnection, { worth, pages, rounds }: ShrinkSteps): Promise<void> {
+  const { page_count } = await one<{ page_count: number }>(connection, 'pragma page_count')
+  for (let round = 0; round < rounds; round += 1) {
+    const { freelist_count } = await one<{ freelist_count: number }>(connection, 'pragma freelist_count')
+    if (freelist_count < worth || freelist_count < page_count / 4) return
+    await connection.exec(`pragma incremental_vacuum(${pages})`)
   }
 }
 
-function checkIntegrity(database: Database): string[] {
+async function checkIntegrity(connection: TaskConnection): Promise<string[]> {
   try {
-    const rows = database.prepare('pragma integrity_check(50)').all() as { integrity_check: string }[]
+    const rows = (await connection.all('pragma integrity_check(50)')) as { integrity_check: string }[]
     return rows.map((row) => row.integrity_check).filter((text) => text !== 'ok')
   } catch (error) {
     // Damage can make the check itself fail.
@@ -108,36 +103,42 @@ function checkIntegrity(database: Database): string[] {
 }
 
 /** One transaction sees one state: neither the totals nor the rows change during the comparison. */
-function compareTotals(database: Database, fix: boolean): string[] {
-  return inTransaction(database, fix, () => {
-    const stored = database.prepare('select entries, live, bytes, trash from total').get() as Totals | undefined
-    const counted = database.prepare(countQuery).get() as Totals
+function compareTotals(connection: TaskConnection, fix: boolean): Promise<string[]> {
+  return inTransaction(connection, fix, async () => {
+    const stored = await one<Totals | undefined>(connection, 'select entries, live, bytes, trash from total')
+    const counted = await one<Totals>(connection, countQuery)
     const problems: string[] = []
     if (JSON.stringify(stored) !== JSON.stringify(counted)) {
       problems.push(`counted ${JSON.stringify(counted)}, stored ${JSON.stringify(stored)}`)
-      if (fix) database.exec(recountQuery)
+      if (fix) await connection.exec(recountQuery)
     }
-    const late = lateItems(database, fix)
+    const late = await countLateItems(connection)
     if (late > 0) problems.push(`${late} items are due later than they expire`)
+    if (late > 0 && fix) await connection.exec(`update item set due_at = expires_at where ${isLate}`)
     return problems
   })
 }
 
-/** The number of items that would be removed too late; with `fix`, corrects them. */
-function lateItems(database: Database, fix: boolean): number {
-  const wrong = 'expires_at is not null and (due_at is null or due_at > expires_at)'
-  if (fix) return Number(database.prepare(`update item set due_at = expires_at where ${wrong}`).run().changes)
-  return (database.prepare(`select count(*) as count from item where ${wrong}`).get() as { count: number }).count
+const isLate = 'expires_at is not null and (due_at is null or due_at > expires_at)'
+
+/** The number of items that would be removed too late. */
+async function countLateItems(connection: TaskConnection): Promise<number> {
+  return (await one<{ count: number }>(connection, `select count(*) as count from item where ${isLate}`)).count
 }
 
-function inTransaction<Value>(database: Database, writes: boolean, work: (database: Database) => Value): Value {
-  database.exec(writes ? 'begin immediate' : 'begin')
+async function inTransaction<Value>(
+  connection: TaskConnection,
+  writes: boolean,
+  work: () => Promise<Value>,
+): Promise<Value> {
+  await connection.exec(writes ? 'begin immediate' : 'begin')
   try {
-    const value = work(database)
-    database.exec('commit')
+    const value = await work()
+    await connection.exec('commit')
     return value
   } catch (error) {
-    database.exec('rollback')
+    // SQLite may have ended the transaction, and a lost thread has. The first failure is the one to report.
+    await connection.exec('rollback').catch(() => undefined)
     throw error
   }
 }

@@ -2,19 +2,16 @@ import { CacheError, cacheErrorCode } from '@cache/core/backend'
 import { type FailureKind, failureKind, fileError } from '../errors.ts'
 import type { ItemIndex } from '../index/item-index.ts'
 import type { EventLoopBudget } from './event-loop-budget.ts'
+import { ImmediateReads, type ReadHost } from './immediate-reads.ts'
+import { PendingCalls } from './pending-calls.ts'
 import { type CallKeys, QueuedCall, type Work } from './queued-call.ts'
-import { ReadTransaction, tryToEnd } from './read-transaction.ts'
+import { tryToEnd } from './try-to-end.ts'
 
 /** The part of an open directory that the queue needs. */
-export interface QueueHost {
+export interface QueueHost extends ReadHost {
   now(): number
   /** Opens the index unless it is open. */
   open(): Promise<ItemIndex>
-  /**
-   * The open index, or `undefined` when it must be opened. With `verify`, it must still be the current index of the
-   * directory.
-   */
-  currentIndex(verify: boolean): ItemIndex | undefined
   /** The error of every write while the directory is read-only. */
   readonly refusal: CacheError | undefined
   /** Drops an index that failed. `corrupt` asks for its replacement; every other kind asks for opening it again. */
@@ -24,10 +21,17 @@ export interface QueueHost {
   /** Runs after the commit. The callers get their results when the returned promise resolves. */
   afterCommit(calls: number): Promise<void> | undefined
   rolledBack(): void
+  /**
+   * Makes space on a full disk. With `isRemoval`, it may use the space that is reserved for removals. Resolves to
+   * whether another attempt can succeed.
+   */
+  makeSpace(isRemoval: boolean): Promise<boolean>
 }
 
 /** From this number of reads on, a transaction around them is cheaper than their own locks. */
 const readsWorthTransaction = 4
+/** Attempts of one call on a full disk. */
+const maxFullAttempts = 4
 
 /**
  * Runs calls in their order. The calls of one tick share one transaction, which makes writes cheap. A batch that takes
@@ -37,15 +41,15 @@ const readsWorthTransaction = 4
 export class CallQueue {
   readonly #host: QueueHost
   readonly #lockTimeout: number
-  #pending: QueuedCall[] = []
-  #writes = 0
+  readonly #pending = new PendingCalls()
   readonly #budget: EventLoopBudget
-  readonly #readTransaction: ReadTransaction
+  readonly #immediateReads: ImmediateReads
   #scheduled = false
   #running = false
   #lockedRounds = 0
   #retry: NodeJS.Timeout | undefined
   #paused = false
+  #isMakingSpace = false
   #idle: (() => void)[] = []
   #undelivered = 0
 
@@ -53,24 +57,29 @@ export class CallQueue {
     this.#host = host
     this.#lockTimeout = lockTimeout
     this.#budget = budget
-    this.#readTransaction = new ReadTransaction(() => host.currentIndex(budget.start()), budget)
+    this.#immediateReads = new ImmediateReads(host, budget)
   }
 
   read<Value>(method: string, keys: CallKeys, work: Work<Value>): Promise<Value> {
     const index = this.#indexForImmediateRead()
-    if (index === undefined) return this.#add(new QueuedCall(method, keys, false, work))
+    if (index === undefined) return this.#add(new QueuedCall(method, keys, 'read', work))
     try {
       return Promise.resolve(work(index, this.#host.now()))
     } catch (error) {
       if (cacheErrorCode(error) !== undefined)
         return Promise.reject(fileError(error, method, typeof keys === 'string' ? keys : undefined))
       // The queue handles failures of the index.
-      return this.#add(new QueuedCall(method, keys, false, work))
+      return this.#add(new QueuedCall(method, keys, 'read', work))
     }
   }
 
   write<Value>(method: string, keys: CallKeys, work: Work<Value>): Promise<Value> {
-    return this.#add(new QueuedCall(method, keys, true, work))
+    return this.#add(new QueuedCall(method, keys, 'write', work))
+  }
+
+  /** A write that removes data. On a full disk, it may use the space that is reserved for removals. */
+  remove<Value>(method: string, keys: CallKeys, work: Work<Value>): Promise<Value> {
+    return this.#add(new QueuedCall(method, keys, 'removal', work))
   }
 
   /** Holds writes back, so that another thread can take the write lock. Reads continue. */
@@ -80,28 +89,27 @@ export class CallQueue {
 
   resumeWrites(): void {
     this.#paused = false
-    if (this.#pending.length > 0) this.#schedule()
+    if (this.#pending.count > 0) this.#schedule()
   }
 
   get #writesBlocked(): boolean {
-    return this.#paused || this.#retry !== undefined
+    return this.#paused || this.#isMakingSpace || this.#retry !== undefined
   }
 
   /** Resolves when no call waits or runs. */
   async idle(): Promise<void> {
-    while (this.#pending.length > 0 || this.#undelivered > 0 || this.#running) {
+    while (this.#pending.count > 0 || this.#undelivered > 0 || this.#running) {
       await new Promise<void>((resolve) => this.#idle.push(resolve))
     }
   }
 
   /** The index when a read may run immediately: it must not overtake a waiting call. */
   #indexForImmediateRead(): ItemIndex | undefined {
-    return this.#pending.length > 0 || this.#running ? undefined : this.#readTransaction.next()
+    return this.#pending.count > 0 || this.#running ? undefined : this.#immediateReads.next()
   }
 
   #add<Value>(call: QueuedCall<Value>): Promise<Value> {
-    this.#pending.push(call as QueuedCall)
-    if (call.writes) this.#writes += 1
+    this.#pending.add(call as QueuedCall)
     this.#schedule()
     return call.promise
   }
@@ -109,7 +117,7 @@ export class CallQueue {
   #schedule(): void {
     if (this.#scheduled || this.#running) return
     // Another process writes, and every waiting call is a write. Reads would not need to wait.
-    if (this.#writesBlocked && this.#writes === this.#pending.length) return
+    if (this.#writesBlocked && this.#pending.haveOnlyWrites) return
     this.#scheduled = true
     // After a spent budget, timers and sockets run first. Otherwise a loop of awaited calls would starve them.
     if (this.#budget.isSpent) setImmediate(this.#tick)
@@ -119,15 +127,14 @@ export class CallQueue {
 
   readonly #tick = (): void => {
     this.#scheduled = false
-    if (!this.#running && this.#pending.length > 0) this.#runBatch()
+    if (!this.#running && this.#pending.count > 0) this.#runBatch()
     this.#wakeIdle()
   }
 
   #runBatch(): void {
-    this.#readTransaction.end()
+    this.#immediateReads.endTick()
     let index: ItemIndex | undefined
     try {
-      // The first work after a pause of this thread verifies the index. One check for each pause is enough.
       index = this.#host.currentIndex(this.#budget.start())
     } catch (error) {
       this.#rejectAll(error)
@@ -137,10 +144,10 @@ export class CallQueue {
       this.#openIndex()
       return
     }
-    if (this.#writes > 0 && this.#host.refusal !== undefined) this.#refuseWrites(this.#host.refusal)
-    if (this.#writes > 0) this.#writeBatch(index)
-    else this.#readBatch(index, this.#takeAll())
-    if (this.#pending.length > 0) this.#scheduleRest()
+    if (this.#pending.writeCount > 0 && this.#host.refusal !== undefined) this.#refuseWrites(this.#host.refusal)
+    if (this.#pending.writeCount > 0) this.#writeBatch(index)
+    else this.#readBatch(index, this.#pending.takeAll())
+    if (this.#pending.count > 0) this.#scheduleRest()
   }
 
   /** Continues after timers and sockets have run. */
@@ -165,21 +172,6 @@ export class CallQueue {
     )
   }
 
-  #takeAll(): QueuedCall[] {
-    const taken = this.#pending
-    this.#pending = []
-    this.#writes = 0
-    return taken
-  }
-
-  /** Puts calls that did not run back at the front. */
-  #putBack(calls: readonly QueuedCall[]): void {
-    if (calls.length === 0) return
-    this.#pending = this.#pending.length === 0 ? [...calls] : [...calls, ...this.#pending]
-    this.#writes = 0
-    for (const call of this.#pending) if (call.writes) this.#writes += 1
-  }
-
   #readBatch(index: ItemIndex, calls: QueuedCall[]): void {
     const together = calls.length >= readsWorthTransaction
     const deadline = this.#budget.deadline()
@@ -201,7 +193,7 @@ export class CallQueue {
       return
     }
     for (let at = 0; at < done; at += 1) (calls[at] as QueuedCall).deliver()
-    this.#putBack(calls.slice(done))
+    this.#pending.putBack(calls.slice(done))
   }
 
   #writeBatch(index: ItemIndex): void {
@@ -214,11 +206,11 @@ export class CallQueue {
       index.run('begin immediate')
     } catch (error) {
       if (failureKind(error) === 'busy') this.#locked(index, error)
-      else this.#indexFailed(error, [], this.#takeAll())
+      else this.#indexFailed(error, [], this.#pending.takeAll())
       return
     }
     this.#lockedRounds = 0
-    this.#runTransaction(index, this.#takeAll())
+    this.#runTransaction(index, this.#pending.takeAll())
   }
 
   #runTransaction(index: ItemIndex, calls: QueuedCall[]): void {
@@ -240,7 +232,7 @@ export class CallQueue {
       return
     }
     const finished = done === calls.length ? calls : calls.slice(0, done)
-    if (done < calls.length) this.#putBack(calls.slice(done))
+    if (done < calls.length) this.#pending.putBack(calls.slice(done))
     this.#committed(finished)
   }
 
@@ -266,21 +258,62 @@ export class CallQueue {
       })
   }
 
-  /** On a full disk, each call gets its own transaction: deletes and small items may still fit. */
   #transactionFailed(index: ItemIndex, error: unknown, calls: QueuedCall[]): void {
-    if (failureKind(error) !== 'full' || calls.length === 1) {
-      this.#indexFailed(error, [], calls)
-      return
-    }
-    for (const call of calls) {
+    if (failureKind(error) !== 'full') this.#indexFailed(error, [], calls)
+    else if (calls.length === 1) this.#diskFull(error, calls)
+    else this.#runOneByOne(index, error, calls)
+  }
+
+  /** On a full disk, each call gets its own transaction: removals and small items may still fit. */
+  #runOneByOne(index: ItemIndex, error: unknown, calls: readonly QueuedCall[]): void {
+    const unable: QueuedCall[] = []
+    for (const [at, call] of calls.entries()) {
       try {
         index.run('begin immediate')
+        const now = this.#host.now()
+        call.run(index, now)
+        this.#host.beforeCommit(index, now, 1, this.#budget.deadline())
+        index.run('commit')
       } catch (failure) {
-        call.reject(failure)
+        tryToEnd(index, 'rollback')
+        this.#host.rolledBack()
+        if (failureKind(failure) !== 'full') {
+          this.#indexFailed(failure, [], calls.slice(at))
+          break
+        }
+        unable.push(call)
         continue
       }
-      this.#runTransaction(index, [call])
+      this.#committed([call])
     }
+    if (unable.length > 0) this.#diskFull(error, unable)
+  }
+
+  /** Makes space for the calls and tries them again. Calls that failed too often reject, and all when nothing changed. */
+  #diskFull(error: unknown, calls: readonly QueuedCall[]): void {
+    const again: QueuedCall[] = []
+    for (const call of calls) {
+      call.fullAttempts += 1
+      if (call.fullAttempts < maxFullAttempts) again.push(call)
+      else call.reject(error)
+    }
+    if (again.length === 0) return
+    // They keep their place in the queue, so that no later call on their keys overtakes them.
+    this.#pending.putBack(again)
+    this.#isMakingSpace = true
+    const isRemoval = again.some((call) => call.isRemoval)
+    this.#host.makeSpace(isRemoval).then(
+      (canSucceed) => this.#spaceMade(canSucceed ? [] : again, error),
+      () => this.#spaceMade(again, error),
+    )
+  }
+
+  #spaceMade(unable: readonly QueuedCall[], error: unknown): void {
+    this.#isMakingSpace = false
+    const rejected = new Set(unable)
+    for (const call of this.#pending.take((one) => rejected.has(one))) call.reject(error)
+    if (this.#pending.count > 0) this.#schedule()
+    this.#wakeIdle()
   }
 
   /** `done` ran, but their results were lost with the transaction. `rest` did not run. */
@@ -288,12 +321,12 @@ export class CallQueue {
     const kind = failureKind(error)
     const all = [...done, ...rest]
     if (kind === 'busy') {
-      this.#putBack(all)
+      this.#pending.putBack(all)
       this.#scheduleRetry(error)
       return
     }
     if (kind === 'full') {
-      for (const call of all) call.reject(error)
+      this.#diskFull(error, all)
       return
     }
     this.#host.indexFailed(kind, error)
@@ -303,7 +336,7 @@ export class CallQueue {
       if (kind === 'corrupt' && call.failedAttempts < 3) again.push(call)
       else call.reject(error)
     }
-    this.#putBack(again)
+    this.#pending.putBack(again)
   }
 
   #locked(index: ItemIndex, error: unknown): void {
@@ -314,12 +347,8 @@ export class CallQueue {
   /** Tries again soon. Calls that waited for longer than the lock time-out reject. */
   #scheduleRetry(error: unknown): void {
     const oldest = performance.now() - this.#lockTimeout
-    const late = this.#pending.filter((call) => call.calledAt < oldest)
-    if (late.length > 0) {
-      this.#replacePending(this.#pending.filter((call) => call.calledAt >= oldest))
-      for (const call of late) call.reject(error)
-    }
-    if (this.#pending.length === 0 || this.#retry !== undefined) return
+    for (const call of this.#pending.take(({ calledAt }) => calledAt < oldest)) call.reject(error)
+    if (this.#pending.count === 0 || this.#retry !== undefined) return
     this.#lockedRounds += 1
     // Random waits keep two processes from colliding again. They stay short: a write takes less than a millisecond.
     const wait = this.#lockedRounds < 3 ? 1 : 1 + Math.random() * Math.min(this.#lockedRounds, 12)
@@ -329,41 +358,22 @@ export class CallQueue {
     }, wait)
   }
 
-  #replacePending(calls: QueuedCall[]): void {
-    this.#pending = []
-    this.#writes = 0
-    this.#putBack(calls)
-  }
-
-  /** Runs the reads whose keys no earlier waiting write names. */
   #runIndependentReads(index: ItemIndex): void {
-    const written = new Set<string>()
-    const independent: QueuedCall[] = []
-    const others: QueuedCall[] = []
-    for (const call of this.#pending) {
-      const keys = typeof call.keys === 'string' ? [call.keys] : (call.keys ?? [])
-      if (call.writes) for (const key of keys) written.add(key)
-      if (call.writes || keys.some((key) => written.has(key))) others.push(call)
-      else independent.push(call)
-    }
-    if (independent.length === 0) return
-    this.#replacePending(others)
-    this.#readBatch(index, independent)
+    const reads = this.#pending.takeIndependentReads()
+    if (reads.length > 0) this.#readBatch(index, reads)
   }
 
   #refuseWrites(error: CacheError): void {
-    const writes = this.#pending.filter((call) => call.writes)
-    this.#replacePending(this.#pending.filter((call) => !call.writes))
-    for (const call of writes) call.reject(error)
+    for (const call of this.#pending.take(({ writes }) => writes)) call.reject(error)
   }
 
   #rejectAll(error: unknown): void {
-    for (const call of this.#takeAll()) call.reject(error)
+    for (const call of this.#pending.takeAll()) call.reject(error)
     this.#wakeIdle()
   }
 
   #wakeIdle(): void {
-    if (this.#idle.length === 0 || this.#pending.length > 0 || this.#undelivered > 0 || this.#running) return
+    if (this.#idle.length === 0 || this.#pending.count > 0 || this.#undelivered > 0 || this.#running) return
     for (const wake of this.#idle.splice(0)) wake()
   }
 

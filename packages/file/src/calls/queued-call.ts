@@ -16,21 +16,25 @@ export class QueuedCall<Value = unknown> {
   readonly method: string
   readonly keys: CallKeys
   readonly writes: boolean
+  readonly isRemoval: boolean
   readonly promise: Promise<Value>
   /** The time of the call, by the monotonic clock. */
   readonly calledAt: number
   /** The number of times that the index failed while the call ran. */
   failedAttempts = 0
+  /** The number of times that the disk was full while the call ran. */
+  fullAttempts = 0
   readonly #work: Work<Value>
   #resolve!: (value: Value) => void
   #reject!: (error: unknown) => void
   #value: Value | undefined
   #failure: unknown
 
-  constructor(method: string, keys: CallKeys, writes: boolean, work: Work<Value>) {
+  constructor(method: string, keys: CallKeys, kind: 'read' | 'write' | 'removal', work: Work<Value>) {
     this.method = method
     this.keys = keys
-    this.writes = writes
+    this.writes = kind !== 'read'
+    this.isRemoval = kind === 'removal'
     this.#work = work
     this.calledAt = performance.now()
     this.promise = new Promise((resolve, reject) => {

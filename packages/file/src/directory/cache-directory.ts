@@ -1,19 +1,19 @@
 import { randomBytes } from 'node:crypto'
 import { constants, statSync } from 'node:fs'
-import { access, chmod, link, lstat, mkdir, open, readdir, rename, stat, unlink } from 'node:fs/promises'
+import { access, chmod, lstat, mkdir, readdir, rename, stat, truncate } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
-import { setTimeout as wait } from 'node:timers/promises'
 import { CacheError } from '@cache/core/backend'
 import type { BackgroundThread } from '../background/background-thread.ts'
+import { setExactMode, syncDirectory } from '../disk/file-io.ts'
+import { openFile } from '../disk/open-file.ts'
 import { failureKind } from '../errors.ts'
-import { createSchema, hasSchema, pageBytes, schemaVersion, storedSchemaVersion, takesLong } from '../index/schema.ts'
-import { type Database, openDatabase } from '../index/sqlite.ts'
+import { pageBytes, schemaVersion } from '../index/schema.ts'
+import type { Database } from '../index/sqlite.ts'
 import type { Settings } from '../options.ts'
-import { setExactMode, syncDirectory } from '../values/file-io.ts'
+import { CurrentFile, indexName } from './current-file.ts'
+import { lockDirectory } from './directory-lock.ts'
 import { type FileSystem, fileSystemOf } from './file-system.ts'
-
-/** The first number is the version of the schema. */
-const indexName = /^index-(\d{1,6})-[0-9a-f]{8}\.sqlite$/
+import { openForReading, openForWriting } from './open-index.ts'
 
 /** An open connection to the index. */
 export interface OpenedDatabase {
@@ -23,6 +23,9 @@ export interface OpenedDatabase {
   readonly readOnly: boolean
 }
 
+/** Names of the files that SQLite opens beside an index, after the name of the index. */
+const besideIndex = ['-wal', '-shm', '-journal'] as const
+
 /**
  * The files of the cache directory:
  *
@@ -30,26 +33,32 @@ export interface OpenedDatabase {
  *     index-1-1f0c93ab.sqlite   the index, with the -wal and -shm files of SQLite beside it
  *     values/3f/3f9a…           large values
  *     broken-1-1f0c93ab.sqlite  the last damaged index
+ *     current.sqlite            the lock of processes that create or restore `current`
+ *     rescue.sqlite             the lock of processes that replace a damaged index
+ *     reserve                   space for removals on a nearly full disk
  *
  * An index never gets the name of an earlier one. A process that still has a removed index open deletes the -wal file
  * of its name when it closes. With one fixed name, it would delete the new index's log (sqlite.org/howtocorrupt.html,
- * 4.1 to 4.4). `current` is replaced by renaming, and every process checks it before each transaction.
+ * 4.1 to 4.4). `current` is replaced by renaming, and every process checks it before each transaction. It names an
+ * index only after that has its tables, so an empty index is damage.
  */
 export class CacheDirectory {
   readonly #settings: Settings
   readonly #background: BackgroundThread
+  readonly #report: (error: unknown, method: string) => void
   readonly path: string
-  /** Inode and time of `current` at its last read. */
-  #currentStamp = ''
+  readonly #current: CurrentFile
   /** The path of a log that must not exist while the index is open as immutable; empty otherwise. */
   #absentLog = ''
   /** The topmost directory that `prepare` created. */
   #topCreated: string | undefined
 
-  constructor(settings: Settings, background: BackgroundThread) {
+  constructor(settings: Settings, background: BackgroundThread, report: (error: unknown, method: string) => void) {
     this.#settings = settings
     this.#background = background
+    this.#report = report
     this.path = resolve(settings.dir)
+    this.#current = new CurrentFile(this.file('current'), settings.fileMode)
   }
 
   file(name: string): string {
@@ -60,14 +69,10 @@ export class CacheDirectory {
     return this.file('values')
   }
 
-  get #current(): string {
-    return this.file('current')
-  }
-
-  /** Whether `current` has not changed since its last read. It takes 1.5 µs, so every write can ask it. */
+  /** Whether the index that was opened last is still in use. */
   isCurrent(): boolean {
+    if (!this.#current.isUnchanged()) return false
     try {
-      if (stampOf(statSync(this.#current)) !== this.#currentStamp) return false
       return this.#absentLog === '' || statSync(this.#absentLog, { throwIfNoEntry: false }) === undefined
     } catch {
       return false
@@ -108,27 +113,24 @@ export class CacheDirectory {
 
   /** Opens the current index and creates missing files. Waits for other processes that do the same (RACES R37). */
   async open(): Promise<OpenedDatabase> {
-    const readOnly = !(await this.#isWritable())
     this.#absentLog = ''
-    const name = readOnly ? await this.currentName() : await this.#findOrCreateCurrent()
-    if (Number(indexName.exec(name ?? '')?.[1]) > schemaVersion) {
-      const message = `a later version of @cache/file wrote ${this.path}; update the package or use another directory`
-      throw new CacheError('UNSUPPORTED', message, { backend: 'file', operation: 'open' })
-    }
+    if (!(await this.#isWritable())) return this.#openReadOnly()
+    let name = await this.currentName()
     if (name === undefined) {
-      const message = `${this.path} is read-only and contains no cache`
-      throw new CacheError('READ_ONLY', message, { backend: 'file', operation: 'open' })
+      const created = await this.#restoreCurrent()
+      if (created !== undefined) return created
+      name = await this.currentName()
+      if (name === undefined) throw unavailable(`${this.#current.path} was removed while it was opened`)
     }
-    if (!readOnly) await this.createIndexFile(name)
-    await this.refuseLink(this.file(name))
-    const database = await this.#openDatabase(name, readOnly)
-    return { database, name, readOnly }
+    await this.#checkIndexFiles(name)
+    const { database, isEmpty } = await openForWriting(this.file(name), this.#settings, this.#background)
+    if (isEmpty) this.#reportDamage(`the index ${name} was empty, so its items are lost`)
+    return { database, name, readOnly: false }
   }
 
   /** Makes `name` the index in use. */
   async switchTo(name: string): Promise<void> {
-    const temporary = await this.#writeName(name)
-    await rename(temporary, this.#current)
+    await this.#current.replace(name)
   }
 
   /** A name that no earlier index had. */
@@ -136,23 +138,21 @@ export class CacheDirectory {
     return `index-${schemaVersion}-${randomBytes(4).toString('hex')}.sqlite`
   }
 
-  /** The name of the index in use; `undefined` when the file `current` is missing or unreadable. */
+  /**
+   * The name of the index in use; `undefined` when the file `current` is missing, damaged or names an index that does
+   * not exist. Throws `UNSUPPORTED` when a later version of this package wrote it.
+   */
   async currentName(): Promise<string | undefined> {
-    try {
-      const file = await open(this.#current, constants.O_RDONLY | constants.O_NOFOLLOW)
-      try {
-        const stamp = stampOf(await file.stat())
-        const name = (await file.readFile('latin1')).trim()
-        if (!indexName.test(name)) return undefined
-        this.#currentStamp = stamp
-        return name
-      } finally {
-        await file.close()
-      }
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
-      throw error
+    const found = await this.#current.read()
+    if (typeof found === 'string') return undefined
+    const [, version, id] = indexName.exec(found.name) as unknown as [string, string, string]
+    if (Number(version) > schemaVersion) {
+      // With the id of an index of this version, the number in `current` has changed, and not the version.
+      if (await exists(this.file(`index-${schemaVersion}-${id}.sqlite`))) return undefined
+      const message = `a later version of @cache/file wrote ${this.path}; update the package or use another directory`
+      throw new CacheError('UNSUPPORTED', message, { backend: 'file', operation: 'open' })
     }
+    return (await exists(this.file(found.name))) ? found.name : undefined
   }
 
   /** The files of all indexes of this version except `name`, with the files of SQLite beside them. */
@@ -167,7 +167,7 @@ export class CacheDirectory {
     const path = this.file(name)
     try {
       // An existing file is never opened: closing it would release every POSIX lock of this process on it.
-      const file = await open(path, 'wx', this.#settings.fileMode)
+      const file = await openFile(path, 'wx', this.#settings.fileMode)
       await setExactMode(file, this.#settings.fileMode)
       await file.close()
     } catch (error) {
@@ -175,58 +175,102 @@ export class CacheDirectory {
     }
   }
 
-  async #findOrCreateCurrent(): Promise<string> {
-    for (let attempt = 0; attempt < 20; attempt += 1) {
-      const name = await this.currentName()
-      if (name !== undefined) return name
-      await this.#createCurrent()
-    }
-    throw unavailable(`${this.#current} cannot be read`)
+  /** Takes a lock; see `lockDirectory`. */
+  async lock(
+    name: 'current.sqlite' | 'rescue.sqlite',
+    isNeeded: () => Promise<boolean>,
+  ): Promise<Database | undefined> {
+    const path = this.file(name)
+    await this.#moveAsideUnlessFile(name)
+    await this.createIndexFile(name)
+    return lockDirectory({ path, engine: this.#settings.engine, timeout: this.#settings.lockTimeout }, isNeeded)
   }
 
-  /** Creates `current` unless another process does so first. */
-  async #createCurrent(): Promise<void> {
-    const temporary = await this.#writeName((await this.#newestIndex()) ?? this.newIndexName())
-    try {
-      // Unlike a rename, a link never replaces a file that another process has just created.
-      await link(temporary, this.#current)
-    } catch (error) {
-      const { code } = error as NodeJS.ErrnoException
-      if (code !== 'EEXIST') throw error
-      if ((await lstat(this.#current)).isFile() && (await this.currentName()) === undefined) {
-        // The existing file is unreadable.
-        await rename(temporary, this.#current)
-        return
+  async #openReadOnly(): Promise<OpenedDatabase> {
+    let name = await this.currentName()
+    if (name === undefined) {
+      name = await this.#newestIndex()
+      if (name === undefined) {
+        const message = `${this.path} is read-only and contains no cache`
+        throw new CacheError('READ_ONLY', message, { backend: 'file', operation: 'open' })
       }
-      await this.refuseLink(this.#current)
+      this.#reportDamage(`${this.#current.path} is lost or damaged; the index ${name} is used`)
+    }
+    for (const suffix of ['', ...besideIndex]) {
+      const kind = await kindOf(this.file(name + suffix))
+      if (kind === 'other' || kind === 'link') throw unavailable(`${this.file(name + suffix)} is no regular file`)
+    }
+    const { database, absentLog } = await openForReading(this.file(name), this.#settings.engine)
+    this.#absentLog = absentLog
+    return { database, name, readOnly: true }
+  }
+
+  /**
+   * Gives `current` the name of the latest index, or creates the first index and resolves to it. One process at a time
+   * does this, so that two never create two stores.
+   */
+  async #restoreCurrent(): Promise<OpenedDatabase | undefined> {
+    const isNeeded = async (): Promise<boolean> => (await this.currentName()) === undefined
+    const lock = await this.lock('current.sqlite', isNeeded)
+    try {
+      if (lock === undefined || !(await isNeeded())) return undefined
+      const found = await this.#current.read()
+      await this.#moveAsideUnlessFile('current')
+      if ((await this.#newestIndex()) === undefined) {
+        if (found !== 'missing') this.#reportDamage(`${this.#current.path} names no index, and no index is left`)
+        return await this.#createFirst()
+      }
+      await this.#nameNewestIndex(isNeeded)
+      return undefined
     } finally {
-      await unlink(temporary).catch(() => undefined)
+      lock?.close()
     }
   }
 
-  /** The index with the latest change. It becomes the current one when the file `current` is lost. */
+  /** Holds the lock of rescues, because the index that a rescue has not finished could be the newest one. */
+  async #nameNewestIndex(isNeeded: () => Promise<boolean>): Promise<void> {
+    const lock = await this.lock('rescue.sqlite', isNeeded)
+    try {
+      const newest = await this.#newestIndex()
+      if (lock === undefined || newest === undefined || !(await isNeeded())) return
+      await this.#current.replace(newest)
+      this.#reportDamage(`${this.#current.path} was lost or damaged; it names the index ${newest} again`)
+    } finally {
+      lock?.close()
+    }
+  }
+
+  async #createFirst(): Promise<OpenedDatabase> {
+    const name = this.newIndexName()
+    await this.createIndexFile(name)
+    const { database } = await openForWriting(this.file(name), this.#settings, this.#background)
+    try {
+      await this.#current.replace(name)
+      // Notes the state of the file for `isCurrent`.
+      await this.#current.read()
+    } catch (error) {
+      database.close()
+      throw error
+    }
+    return { database, name, readOnly: false }
+  }
+
+  /**
+   * The index with the latest change. It becomes the current one when the file `current` is lost. An empty one, which a
+   * killed process leaves before its first transaction, comes last.
+   */
   async #newestIndex(): Promise<string | undefined> {
-    let newest: { name: string; changedAt: number } | undefined
+    let newest: { name: string; hasData: boolean; changedAt: number } | undefined
     for (const entry of await readdir(this.path, { withFileTypes: true })) {
       const name = entry.name.slice(this.#settings.filePrefix.length)
-      if (!entry.isFile() || !entry.name.startsWith(this.#settings.filePrefix) || !indexName.test(name)) continue
-      const { mtimeMs } = await stat(this.file(name))
-      if (newest === undefined || mtimeMs > newest.changedAt) newest = { name, changedAt: mtimeMs }
+      if (!entry.isFile() || !entry.name.startsWith(this.#settings.filePrefix)) continue
+      if (Number(indexName.exec(name)?.[1]) !== schemaVersion) continue
+      const { mtimeMs, size } = await stat(this.file(name))
+      const log = await stat(this.file(`${name}-wal`)).catch(() => undefined)
+      const one = { name, hasData: size > 0, changedAt: Math.max(mtimeMs, log?.mtimeMs ?? 0) }
+      if (newest === undefined || compare(one, newest) > 0) newest = one
     }
     return newest?.name
-  }
-
-  async #writeName(name: string): Promise<string> {
-    const temporary = `${this.#current}.${randomBytes(6).toString('hex')}.tmp`
-    const file = await open(temporary, 'wx', this.#settings.fileMode)
-    try {
-      await setExactMode(file, this.#settings.fileMode)
-      await file.writeFile(`${name}\n`)
-      await file.datasync()
-    } finally {
-      await file.close()
-    }
-    return temporary
   }
 
   async #isWritable(): Promise<boolean> {
@@ -239,107 +283,67 @@ export class CacheDirectory {
     }
   }
 
-  /** Throws `UNAVAILABLE` when the path is a symbolic link. */
-  async refuseLink(path: string): Promise<void> {
-    if ((await lstat(path)).isSymbolicLink()) {
-      throw unavailable(`${path} is a symbolic link, which could lead out of the directory`)
-    }
-  }
-
-  async #openDatabase(name: string, readOnly: boolean): Promise<Database> {
-    return readOnly ? this.#openForReading(name) : this.#openForWriting(name)
-  }
-
-  async #openForWriting(name: string): Promise<Database> {
-    const { engine, policy, lockTimeout } = this.#settings
-    const database = await openDatabase(this.file(name), engine)
-    try {
-      await retryWhileBusy(lockTimeout, () => database.exec(connectionPragmas))
-      await retryWhileBusy(lockTimeout, () =>
-        hasSchema(database, policy) || !takesLong(database)
-          ? prepareForWriting(database, policy)
-          : this.#background.run({ kind: 'policy', path: this.file(name), engine, policy }),
-      )
-      return database
-    } catch (error) {
-      database.close()
-      throw error
-    }
-  }
-
   /**
-   * SQLite reads a log only with a -shm file beside it. When the last writer has closed and removed both, the index is
-   * opened as immutable. As soon as a process writes, `isCurrent` finds a log.
+   * Checks the files that SQLite opens. It would follow a symbolic link, and the opening of a pipe would block the
+   * event loop for ever.
    */
-  async #openForReading(name: string): Promise<Database> {
+  async #checkIndexFiles(name: string): Promise<void> {
     const path = this.file(name)
-    this.#absentLog = await stat(`${path}-wal`).then(
-      () => '',
-      () => `${path}-wal`,
-    )
-    const database = await openDatabase(path, this.#settings.engine, {
-      readOnly: true,
-      immutable: this.#absentLog !== '',
-    })
-    try {
-      database.exec('pragma busy_timeout = 0; pragma mmap_size = 0; pragma trusted_schema = off')
-      storedSchemaVersion(database)
-      return database
-    } catch (error) {
-      database.close()
-      throw error
+    const kind = await kindOf(path)
+    if (kind === 'link') throw isLink(path)
+    if (kind === 'other') throw damage(`${path} is no regular file`)
+    for (const suffix of besideIndex) await this.#moveAsideUnlessFile(name + suffix)
+    // SQLite deletes the log of an empty index. With one page, it reads all pages that are in the log.
+    const [index, log] = await Promise.all([stat(path), stat(`${path}-wal`).catch(() => undefined)])
+    if (index.size === 0 && (log?.size ?? 0) > 0) {
+      this.#reportDamage(`the index ${name} was empty; only the items in its log are left`)
+      await truncate(path, pageBytes)
     }
+  }
+
+  /** Renames a pipe, a socket or a directory in the place of a file. Throws `UNAVAILABLE` for a symbolic link. */
+  async #moveAsideUnlessFile(name: string): Promise<void> {
+    const path = this.file(name)
+    const kind = await kindOf(path)
+    if (kind === 'link') throw isLink(path)
+    if (kind !== 'other') return
+    const to = this.file(`broken-${randomBytes(4).toString('hex')}-${name}`)
+    await rename(path, to)
+    this.#reportDamage(`${path} was no regular file, so it was renamed to ${to}`)
+  }
+
+  #reportDamage(message: string): void {
+    this.#report(damage(message), 'open')
   }
 }
 
-/**
- * Without mmap, because a truncated file would end the process. Without automatic checkpoints, because `Checkpointer`
- * runs them.
- */
-const connectionPragmas = `
-pragma busy_timeout = 0;
-pragma synchronous = normal;
-pragma wal_autocheckpoint = 0;
-pragma journal_size_limit = 33554432;
-pragma cache_size = -16000;
-pragma temp_store = memory;
-pragma mmap_size = 0;
-pragma cell_size_check = on;
-pragma trusted_schema = off;
-pragma recursive_triggers = on;
-`
+type Candidate = { readonly hasData: boolean; readonly changedAt: number }
 
-function prepareForWriting(database: Database, policy: Settings['policy']): void {
-  if (hasSchema(database, policy)) return
-  // These pragmas have an effect only on an empty file.
-  database.exec(`pragma page_size = ${pageBytes}; pragma auto_vacuum = incremental`)
-  database.exec('pragma journal_mode = wal')
-  database.exec('begin immediate')
+function compare(one: Candidate, other: Candidate): number {
+  return Number(one.hasData) - Number(other.hasData) || one.changedAt - other.changedAt
+}
+
+/** What is at the path: nothing, a regular file, a symbolic link, or something else. */
+async function kindOf(path: string): Promise<'none' | 'file' | 'link' | 'other'> {
   try {
-    createSchema(database, policy)
-    database.exec('commit')
+    const found = await lstat(path)
+    return found.isFile() ? 'file' : found.isSymbolicLink() ? 'link' : 'other'
   } catch (error) {
-    database.exec('rollback')
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return 'none'
     throw error
   }
 }
 
-/** Repeats `work` while other processes hold the locks, without blocking the event loop. */
-async function retryWhileBusy(timeout: number, work: () => unknown): Promise<void> {
-  const start = performance.now()
-  for (;;) {
-    try {
-      await work()
-      return
-    } catch (error) {
-      if (failureKind(error) !== 'busy' || performance.now() - start > timeout) throw error
-    }
-    await wait(1 + Math.random() * 8)
-  }
+async function exists(path: string): Promise<boolean> {
+  return (await kindOf(path)) !== 'none'
 }
 
-function stampOf(stats: { readonly ino: number; readonly mtimeMs: number }): string {
-  return `${stats.ino}:${stats.mtimeMs}`
+function damage(message: string): CacheError {
+  return new CacheError('DAMAGED', message, { backend: 'file', operation: 'open' })
+}
+
+function isLink(path: string): CacheError {
+  return unavailable(`${path} is a symbolic link, which could lead out of the directory`)
 }
 
 function unavailable(message: string): CacheError {

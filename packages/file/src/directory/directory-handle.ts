@@ -7,9 +7,11 @@ import { EventLoopBudget } from '../calls/event-loop-budget.ts'
 import { type FailureKind, fileError } from '../errors.ts'
 import type { ItemIndex } from '../index/item-index.ts'
 import { AccessLog } from '../limits/access-log.ts'
+import { DiskSpace, type DiskSpaceHost } from '../limits/disk-space.ts'
 import { Evictor } from '../limits/evictor.ts'
 import { LimitEnforcer, type LimitHost } from '../limits/limit-enforcer.ts'
 import { Maintenance, type MaintenanceHost } from '../limits/maintenance.ts'
+import { Reserve } from '../limits/reserve.ts'
 import { Trash, type TrashHost } from '../limits/trash.ts'
 import type { Settings } from '../options.ts'
 import { ValueFiles } from '../values/value-files.ts'
@@ -19,19 +21,22 @@ import { DiskSync } from './disk-sync.ts'
 import { IndexConnection } from './index-connection.ts'
 import { IndexRescue } from './index-rescue.ts'
 
+/** Bytes of the log that a call adds besides its value. */
+const bytesPerCall = 4096
+
 /**
  * One backend's handle of its directory. It connects the parts that open the index, run calls on it and keep its
  * limits.
  */
 export class DirectoryHandle
-  implements DirectoryAccess, QueueHost, CheckpointHost, LimitHost, MaintenanceHost, TrashHost
+  implements DirectoryAccess, QueueHost, CheckpointHost, LimitHost, MaintenanceHost, TrashHost, DiskSpaceHost
 {
   readonly settings: Settings
   readonly values: ValueFiles
   readonly queue: CallQueue
   readonly evictor: Evictor
   readonly maintenance: Maintenance
-  readonly background: BackgroundThread = new BackgroundThread()
+  readonly background: BackgroundThread
   readonly #hub: EventHub
   readonly #files: CacheDirectory
   readonly #connection: IndexConnection
@@ -39,14 +44,16 @@ export class DirectoryHandle
   readonly #accessLog: AccessLog
   readonly #limits: LimitEnforcer
   readonly #trash: Trash
-  readonly #checkpointer: Checkpointer
+  readonly checkpointer: Checkpointer
+  readonly #diskSpace: DiskSpace
   #isClosed = false
 
   constructor(settings: Settings, hub: EventHub) {
     const budget = new EventLoopBudget()
     this.settings = settings
     this.#hub = hub
-    this.#files = new CacheDirectory(settings, this.background)
+    this.background = new BackgroundThread(settings.engine)
+    this.#files = new CacheDirectory(settings, this.background, (error, method) => this.report(error, method))
     this.values = new ValueFiles(this.#files.valuesDir, settings)
     const rescue = new IndexRescue(this.#files, this.background, settings, (error, method) =>
       this.report(error, method),
@@ -55,6 +62,7 @@ export class DirectoryHandle
       opened: (readOnly) => this.#indexOpened(readOnly),
       dropped: () => this.#indexDropped(),
       report: (error, method) => this.report(error, method),
+      releaseReserve: () => this.#diskSpace.releaseReserve(),
     })
     this.#diskSync = new DiskSync(this.#files, this.values, () => this.#connection.log)
     this.#accessLog = new AccessLog(settings.policy)
@@ -62,7 +70,8 @@ export class DirectoryHandle
     this.queue = new CallQueue(this, settings.lockTimeout, budget)
     this.#limits = new LimitEnforcer(this, this.evictor, this.#accessLog)
     this.#trash = new Trash(this)
-    this.#checkpointer = new Checkpointer(this)
+    this.checkpointer = new Checkpointer(this)
+    this.#diskSpace = new DiskSpace(this, new Reserve(this.#files.file('reserve'), settings.fileMode))
     this.maintenance = new Maintenance(this, this.evictor, this.#accessLog, budget)
   }
 
@@ -86,6 +95,11 @@ export class DirectoryHandle
     return this.#connection.path
   }
 
+  /** The directory of the cache. */
+  get path(): string {
+    return this.#files.path
+  }
+
   get refusal(): CacheError | undefined {
     if (!this.isReadOnly) return undefined
     return new CacheError('READ_ONLY', `${this.#files.path} is read-only`, { backend: 'file' })
@@ -96,6 +110,14 @@ export class DirectoryHandle
       throw new CacheError('CLOSED', "the backend 'file' was closed; open another one", { backend: 'file' })
     }
     return this.#connection.currentIndex(verify)
+  }
+
+  pinReads(): void {
+    this.#connection.pin?.take()
+  }
+
+  unpinReads(): void {
+    this.#connection.pin?.release()
   }
 
   open(): Promise<ItemIndex> {
@@ -123,8 +145,14 @@ export class DirectoryHandle
     this.#limits.committed()
     if (this.#limits.hasTrash) this.#trash.empty()
     this.#diskSync.committed()
-    this.#checkpointer.committed(calls, this.#connection.index?.takeBytesWritten() ?? 0)
+    const bytes = this.#connection.index?.takeBytesWritten() ?? 0
+    this.checkpointer.committed(calls, bytes)
+    this.#diskSpace.wrote(calls * bytesPerCall + bytes + this.values.takeBytesWritten())
     return this.settings.durability === 'full' ? this.#connection.log?.sync() : undefined
+  }
+
+  makeSpace(isRemoval: boolean): Promise<boolean> {
+    return this.#diskSpace.makeSpace(isRemoval)
   }
 
   rolledBack(): void {
@@ -150,11 +178,11 @@ export class DirectoryHandle
 
   /** Runs a task on the open index in another thread. */
   inspect(inspection: Inspection): Promise<IndexTaskResult> {
-    return this.background.run({ ...inspection, path: this.indexPath, engine: this.settings.engine })
+    return this.background.run({ ...inspection, path: this.indexPath })
   }
 
   report(error: unknown, method: string): void {
-    if (this.#hub.active && !this.#isClosed) this.#hub.emit({ type: 'error', error: fileError(error, method) })
+    if (this.#hub.wants('error') && !this.#isClosed) this.#hub.emit({ type: 'error', error: fileError(error, method) })
   }
 
   /** Waits for all started work, then closes the index. */
@@ -165,6 +193,7 @@ export class DirectoryHandle
       await this.queue.write('close', undefined, (index) => this.#accessLog.write(index, true)).catch(() => undefined)
     }
     await this.#trash.idle()
+    await this.#diskSpace.close()
     await this.maintenance.idle()
     await this.queue.idle()
     await this.#connection.idle()
@@ -172,7 +201,7 @@ export class DirectoryHandle
     this.queue.rejectWaiting()
     await this.sync().catch(() => undefined)
     this.#connection.close()
-    await this.#checkpointer.idle()
+    await this.checkpointer.idle()
     await this.background.close()
   }
 

@@ -1,10 +1,13 @@
 import { CacheError, cacheErrorCode } from '@cache/core/backend'
 import { type FailureKind, failureKind, fileError } from '../errors.ts'
 import { ItemIndex } from '../index/item-index.ts'
+import { ReadPin } from '../index/read-pin.ts'
+import { openDatabase } from '../index/sqlite.ts'
 import { WriteAheadLog } from '../index/write-ahead-log.ts'
 import type { Settings } from '../options.ts'
 import type { CacheDirectory } from './cache-directory.ts'
 import type { IndexRescue } from './index-rescue.ts'
+import { verificationMs } from './verification.ts'
 
 /** The events of a connection. */
 export interface ConnectionEvents {
@@ -13,6 +16,8 @@ export interface ConnectionEvents {
   /** Runs after the index was dropped. */
   dropped(): void
   report(error: unknown, method: string): void
+  /** Frees space that is reserved on the disk; resolves to whether there was any. */
+  releaseReserve(): Promise<boolean>
 }
 
 /** The connection to the index: opens it on demand, again after a loss, and replaces a damaged one. */
@@ -22,11 +27,15 @@ export class IndexConnection {
   readonly #rescue: IndexRescue
   readonly #events: ConnectionEvents
   #index: ItemIndex | undefined
+  /** Absent while no index is open, and in a read-only directory. */
+  pin: ReadPin | undefined
   #name = ''
   #log: WriteAheadLog | undefined
   #opening: Promise<ItemIndex> | undefined
   /** The name of a damaged index, which the next opening replaces. */
   #damagedName: string | undefined
+  /** The time of the last look at the file `current`, by the monotonic clock. */
+  #verifiedAt = Number.NEGATIVE_INFINITY
   #warnedFileSystem: string | undefined
   /** Whether the directory is read-only, by the last opening. */
   isReadOnly = false
@@ -57,18 +66,19 @@ export class IndexConnection {
   }
 
   /**
-   * The open index, or `undefined` when it must be opened. With `verify`, drops an index that is no longer the current
-   * one.
+   * The open index, or `undefined` when it must be opened. Drops an index that is no longer the current one. It looks at
+   * `current` with `verify`, and when the last look is too long ago.
    */
   currentIndex(verify: boolean): ItemIndex | undefined {
     if (this.#index === undefined) return undefined
-    if (verify && !this.#files.isCurrent()) {
-      // A read-only index also stops being current when the first writer comes, which is no fault.
-      if (!this.isReadOnly) this.#reportReplaced()
-      this.#drop()
-      return undefined
-    }
-    return this.#index
+    const now = performance.now()
+    if (!verify && now - this.#verifiedAt < verificationMs) return this.#index
+    this.#verifiedAt = now
+    if (this.#files.isCurrent()) return this.#index
+    // A read-only index also stops being current when the first writer comes, which is no fault.
+    if (!this.isReadOnly) this.#reportReplaced()
+    this.#drop()
+    return undefined
   }
 
   /** Opens the index. Calls during an opening share it. */
@@ -97,6 +107,8 @@ export class IndexConnection {
     const index = this.#index
     this.#index = undefined
     this.#log = undefined
+    this.pin?.close()
+    this.pin = undefined
     try {
       index?.database.close()
     } catch (error) {
@@ -110,6 +122,8 @@ export class IndexConnection {
       try {
         return await this.#openOnce()
       } catch (error) {
+        // An index cannot be opened without space for its -shm file.
+        if (failureKind(error) === 'full' && (await this.#events.releaseReserve())) continue
         const waited = performance.now() - start
         const code = cacheErrorCode(error)
         if (code !== undefined && code !== 'DAMAGED') throw error
@@ -134,7 +148,9 @@ export class IndexConnection {
     this.#index = index
     this.#name = name
     this.isReadOnly = readOnly
-    this.#log = new WriteAheadLog(this.#files.file(name))
+    const path = this.#files.file(name)
+    this.#log = new WriteAheadLog(path)
+    if (!readOnly) this.pin = new ReadPin(() => openDatabase(path, this.#settings.engine))
     return index
   }
 

@@ -1,11 +1,10 @@
-import { readdir, rename, truncate, unlink } from 'node:fs/promises'
+import { readdir, rename, unlink } from 'node:fs/promises'
 import { setTimeout as wait } from 'node:timers/promises'
 import { CacheError } from '@cache/core/backend'
 import type { BackgroundThread } from '../background/background-thread.ts'
-import { failureKind } from '../errors.ts'
-import { type Database, openDatabase } from '../index/sqlite.ts'
 import type { Settings } from '../options.ts'
 import type { CacheDirectory } from './cache-directory.ts'
+import { verificationMs } from './verification.ts'
 
 /** Replaces a damaged index by a new one with all rows that are still readable. */
 export class IndexRescue {
@@ -31,13 +30,13 @@ export class IndexRescue {
    * result.
    */
   async replace(broken: string): Promise<void> {
-    const lock = await this.#lock()
+    // Another process may have replaced it already. Then its index is the one to open.
+    const isNeeded = async (): Promise<boolean> => (await this.#files.currentName()) === broken
+    const lock = await this.#files.lock('rescue.sqlite', isNeeded)
     try {
-      // Another process may have replaced it already. Then its index is the one to open.
-      if ((await this.#files.currentName()) !== broken) return
-      await this.#rebuild(broken)
+      if (lock !== undefined && (await isNeeded())) await this.#rebuild(broken)
     } finally {
-      lock.close()
+      lock?.close()
     }
   }
 
@@ -50,7 +49,6 @@ export class IndexRescue {
       path: files.file(broken),
       to: files.file(fresh),
       policy: this.#settings.policy,
-      engine: this.#settings.engine,
     })
     await files.switchTo(fresh)
     const keptName = broken.replace(/^index/, 'broken')
@@ -61,6 +59,9 @@ export class IndexRescue {
     // Remaining files of the broken index and of interrupted rescues. Only a rescue creates an index that is not
     // current, and this process holds the lock of rescues.
     for (const path of await files.otherIndexFiles(fresh)) await unlink(path).catch(() => undefined)
+    // Another handle may have looked at `current` just before it changed. Until it looks again, it reads the old index,
+    // so the new one must have no changes yet.
+    await wait(2 * verificationMs)
     const lost = problems.length === 0 ? '' : `; not read: ${problems.slice(0, 3).join('; ')}`
     const message = `the index was damaged; ${saved} entries were moved to a new one; the old one is ${keptName}${lost}`
     this.#report(new CacheError('DAMAGED', message, { backend: 'file', operation: 'open' }), 'open')
@@ -70,33 +71,9 @@ export class IndexRescue {
   async #removeEarlierBroken(): Promise<void> {
     const { filePrefix } = this.#settings
     for (const name of await readdir(this.#files.path)) {
-      if (name.startsWith(`${filePrefix}broken-`)) await unlink(this.#files.file(name.slice(filePrefix.length)))
-    }
-  }
-
-  /**
-   * The lock that one rescue at a time holds. It is a lock of SQLite: the operating system releases it when its holder
-   * dies.
-   */
-  async #lock(): Promise<Database> {
-    const path = this.#files.file('rescue.sqlite')
-    await this.#files.createIndexFile('rescue.sqlite')
-    await this.#files.refuseLink(path)
-    const start = performance.now()
-    for (;;) {
-      const database = await openDatabase(path, this.#settings.engine)
-      try {
-        database.exec('begin exclusive')
-        return database
-      } catch (error) {
-        database.close()
-        const kind = failureKind(error)
-        if ((kind !== 'busy' && kind !== 'corrupt') || performance.now() - start > this.#settings.lockTimeout)
-          throw error
-        // The file is always empty, so any content is damage, and no process can hold a lock on a damaged file.
-        if (kind === 'corrupt') await truncate(path)
-      }
-      await wait(5 + Math.random() * 20)
+      if (!name.startsWith(`${filePrefix}broken-`)) continue
+      // A directory stays: it may have been moved aside, and its content is not this package's.
+      await unlink(this.#files.file(name.slice(filePrefix.length))).catch(() => undefined)
     }
   }
 }

@@ -250,8 +250,10 @@ export class ItemIndex {
     return { entries, live, bytes, trash }
   }
 
-  trash(count: number): readonly string[] {
-    return (this.all('select file from trash limit ?', count) as { file: string }[]).map((row) => row.file)
+  /** The next files of the trash in the order of their names. */
+  trash(after: string, count: number): readonly string[] {
+    const sql = "select file from trash where file > ? and typeof(file) = 'text' order by file limit ?"
+    return (this.all(sql, after, count) as { file: string }[]).map((row) => row.file)
   }
 
   forgetTrash(file: string): void {

@@ -150,10 +150,17 @@ export function createSchema(database: Database, policy: EvictionPolicy): void {
     database.exec(`pragma user_version = ${schemaVersion}`)
   }
   if (policy === 'none' || storedPolicy(database) === policy) return
-  // The ranks of another policy are useless. 0 is below every rank, and an eviction updates it when it meets the row.
-  database.exec('drop index if exists item_rank; update item set rank = 0 where rank is not null')
-  database.exec('create index item_rank on item (rank) where rank is not null')
-  database.prepare('update total set policy = ?').run(policy)
+  for (const sql of policyStatements(policy)) database.exec(sql)
+}
+
+/** Prepares the index for a policy. They visit every row. */
+export function policyStatements(policy: EvictionPolicy): readonly string[] {
+  return [
+    // The ranks of another policy are useless. 0 is below every rank, and an eviction updates it when it meets the row.
+    'drop index if exists item_rank; update item set rank = 0 where rank is not null',
+    'create index item_rank on item (rank) where rank is not null',
+    `update total set policy = '${policy}'`,
+  ]
 }
 
 /** Whether `createSchema` would change nothing. */

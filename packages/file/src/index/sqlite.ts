@@ -33,11 +33,18 @@ export interface OpenOptions {
    * do this.
    */
   readonly immutable?: boolean
+  /** Allows `pragma writable_schema`, with which SQLite reads a damaged file as far as it can. */
+  readonly damaged?: boolean
 }
 
-type Opener = (path: string, options: OpenOptions) => Database
+/** A SQLite that is loaded. */
+interface LoadedEngine {
+  open(path: string, options: OpenOptions): Database
+  /** `node:sqlite`, or the main file of better-sqlite3; `undefined` when that is not known. */
+  readonly file: string | undefined
+}
 
-let opener: Promise<Opener> | undefined
+let anyEngine: Promise<LoadedEngine> | undefined
 
 /**
  * A column of whole numbers, `null` when damage put a number there that JavaScript cannot hold. `node:sqlite` would
@@ -84,16 +91,21 @@ class ObjectRows implements RowStatement {
  * releases the locks of the other (sqlite.org/howtocorrupt.html, 2.2).
  */
 export async function openDatabase(path: string, engine?: Engine, options: OpenOptions = {}): Promise<Database> {
-  const open = await (engine === undefined ? findOpener() : load(engine))
-  return open(path, options)
+  return (await loaded(engine)).open(path, options)
 }
 
-function findOpener(): Promise<Opener> {
-  opener ??= loadAny()
-  return opener
+/** `node:sqlite`, or the main file of better-sqlite3, for another thread; `undefined` when that is not known. */
+export async function engineFile(engine?: Engine): Promise<string | undefined> {
+  return (await loaded(engine)).file
 }
 
-async function loadAny(): Promise<Opener> {
+function loaded(engine: Engine | undefined): Promise<LoadedEngine> {
+  if (engine !== undefined) return load(engine)
+  anyEngine ??= loadAny()
+  return anyEngine
+}
+
+async function loadAny(): Promise<LoadedEngine> {
   try {
     return await load('node:sqlite')
   } catch (missing) {
@@ -106,7 +118,7 @@ async function loadAny(): Promise<Opener> {
   }
 }
 
-async function load(engine: Engine): Promise<Opener> {
+async function load(engine: Engine): Promise<LoadedEngine> {
   try {
     return engine === 'node:sqlite' ? await loadNodeSqlite() : await loadBetterSqlite3()
   } catch (cause) {
@@ -120,30 +132,48 @@ function noEngine(what: string, cause: unknown): CacheError {
   return new CacheError('UNSUPPORTED', message, { backend: 'file', operation: 'open', cause })
 }
 
-async function loadNodeSqlite(): Promise<Opener> {
+async function loadNodeSqlite(): Promise<LoadedEngine> {
   const { DatabaseSync } = await import('node:sqlite')
-  return (path, { readOnly = false, immutable = false }) => {
+  const open = (path: string, { readOnly = false, immutable = false, damaged = false }: OpenOptions): Database => {
     const url = pathToFileURL(path)
     url.searchParams.set('immutable', '1')
+    const options = damaged ? { readOnly, defensive: false } : { readOnly }
     try {
-      return new DatabaseSync(immutable ? url : path, { readOnly }) as Database
+      return new DatabaseSync(immutable ? url : path, options) as Database
     } catch (cause) {
       if (!immutable || (cause as NodeJS.ErrnoException).code !== 'ERR_INVALID_ARG_TYPE') throw cause
       const message = `Reading a read-only directory needs Node 22.15 or later (this is Node ${process.versions.node})`
       throw new CacheError('UNSUPPORTED', message, { backend: 'file', operation: 'open', cause })
     }
   }
+  return { open, file: 'node:sqlite' }
 }
 
 interface BetterSqlite3 {
-  new (path: string, options: { readonly: boolean; timeout: number }): Database
+  new (path: string, options: { readonly: boolean; timeout: number }): Database & { unsafeMode(yes: boolean): unknown }
 }
 
-async function loadBetterSqlite3(): Promise<Opener> {
+async function loadBetterSqlite3(): Promise<LoadedEngine> {
   // The name is no literal, so that neither the compiler nor a bundler requires this optional package.
-  const name: string = 'better-sqlite3'
-  const module = (await import(name)) as { default: BetterSqlite3 }
-  return (path, options) => new module.default(path, { readonly: options.readOnly ?? false, timeout: 0 })
+  // A literal name would be an error of bundlers in applications without this optional package.
+  const name = ['better', 'sqlite3'].join('-')
+  const { default: Constructor } = (await import(/* webpackIgnore: true */ /* @vite-ignore */ name)) as {
+    default: BetterSqlite3
+  }
+  const open = (path: string, { readOnly = false, damaged = false }: OpenOptions): Database => {
+    const database = new Constructor(path, { readonly: readOnly, timeout: 0 })
+    if (damaged) database.unsafeMode(true)
+    return database
+  }
+  return { open, file: fileOf(Constructor) }
+}
+
+/** The file of a CommonJS module with these exports. Its path does not depend on where this code was bundled to. */
+function fileOf(exports: unknown): string | undefined {
+  // Not imported: webpack would read the argument of an imported `createRequire`, and warn.
+  const { createRequire } = process.getBuiltinModule('node:module')
+  const { cache } = createRequire(pathToFileURL(process.execPath))
+  return Object.values(cache).find((module) => module?.exports === exports)?.filename
 }
 
 function isMissing(error: unknown): boolean {

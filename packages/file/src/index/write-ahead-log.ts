@@ -1,4 +1,4 @@
-import { open } from 'node:fs/promises'
+import { openRegularFile } from '../disk/open-regular-file.ts'
 
 /** The write-ahead log of the index, which `sync` makes safe against a loss of power. */
 export class WriteAheadLog {
@@ -35,7 +35,7 @@ export class WriteAheadLog {
 
   async #sync(): Promise<void> {
     try {
-      const file = await open(this.#path, 'r')
+      const file = await openRegularFile(this.#path)
       try {
         await file.datasync()
       } finally {

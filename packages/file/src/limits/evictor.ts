@@ -67,7 +67,7 @@ export class Evictor {
     for (const { key, kind } of removed) {
       if (kind === 0) continue
       this.#uncommittedExpired += 1
-      if (this.#hub.active) this.#events.push({ type: 'expire', key: keyOfText(key) })
+      if (this.#hub.wants('expire')) this.#events.push({ type: 'expire', key: keyOfText(key) })
     }
     return due
   }
@@ -135,7 +135,7 @@ export class Evictor {
 
   noteEviction(text: string, reason: EvictionReason): void {
     this.#uncommittedEvictions += 1
-    if (this.#hub.active) this.#events.push({ type: 'evict', key: keyOfText(text), reason })
+    if (this.#hub.wants('evict')) this.#events.push({ type: 'evict', key: keyOfText(text), reason })
   }
 
   committed(): void {

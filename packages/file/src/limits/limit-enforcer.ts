@@ -100,7 +100,7 @@ export class LimitEnforcer {
     // The call writes nothing itself: `beforeCommit` continues the eviction.
     setImmediate(() => {
       if (!this.#host.isClosed)
-        this.#host.queue.write('evictToLimits', undefined, () => undefined).catch(() => undefined)
+        this.#host.queue.remove('evictToLimits', undefined, () => undefined).catch(() => undefined)
     })
   }
 }

@@ -79,7 +79,7 @@ export class Maintenance {
   async removeExpired(): Promise<number> {
     const before = this.#evictor.expired
     for (;;) {
-      const due = await this.#host.queue.write('removeExpired', undefined, (index, now) =>
+      const due = await this.#host.queue.remove('removeExpired', undefined, (index, now) =>
         this.#evictor.removeExpired(index, now, itemsPerStep),
       )
       if (due < itemsPerStep) return this.#evictor.expired - before
@@ -91,7 +91,7 @@ export class Maintenance {
     await this.#host.recountIfNeeded()
     const before = this.#evictor.evictions
     for (;;) {
-      const isWithin = await this.#host.queue.write('evictToLimits', undefined, (index, now) =>
+      const isWithin = await this.#host.queue.remove('evictToLimits', undefined, (index, now) =>
         this.#evictor.evictToLimits(index, now, this.#budget.deadline()),
       )
       if (isWithin) return this.#evictor.evictions - before
@@ -125,7 +125,7 @@ export class Maintenance {
   async #removeExpiredMessages(): Promise<void> {
     let removed: number
     do {
-      removed = await this.#host.queue.write('removeExpired', undefined, (index, now) =>
+      removed = await this.#host.queue.remove('removeExpired', undefined, (index, now) =>
         index.removeExpiredMessages(now, itemsPerStep),
       )
     } while (removed === itemsPerStep)

@@ -112,7 +112,7 @@ class DirectoryCheck {
     const fault = await this.#findFault(row, key)
     if (fault === undefined || (await this.#hasChanged(table, row))) return
     if (this.#fix) {
-      await this.#directory.queue.write('check', undefined, (index) =>
+      await this.#directory.queue.remove('check', undefined, (index) =>
         index.run(`delete from ${table} where id = ? and ${checksumColumn} is ?`, row.id, row.checksum),
       )
     }
@@ -129,7 +129,7 @@ class DirectoryCheck {
       const item = format.decode(key, frame)
       if (row.version !== null && !agrees(item, { ...row, version: row.version })) return columnsDiffer
       if (row.streamed === 0 || row.file === null) return undefined
-      return (await checkStreamedValue(format, values, item, row.file)) ? undefined : 'missing'
+      return (await checkStreamedValue(format, values, item, row.file)) === true ? undefined : 'missing'
     } catch (error) {
       // A failure that concerns the whole directory or process must not remove values.
       if (cacheErrorCode(error) !== 'DAMAGED' && !concernsOneFile(error)) throw error

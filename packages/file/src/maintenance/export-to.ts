@@ -1,14 +1,15 @@
 import { randomBytes } from 'node:crypto'
-import { type FileHandle, open, rename, unlink } from 'node:fs/promises'
+import { type FileHandle, rename, unlink } from 'node:fs/promises'
 import { nonEmptyString } from '@cache/core/backend'
 import { type BackendParts, callBackend } from '../backend-parts.ts'
+import { setExactMode, writeAll } from '../disk/file-io.ts'
+import { openFile } from '../disk/open-file.ts'
 import type { FileBackend } from '../file-backend.ts'
 import { keyOfText } from '../index/key-text.ts'
-import { setExactMode } from '../values/file-io.ts'
 import { headerLine, itemLine } from './dump-format.ts'
 
-/** Lines that one write has. */
-const linesPerWrite = 64
+/** Characters from which on the waiting lines are written. */
+const charactersPerWrite = 256 * 1024
 
 /**
  * Writes all live values to a text file, one line of JSON for each; resolves to their number. A complete dump replaces
@@ -23,7 +24,7 @@ async function write(parts: BackendParts, path: string): Promise<number> {
   const { fileMode } = parts.directory.settings
   // A random name: a killed process may have had the same process id, and two exports may run at once.
   const temporary = `${path}.${randomBytes(6).toString('hex')}.tmp`
-  const file = await open(temporary, 'wx', fileMode)
+  const file = await openFile(temporary, 'wx', fileMode)
   try {
     let exported: number
     try {
@@ -43,16 +44,18 @@ async function write(parts: BackendParts, path: string): Promise<number> {
 
 async function writeItems({ directory, items }: BackendParts, file: FileHandle): Promise<number> {
   let exported = 0
-  let lines = [headerLine]
-  for await (const text of items.keyTexts('')) {
-    const item = await items.get(keyOfText(text))
+  let text = headerLine
+  for await (const key of items.keyTexts('')) {
+    const item = await items.get(keyOfText(key))
     if (item === undefined || item.value === undefined) continue
-    lines.push(itemLine(directory.settings.format, item))
+    const line = itemLine(directory.settings.dumpFormat, item)
     exported += 1
-    if (lines.length < linesPerWrite) continue
-    await file.write(lines.join(''))
-    lines = []
+    // A line may be nearly as long as a text can be.
+    if (text.length + line.length > charactersPerWrite) {
+      await writeAll(file, Buffer.from(text))
+      text = line
+    } else text += line
   }
-  await file.write(lines.join(''))
+  await writeAll(file, Buffer.from(text))
   return exported
 }

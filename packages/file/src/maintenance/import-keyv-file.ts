@@ -1,7 +1,8 @@
-import { readdir, readFile, stat } from 'node:fs/promises'
+import { readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createVersion, type Item } from '@cache/core/backend'
 import { type BackendParts, callBackend } from '../backend-parts.ts'
+import { readText } from '../disk/read-text.ts'
 import type { FileBackend } from '../file-backend.ts'
 import { type ImportReport, ItemImport } from './item-import.ts'
 import { isPlainJson } from './plain-json.ts'
@@ -51,7 +52,7 @@ type ItemOf = (key: unknown, entry: KeyvEntry) => Item | undefined
 async function importFile(path: string, itemImport: ItemImport, itemOf: ItemOf): Promise<void> {
   let entries: readonly unknown[]
   try {
-    entries = entriesOf(parse(await readFile(path, 'utf8')))
+    entries = entriesOf(parse(await readText(path, { followLinks: true })))
   } catch (error) {
     itemImport.fail(path, error)
     return
@@ -67,7 +68,7 @@ async function importFolder(path: string, itemImport: ItemImport, itemOf: ItemOf
   for (const file of await readdir(path, { withFileTypes: true })) {
     if (filesWithoutValue.includes(file.name) || !file.isFile()) continue
     try {
-      const content = await readFile(join(path, file.name), 'utf8')
+      const content = await readText(join(path, file.name))
       await itemImport.add(file.name, () => itemOf(keyOfFileName(file.name), parse(content) as KeyvEntry))
     } catch (error) {
       itemImport.fail(file.name, error)

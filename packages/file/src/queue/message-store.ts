@@ -123,7 +123,7 @@ export class MessageStore {
   }
 
   #change(sql: string, row: MessageRow, token: string, ...values: number[]): Promise<boolean> {
-    return this.#directory.queue.write('message', undefined, (index, now) => {
+    return this.#directory.queue.remove('message', undefined, (index, now) => {
       // An ended lease is invalid, even when no other caller has leased the message since.
       return index.run(`${sql} where id = ? and lease = ? and leased_until > ?`, ...values, row.id, token, now) > 0
     })

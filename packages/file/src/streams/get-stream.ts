@@ -1,8 +1,8 @@
 import type { FileHandle } from 'node:fs/promises'
 import { Readable } from 'node:stream'
-import { CacheError } from '@cache/core/backend'
+import { CacheError, cacheErrorCode } from '@cache/core/backend'
 import { type BackendParts, callBackend } from '../backend-parts.ts'
-import { damaged } from '../errors.ts'
+import { concernsOneFile, damaged } from '../errors.ts'
 import type { FileBackend } from '../file-backend.ts'
 import { keyText } from '../index/key-text.ts'
 import { isExpired } from '../values/encoded-item.ts'
@@ -26,7 +26,14 @@ async function read(parts: BackendParts, key: string): Promise<Readable | undefi
   if (row.streamed === 0 || row.file === null) return streamOfWhole(parts, key)
   const item = items.reader.inline(key, row)
   if (item === undefined) return undefined
-  const file = await directory.values.open(row.file)
+  let file: FileHandle | undefined
+  try {
+    file = await directory.values.open(row.file)
+  } catch (error) {
+    if (cacheErrorCode(error) !== 'DAMAGED' && !concernsOneFile(error)) throw error
+    items.reader.report(damaged(key, 'its value file cannot be read', error))
+    return undefined
+  }
   if (file === undefined) return readAgain(parts, key, row.file)
   directory.noteRead(row.id, directory.now())
   return closingStream(readChunks(directory.settings.format, item, file), file)

@@ -1,4 +1,5 @@
 import { CacheError, createVersion, type Item } from '@cache/core/backend'
+import type { Work } from '../calls/queued-call.ts'
 import type { DirectoryAccess } from '../directory/directory-access.ts'
 import type { NewIndexRow } from '../index/index-rows.ts'
 import type { ItemIndex } from '../index/item-index.ts'
@@ -94,9 +95,12 @@ export class OpenTransaction implements FileTransaction {
         await this.#directory.prepare()
         files.set(key, await this.#directory.values.write(encoded.frame))
       }
-      const done = await this.#directory.queue.write('transact', undefined, (index, now) =>
-        this.#apply(index, files, now),
-      )
+      const { queue } = this.#directory
+      const work: Work<boolean> = (index, now) => this.#apply(index, files, now)
+      const removesOnly = [...this.#writes.values()].every((encoded) => encoded === undefined)
+      const done = await (removesOnly
+        ? queue.remove('transact', undefined, work)
+        : queue.write('transact', undefined, work))
       if (!done) await this.#discard(files)
       return done
     } catch (error) {
@@ -109,7 +113,7 @@ export class OpenTransaction implements FileTransaction {
     const { writer } = this.#items
     for (const [key, version] of this.#read) {
       const row = index.get(keyText(key))
-      if (writer.liveVersion(key, row, version, now) !== version) return false
+      if (writer.liveVersion(key, row, now) !== version) return false
     }
     const rows = new Map<string, NewIndexRow>()
     for (const [key, encoded] of this.#writes) {

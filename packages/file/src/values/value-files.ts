@@ -1,13 +1,18 @@
 import { randomBytes } from 'node:crypto'
-import { constants } from 'node:fs'
-import { chmod, type FileHandle, lstat, mkdir, open, opendir, rename, unlink } from 'node:fs/promises'
+import { chmod, type FileHandle, lstat, mkdir, opendir, rename, rmdir, unlink } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { CacheError } from '@cache/core/backend'
+import { CacheError, cacheErrorCode } from '@cache/core/backend'
+import { readStart, setExactMode, syncDirectory, syncFile, writeAll } from '../disk/file-io.ts'
+import { withFileSlot } from '../disk/file-slots.ts'
+import { openFile } from '../disk/open-file.ts'
+import { notRegular, openRegularFile } from '../disk/open-regular-file.ts'
+import { concernsOneFile } from '../errors.ts'
 import type { Settings } from '../options.ts'
-import { setExactMode, syncDirectory, syncFile, writeAll } from './file-io.ts'
 
 const namePattern = /^[0-9a-f]{32}$/
 const temporarySuffix = '.tmp'
+/** Names that are tried for a new file. */
+const maxNames = 8
 
 /** Bytes of a frame besides its value: the header, in which tags take the most. */
 const maxHeaderBytes = 64 * 1024 * 1024
@@ -35,6 +40,9 @@ export class ValueFiles {
   readonly #settings: Settings
   /** Paths known to be directories, not symbolic links. */
   readonly #checked = new Set<string>()
+  /** Those that this process has also made safe against a loss of power, where `durability` asks for it. */
+  readonly #prepared = new Set<string>()
+  #bytesWritten = 0
   /** Files that are not yet safe against a loss of power. */
   readonly #unsynced = new Set<string>()
 
@@ -46,24 +54,25 @@ export class ValueFiles {
   /** Forgets the checked directories, because the cache directory may have been removed or replaced. */
   forget(): void {
     this.#checked.clear()
+    this.#prepared.clear()
   }
 
   /** Writes a new file; resolves to its name. A failure leaves no file. */
-  async write(bytes: Uint8Array): Promise<string> {
-    return this.create((file) => writeAll(file, bytes))
+  write(bytes: Uint8Array): Promise<string> {
+    return withFileSlot(() => this.create((file) => writeAll(file, bytes)))
   }
 
   /** Creates a new file whose content `fill` writes; resolves to its name. A failure leaves no file. */
   async create(fill: (file: FileHandle) => Promise<void>): Promise<string> {
-    const name = randomBytes(16).toString('hex')
-    const shard = await this.#shard(name)
+    const { name, file } = await this.#openNew()
+    const shard = join(this.dir, name.slice(0, 2))
     const path = join(shard, name)
     const temporary = path + temporarySuffix
-    const file = await this.#openNew(shard, temporary)
     try {
       try {
         await setExactMode(file, this.#settings.fileMode)
         await fill(file)
+        this.#bytesWritten += (await file.stat()).size
         if (this.#settings.durability === 'full') await file.datasync()
       } finally {
         await file.close()
@@ -78,8 +87,19 @@ export class ValueFiles {
     }
   }
 
+  /** Bytes of files written since the last call. */
+  takeBytesWritten(): number {
+    const bytes = this.#bytesWritten
+    this.#bytesWritten = 0
+    return bytes
+  }
+
   /** The whole file, or `undefined` when it does not exist. */
-  async read(name: string): Promise<Buffer | undefined> {
+  read(name: string): Promise<Buffer | undefined> {
+    return withFileSlot(() => this.#read(name))
+  }
+
+  async #read(name: string): Promise<Buffer | undefined> {
     const file = await this.open(name)
     if (file === undefined) return undefined
     try {
@@ -88,24 +108,17 @@ export class ValueFiles {
       if (size > maxFileBytes(this.#settings.format.maxDecodedBytes)) {
         throw new CacheError('DAMAGED', 'its value file is longer than any value', { backend: 'file' })
       }
-      const bytes = Buffer.allocUnsafeSlow(size)
-      let offset = 0
-      while (offset < size) {
-        const { bytesRead } = await file.read(bytes, offset, size - offset, offset)
-        if (bytesRead === 0) break
-        offset += bytesRead
-      }
-      return bytes.subarray(0, offset)
+      return await readStart(file, size)
     } finally {
       await file.close()
     }
   }
 
-  /** Opens the file for reading, without following symbolic links; resolves to `undefined` when it does not exist. */
+  /** Opens the file for reading; resolves to `undefined` when it does not exist. See `openRegularFile`. */
   async open(name: string): Promise<FileHandle | undefined> {
-    const path = join(await this.#shard(name), name)
+    const path = await this.#pathOf(name)
     try {
-      return await open(path, constants.O_RDONLY | constants.O_NOFOLLOW)
+      return await openRegularFile(path)
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
       throw error
@@ -120,10 +133,10 @@ export class ValueFiles {
       const shards = new Set<string>()
       for (const name of names) {
         const shard = join(this.dir, name.slice(0, 2))
-        if (await unlessGone(() => syncFile(join(shard, name)))) shards.add(shard)
+        if (await unlessLost(() => syncFile(join(shard, name)))) shards.add(shard)
       }
       if (shards.size > 0) shards.add(this.dir)
-      for (const dir of shards) await unlessGone(() => syncDirectory(dir))
+      for (const dir of shards) await unlessLost(() => syncDirectory(dir))
     } catch (error) {
       for (const name of names) this.#unsynced.add(name)
       throw error
@@ -133,11 +146,19 @@ export class ValueFiles {
   /** Removes the file if it exists. */
   async remove(name: string): Promise<void> {
     this.#unsynced.delete(name)
-    await this.#unlink(join(await this.#shard(name), name))
+    let path: string
+    try {
+      path = await this.#pathOf(name)
+    } catch (error) {
+      // The index has no valid name, or the directory of the file is lost. In both cases no file is left.
+      if (cacheErrorCode(error) === 'DAMAGED' || concernsOneFile(error)) return
+      throw error
+    }
+    await unlinkIfPresent(path)
   }
 
   async removeFound(file: FoundFile): Promise<void> {
-    await this.#unlink(file.path)
+    await unlinkIfPresent(file.path)
   }
 
   /** Every file in the value directories. Symbolic links are not followed, because a listed file may be removed. */
@@ -149,7 +170,9 @@ export class ValueFiles {
         continue
       }
       const dir = join(this.dir, shard.name)
-      for await (const entry of entriesOf(dir)) if (entry.isFile()) yield* this.#found(dir, entry.name)
+      for await (const entry of entriesOf(dir)) {
+        if (!entry.isDirectory() && !entry.isSymbolicLink()) yield* this.#found(dir, entry.name)
+      }
     }
   }
 
@@ -166,63 +189,90 @@ export class ValueFiles {
     yield { path, name, bytes: stat.size, changedAt: stat.mtimeMs }
   }
 
-  async #openNew(shard: string, path: string): Promise<FileHandle> {
-    try {
-      return await open(path, 'wx', this.#settings.fileMode)
-    } catch (error) {
-      // The directory was removed after the check. One attempt to create it again.
-      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
-      this.forget()
-      await this.#directory(this.dir)
-      await this.#directory(shard)
-      return await open(path, 'wx', this.#settings.fileMode)
+  /** Opens a new file with a temporary name, in the directory of its name. */
+  async #openNew(): Promise<{ readonly name: string; readonly file: FileHandle }> {
+    for (let attempt = 1; ; attempt += 1) {
+      const name = randomBytes(16).toString('hex')
+      const shard = join(this.dir, name.slice(0, 2))
+      await this.#prepare(this.dir)
+      try {
+        await this.#prepare(shard)
+        const file = await openFile(join(shard, name + temporarySuffix), 'wx', this.#settings.fileMode)
+        return { name, file }
+      } catch (error) {
+        // The directory was removed after the check, or something else is in its place. Most names have another one.
+        const { code } = error as NodeJS.ErrnoException
+        if ((code !== 'UNAVAILABLE' && code !== 'ENOENT' && code !== 'ENOTDIR') || attempt === maxNames) throw error
+        this.forget()
+      }
     }
   }
 
-  async #shard(name: string): Promise<string> {
+  /**
+   * The path of an existing file. Throws `UNAVAILABLE` when `values` is no directory, and the code `EFTYPE` when only
+   * the directory of this file is none. A symbolic link is none, because it could lead to another place.
+   */
+  async #pathOf(name: string): Promise<string> {
     // Damage or another program may have changed the name in the index.
     if (!namePattern.test(name))
       throw new CacheError('DAMAGED', 'the index has no valid name of a value file', { backend: 'file' })
+    if (!(await this.#isDirectoryOrAbsent(this.dir))) throw refused(this.dir)
     const shard = join(this.dir, name.slice(0, 2))
-    if (!this.#checked.has(shard)) {
-      await this.#directory(this.dir)
-      await this.#directory(shard)
-    }
-    return shard
+    if (!(await this.#isDirectoryOrAbsent(shard))) throw notRegular(join(shard, name))
+    return join(shard, name)
   }
 
-  /** Creates the directory, or checks that the existing one is no symbolic link, which could lead to another place. */
-  async #directory(path: string): Promise<void> {
-    if (this.#checked.has(path)) return
+  async #isDirectoryOrAbsent(path: string): Promise<boolean> {
+    if (this.#checked.has(path)) return true
+    try {
+      if (!(await lstat(path)).isDirectory()) return false
+      this.#checked.add(path)
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
+    }
+    return true
+  }
+
+  /** Creates the directory, or checks that the existing one is no symbolic link. Throws `UNAVAILABLE`. */
+  async #prepare(path: string): Promise<void> {
+    if (this.#prepared.has(path)) return
     try {
       await mkdir(path, { mode: this.#settings.dirMode })
       await chmod(path, this.#settings.dirMode)
     } catch (error) {
       const stat = await lstat(path).catch(() => undefined)
       if (stat === undefined) throw error
-      if (!stat.isDirectory()) throw refused(`${path} is not a directory`)
+      if (!stat.isDirectory()) throw refused(path)
     }
     // An existing directory too: the process that created it may have died before its sync.
     if (this.#settings.durability === 'full') await syncDirectory(dirname(path))
-    this.#checked.add(path)
-  }
-
-  async #unlink(path: string): Promise<void> {
-    try {
-      await unlink(path)
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
-    }
+    this.#prepared.add(path)
   }
 }
 
-/** Runs `work`; resolves to whether its file existed. */
-async function unlessGone(work: () => Promise<void>): Promise<boolean> {
+/** Removes the file. An empty directory in its place is removed too, and any other one stays. */
+async function unlinkIfPresent(path: string): Promise<void> {
+  try {
+    await unlink(path)
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    if (code === 'ENOENT') return
+    const found = await lstat(path).catch(() => undefined)
+    if (found?.isDirectory() !== true) throw error
+    await rmdir(path).catch(() => undefined)
+  }
+}
+
+/** Failures of a path that leads to nothing, or to something other than this package put there. */
+const lostCodes: readonly unknown[] = ['ENOENT', 'ENOTDIR', 'EFTYPE', 'ELOOP', 'EISDIR']
+
+/** Runs `work`; resolves to whether its file existed and was none that another program put in its place. */
+async function unlessLost(work: () => Promise<void>): Promise<boolean> {
   try {
     await work()
     return true
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
+    if (!lostCodes.includes((error as NodeJS.ErrnoException).code)) throw error
     return false
   }
 }
@@ -235,6 +285,6 @@ async function* entriesOf(dir: string): AsyncGenerator<import('node:fs').Dirent>
   }
 }
 
-function refused(message: string): CacheError {
-  return new CacheError('UNAVAILABLE', message, { backend: 'file' })
+function refused(path: string): CacheError {
+  return new CacheError('UNAVAILABLE', `${path} is not a directory`, { backend: 'file' })
 }

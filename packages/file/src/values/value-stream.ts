@@ -2,9 +2,10 @@ import type { FileHandle } from 'node:fs/promises'
 import { crc32 } from 'node:zlib'
 import type { ItemFormat } from '@cache/codecs'
 import { CacheError, type Item } from '@cache/core/backend'
+import { writeAll } from '../disk/file-io.ts'
+import { withFileSlot } from '../disk/file-slots.ts'
 import { damaged } from '../errors.ts'
 import type { ByteSource } from './byte-source.ts'
-import { writeAll } from './file-io.ts'
 import type { ValueFiles } from './value-files.ts'
 
 /** Bytes of a chunk: large enough for the disk's throughput, small enough to encode in a fraction of a millisecond. */
@@ -69,7 +70,16 @@ export async function* readChunks(format: ItemFormat, item: Item, file: FileHand
 /**
  * The streamed value as one buffer, or `undefined` when its file is gone. Throws `UNSUPPORTED` above `maxDecodedBytes`.
  */
-export async function readStreamedValue(
+export function readStreamedValue(
+  format: ItemFormat,
+  values: ValueFiles,
+  item: Item,
+  name: string,
+): Promise<Buffer | undefined> {
+  return withFileSlot(() => readChunksAtOnce(format, values, item, name))
+}
+
+async function readChunksAtOnce(
   format: ItemFormat,
   values: ValueFiles,
   item: Item,
@@ -93,16 +103,17 @@ export async function readStreamedValue(
 }
 
 /**
- * Reads the streamed value to its end without keeping it. Throws `DAMAGED`; resolves to `false` when its file is gone.
+ * Reads the streamed value to its end without keeping it. Resolves to `true`, or to `undefined` when its file is gone.
+ * Throws `DAMAGED`.
  */
 export async function checkStreamedValue(
   format: ItemFormat,
   values: ValueFiles,
   item: Item,
   name: string,
-): Promise<boolean> {
+): Promise<true | undefined> {
   const file = await values.open(name)
-  if (file === undefined) return false
+  if (file === undefined) return undefined
   try {
     for await (const _chunk of readChunks(format, item, file));
     return true

@@ -39,6 +39,28 @@ it('a full disk refuses writes with OUT_OF_MEMORY, keeps acknowledged values rea
   })
 })
 
+it.each(['clear', 'delete one by one', 'deleteMany', 'deleteByTag', 'reopened'])(
+  'a disk that the cache itself has filled never refuses removals, which free its space: %s',
+  async (how) => {
+    for (const bytes of [200, 20_000, 200_000]) {
+      const folder = join(await temporaryDirectory(), '..')
+      const script = new URL('./full-disk.ts', import.meta.url).pathname
+      const mount = 'mount -t tmpfs -o size=8m tmpfs "$0" && exec "$@"'
+      const program = [process.execPath, script, join(folder, 'cache'), how, String(bytes)]
+      const { stdout } = await run('unshare', ['-rm', 'sh', '-c', mount, folder, ...program])
+      expect(JSON.parse(stdout), `${bytes} bytes`).toEqual({
+        refusals: ['OUT_OF_MEMORY'],
+        many: true,
+        failures: [],
+        left: 0,
+        free: true,
+        again: 'stored',
+      })
+    }
+  },
+  300_000,
+)
+
 it('a read-only directory gives its values and refuses writes with READ_ONLY', async () => {
   const dir = await temporaryDirectory()
   await chmod(join(dir, '..'), 0o755)

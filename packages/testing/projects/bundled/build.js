@@ -35,10 +35,10 @@ async function runInNode(file) {
   await run(process.execPath, [file], { cwd: folder })
 }
 
-function withWebpack(file, target) {
+function withWebpack(file, target, entry = './main.js') {
   const { promise, resolve, reject } = Promise.withResolvers()
   const output = { path: folder, filename: file, chunkFormat: false }
-  webpack({ entry: './main.js', mode: 'production', target, output }, (error, stats) => {
+  webpack({ entry, mode: 'production', target, output }, (error, stats) => {
     if (error || stats.hasErrors() || stats.hasWarnings()) reject(error ?? new Error(stats.toString()))
     else resolve()
   })
@@ -105,6 +105,23 @@ const builds = {
     const build = { ssr: 'main.js', outDir: 'out', rollupOptions: { output: { entryFileNames: 'j.mjs' } } }
     await vite.build({ configFile: false, logLevel: 'error', build })
     await run(process.execPath, ['out/j.mjs'])
+  },
+  'esbuild for Node, CommonJS, files': async () => {
+    await esbuild.build({ entryPoints: ['files.js'], bundle: true, platform: 'node', outfile: join(folder, 'k.cjs') })
+    await runInNode('k.cjs')
+  },
+  'esbuild for Node, ES modules, files': async () => {
+    const outfile = join(folder, 'l.mjs')
+    await esbuild.build({ entryPoints: ['files.js'], bundle: true, platform: 'node', format: 'esm', outfile })
+    await runInNode('l.mjs')
+  },
+  'rolldown for Node, files': async () => {
+    await rolldown({ input: 'files.js', platform: 'node', output: { file: join(folder, 'm.mjs') }, logLevel: 'silent' })
+    await runInNode('m.mjs')
+  },
+  'webpack for Node, files': async () => {
+    await withWebpack('n.cjs', 'node', './files.js')
+    await runInNode('n.cjs')
   },
 }
 

@@ -1,21 +1,32 @@
 import type { PackageArchitecture } from '../package-architecture.ts'
 
 /** What an entry point beside the backend may import. */
-const ofEntryPoints = ['errors.ts', 'index', 'values', 'directory', 'items.ts', 'backend-parts.ts', 'file-backend.ts']
+const ofEntryPoints = [
+  'errors.ts',
+  'disk',
+  'index',
+  'calls',
+  'values',
+  'directory',
+  'items.ts',
+  'backend-parts.ts',
+  'file-backend.ts',
+]
 
 export const file: PackageArchitecture = {
   rooms: {
     'errors.ts': [],
-    index: ['errors.ts'],
+    disk: [],
+    index: ['errors.ts', 'disk'],
     'options.ts': ['index'],
-    values: ['errors.ts', 'index', 'options.ts'],
+    values: ['errors.ts', 'disk', 'index', 'options.ts'],
     background: ['errors.ts', 'index'],
     calls: ['errors.ts', 'index'],
-    limits: ['index', 'options.ts', 'values', 'background', 'calls'],
-    directory: ['errors.ts', 'index', 'options.ts', 'values', 'background', 'calls', 'limits'],
+    limits: ['errors.ts', 'disk', 'index', 'options.ts', 'values', 'background', 'calls'],
+    directory: ['errors.ts', 'disk', 'index', 'options.ts', 'values', 'background', 'calls', 'limits'],
     'item-reader.ts': ['errors.ts', 'index', 'values', 'directory'],
     'item-writer.ts': ['index', 'options.ts', 'values', 'limits', 'item-reader.ts'],
-    'items.ts': ['index', 'values', 'directory', 'item-reader.ts', 'item-writer.ts'],
+    'items.ts': ['index', 'calls', 'values', 'directory', 'item-reader.ts', 'item-writer.ts'],
     'backend-parts.ts': ['errors.ts', 'directory', 'items.ts'],
     'file-backend.ts': [
       'errors.ts',

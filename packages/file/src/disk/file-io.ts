@@ -1,5 +1,7 @@
 import { constants } from 'node:fs'
-import { type FileHandle, open } from 'node:fs/promises'
+import { type FileHandle, lstat } from 'node:fs/promises'
+import { openFile } from './open-file.ts'
+import { notRegular } from './open-regular-file.ts'
 
 /**
  * Gives a new file its mode when the umask has removed bits of it. Node's permission model has no `fchmod`, so it is
@@ -13,7 +15,8 @@ export async function setExactMode(file: FileHandle, mode: number): Promise<void
 export async function syncDirectory(dir: string): Promise<void> {
   // Windows cannot open directories as files, and its file system has a journal of names.
   if (process.platform === 'win32') return
-  const handle = await open(dir, 'r')
+  // O_DIRECTORY refuses a pipe, whose opening would block.
+  const handle = await openFile(dir, constants.O_RDONLY | constants.O_DIRECTORY)
   try {
     await handle.sync()
   } finally {
@@ -21,10 +24,11 @@ export async function syncDirectory(dir: string): Promise<void> {
   }
 }
 
-/** Makes the content of a file safe against a loss of power. */
+/** Makes the content of a file safe against a loss of power. Rejects with the code `EFTYPE` for anything else. */
 export async function syncFile(path: string): Promise<void> {
+  if (!(await lstat(path)).isFile()) throw notRegular(path)
   // Windows syncs only files that are open for writing.
-  const handle = await open(path, constants.O_RDWR | constants.O_NOFOLLOW)
+  const handle = await openFile(path, constants.O_RDWR | constants.O_NOFOLLOW | constants.O_NONBLOCK)
   try {
     await handle.datasync()
   } finally {
@@ -39,4 +43,16 @@ export async function writeAll(file: FileHandle, bytes: Uint8Array): Promise<voi
     const { bytesWritten } = await file.write(bytes, offset, bytes.length - offset)
     offset += bytesWritten
   }
+}
+
+/** Reads `size` bytes from the start of the file, or fewer when it ends before. */
+export async function readStart(file: FileHandle, size: number): Promise<Buffer> {
+  const bytes = Buffer.allocUnsafeSlow(size)
+  let offset = 0
+  while (offset < size) {
+    const { bytesRead } = await file.read(bytes, offset, size - offset, offset)
+    if (bytesRead === 0) break
+    offset += bytesRead
+  }
+  return bytes.subarray(0, offset)
 }
