@@ -42,8 +42,8 @@ export function publishedFields(manifest: Manifest): PublishedFields {
   }
 }
 
-/** `publishConfig` as it must be: the fields above, after the members that the build knows nothing about. */
+/** `publishConfig` as it must be: public and with provenance, members that the build knows nothing about, and the fields above. */
 export function publishConfig(manifest: Manifest): Record<string, unknown> {
-  const { main, types, typesVersions, exports, ...rest } = manifest.publishConfig ?? {}
-  return { ...rest, ...publishedFields(manifest) }
+  const { access, provenance, main, types, typesVersions, exports, ...rest } = manifest.publishConfig ?? {}
+  return { access: 'public', provenance: true, ...rest, ...publishedFields(manifest) }
 }
