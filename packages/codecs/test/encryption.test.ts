@@ -1,3 +1,4 @@
+import { runInNewContext } from 'node:vm'
 import { type CacheErrorCode, type Clock, cacheErrorCode, type Duration, type Item } from '@cache/core/backend'
 import { expect, test } from 'vitest'
 import { frame, ItemFormat, type ItemFormatOptions } from '../src/index.ts'
@@ -244,4 +245,12 @@ test('wrong contexts and tolerances are refused', () => {
     expect(codeOf(() => new ItemFormat(options))).toBe('INVALID_ARGUMENT')
   }
   expect(codeOf(() => new ItemFormat({}, '', {} as unknown as Clock))).toBe('INVALID_ARGUMENT')
+})
+
+test('a key of another realm is accepted, as in a context of node:vm', () => {
+  const key: Uint8Array = runInNewContext('new Uint8Array(32).fill(7)')
+  expect(key).not.toBeInstanceOf(Uint8Array)
+  const format = new ItemFormat({ encryption: { keys: [key] } })
+  const item = { key: 'k', value: 1, version: 'v', createdAt: 0 }
+  expect(format.decode('k', format.encode(item)).value).toBe(1)
 })

@@ -4,6 +4,7 @@ import {
   invalidArgument,
   milliseconds,
   nonEmptyString,
+  optionalSignal,
   trueOrFalse,
   wholeNumber,
   withMethods,
@@ -153,8 +154,7 @@ export class Pipeline<Env = undefined, Inputs extends InputDeclarations = Record
   ): Promise<RunResult<Value>> {
     checkOptions(options, ['signal', 'onProgress', 'refresh'], 'run')
     const { signal, onProgress, refresh } = options
-    if (signal !== undefined && !(signal instanceof AbortSignal))
-      throw invalidArgument('signal', signal, 'an AbortSignal', 'run')
+    optionalSignal(signal, 'signal', 'run')
     if (onProgress !== undefined && typeof onProgress !== 'function')
       throw invalidArgument('onProgress', onProgress, 'a function', 'run')
     if (signal?.aborted === true)

@@ -1,3 +1,4 @@
+import { isMap, isSet } from 'node:util/types'
 import { brandOf } from '@cache/core/backend'
 import type { TypeTable } from '../types/type-table.ts'
 
@@ -117,8 +118,8 @@ class Unmarker {
     const name = this.#names.get(value)
     if (typeof name === 'string') return this.#typed(value, name)
     this.#done.set(value, value)
-    if (value instanceof Map) this.#map(value)
-    else if (value instanceof Set) this.#set(value)
+    if (isMap(value)) this.#map(value)
+    else if (isSet(value)) this.#set(value)
     else if (!ArrayBuffer.isView(value)) this.#members(value)
     return name === null ? Object.setPrototypeOf(value, null) : value
   }

@@ -6,6 +6,7 @@ import {
   type KeyObject,
   randomFillSync,
 } from 'node:crypto'
+import { isUint8Array } from 'node:util/types'
 import { checkOptions, type Duration, invalidArgument, milliseconds } from '@cache/core/backend'
 
 export interface EncryptionOptions {
@@ -163,8 +164,8 @@ function withoutText(given: unknown): unknown {
 }
 
 function resolveKey(given: unknown, index: number): Key {
-  if (!(given instanceof Uint8Array) || given.length !== keyBytes) {
-    const length = given instanceof Uint8Array ? `${given.length} bytes` : withoutText(given)
+  if (!isUint8Array(given) || given.length !== keyBytes) {
+    const length = isUint8Array(given) ? `${given.length} bytes` : withoutText(given)
     throw invalidArgument(`keys[${index}]`, length, `a Uint8Array of ${keyBytes} bytes`, 'encryption')
   }
   const id = createHash('sha256').update('cache key id').update(given).digest().readUInt32BE(0)

@@ -4,6 +4,7 @@ export {
   invalidArgument,
   nonEmptyString,
   oneOf,
+  optionalSignal,
   strayArgument,
   trueOrFalse,
   wholeNumber,

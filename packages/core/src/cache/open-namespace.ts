@@ -1,4 +1,5 @@
 import { deleteMany } from '../backend-kit/batch-fallbacks.ts'
+import { isPromise } from '../backend-kit/maybe-promise.ts'
 import { addUser } from '../backend-kit/shared-ownership.ts'
 import { checkOptions, invalidArgument } from '../protocol/argument.ts'
 import type { CacheBackend, SyncCacheBackend } from '../protocol/backend.ts'
@@ -66,8 +67,8 @@ function syncStore(backend: CacheBackend | SyncCacheBackend, operation: string):
   if ('sync' in backend && backend.sync !== undefined) return backend.sync
   // A synchronous backend differs from an asynchronous one only by its answers.
   const answer: unknown = backend.get('')
-  if (answer instanceof Promise) {
-    answer.catch(() => {})
+  if (isPromise(answer)) {
+    answer.then(undefined, () => {})
     throw invalidArgument('backend', backend, 'one that answers without waiting, or has a member sync', operation)
   }
   return backend as SyncCacheBackend

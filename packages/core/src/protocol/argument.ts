@@ -78,6 +78,18 @@ export function nonEmptyString(given: unknown, name: string, operation: string):
   return given
 }
 
+/**
+ * Returns the signal when it is one or absent, else throws `INVALID_ARGUMENT`. Its members are checked and not its class: a test runner or a
+ * polyfill may have a class of its own.
+ */
+export function optionalSignal(given: unknown, name: string, operation: string): AbortSignal | undefined {
+  if (given === undefined) return undefined
+  const signal = given as Partial<AbortSignal> | null
+  if (typeof signal?.aborted !== 'boolean' || typeof signal.addEventListener !== 'function')
+    throw invalidArgument(name, given, 'an AbortSignal', operation)
+  return given as AbortSignal
+}
+
 /** Returns the value when it is `true` or `false`, else throws `INVALID_ARGUMENT`. */
 export function trueOrFalse(given: unknown, name: string, operation: string): boolean {
   if (typeof given !== 'boolean') throw invalidArgument(name, given, 'true or false', operation)

@@ -1,5 +1,6 @@
 import type { FileHandle } from 'node:fs/promises'
 import { Readable } from 'node:stream'
+import { isUint8Array } from 'node:util/types'
 import { CacheError, cacheErrorCode } from '@cache/core/backend'
 import { type BackendParts, callBackend } from '../backend-parts.ts'
 import { concernsOneFile, damaged } from '../errors.ts'
@@ -52,7 +53,7 @@ async function streamOfWhole({ items }: BackendParts, key: string): Promise<Read
   const item = await items.get(key)
   if (item === undefined || item.value === undefined) return undefined
   const { value } = item
-  if (typeof value !== 'string' && !(value instanceof Uint8Array)) {
+  if (typeof value !== 'string' && !isUint8Array(value)) {
     const message = 'getStream: the value is neither bytes nor text; read it with get'
     throw new CacheError('UNSUPPORTED', message, { backend: 'file', operation: 'getStream', key })
   }

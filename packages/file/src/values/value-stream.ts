@@ -1,4 +1,5 @@
 import type { FileHandle } from 'node:fs/promises'
+import { isUint8Array } from 'node:util/types'
 import { crc32 } from 'node:zlib'
 import type { ItemFormat } from '@cache/codecs'
 import { CacheError, type Item } from '@cache/core/backend'
@@ -61,7 +62,7 @@ export async function* readChunks(format: ItemFormat, item: Item, file: FileHand
     const { value, version } = format.decode(item.key, frame)
     if (version !== versionAt(item, position)) throw damaged(item.key, 'a chunk is not in its place')
     if (value === total) return
-    if (!(value instanceof Uint8Array)) throw damaged(item.key, 'a chunk holds something other than bytes')
+    if (!isUint8Array(value)) throw damaged(item.key, 'a chunk holds something other than bytes')
     total += value.length
     yield Buffer.isBuffer(value) ? value : Buffer.from(value.buffer, value.byteOffset, value.length)
   }

@@ -9,11 +9,12 @@ export function isAny(_reply: unknown): boolean {
 }
 
 export function isBytes(reply: unknown): reply is Buffer {
-  return reply instanceof Uint8Array
+  // Code in another realm, such as a `node:vm` context, has a `Uint8Array` of its own.
+  return ArrayBuffer.isView(reply)
 }
 
 export function isBytesOrNil(reply: unknown): reply is Buffer | null {
-  return reply === null || reply instanceof Uint8Array
+  return reply === null || isBytes(reply)
 }
 
 export function isOk(reply: unknown): boolean {

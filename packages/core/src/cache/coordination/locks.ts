@@ -1,10 +1,10 @@
-import { checkOptions, invalidArgument } from '../../protocol/argument.ts'
+import { checkOptions, invalidArgument, optionalSignal } from '../../protocol/argument.ts'
 import { CacheError } from '../../protocol/cache-error.ts'
 import { type Duration, milliseconds } from '../../protocol/duration.ts'
 import { recordKey } from '../../protocol/keyspace.ts'
 import { createVersion } from '../../protocol/version.ts'
 import { compareAndSetTries, type Namespace } from '../items/namespace.ts'
-import { aborted, checkSignal } from '../options/signal.ts'
+import { aborted } from '../options/aborted.ts'
 import { checkFunction, checkKey } from '../options/write-options.ts'
 import type { CacheState } from '../state/cache-state.ts'
 import type { Steps } from '../state/steps.ts'
@@ -66,7 +66,7 @@ export class Locks {
     checkOptions(options, ['ttl', 'wait', 'signal'], 'withLock')
     const { ttl = 30_000, wait = 10_000, signal } = options
     if (milliseconds(ttl, 'ttl', 'withLock') === 0) throw invalidArgument('ttl', ttl, 'more than 0', 'withLock')
-    checkSignal(signal, 'withLock')
+    optionalSignal(signal, 'signal', 'withLock')
     return { ttl: milliseconds(ttl, 'ttl', 'withLock'), wait: milliseconds(wait, 'wait', 'withLock'), signal }
   }
 

@@ -1,5 +1,5 @@
 import type { Clock } from '../../protocol/clock.ts'
-import { aborted } from '../options/signal.ts'
+import { aborted } from '../options/aborted.ts'
 import type { Flight } from '../state/flight.ts'
 
 /** The outcome of a wait whose time is over. */

@@ -1,6 +1,5 @@
-import { checkOptions, invalidArgument } from '../../protocol/argument.ts'
+import { checkOptions, invalidArgument, optionalSignal } from '../../protocol/argument.ts'
 import { type LoadingOptions, type LoadSettings, loadingOptionNames, resolveLoading } from './cache-options.ts'
-import { checkSignal } from './signal.ts'
 import { checkWriteOptions, type WriteOptions, writeOptionNames } from './write-options.ts'
 
 /** Options of one `getOrSet`; an absent option has the value of the cache. Callers that join a running load take its options. */
@@ -73,7 +72,7 @@ export function checkGetOrSetOptions(
   checkOptions(options, getOrSetOptionNames, operation)
   checkWriteOptions(options, operation, getOrSetOptionNames)
   const { signal, forceRefresh } = options
-  checkSignal(signal, operation)
+  optionalSignal(signal, 'signal', operation)
   if (forceRefresh !== undefined && typeof forceRefresh !== 'boolean')
     throw invalidArgument('forceRefresh', forceRefresh, 'true or false', operation)
   return resolveLoading(options, fallback, operation)
