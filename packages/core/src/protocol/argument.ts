@@ -41,13 +41,18 @@ export function checkOptions(options: unknown, known: readonly string[], operati
     if (!known.includes(name)) {
       throw new CacheError(
         'INVALID_ARGUMENT',
-        `${operation}: unknown option '${name}'; allowed are ${known.join(', ')}`,
+        `${operation}: unknown option ${isName(name) ? `'${name}'` : '(not shown)'}; allowed are ${known.join(', ')}`,
         { operation },
       )
     }
     if ((options as Readonly<Record<string, unknown>>)[name] === null)
       throw invalidArgument(name, null, 'left out, or have a value', operation)
   }
+}
+
+/** Whether a text looks like the name of an option. Another text in its place may be an address with a password. */
+function isName(text: string): boolean {
+  return /^[\w$.-]{1,60}$/.test(text)
 }
 
 /** The error for a call with more arguments than the method takes, which means something else by them. */

@@ -3,6 +3,7 @@ import { describe, it } from 'vitest'
 import {
   checkBackend,
   checkClock,
+  checkOptions,
   oneOf,
   systemClock,
   timerDelay,
@@ -50,5 +51,22 @@ describe('a checked option', () => {
     for (const given of [0, 2 ** 31, Number.POSITIVE_INFINITY, '25d'] as const) {
       assert.throws(() => timerDelay(given, 'timeout', 'open'), { code: 'INVALID_ARGUMENT' })
     }
+  })
+
+  it('with an unknown name is refused, and a text that is no name is not repeated', () => {
+    assert.throws(
+      () => checkOptions({ urll: 1 }, ['url'], 'open'),
+      refused("open: unknown option 'urll'; allowed are url"),
+    )
+    for (const address of ['redis://user:secret@host', 'user:secret', 'secret '.repeat(20)]) {
+      assert.throws(
+        () => checkOptions({ [address]: 1 }, ['url'], 'open'),
+        refused('open: unknown option (not shown); allowed are url'),
+      )
+    }
+    assert.throws(
+      () => checkOptions({ url: null }, ['url'], 'open'),
+      refused('open: url must be left out, or have a value, but was null'),
+    )
   })
 })
