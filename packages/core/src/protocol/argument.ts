@@ -46,7 +46,7 @@ export function checkOptions(options: unknown, known: readonly string[], operati
       )
     }
     if ((options as Readonly<Record<string, unknown>>)[name] === null)
-      throw invalidArgument(name, null, 'left out, or have a value', operation)
+      throw invalidArgument(name, null, 'a value of its kind', operation)
   }
 }
 

@@ -66,7 +66,7 @@ describe('a checked option', () => {
     }
     assert.throws(
       () => checkOptions({ url: null }, ['url'], 'open'),
-      refused('open: url must be left out, or have a value, but was null'),
+      refused('open: url must be a value of its kind, but was null'),
     )
   })
 })
