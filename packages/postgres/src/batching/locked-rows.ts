@@ -23,6 +23,12 @@ export interface LockedRowsOptions<Request, Result> {
 /** The part of the time left after which the server itself gives up; the rest is for its reply. */
 const shareOfTimeLeft = 0.9
 
+/**
+ * Milliseconds of the second attempt of a job alone. A statement for a free row may meet a lock of another kind, which a busy server holds for a
+ * moment, such as that of the table's end. It must not wait together with the locked rows for that.
+ */
+const momentaryLock = 50
+
 /** The largest number of keys that are remembered as locked. */
 const mostLocked = 1000
 /** The largest size of values that wait together: the server refuses a statement of 1 GB. */
@@ -108,17 +114,19 @@ export class LockedRows<Request, Result> {
     onLocked?: (error: unknown, job: Job<Request, Result>) => void,
   ): Promise<Job<Request, Result>[]> {
     const locked: Job<Request, Result>[] = []
-    const tryOne = async (job: Job<Request, Result>): Promise<void> => {
+    const tryOne = async (job: Job<Request, Result>, isAgain: boolean): Promise<void> => {
+      const lockTimeout = isAgain ? Math.min(momentaryLock, this.#options.lockTimeout as number) : 1
       try {
-        await runBatch(this.#options.work, [job], { timeout: this.#timeLeft([job]), lockTimeout: 1 })
+        await runBatch(this.#options.work, [job], { timeout: this.#timeLeft([job]), lockTimeout })
         this.#locked.delete(job.key)
       } catch (error) {
         if (!isLockError(error)) rejectAll(job, error)
+        else if (!isAgain) await tryOne(job, true)
         else if (onLocked === undefined) locked.push(job)
         else onLocked(error, job)
       }
     }
-    await Promise.all(jobs.map(tryOne))
+    await Promise.all(jobs.map((job) => tryOne(job, false)))
     return locked
   }
 

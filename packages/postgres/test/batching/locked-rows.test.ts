@@ -16,7 +16,8 @@ function lockedRows(bytesOf?: (request: string) => number): {
   const sent: string[][] = []
   const locked = new LockedRows<string, string>({
     work: async (requests, { lockTimeout }) => {
-      if (lockTimeout === undefined || lockTimeout === 1) throw lockError
+      // The first attempt, and both attempts of a call alone.
+      if (lockTimeout === undefined || lockTimeout <= 50) throw lockError
       sent.push([...requests])
       return (request) => `${request} done`
     },
@@ -67,6 +68,35 @@ it.each([
     batch,
   )
   expect(await Promise.all(calls.map(({ outcome }) => outcome))).toEqual(expected)
+})
+
+it('a call for a free row that meets a lock for a moment is tried again, and does not wait with the locked rows', async () => {
+  const sent: [readonly string[], number | undefined][] = []
+  let releaseRows = (): void => {}
+  const rows = new Promise<void>((resolve) => {
+    releaseRows = resolve
+  })
+  const locked = new LockedRows<string, string>({
+    work: async (requests, { lockTimeout }) => {
+      sent.push([requests, lockTimeout])
+      const isHeld = requests.includes('held')
+      if (isHeld && lockTimeout === 9000) await rows
+      else if (isHeld || lockTimeout === 1) throw lockError
+      return (request) => `${request} done`
+    },
+    timeout: 60_000,
+    lockTimeout: 10_000,
+    semaphore: new Semaphore(1),
+    timeoutError: () => new Error('late'),
+  })
+  const [held, free] = [call('held', 0), call('free', 0)]
+  const running = locked.run([held.job, free.job], 60_000, batch)
+  expect(await free.outcome).toBe('free done')
+  releaseRows()
+  await running
+  expect(await held.outcome).toBe('held done')
+  expect(sent).toContainEqual([['free'], 50])
+  expect(sent.at(-1)).toEqual([['held'], 9000])
 })
 
 it('a key whose row has become free travels in batches again', async () => {
