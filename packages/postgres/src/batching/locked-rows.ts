@@ -1,6 +1,6 @@
 import { sqlState } from '../errors.ts'
 import { eventLoopClock } from '../timeouts/event-loop-clock.ts'
-import { firstLockTimeout, type WriteTimeouts } from '../timeouts/write-timeouts.ts'
+import { firstLockTimeout, momentaryLock, type WriteTimeouts } from '../timeouts/write-timeouts.ts'
 import { Coalescer, type Job, type RunningBatch } from './coalescer.ts'
 import { runBatch, type Work } from './run-batch.ts'
 import type { Semaphore } from './semaphore.ts'
@@ -22,12 +22,6 @@ export interface LockedRowsOptions<Request, Result> {
 
 /** The part of the time left after which the server itself gives up; the rest is for its reply. */
 const shareOfTimeLeft = 0.9
-
-/**
- * Milliseconds of the second attempt of a job alone. A statement for a free row may meet a lock of another kind, which a busy server holds for a
- * moment, such as that of the table's end. It must not wait together with the locked rows for that.
- */
-const momentaryLock = 50
 
 /** The largest number of keys that are remembered as locked. */
 const mostLocked = 1000
@@ -115,6 +109,7 @@ export class LockedRows<Request, Result> {
   ): Promise<Job<Request, Result>[]> {
     const locked: Job<Request, Result>[] = []
     const tryOne = async (job: Job<Request, Result>, isAgain: boolean): Promise<void> => {
+      // A statement for a free row may meet a momentary lock. It must not wait together with the locked rows for that.
       const lockTimeout = isAgain ? Math.min(momentaryLock, this.#options.lockTimeout as number) : 1
       try {
         await runBatch(this.#options.work, [job], { timeout: this.#timeLeft([job]), lockTimeout })

@@ -24,6 +24,8 @@ interface PendingStatement {
   readonly statement: Statement
   readonly values: readonly Parameter[]
   readonly method: string
+  /** Whether no other statement may follow on its connection. */
+  readonly isAlone: boolean
   readonly resolve: (rows: ResultRow[]) => void
   readonly reject: (error: unknown) => void
   timeout: StatementTimeout | undefined
@@ -35,6 +37,8 @@ interface Connection {
   /** Statements in flight. */
   inFlight: number
   isFree: boolean
+  /** A statement that is alone waits for this connection to become idle, or runs on it. */
+  isHeld: boolean
   isLost: boolean
   idleSince: number
 }
@@ -74,26 +78,28 @@ export class OwnSession implements Session {
     return this.#prepare ? null : `${this.#options.lockTimeout}ms`
   }
 
-  readonly run: Run = (statement, values, method, timeout) =>
+  readonly run: Run = (statement, values, method, timeout, mayWait = false) =>
     new Promise<ResultRow[]>((resolve, reject) => {
       if (this.#isClosed) throw closedError(method)
       const pending: PendingStatement = {
         statement,
         values,
         method,
+        isAlone: mayWait && this.#options.perConnection > 1,
         resolve,
         reject,
         timeout: undefined,
         connection: undefined,
       }
       pending.timeout = this.#timeouts.start(timeout, () => this.#giveUp(pending, timeout))
-      const connection = this.#free.pop()
+      const connection = pending.isAlone ? this.#takeIdle() : this.#free.pop()
       if (connection !== undefined) {
         this.#send(connection, pending)
         return
       }
       this.#waiting.add(pending)
       this.#openMore()
+      if (pending.isAlone && this.#connecting === 0) this.#hold()
     })
 
   /** Runs on a connection that is opened for this call only. */
@@ -157,11 +163,15 @@ export class OwnSession implements Session {
       keepProcessAlive(connection.client, false)
     }
     if (connection.isLost || connection.isFree || connection.inFlight >= this.#options.perConnection) return
-    for (const pending of this.#waiting) {
+    if (connection.isHeld && connection.inFlight > 0) return
+    const pending = this.#nextFor(connection)
+    if (pending !== undefined) {
       this.#waiting.delete(pending)
+      connection.isHeld = pending.isAlone
       this.#send(connection, pending)
       return
     }
+    connection.isHeld = false
     connection.isFree = true
     if (connection.inFlight > 0) {
       // Behind all other connections, so that statements spread over connections that pipeline.
@@ -169,6 +179,39 @@ export class OwnSession implements Session {
       return
     }
     this.#free.push(connection)
+  }
+
+  /** The waiting statement that the connection takes next. */
+  #nextFor({ inFlight, isHeld }: Connection): PendingStatement | undefined {
+    let first: PendingStatement | undefined
+    for (const pending of this.#waiting) {
+      if (inFlight === 0 && !isHeld) return pending
+      if (pending.isAlone === (inFlight === 0)) return pending
+      first ??= pending
+    }
+    // A held connection that is idle serves statements of both kinds.
+    return inFlight === 0 ? first : undefined
+  }
+
+  /** Takes a connection without a statement in flight for a statement that is alone. */
+  #takeIdle(): Connection | undefined {
+    const index = this.#free.findLastIndex(({ inFlight }) => inFlight === 0)
+    const [connection] = index < 0 ? [] : this.#free.splice(index, 1)
+    if (connection !== undefined) connection.isHeld = true
+    return connection
+  }
+
+  /** Gives one connection no further statements, so that it becomes idle and takes a statement that is alone. */
+  #hold(): void {
+    let least: Connection | undefined
+    for (const connection of this.#connections) {
+      if (!connection.isHeld && (least === undefined || connection.inFlight < least.inFlight)) least = connection
+    }
+    if (least === undefined) return
+    least.isHeld = true
+    if (!least.isFree) return
+    least.isFree = false
+    this.#free.splice(this.#free.indexOf(least), 1)
   }
 
   #openMore(): void {
@@ -198,7 +241,7 @@ export class OwnSession implements Session {
 
   #open(): void {
     const client = this.#create('connect')
-    const connection: Connection = { client, inFlight: 0, isFree: false, isLost: false, idleSince: 0 }
+    const connection: Connection = { client, inFlight: 0, isFree: false, isHeld: false, isLost: false, idleSince: 0 }
     client.on('error', (error) => {
       if (!connection.isLost && connection.inFlight === 0) this.#options.onError(error)
       this.#lose(connection)
@@ -226,7 +269,11 @@ export class OwnSession implements Session {
 
   /** After a connection could not be opened. Connections that exist, or are being opened, run the waiting statements. */
   #failWaiting(error: unknown): void {
-    if (this.#connections.size > 0 || this.#connecting > 0) return
+    if (this.#connecting > 0) return
+    if (this.#connections.size > 0) {
+      for (const pending of this.#waiting) if (pending.isAlone) this.#hold()
+      return
+    }
     for (const pending of this.#waiting) this.#fail(pending, error)
   }
 

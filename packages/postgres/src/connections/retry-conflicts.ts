@@ -14,11 +14,11 @@ const longestDelays = [0, 2, 4, 8, 16, 32] as const
  * be repeated.
  */
 export function retryConflicts(run: Run): Run {
-  return (statement, values, method, timeout) => {
+  return (statement, values, method, timeout, mayWait) => {
     const end = eventLoopClock.now() + timeout
-    return run(statement, values, method, timeout).catch((error: unknown) => {
+    return run(statement, values, method, timeout, mayWait).catch((error: unknown) => {
       if (!isConflict(error)) throw error
-      return sendAgain((left) => run(statement, values, method, left), error, end)
+      return sendAgain((left) => run(statement, values, method, left, mayWait), error, end)
     })
   }
 }

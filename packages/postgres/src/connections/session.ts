@@ -11,12 +11,16 @@ export type Parameter = string | number | boolean | null | Buffer
 /**
  * Runs one statement for the method of the backend that `method` names. Rejects with a `CacheError`: `TIMEOUT` when no
  * reply came within `timeout` milliseconds, `UNAVAILABLE` without a connection, or the code of the server's error.
+ *
+ * `mayWait` says that the statement may wait long for locked rows. Then no other statement is sent behind it on the same
+ * connection, where it would wait too.
  */
 export type Run = (
   statement: Statement,
   values: readonly Parameter[],
   method: string,
   timeout: number,
+  mayWait?: boolean,
 ) => Promise<ResultRow[]>
 
 /** The connections that statements run on: a pool, one client, or connections that this package opened. */

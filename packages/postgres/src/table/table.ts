@@ -6,7 +6,7 @@ import type { Statement } from '../connections/statement.ts'
 import { unexpectedReply } from '../errors.ts'
 import { nextTurn } from '../timeouts/next-turn.ts'
 import { timeLeft } from '../timeouts/time-left.ts'
-import type { WriteTimeouts } from '../timeouts/write-timeouts.ts'
+import { momentaryLock, type WriteTimeouts } from '../timeouts/write-timeouts.ts'
 import type { BackendKey, BackendKeys, KeyRange } from './backend-key.ts'
 import { onlyRow, optionalRow, readBoolean, readEstimate, readText, readWholeNumber } from './read-columns.ts'
 import { bytesOf, columnsOf, columnsOfOne, itemOf, keyOfRow, type Row, rowOf } from './row.ts'
@@ -146,7 +146,7 @@ export class Table {
   ): Promise<Set<string>> {
     const ids = textArray(keys.map(({ id }) => id))
     const values = [this.#instant(), this.#lockTimeout(timeouts), ids, textArray(expected)]
-    return idsOf(await this.#run(this.#options.statements.removeVersions, values, 'compareAndSet', timeouts?.timeout))
+    return idsOf(await this.#runWrite(this.#options.statements.removeVersions, values, 'compareAndSet', timeouts))
   }
 
   /** Removes the keys. Resolves to the whole encoded keys that had a live value. */
@@ -164,7 +164,7 @@ export class Table {
     const ids = isOne ? first.id : textArray(keys.map(({ id }) => id))
     const statement = isOne ? statements.removeOne : statements.remove
     const values = [this.#instant(), this.#lockTimeout(timeouts), ids]
-    return await this.#run(statement, values, 'delete', timeouts.timeout)
+    return await this.#runWrite(statement, values, 'delete', timeouts)
   }
 
   /**
@@ -233,7 +233,7 @@ export class Table {
   async clear(range: KeyRange, timeout?: number): Promise<KeyRange | undefined> {
     const { statements } = this.#options
     const values = [this.#lockTimeout(undefined), rowsPerClear, ...boundsOf(range)]
-    const row = onlyRow(await this.#run(statements.clear, values, 'clear', timeout), 'clear')
+    const row = onlyRow(await this.#runWrite(statements.clear, values, 'clear', undefined, timeout), 'clear')
     if (readWholeNumber(row, 0, 'clear', 0) < rowsPerClear) return undefined
     return after(range, readText(row, 1, 'clear'), 'clear')
   }
@@ -334,7 +334,7 @@ export class Table {
     const isForOne = statement === putOne || statement === putOneIfAbsent || statement === replaceOne
     const columns = isForOne ? columnsOfOne(first as Row, this.now()) : columnsOf(rows, this.now())
     const values = [this.#instant(), this.#lockTimeout(timeouts), ...columns, ...more]
-    return this.#run(statement, values, method, timeouts?.timeout)
+    return this.#runWrite(statement, values, method, timeouts)
   }
 
   /** The limit that the statement itself must set. A call without time-outs waits for the whole `lockTimeout`. */
@@ -342,6 +342,24 @@ export class Table {
     const { session, lockTimeout } = this.#options
     const limit = timeouts === undefined ? lockTimeout : timeouts.lockTimeout
     return lockTimeout === undefined || limit === undefined ? session.lockTimeout : `${limit}ms`
+  }
+
+  /** Whether the statement may wait long for locked rows. */
+  #mayWait(timeouts: WriteTimeouts | undefined): boolean {
+    const { lockTimeout } = this.#options
+    if (lockTimeout === undefined) return false
+    return (timeouts === undefined ? lockTimeout : (timeouts.lockTimeout ?? 0)) > momentaryLock
+  }
+
+  /** Runs a statement that locks rows; absent time-outs stand for the whole `timeout` and `lockTimeout`. */
+  #runWrite(
+    statement: Statement,
+    values: readonly Parameter[],
+    method: string,
+    timeouts: WriteTimeouts | undefined,
+    timeout: number = timeouts?.timeout ?? this.#options.timeout,
+  ): Promise<ResultRow[]> {
+    return this.#options.run(statement, values, method, timeout, this.#mayWait(timeouts))
   }
 
   #run(

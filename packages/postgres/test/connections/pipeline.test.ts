@@ -1,4 +1,5 @@
 import { cacheErrorCode } from '@cache/core/backend'
+import { waitUntil } from '@cache/testing'
 import type {} from '@cache/testing/postgres-setup'
 import pg from 'pg'
 import { afterEach, expect, inject, it, vi } from 'vitest'
@@ -77,4 +78,39 @@ it('each statement in flight when the session loses its prepared statements is s
   await admin.query(`drop table ${table}`)
   await admin.query(`drop function ${table}_forget`)
   await admin.end()
+})
+
+it.each([1, 2])('a read does not wait behind %i compare-and-set calls for locked rows', async (calls) => {
+  const table = tableName()
+  const limits = { timeout: '60s', connectTimeout: '30s', lockTimeout: '20s' } as const
+  const backend = new PostgresBackend({ url, table, pipeline: true, ...limits })
+  const items = Array.from({ length: calls }, (_, n) => item(`locked ${n}`, n))
+  await backend.setMany(items)
+  const holder = new pg.Client(url)
+  await holder.connect()
+  await holder.query('begin')
+  await holder.query(`delete from ${table}`)
+  let settled = 0
+  const replacing = items.map(({ key, version }) =>
+    backend.compareAndSet(key, version, item(key, 'late')).finally(() => {
+      settled += 1
+    }),
+  )
+  const watcher = new pg.Client(url)
+  await watcher.connect()
+  await waitUntil('a statement that waits for the rows', async () => {
+    const { rows } = await watcher.query(
+      `select 1 from pg_stat_activity where wait_event_type = 'Lock' and query like '%${table}%'
+        and clock_timestamp() - query_start > interval '200 milliseconds'`,
+    )
+    return rows.length > 0
+  })
+  for (let n = 0; n < 20; n += 1) expect(await backend.get('another')).toBe(undefined)
+  await backend.set(item('another', 1))
+  expect(settled).toBe(0)
+  await holder.query('commit')
+  expect(await Promise.all(replacing)).toEqual(items.map(() => false))
+  await holder.end()
+  await watcher.end()
+  await backend.close()
 })
