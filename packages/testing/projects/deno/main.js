@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { createRequire } from 'node:module'
 import { Cache, CacheError } from '@cache/core'
+import { openCache } from '@cache/core/config'
 import { LayeredBackend } from '@cache/layered'
 import { MemoryBackend } from '@cache/memory'
 import { ResilientBackend } from '@cache/resilient'
@@ -20,6 +21,11 @@ for (const backend of backends) {
   assert.equal(await cache.get('key'), 'loaded')
   await cache.close()
 }
+
+const configured = await openCache('memory:?ttl=1m')
+await configured.set('key', 'value')
+assert.equal(await configured.get('key'), 'value')
+await configured.close()
 
 for (const name of ['@cache/redis', '@cache/postgres', '@cache/codecs']) {
   assert.ok(Object.keys(await import(name)).length > 0)

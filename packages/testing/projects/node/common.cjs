@@ -17,6 +17,9 @@ async function main() {
   const dist = dirname(require.resolve('@cache/core'))
   const { CacheError } = require(join(dist, 'index.cjs'))
   assert.equal(require(join(dist, 'backend.cjs')).CacheError, CacheError)
+  const backend = await require('@cache/core/config').openBackend('memory:')
+  assert.ok(backend instanceof require('@cache/memory').MemoryBackend)
+  await backend.close()
 }
 
 void main()

@@ -37,6 +37,7 @@ export const core: PackageArchitecture = {
       'cache/loading',
       'cache/wrap',
     ],
+    config: ['protocol', 'cache/options', 'cache'],
     'conformance/harness': ['protocol'],
     'conformance/samples': ['conformance/harness'],
     'conformance/stage': ['protocol', 'conformance/harness'],
