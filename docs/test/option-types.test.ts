@@ -10,6 +10,7 @@ import type * as transactions from '@cache/file/transactions'
 import type * as layered from '@cache/layered'
 import type * as memory from '@cache/memory'
 import type * as simulate from '@cache/memory/simulate'
+import type * as next from '@cache/next'
 import type * as pipeline from '@cache/pipeline'
 import type * as build from '@cache/pipeline/build'
 import type * as source from '@cache/pipeline/source'
@@ -67,6 +68,7 @@ export type AcceptUndefined = [
   Accepts<Refusing<memory.BoundedMapOptions<string, number>>>,
   Accepts<Refusing<memory.MemoryBackendOptions>>,
   Accepts<Refusing<simulate.SimulationOptions>>,
+  Accepts<Refusing<next.NextCacheOptions>>,
   Accepts<Refusing<pipeline.CollectOptions>>,
   Accepts<Refusing<pipeline.ExplainOptions>>,
   Accepts<Refusing<pipeline.MapOptions<unknown, never, pipeline.Dependencies>>>,
@@ -97,7 +99,7 @@ it('the list above names every exported type of options', () => {
   const root = join(import.meta.dirname, '../..')
   const own = readFileSync(import.meta.filename, 'utf8')
   const indexes = globSync(
-    'packages/{codecs,core,file,keyv,layered,memory,pipeline,postgres,redis,resilient,sharded}/src/**/index.ts',
+    'packages/{codecs,core,file,keyv,layered,memory,next,pipeline,postgres,redis,resilient,sharded}/src/**/index.ts',
     {
       cwd: root,
     },

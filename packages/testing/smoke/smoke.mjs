@@ -3,6 +3,7 @@
 // not strip types.
 import assert from 'node:assert/strict'
 import { mkdtemp, rm } from 'node:fs/promises'
+import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Cache, nullBackend } from '@cache/core'
@@ -82,6 +83,29 @@ const smokes = {
   '@cache/layered': async () => {
     const { LayeredBackend } = await import('@cache/layered')
     await useCache(new LayeredBackend({ layers: [await memory(), await memory()] }))
+  },
+  '@cache/next': async () => {
+    const { closeNextCache, nextCacheHandler } = await import('@cache/next')
+    const required = createRequire(import.meta.url)('@cache/next')
+    const { Cache } = await import('@cache/core')
+    // Next is an optional peer dependency, and is not installed here. Both formats share one cache.
+    let opened = 0
+    const open = async () => {
+      const backend = await memory()
+      return () => {
+        opened += 1
+        return new Cache({ backend })
+      }
+    }
+    const options = { buildId: 'build', clockTolerance: 0 }
+    const Imported = nextCacheHandler(await open(), options)
+    const Required = required.nextCacheHandler(await open(), options)
+    const value = { kind: 'APP_PAGE', html: '<p>', segmentData: new Map([['/a', Buffer.from('a')]]) }
+    await new Imported({}).set('/a', value, { cacheControl: { revalidate: 60, expire: 3600 } })
+    assert.deepEqual((await new Required({}).get('/a', { kind: 'APP_PAGE' })).value, value)
+    await Required.updateTags(['tag'])
+    assert.equal(opened, 1)
+    await closeNextCache()
   },
   '@cache/pipeline': async () => {
     const { input, pipeline } = await import('@cache/pipeline')

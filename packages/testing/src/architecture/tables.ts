@@ -7,6 +7,7 @@ import { file } from './packages/file.ts'
 import { keyv } from './packages/keyv.ts'
 import { layered } from './packages/layered.ts'
 import { memory } from './packages/memory.ts'
+import { next } from './packages/next.ts'
 import { pipeline } from './packages/pipeline.ts'
 import { postgres } from './packages/postgres.ts'
 import { redis } from './packages/redis.ts'
@@ -24,6 +25,7 @@ export const tables: Readonly<Record<string, PackageArchitecture>> = {
   keyv,
   layered,
   memory,
+  next,
   pipeline,
   postgres,
   redis,

@@ -16,6 +16,7 @@ const scripts = fileURLToPath(new URL('../../smoke/', import.meta.url))
 const companions: Readonly<Record<string, readonly string[]>> = {
   '@cache/keyv': ['@cache/memory'],
   '@cache/layered': ['@cache/memory'],
+  '@cache/next': ['@cache/memory'],
   '@cache/pipeline': ['@cache/memory'],
   '@cache/resilient': ['@cache/memory'],
   '@cache/sharded': ['@cache/memory'],
