@@ -47,6 +47,7 @@ const calls: { readonly [M in Capability]: readonly [(backend: Required<CacheBac
   increment: [(backend) => backend.increment('k', 1), 'increment'],
   keys: [(backend) => backend.keys()[Symbol.asyncIterator]().next(), 'keys'],
   stats: [(backend) => backend.stats(), 'stats'],
+  describe: [(backend) => backend.describe(), 'describe'],
   listen: [(backend) => backend.listen(() => {}, ['error']), 'listen error'],
   inTransaction: [(backend) => backend.inTransaction({}), 'inTransaction'],
   near: [(backend) => [backend.near.get('k'), backend.near.generation?.()], 'near.get', 'near.generation'],

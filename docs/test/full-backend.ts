@@ -30,6 +30,7 @@ export function fullBackend(name: string, calls: string[]): FullBackend {
     increment: async () => note('increment', 1),
     keys: () => note('keys', noKeys()),
     stats: async () => note('stats', {}),
+    describe: () => note('describe', { kind: 'store', name, status: 'ok' }),
     listen: (_listener: (event: BackendEvent) => void, types) => note(`listen ${types}`, stop),
     inTransaction: () => note('inTransaction', fullBackend(name, calls)),
     near: {

@@ -1,6 +1,7 @@
 export { Cache } from './cache/cache.ts'
 export type { CacheLike, SyncCacheLike } from './cache/cache-like.ts'
 export type { LockHandle, LockOptions } from './cache/coordination/locks.ts'
+export type { Health, HealthOptions, HealthPart, HealthReason } from './cache/health/health.ts'
 export { hashLongKeys } from './cache/items/hash-long-keys.ts'
 export type { BatchContext, BatchLoader, BatchResult, PairsLoader } from './cache/loading/batch-loading.ts'
 export type { Inferred } from './cache/loading/inferred.ts'
@@ -35,10 +36,13 @@ export type { BoundedCountOptions, Counted, CountOptions } from './cache/writing
 export type { Entries, WriteEntries } from './cache/writing/entries.ts'
 export type {
   BackendEvent,
+  BackendPart,
   BackendStats,
   CacheBackend,
   EvictionReason,
   NearReader,
+  PartKind,
+  PartStatus,
   SyncCacheBackend,
 } from './protocol/backend.ts'
 export type { Bus, BusListener, BusMessage } from './protocol/bus.ts'

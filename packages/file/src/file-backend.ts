@@ -1,10 +1,12 @@
 import {
   type BackendEvent,
+  type BackendPart,
   type BackendStats,
   type CacheBackend,
   EventHub,
   type Item,
   Lifecycle,
+  openOrClosed,
 } from '@cache/core/backend'
 import { setPartsOf } from './backend-parts.ts'
 import { DirectoryHandle } from './directory/directory-handle.ts'
@@ -83,6 +85,10 @@ export class FileBackend implements CacheBackend {
 
   stats(): Promise<BackendStats> {
     return this.#run('stats', undefined, () => statsOf(this.#directory))
+  }
+
+  describe(): BackendPart {
+    return { kind: 'store', name: this.name, ...openOrClosed(this.#lifecycle.isClosed), backend: this }
   }
 
   listen(listener: (event: BackendEvent) => void, types?: readonly BackendEvent['type'][]): () => void {

@@ -1,4 +1,11 @@
-import { BackoffTimer, type Bus, type BusMessage, type Clock, createVersion } from '@cache/core/backend'
+import {
+  type BackendPart,
+  BackoffTimer,
+  type Bus,
+  type BusMessage,
+  type Clock,
+  createVersion,
+} from '@cache/core/backend'
 
 /** Unsent keys that are remembered. With more, the message says that any key may have changed. */
 const mostUnsent = 10_000
@@ -36,6 +43,8 @@ export class BusLink {
   #closed = false
   /** Whether the subscription is lost. The bus can probably not send either. */
   #isLost = false
+  /** Whether messages arrive. */
+  #isConnected = false
   /** Messages on their way that no caller waits for. */
   readonly #sending = new Set<Promise<void>>()
   #stop: (() => Promise<void>) | undefined
@@ -72,6 +81,17 @@ export class BusLink {
     }
   }
 
+  /** The state of the bus. Without it, other processes keep old copies, and the near layers of this one are not used. */
+  describe(): BackendPart {
+    const pending = this.#unsent
+    const state: Pick<BackendPart, 'status' | 'message'> = !this.#isConnected
+      ? { status: 'degraded', message: 'no messages arrive: the bus is not connected' }
+      : pending > 0
+        ? { status: 'degraded', message: `${pending} announcements could not be sent yet` }
+        : { status: 'ok' }
+    return { kind: 'bus', name: this.#bus.name, ...state, pending, limit: mostUnsent }
+  }
+
   async close(): Promise<void> {
     this.#closed = true
     this.#subscribeTimer.reset()
@@ -97,6 +117,7 @@ export class BusLink {
         disconnected: () => {
           isLost = true
           this.#isLost = true
+          this.#isConnected = false
           if (!this.#closed) this.#listener.disconnected()
         },
         connected: () => {
@@ -117,6 +138,7 @@ export class BusLink {
   #connected(): void {
     if (this.#closed) return
     this.#isLost = false
+    this.#isConnected = true
     this.#listener.connected()
     if (this.#unsent > 0) void this.#sendUnsent()
   }

@@ -1,5 +1,6 @@
 import {
   type BackendEvent,
+  type BackendPart,
   type BusMessage,
   type CacheBackend,
   type CloseDeadline,
@@ -11,11 +12,13 @@ import {
   checkKey,
   checkKeys,
   checkPrefix,
+  describeBackend,
   EventHub,
   forwardCapabilities,
   type Item,
   Lifecycle,
   type NearReader,
+  openOrClosed,
 } from '@cache/core/backend'
 import { Authority } from './authority.ts'
 import { BusLink } from './bus-link.ts'
@@ -104,6 +107,7 @@ export class LayeredBackend implements CacheBackend {
         }),
       keys: (keys) => (prefix) => this.#keys(keys, prefix),
       stats: 'own',
+      describe: 'own',
       listen: 'own',
       // Announcements that are not part of the transaction could arrive before its commit, and near copies would
       // outlive it.
@@ -179,6 +183,16 @@ export class LayeredBackend implements CacheBackend {
 
   stats(): Promise<LayeredStats> {
     return this.#life.run('stats', undefined, () => this.#stats())
+  }
+
+  /** The layers, nearest first, the bus and the recovery queue. The backend is down whenever the last layer is. */
+  describe(): BackendPart {
+    const { authority, nears } = this.#options
+    const parts = nears.map(describeBackend)
+    parts.push({ ...describeBackend(authority), essential: true })
+    if (this.#link !== undefined) parts.push(this.#link.describe())
+    if (this.#recovery !== undefined) parts.push(this.#recovery.describe())
+    return { kind: 'store', name: backendName, ...openOrClosed(this.#life.isClosed), parts }
   }
 
   /**

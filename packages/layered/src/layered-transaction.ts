@@ -47,6 +47,7 @@ export class LayeredTransaction implements CacheBackend {
       increment: (increment) => (key, delta, expiresAt) => this.#changing(key, increment(key, delta, expiresAt)),
       keys: (keys) => keys,
       stats: (stats) => stats,
+      describe: { absent: 'the layered backend outside of the transaction describes itself' },
       listen: { absent: 'the layered backend outside of the transaction emits the events' },
       inTransaction: { absent: 'it is in a transaction' },
       near: { absent: 'only the transaction may see its changes, so it has no near copies' },

@@ -1,4 +1,11 @@
-import { BackoffTimer, type CacheBackend, type Clock, type EventHub, settleAll } from '@cache/core/backend'
+import {
+  type BackendPart,
+  BackoffTimer,
+  type CacheBackend,
+  type Clock,
+  type EventHub,
+  settleAll,
+} from '@cache/core/backend'
 import type { Announcement } from './bus-link.ts'
 import type { ResolvedRecovery } from './options.ts'
 
@@ -50,6 +57,15 @@ export class RecoveryQueue {
 
   get bound(): number {
     return this.#options.maxPending
+  }
+
+  describe(): BackendPart {
+    const pending = this.size
+    const state: Pick<BackendPart, 'status' | 'message'> =
+      pending === 0
+        ? { status: 'ok' }
+        : { status: 'degraded', message: `${pending} removals wait for the last layer to do them` }
+    return { kind: 'recovery', name: 'recovery', ...state, pending, limit: this.bound }
   }
 
   /** Whether the last addition is more recent than the delay of the first retry. */

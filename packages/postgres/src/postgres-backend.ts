@@ -1,11 +1,13 @@
 import { ItemFormat } from '@cache/codecs'
 import {
+  type BackendPart,
   type BackendStats,
   type CacheBackend,
   type CacheError,
   EventHub,
   type Item,
   Lifecycle,
+  openOrClosed,
 } from '@cache/core/backend'
 import type { BatchLimits } from './batching/batched-statements.ts'
 import { Counters } from './batching/counters.ts'
@@ -55,6 +57,7 @@ export class PostgresBackend implements CacheBackend {
   readonly #writer: ItemWriter
   readonly #counters: Counters
   readonly #maintenance: Maintenance
+  readonly #semaphore: Semaphore
   readonly #hub: EventHub = new EventHub()
   readonly #lifecycle = new Lifecycle('postgres')
   #ready: Promise<void> | undefined
@@ -91,11 +94,12 @@ export class PostgresBackend implements CacheBackend {
     this.#table = table
     this.#maintenance = new Maintenance({ table, hub: this.#hub, maxEntries, maxBytes })
     const openAtOnce = connections.pool?.options?.max ?? connections.maxConnections
+    this.#semaphore = new Semaphore(Math.max(1, Math.floor(openAtOnce / 2)))
     const limits: BatchLimits = {
       timeout,
       lockTimeout,
       connections: openAtOnce,
-      semaphore: new Semaphore(Math.max(1, Math.floor(openAtOnce / 2))),
+      semaphore: this.#semaphore,
       ready: () => this.#whenReady(),
     }
     const onWritten = (rows: number, bytes: number): void => {
@@ -184,6 +188,12 @@ export class PostgresBackend implements CacheBackend {
       await this.#whenReady()
       return await this.#maintenance.stats()
     })
+  }
+
+  /** `pending`: batches that wait for a free connection. */
+  describe(): BackendPart {
+    const state = openOrClosed(this.#lifecycle.isClosed)
+    return { kind: 'store', name: this.name, ...state, pending: this.#semaphore.waiting, backend: this }
   }
 
   /**

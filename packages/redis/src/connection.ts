@@ -21,6 +21,8 @@ import type { Argument } from './wire/write-command.ts'
 
 /** The message with which ioredis rejects commands of a connection that ended for good. */
 const connectionClosed = 'Connection is closed.'
+/** States of a client of ioredis that has lost its connection. */
+const lostStates: ReadonlySet<string> = new Set(['reconnecting', 'close', 'end', 'disconnecting'])
 
 /**
  * A client of Redis or Redis Cluster, opened here or injected. Each of its commands settles within `timeout`.
@@ -73,6 +75,14 @@ export class Connection implements CommandConnection {
   /** Whether no command waits for its reply. */
   get isIdle(): boolean {
     return this.#timeouts.isIdle
+  }
+
+  /** Why there is no connection; `undefined` where there is one, or none was tried. */
+  get lostReason(): string | undefined {
+    const { status } = this.client
+    if (status === 'ready') return undefined
+    if (this.#lost !== undefined) return this.#lost.message
+    return lostStates.has(status) ? `no connection: the client is in the state '${status}'` : undefined
   }
 
   /** Sends a command. On a Cluster it goes to the node of its first key. */

@@ -1,10 +1,12 @@
 import {
+  type BackendPart,
   type BackendStats,
   type CacheBackend,
   CacheError,
   cacheErrorCode,
   EventHub,
   type Item,
+  openOrClosed,
   settleAll,
 } from '@cache/core/backend'
 import { KeyGroups } from './batching/key-groups.ts'
@@ -166,6 +168,13 @@ export class RedisBackend implements CacheBackend {
       for await (const key of this.keys()) found.add(key)
       return { items: found.size }
     })
+  }
+
+  describe(): BackendPart {
+    const lost = this.#closing === undefined ? this.#connection.lostReason : undefined
+    const state =
+      lost === undefined ? openOrClosed(this.#closing !== undefined) : ({ status: 'down', message: lost } as const)
+    return { kind: 'store', name: this.name, ...state, backend: this }
   }
 
   close(): Promise<void> {

@@ -1,5 +1,6 @@
 import {
   type BackendEvent,
+  type BackendPart,
   type BackendStats,
   type CacheBackend,
   CacheError,
@@ -14,12 +15,14 @@ import {
   checkKeys,
   checkPrefix,
   deleteMany,
+  describeBackend,
   EventHub,
   forwardCapabilities,
   getMany,
   type Item,
   Lifecycle,
   type NearReader,
+  openOrClosed,
   setMany,
 } from '@cache/core/backend'
 import { type Change, ChangedKeys } from './changed-keys.ts'
@@ -93,6 +96,7 @@ export class FailoverBackend implements CacheBackend {
         ),
       keys: (atPrimary, atSecondary) => (prefix) => this.#keys(atPrimary, atSecondary, prefix),
       stats: 'own',
+      describe: 'own',
       listen: 'own',
       inTransaction: { absent: "a transaction belongs to the primary's database, so the secondary cannot take over" },
       near: {
@@ -182,6 +186,23 @@ export class FailoverBackend implements CacheBackend {
 
   stats(): Promise<BackendStats> {
     return this.#run('stats', undefined, async (backend) => (await backend.stats?.()) ?? {})
+  }
+
+  /** Both backends, and the changes that the primary has yet to learn. The whole is down when both are. */
+  describe(): BackendPart {
+    const { primary, secondary, maxChanged } = this.#options
+    const state: Pick<BackendPart, 'status' | 'message'> = this.#serves('primary')
+      ? { status: 'ok' }
+      : { status: 'degraded', message: 'the secondary serves in place of the primary' }
+    const recovery: BackendPart = {
+      kind: 'recovery',
+      name: 'changes since the take-over',
+      ...state,
+      pending: this.#changed.size,
+      limit: maxChanged,
+    }
+    const parts = [describeBackend(primary), describeBackend(secondary), recovery]
+    return { kind: 'store', name, ...openOrClosed(this.#life.isClosed), backend: this, parts }
   }
 
   /**

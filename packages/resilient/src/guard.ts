@@ -1,4 +1,6 @@
+import type { BackendPart } from '@cache/core/backend'
 import {
+  type BulkheadPolicy,
   bulkhead,
   CircuitState,
   ConsecutiveBreaker,
@@ -24,6 +26,12 @@ export type Kind = 'read' | 'write' | 'once'
 
 export type CircuitStateName = 'closed' | 'open' | 'halfOpen'
 
+const circuits: Readonly<Record<CircuitStateName, Pick<BackendPart, 'status' | 'message'>>> = {
+  closed: { status: 'ok' },
+  halfOpen: { status: 'degraded', message: 'the circuit is half open: one call probes the store' },
+  open: { status: 'down', message: 'the circuit is open: calls are refused' },
+}
+
 /**
  * The policies around a store. From the outside in: tries, places in the bulkhead, circuit, time limit. The bulkhead stands outside
  * of the circuit, where a call that it refuses cannot pass for a successful probe.
@@ -31,6 +39,8 @@ export type CircuitStateName = 'closed' | 'open' | 'halfOpen'
 export class Guard {
   readonly #timeout: number
   readonly #breaker: ReturnType<typeof circuitBreaker> | undefined
+  readonly #bulkhead: BulkheadPolicy | undefined
+  readonly #queue: number
   readonly #policies: Record<Kind, IPolicy>
   /** The outage that opened the circuit. */
   #outage: unknown
@@ -47,6 +57,8 @@ export class Guard {
     })
     const limit = timeout(options.timeout, { strategy: TimeoutStrategy.Cooperative, abortOnReturn: false })
     const places = options.bulkhead && bulkhead(options.bulkhead.concurrent, options.bulkhead.queue)
+    this.#bulkhead = places
+    this.#queue = options.bulkhead?.queue ?? 0
     const once = wrap(
       ...[places, this.#breaker, limit].filter((policy): policy is NonNullable<typeof policy> => !!policy),
     )
@@ -60,6 +72,22 @@ export class Guard {
   get state(): CircuitStateName {
     const state = this.#breaker?.state ?? CircuitState.Closed
     return state === CircuitState.Closed ? 'closed' : state === CircuitState.HalfOpen ? 'halfOpen' : 'open'
+  }
+
+  /** The circuit and the queue of the bulkhead, where there are any. */
+  describe(): BackendPart[] {
+    const parts: BackendPart[] = []
+    if (this.#breaker !== undefined)
+      parts.push({ kind: 'circuit', name: 'circuit', essential: true, ...circuits[this.state] })
+    if (this.#bulkhead !== undefined) {
+      const pending = this.#queue - this.#bulkhead.queueSlots
+      const isFull = this.#bulkhead.executionSlots + this.#bulkhead.queueSlots === 0
+      const state: Pick<BackendPart, 'status' | 'message'> = isFull
+        ? { status: 'degraded', message: 'all places are taken: further calls are refused' }
+        : { status: 'ok' }
+      parts.push({ kind: 'queue', name: 'bulkhead', ...state, pending, limit: this.#queue })
+    }
+    return parts
   }
 
   /** Rejects with a `CacheError`, whatever failed. */

@@ -1,5 +1,6 @@
 import {
   type BackendEvent,
+  type BackendPart,
   type BackendStats,
   type CacheBackend,
   CacheError,
@@ -11,11 +12,13 @@ import {
   checkKey,
   checkKeys,
   checkPrefix,
+  describeBackend,
   EventHub,
   forwardCapabilities,
   type Item,
   Lifecycle,
   type NearReader,
+  openOrClosed,
 } from '@cache/core/backend'
 import type { Call } from './errors.ts'
 import { type CircuitStateName, Guard, type Kind } from './guard.ts'
@@ -96,6 +99,7 @@ export class ResilientBackend implements CacheBackend {
         ),
       keys: (keys) => (prefix) => this.#keys(keys, prefix),
       stats: (stats) => () => this.#run('read', 'stats', undefined, () => stats()),
+      describe: 'own',
       listen: 'own',
       // Not guarded: a failure ends the transaction, so a second try would fail as well.
       inTransaction: (inTransaction) => inTransaction,
@@ -154,6 +158,12 @@ export class ResilientBackend implements CacheBackend {
       () => (prefix === undefined ? clear.call(this.#backend) : clear.call(this.#backend, prefix)),
       () => checkPrefix(prefix, 'clear'),
     )
+  }
+
+  /** The backend inside, the circuit and the queue of the bulkhead. An open circuit makes the whole `down`. */
+  describe(): BackendPart {
+    const parts = [{ ...describeBackend(this.#backend), essential: true }, ...this.#guard.describe()]
+    return { kind: 'store', name: 'resilient', ...openOrClosed(this.#life.isClosed), backend: this, parts }
   }
 
   /** What the backend tells, and an `error` with `CIRCUIT_OPEN` each time that the circuit opens. */

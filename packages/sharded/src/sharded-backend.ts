@@ -1,5 +1,6 @@
 import {
   type BackendEvent,
+  type BackendPart,
   type BackendStats,
   type CacheBackend,
   CompositeParts,
@@ -12,11 +13,13 @@ import {
   checkListener,
   checkPrefix,
   deleteMany,
+  describeBackend,
   forwardCapabilities,
   getMany,
   type Item,
   Lifecycle,
   type NearReader,
+  openOrClosed,
   setMany,
   settleAll,
 } from '@cache/core/backend'
@@ -37,6 +40,7 @@ export class ShardedBackend implements CacheBackend {
   readonly keys?: (prefix?: string) => AsyncIterable<string>
   readonly near?: NearReader
   readonly #shards: readonly CacheBackend[]
+  readonly #names: readonly string[]
   readonly #placement: Placement
   readonly #parts: CompositeParts
   readonly #life = new Lifecycle(this.name)
@@ -45,6 +49,7 @@ export class ShardedBackend implements CacheBackend {
   constructor(options: ShardedOptions) {
     const { names, shards, closeParts } = resolveOptions(options)
     this.#shards = shards
+    this.#names = names
     this.#placement = new Placement(names)
     forwardCapabilities<ShardedBackend>(this, shards, {
       getMany: 'own',
@@ -69,6 +74,7 @@ export class ShardedBackend implements CacheBackend {
         (prefix) =>
           this.#keys(members, prefix),
       stats: 'own',
+      describe: 'own',
       listen: 'own',
       inTransaction: { absent: 'shards may be different databases, and a transaction belongs to one of them' },
       near: (...nears) => ({
@@ -148,6 +154,15 @@ export class ShardedBackend implements CacheBackend {
         known.map((name) => [name, told.reduce((sum, one: BackendStats) => sum + (one[name] ?? 0), 0)]),
       )
     })
+  }
+
+  /** The shards under their names. The backend is down when all of them are. */
+  describe(): BackendPart {
+    const parts = this.#shards.map((shard, index) => ({
+      ...describeBackend(shard),
+      name: this.#names[index] as string,
+    }))
+    return { kind: 'store', name: this.name, ...openOrClosed(this.#life.isClosed), parts }
   }
 
   /** What all shards tell. */

@@ -12,10 +12,13 @@ export {
 } from '../protocol/argument.ts'
 export type {
   BackendEvent,
+  BackendPart,
   BackendStats,
   CacheBackend,
   EvictionReason,
   NearReader,
+  PartKind,
+  PartStatus,
   SyncCacheBackend,
 } from '../protocol/backend.ts'
 export type { Bus, BusListener, BusMessage } from '../protocol/bus.ts'
@@ -52,6 +55,7 @@ export {
 export { checkClock } from './check-clock.ts'
 export { CloseDeadline } from './close-deadline.ts'
 export { CompositeParts } from './composite-parts.ts'
+export { describeBackend, openOrClosed } from './describe-backend.ts'
 export { EventHub } from './event-hub.ts'
 export { type Capabilities, type Capability, forwardCapabilities, reasonForAbsence } from './forward-capabilities.ts'
 export { isWellFormed } from './is-well-formed.ts'

@@ -7,6 +7,8 @@ import type { Item } from '../protocol/item.ts'
 import type { Stats } from '../protocol/stats.ts'
 import { type LockHandle, type LockOptions, Locks } from './coordination/locks.ts'
 import { RateLimits } from './coordination/rate-limits.ts'
+import { checkHealth } from './health/check-health.ts'
+import type { Health, HealthOptions } from './health/health.ts'
 import { BackendEvents } from './items/backend-events.ts'
 import { Namespace } from './items/namespace.ts'
 import { type BatchLoader, getOrSetMany, type PairsLoader } from './loading/batch-loading.ts'
@@ -401,6 +403,14 @@ export class Cache<Value = unknown> {
     const { adapter } = this.#state
     const stats = this.#state.call('stats', undefined, () => adapter.stats?.() ?? {})
     return this.#state.recorder.snapshot(await this.#state.run(stats))
+  }
+
+  /**
+   * Resolves to the state of the cache, its store and the parts of it, within `timeout` (default one second). Asks each store for one
+   * key. Rejects with `INVALID_ARGUMENT` for wrong options, and never for a failure: a closed cache is `down`.
+   */
+  health(options?: HealthOptions): Promise<Health> {
+    return this.#named(checkHealth(this.#namespace, options))
   }
 
   /** Calls `listener` at every event of this name, of this cache and all its namespaces; returns the function that ends it. */

@@ -34,6 +34,42 @@ export interface BackendStats {
   readonly expired?: number
 }
 
+/** `down`: the part does nothing for its owner. `degraded`: it works in part, or work waits. */
+export type PartStatus = 'ok' | 'degraded' | 'down'
+
+/**
+ * - `store`: a backend, also one that is made of others.
+ * - `bus`: the announcements between processes.
+ * - `circuit`: a guard that refuses calls while the store behind it fails.
+ * - `queue`: calls that wait for the store.
+ * - `recovery`: changes that the store has yet to do.
+ * - `write-behind`: changes that the application's database has yet to get.
+ */
+export type PartKind = 'store' | 'bus' | 'circuit' | 'queue' | 'recovery' | 'write-behind'
+
+/** A backend or a part of it, as far as this process knows it without a call of the store. Holds neither keys nor values. */
+export interface BackendPart {
+  readonly kind: PartKind
+  /** A noun, such as `redis`. */
+  readonly name: string
+  /** The state of the part itself, without those of `parts`. */
+  readonly status: PartStatus
+  /** Why it is not `ok`; absent otherwise. Free of secrets. */
+  readonly message?: string
+  /** Calls or changes that wait. */
+  readonly pending?: number
+  /** How many may wait. */
+  readonly limit?: number
+  /** Whether the backend around this part is down whenever the part is. Default `false`. */
+  readonly essential?: boolean
+  /**
+   * The backend that `Cache.health` reads a key from, to learn whether it answers. A backend that gets better only by calls, such as one
+   * with a circuit, gives itself, so that health checks alone end an outage. Absent where the parts are asked in its place.
+   */
+  readonly backend?: CacheBackend
+  readonly parts?: readonly BackendPart[]
+}
+
 /** The copies that this process holds of a remote store. */
 export interface NearReader {
   /** Returns the item if the copy may still be used. `undefined` does not mean that the key is empty. */
@@ -101,6 +137,12 @@ export interface CacheBackend {
   keys?(prefix?: string): AsyncIterable<string>
 
   stats?(): Promise<BackendStats>
+
+  /**
+   * Returns what this process knows of the backend and its parts, such as a lost connection, an open circuit or a queue. Calls
+   * no store, and never throws: after `close` the backend is `down`. Absent where nothing is known beyond the store's answers.
+   */
+  describe?(): BackendPart
 
   /**
    * Adds a listener for events of the given types, or of all types; returns the function that removes it. A listener must not

@@ -27,6 +27,7 @@ const allAbsent = {
   increment: absent,
   keys: absent,
   stats: absent,
+  describe: absent,
   listen: absent,
   inTransaction: absent,
   near: absent,

@@ -1,5 +1,6 @@
 import {
   type BackendEvent,
+  type BackendPart,
   type BackendStats,
   type CacheBackend,
   CacheError,
@@ -8,6 +9,7 @@ import {
   createVersion,
   EventHub,
   type Item,
+  openOrClosed,
 } from '../../src/backend-kit/index.ts'
 import type { ByteStore } from './byte-store.ts'
 import { decodeItem, encodeItem } from './item-bytes.ts'
@@ -105,6 +107,10 @@ export class BytesBackend implements CacheBackend {
     const items = await this.request('stats', (entries) => this.count(entries))
     const size = await this.request('stats', (entries) => this.size(entries))
     return { items, size, evictions: this.evictions, expired: this.expired }
+  }
+
+  describe(): BackendPart {
+    return { kind: 'store', name: this.name, ...openOrClosed(this.closed), backend: this }
   }
 
   async close(): Promise<void> {

@@ -7,6 +7,11 @@ export class Semaphore {
     this.#free = permits
   }
 
+  /** How many tasks wait. */
+  get waiting(): number {
+    return this.#waiting.length
+  }
+
   async run<Result>(task: () => Promise<Result>): Promise<Result> {
     if (this.#free > 0) this.#free -= 1
     else await new Promise<void>((resolve) => this.#waiting.push(resolve))

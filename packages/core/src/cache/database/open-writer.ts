@@ -65,6 +65,10 @@ class WriteThrough implements WriterPort {
     return undefined
   }
 
+  describe(): undefined {
+    return undefined
+  }
+
   end(): void {}
 
   async close(): Promise<void> {}

@@ -1,5 +1,6 @@
 import type { MaybePromise } from '../../backend-kit/maybe-promise.ts'
 import { checkOptions, invalidArgument, wholeNumber } from '../../protocol/argument.ts'
+import type { BackendPart } from '../../protocol/backend.ts'
 import { CacheError } from '../../protocol/cache-error.ts'
 import { milliseconds } from '../../protocol/duration.ts'
 import type { QueuedChange, WriterPort } from '../items/writer-port.ts'
@@ -54,6 +55,8 @@ export class WriteBehind implements WriterPort {
   #closed = false
   /** At close: the database does not accept changes any more, and no room will become free. */
   #gaveUp = false
+  /** Whether the last batch failed. */
+  #fails = false
   /** Called with the keys that an earlier process left. */
   readonly #onRecovered: (keys: readonly string[]) => Promise<void>
 
@@ -111,6 +114,17 @@ export class WriteBehind implements WriterPort {
 
   #queued(key: string): QueuedChange | undefined {
     return this.#queue.get(key) ?? this.#writing.get(key)
+  }
+
+  describe(): BackendPart {
+    const pending = this.#queue.size + this.#writing.size
+    const isFull = this.#queue.size + this.#coming.size >= this.#maxQueued
+    const state: Pick<BackendPart, 'status' | 'message'> = this.#fails
+      ? { status: 'degraded', message: 'the last batch did not reach the database; it is tried again' }
+      : isFull
+        ? { status: 'degraded', message: 'the queue is full' }
+        : { status: 'ok' }
+    return { kind: 'write-behind', name: 'write-behind', ...state, pending, limit: this.#maxQueued }
   }
 
   end(): void {
@@ -239,6 +253,7 @@ export class WriteBehind implements WriterPort {
       this.#wake()
       const failure = await this.#failureOf(batch)
       this.#writing = new Map()
+      this.#fails = failure !== undefined
       if (failure === undefined) {
         failures = 0
         atClose = 0

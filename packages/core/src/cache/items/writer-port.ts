@@ -1,4 +1,5 @@
 import type { MaybePromise } from '../../backend-kit/maybe-promise.ts'
+import type { BackendPart } from '../../protocol/backend.ts'
 import type { WriterEntry } from '../options/writer.ts'
 
 /** A change that is on its way to the application's database. */
@@ -16,6 +17,8 @@ export interface WriterPort {
   remove(keys: readonly string[]): MaybePromise<void>
   /** Resolves to the change of this key that the database does not have yet. */
   queued(key: string): MaybePromise<QueuedChange | undefined>
+  /** The state of the queue, where there is one. */
+  describe(): BackendPart | undefined
   /** From now on nothing waits for room: `close` follows. */
   end(): void
   /** Resolves when everything that was taken on is written. */

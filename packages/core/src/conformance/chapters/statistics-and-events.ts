@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import type { BackendEvent } from '../../protocol/backend.ts'
+import { describeRules } from '../every-call/describe-rules.ts'
 import { limitRules } from '../every-call/limit-rules.ts'
 import { rule } from '../rules/define-rule.ts'
 import type { Rule } from '../rules/rule.ts'
@@ -190,7 +191,10 @@ const rules: readonly Rule[] = [
   }),
 ]
 
-export const statisticsAndEvents: Chapter = { title: '12 Statistics and events', rules: [...rules, ...limitRules] }
+export const statisticsAndEvents: Chapter = {
+  title: '12 Statistics and events',
+  rules: [...rules, ...limitRules, ...describeRules],
+}
 
 function isCanary(key: string): boolean {
   return key.includes(canary)

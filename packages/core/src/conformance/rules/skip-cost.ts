@@ -11,6 +11,7 @@ const withoutMember: Readonly<Record<Member, string>> = {
   increment: 'a counter uses compareAndSet, which is slower under contention',
   keys: 'iteration over keys rejects with UNSUPPORTED',
   stats: 'the statistics have no items, size, evictions or expired',
+  describe: 'the health of the cache shows only whether the store answers',
   listen: 'the application receives no events of the store, such as damaged items',
   inTransaction: 'changes cannot be part of a transaction of the application',
   near: 'every hit waits for the store',

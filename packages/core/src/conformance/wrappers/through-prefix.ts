@@ -95,6 +95,7 @@ function prefixed(backend: CacheBackend): CacheBackend {
       (start = '') =>
         stripAll(keys(prefix + start)),
     stats: { absent: ofTheWhole },
+    describe: (describe) => describe,
     listen: (listen) => (listener, types) => listen((event) => listener(stripEvent(event)), types),
     inTransaction: (inTransaction) => (transaction) => prefixed(inTransaction(transaction)),
     near: { absent: 'a tag record has its key at the start of the store, not under the prefix' },

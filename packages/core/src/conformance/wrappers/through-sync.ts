@@ -40,6 +40,7 @@ export function syncBackend(sync: SyncCacheBackend): CacheBackend {
     increment: (increment) => async (key, delta, end) => increment(key, delta, end),
     keys: (keys) => (prefix) => iterate(() => keys(prefix)),
     stats: (stats) => async () => stats(),
+    describe: { absent: 'the asynchronous side of the backend has it' },
     listen: (listen) => listen,
     inTransaction: { absent: 'a synchronous backend has no transactions' },
     near: { absent: 'a synchronous backend has nothing farther away' },

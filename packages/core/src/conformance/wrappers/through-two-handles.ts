@@ -52,6 +52,7 @@ function alternating(first: CacheBackend, second: CacheBackend): CacheBackend {
     increment: () => (key, delta, end) => having(next(), 'increment').increment(key, delta, end),
     keys: () => (prefix) => having(next(), 'keys').keys(prefix),
     stats: { absent: 'each handle counts its own removals; the run through one handle covers it' },
+    describe: (describe) => describe,
     listen: () => (listener, types) => listenToBoth(first, second, listener, types),
     inTransaction: () => (transaction) => having(next(), 'inTransaction').inTransaction(transaction),
     near: { absent: 'a near copy in one handle may be older than a change through the other' },

@@ -1,4 +1,4 @@
-import type { BackendEvent, BackendStats, Item } from '../../../src/backend-kit/index.ts'
+import type { BackendEvent, BackendPart, BackendStats, Item } from '../../../src/backend-kit/index.ts'
 import { BytesBackend, type Entries } from '../bytes-backend.ts'
 import type { Broken } from './broken.ts'
 import { bytes } from './bytes.ts'
@@ -116,6 +116,43 @@ export const brokenStatistics: readonly Broken[] = [
 
       protected override size(): number {
         return this.#written
+      }
+    },
+  ),
+  bytes(
+    '12.12',
+    'reports a store that answers as down',
+    class extends BytesBackend {
+      override describe(): BackendPart {
+        return { kind: 'store', name: this.name, status: 'down', message: 'no connection', backend: this }
+      }
+    },
+  ),
+  bytes(
+    '12.12',
+    'reports a part that is not ok without a message',
+    class extends BytesBackend {
+      override describe(): BackendPart {
+        return { ...super.describe(), parts: [{ kind: 'bus', name: 'bus', status: 'degraded' }] }
+      }
+    },
+  ),
+  bytes(
+    '12.13',
+    'refuses to describe itself after close',
+    class extends BytesBackend {
+      override describe(): BackendPart {
+        if (this.closed) throw this.error('CLOSED', 'describe')
+        return super.describe()
+      }
+    },
+  ),
+  bytes(
+    '12.13',
+    'reports itself as ok after close',
+    class extends BytesBackend {
+      override describe(): BackendPart {
+        return { kind: 'store', name: this.name, status: 'ok', backend: this }
       }
     },
   ),

@@ -11,6 +11,7 @@ export const core: PackageArchitecture = {
     'cache/items': ['protocol', 'backend-kit', 'cache/options', 'cache/state'],
     'cache/coordination': ['protocol', 'backend-kit', 'cache/options', 'cache/state', 'cache/items'],
     'cache/database': ['protocol', 'backend-kit', 'cache/options', 'cache/state', 'cache/items'],
+    'cache/health': ['protocol', 'backend-kit', 'cache/items'],
     'cache/reading': ['protocol', 'backend-kit', 'cache/options', 'cache/state', 'cache/items'],
     'cache/writing': ['protocol', 'backend-kit', 'cache/options', 'cache/state', 'cache/items', 'cache/reading'],
     'cache/loading': [
@@ -32,6 +33,7 @@ export const core: PackageArchitecture = {
       'cache/items',
       'cache/coordination',
       'cache/database',
+      'cache/health',
       'cache/reading',
       'cache/writing',
       'cache/loading',
@@ -74,6 +76,7 @@ export const core: PackageArchitecture = {
       'cache/state',
       'cache/items',
       'cache/coordination',
+      'cache/health',
       'cache/writing',
       'cache/loading',
       'cache/wrap',
