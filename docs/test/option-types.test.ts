@@ -3,10 +3,12 @@ import { join } from 'node:path'
 import type * as codecs from '@cache/codecs'
 import type * as core from '@cache/core'
 import type * as kit from '@cache/core/backend'
+import type * as config from '@cache/core/config'
 import type * as file from '@cache/file'
 import type * as maintenance from '@cache/file/maintenance'
 import type * as queue from '@cache/file/queue'
 import type * as transactions from '@cache/file/transactions'
+import type * as http from '@cache/http'
 import type * as layered from '@cache/layered'
 import type * as memory from '@cache/memory'
 import type * as simulate from '@cache/memory/simulate'
@@ -41,6 +43,7 @@ export type AcceptUndefined = [
   Accepts<Refusing<core.CountOptions>>,
   Accepts<Refusing<core.ExpireOptions>>,
   Accepts<Refusing<core.GetOrSetOptions>>,
+  Accepts<Refusing<core.HealthOptions>>,
   Accepts<Refusing<core.LifetimeOptions>>,
   Accepts<Refusing<core.LoadingOptions>>,
   Accepts<Refusing<core.LockOptions>>,
@@ -54,6 +57,7 @@ export type AcceptUndefined = [
   Accepts<Refusing<core.WriteBehindOptions>>,
   Accepts<Refusing<core.WriteOptions>>,
   Accepts<Refusing<kit.CanonicalTextOptions>>,
+  Accepts<Refusing<config.OpenOptions>>,
   Accepts<Refusing<codecs.CompressionOptions>>,
   Accepts<Refusing<codecs.EncryptionOptions>>,
   Accepts<Refusing<codecs.ItemFormatOptions>>,
@@ -63,6 +67,7 @@ export type AcceptUndefined = [
   Accepts<Refusing<queue.PullOptions>>,
   Accepts<Refusing<queue.PushOptions>>,
   Accepts<Refusing<transactions.TransactOptions>>,
+  Accepts<Refusing<http.HttpCacheOptions>>,
   Accepts<Refusing<layered.LayeredOptions>>,
   Accepts<Refusing<layered.RecoveryOptions>>,
   Accepts<Refusing<memory.BoundedMapOptions<string, number>>>,
@@ -99,7 +104,7 @@ it('the list above names every exported type of options', () => {
   const root = join(import.meta.dirname, '../..')
   const own = readFileSync(import.meta.filename, 'utf8')
   const indexes = globSync(
-    'packages/{codecs,core,file,keyv,layered,memory,next,pipeline,postgres,redis,resilient,sharded}/src/**/index.ts',
+    'packages/{codecs,core,file,http,keyv,layered,memory,next,pipeline,postgres,redis,resilient,sharded}/src/**/index.ts',
     {
       cwd: root,
     },

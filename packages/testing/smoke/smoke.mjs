@@ -71,6 +71,22 @@ const smokes = {
     assert.deepEqual((await check(backend)).problems, [])
     await backend.close()
   },
+  '@cache/http': async () => {
+    const { HttpCache } = await import('@cache/http')
+    const cache = new Cache({ backend: await memory() })
+    const http = new HttpCache({ cache })
+    let requests = 0
+    const origin = async () => {
+      requests += 1
+      return new Response(`page ${requests}`, { headers: { 'cache-control': 'max-age=60' } })
+    }
+    for (let count = 0; count < 2; count += 1) {
+      const response = await http.fetch(new Request('https://smoke.example/'), origin)
+      assert.equal(await response.text(), 'page 1')
+    }
+    await http.purge('https://smoke.example/')
+    await cache.close()
+  },
   '@cache/keyv': async () => {
     const { Keyv5Storage } = await import('@cache/keyv')
     // Keyv is an optional peer dependency, and is not installed here.

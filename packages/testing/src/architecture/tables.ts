@@ -4,6 +4,7 @@ import { build } from './packages/build.ts'
 import { codecs } from './packages/codecs.ts'
 import { core } from './packages/core.ts'
 import { file } from './packages/file.ts'
+import { http } from './packages/http.ts'
 import { keyv } from './packages/keyv.ts'
 import { layered } from './packages/layered.ts'
 import { memory } from './packages/memory.ts'
@@ -22,6 +23,7 @@ export const tables: Readonly<Record<string, PackageArchitecture>> = {
   codecs,
   core,
   file,
+  http,
   keyv,
   layered,
   memory,

@@ -13,7 +13,7 @@ export interface Place {
 }
 
 /** Public packages that are no backends. */
-export const notBackends: readonly string[] = ['codecs', 'core', 'keyv', 'next', 'pipeline']
+export const notBackends: readonly string[] = ['codecs', 'core', 'http', 'keyv', 'next', 'pipeline']
 
 /** Backends made of other backends. */
 export const composites: readonly string[] = ['layered', 'resilient', 'sharded']

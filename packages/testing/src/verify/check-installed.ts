@@ -14,6 +14,7 @@ const scripts = fileURLToPath(new URL('../../smoke/', import.meta.url))
 
 /** The packages installed with a package, besides core. Every other package is installed with core alone. */
 const companions: Readonly<Record<string, readonly string[]>> = {
+  '@cache/http': ['@cache/memory'],
   '@cache/keyv': ['@cache/memory'],
   '@cache/layered': ['@cache/memory'],
   '@cache/next': ['@cache/memory'],

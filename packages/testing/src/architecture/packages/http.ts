@@ -1,0 +1,10 @@
+import type { PackageArchitecture } from '../package-architecture.ts'
+
+export const http: PackageArchitecture = {
+  rooms: {
+    semantics: [],
+    storage: ['semantics'],
+    exchange: ['semantics', 'storage'],
+    '.': ['semantics', 'storage', 'exchange'],
+  },
+}
