@@ -11,6 +11,7 @@ import { checkHealth } from './health/check-health.ts'
 import type { Health, HealthOptions } from './health/health.ts'
 import { BackendEvents } from './items/backend-events.ts'
 import { Namespace } from './items/namespace.ts'
+import { setNamespaceReader } from './items/namespace-of.ts'
 import { type BatchLoader, getOrSetMany, type PairsLoader } from './loading/batch-loading.ts'
 import type { Inferred } from './loading/inferred.ts'
 import type { Loader } from './loading/load-context.ts'
@@ -68,6 +69,10 @@ export class Cache<Value = unknown> {
   readonly #neverRenews: boolean
   readonly #events: BackendEvents | undefined
   #closing: Promise<void> | undefined
+
+  static {
+    setNamespaceReader((cache) => (#namespace in cache ? cache.#namespace : undefined))
+  }
 
   constructor(options: CacheOptions<Value>)
   // A namespace, or a view in a transaction, is a cache on a part of another one; only `namespace` and `inTransaction` pass it.

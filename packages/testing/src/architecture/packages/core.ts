@@ -40,6 +40,7 @@ export const core: PackageArchitecture = {
       'cache/wrap',
     ],
     config: ['protocol', 'cache/options', 'cache'],
+    inspection: ['protocol', 'backend-kit', 'cache/options', 'cache/state', 'cache/items', 'cache/health', 'cache'],
     'conformance/harness': ['protocol'],
     'conformance/samples': ['conformance/harness'],
     'conformance/stage': ['protocol', 'conformance/harness'],
