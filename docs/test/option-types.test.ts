@@ -4,11 +4,14 @@ import type * as codecs from '@cache/codecs'
 import type * as core from '@cache/core'
 import type * as kit from '@cache/core/backend'
 import type * as config from '@cache/core/config'
+import type * as inspection from '@cache/core/inspect'
 import type * as file from '@cache/file'
 import type * as maintenance from '@cache/file/maintenance'
 import type * as queue from '@cache/file/queue'
 import type * as transactions from '@cache/file/transactions'
 import type * as http from '@cache/http'
+import type * as fastify from '@cache/http/fastify'
+import type * as hono from '@cache/http/hono'
 import type * as layered from '@cache/layered'
 import type * as memory from '@cache/memory'
 import type * as simulate from '@cache/memory/simulate'
@@ -56,6 +59,8 @@ export type AcceptUndefined = [
   Accepts<Refusing<core.WrapOptions<[]>>>,
   Accepts<Refusing<core.WriteBehindOptions>>,
   Accepts<Refusing<core.WriteOptions>>,
+  Accepts<Refusing<inspection.InspectOptions>>,
+  Accepts<Refusing<inspection.PageOptions>>,
   Accepts<Refusing<kit.CanonicalTextOptions>>,
   Accepts<Refusing<config.OpenOptions>>,
   Accepts<Refusing<codecs.CompressionOptions>>,
@@ -68,6 +73,8 @@ export type AcceptUndefined = [
   Accepts<Refusing<queue.PushOptions>>,
   Accepts<Refusing<transactions.TransactOptions>>,
   Accepts<Refusing<http.HttpCacheOptions>>,
+  Accepts<Refusing<fastify.FastifyCacheOptions>>,
+  Accepts<Refusing<hono.HonoCacheOptions>>,
   Accepts<Refusing<layered.LayeredOptions>>,
   Accepts<Refusing<layered.RecoveryOptions>>,
   Accepts<Refusing<memory.BoundedMapOptions<string, number>>>,

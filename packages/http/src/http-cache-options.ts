@@ -22,7 +22,7 @@ export interface HttpCacheOptions {
   readonly targetedFields?: readonly string[] | undefined
   /** Request fields that are part of the key. Default: `X-Forwarded-Host` and its like. */
   readonly keyFields?: readonly string[] | undefined
-  /** How long requests wait for the head of a shared response of the origin. Default `'30s'`. */
+  /** How long the origin may take for the head of a shared response, and for each further part of its body. Default `'30s'`. */
   readonly timeout?: Duration | undefined
   /** Gets a promise for each load, for platforms that stop a process after its response. Default: none. */
   readonly waitUntil?: ((work: Promise<unknown>) => void) | undefined

@@ -30,9 +30,13 @@ export class HttpCache {
   /**
    * Resolves to the response, from the cache where RFC 9111 allows it. `origin` sends a request onward, such as `fetch`. It gets the
    * request itself, or a copy without conditions when its response may answer other clients too. Rejects with the error of `origin`,
-   * unless a stale response may be served.
+   * unless a stale response may be served. `canRenew: false` says that `origin` cannot be called after the response was returned.
    */
-  async fetch(request: Request, origin: (request: Request) => Promise<Response>): Promise<Response> {
+  async fetch(
+    request: Request,
+    origin: (request: Request, call: OriginCall) => Promise<Response>,
+    options: { readonly canRenew?: boolean | undefined } = {},
+  ): Promise<Response> {
     const url = new URL(request.url)
     url.hash = ''
     const seen: CacheRequest = {
@@ -40,8 +44,9 @@ export class HttpCache {
       url: url.href,
       fields: request.headers,
       hasBody: request.body !== null,
+      canRenew: options.canRenew,
     }
-    return toResponse(await this.respond(seen, (call) => origin(originRequest(request, call))))
+    return toResponse(await this.respond(seen, (call) => origin(originRequest(request, call), call)))
   }
 
   /** `fetch` without the objects of Fetch, for adapters. */

@@ -16,6 +16,11 @@ export class TestClock {
     return () => this.#timers.delete(timer)
   }
 
+  /** How many timers wait. */
+  get timers(): number {
+    return this.#timers.size
+  }
+
   advance(seconds: number): void {
     this.#now += seconds * 1000
     for (const timer of this.#timers) {

@@ -135,15 +135,27 @@ describe('an origin that cannot be reached', () => {
   )
 
   test('that sends nothing for the time limit does not hold later requests', async () => {
-    const { open, opened } = gate()
-    const rig = new Rig(() => opened.then(() => new Response('late')), { timeout: '5s' })
-    const first = rig.get()
-    const rejected = expect(first).rejects.toThrow('within 5000 ms')
+    const rig = new Rig(() => new Promise<Response>(() => {}), { timeout: '5s' })
+    const both = [rig.get(), rig.get()].map((each) => expect(each).rejects.toThrow('within 5000 ms'))
     await expect.poll(() => rig.seen.length).toBe(1)
     rig.clock.advance(5)
-    await rejected
-    open()
-    rig.handler = counted({})
-    expect(await (await rig.get()).text()).toBe('page 2')
+    await Promise.all(both)
+    rig.handler = counted({ 'cache-control': 'max-age=60' })
+    expect([await rig.text(), await rig.text()]).toEqual(['page 2', 'page 2'])
+  })
+
+  test('that stops in the middle of a body does not hold later requests', async () => {
+    const half = new ReadableStream<Uint8Array>({
+      start: (controller) => controller.enqueue(new TextEncoder().encode('half')),
+    })
+    const headers = { 'cache-control': 'max-age=60' }
+    const rig = new Rig(() => new Response(half, { headers }), { timeout: '5s' })
+    const reading = expect((await rig.get()).text()).rejects.toThrow('no more of a body within 5000 ms')
+    await expect.poll(() => rig.clock.timers).toBe(1)
+    rig.clock.advance(5)
+    await reading
+    await rig.settled()
+    rig.handler = counted(headers)
+    expect([await rig.text(), await rig.text()]).toEqual(['page 2', 'page 2'])
   })
 })

@@ -139,7 +139,12 @@ describe('a store that fails', () => {
     const events: unknown[] = []
     cache.on('error', ({ error }) => events.push(error))
     const errors: unknown[] = []
-    const http = new HttpCache({ cache, onError: (error) => errors.push(error) })
+    const behind: Promise<unknown>[] = []
+    const http = new HttpCache({
+      cache,
+      onError: (error) => errors.push(error),
+      waitUntil: (work) => behind.push(work),
+    })
     let requests = 0
     const get = async (method: string): Promise<string> => {
       const response = await http.fetch(new Request('https://shop.example/', { method }), async () => {
@@ -149,6 +154,7 @@ describe('a store that fails', () => {
       return response.text()
     }
     expect(new Set(await Promise.all([get('GET'), get('GET'), get('GET')]))).toEqual(new Set(['page 1']))
+    await Promise.all(behind)
     expect(await get('GET')).toBe('page 2')
     expect(await get('POST')).toBe('page 3')
     expect(errors.length).toBeGreaterThan(0)

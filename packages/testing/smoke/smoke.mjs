@@ -85,6 +85,12 @@ const smokes = {
       assert.equal(await response.text(), 'page 1')
     }
     await http.purge('https://smoke.example/')
+    // The frameworks are optional peer dependencies, and are not installed here.
+    const { cachedListener } = await import('@cache/http/node')
+    const { expressCache } = await import('@cache/http/express')
+    const { fastifyCache } = await import('@cache/http/fastify')
+    const { honoCache } = await import('@cache/http/hono')
+    for (const each of [cachedListener, expressCache, fastifyCache, honoCache]) assert.equal(typeof each, 'function')
     await cache.close()
   },
   '@cache/keyv': async () => {

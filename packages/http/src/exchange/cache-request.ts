@@ -8,6 +8,8 @@ export interface CacheRequest {
   readonly url: string
   readonly fields: FieldReader
   readonly hasBody: boolean
+  /** Whether `origin` can be called after the answer. Otherwise `stale-while-revalidate` waits for the validation. Default `true`. */
+  readonly canRenew?: boolean | undefined
 }
 
 /** How the request to the origin differs from that of the client. */

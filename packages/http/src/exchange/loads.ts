@@ -7,6 +7,7 @@ import type { EntryStore, Found } from '../storage/entry-store.ts'
 import type { StoredResponse, StoredValue } from '../storage/stored-response.ts'
 import type { CacheRequest, CallOrigin, OriginCall } from './cache-request.ts'
 import { Flight, type Head } from './flight.ts'
+import { inTime } from './in-time.ts'
 import { Marks } from './marks.ts'
 import { declaredLength, lifeOf, receivedHead, storedResponse } from './received.ts'
 import type { Settings } from './settings.ts'
@@ -145,7 +146,7 @@ export class Loads {
       remove: conditionalFields,
       add: stale === undefined ? [] : validationFields(stale.fields),
     }
-    const response = await input.origin(call)
+    const response = await inTime(() => input.origin(call), this.#settings, input.request.url)
     const receivedAt = clock.now()
     return { response, head: receivedHead(response, receivedAt), requestedAt, receivedAt }
   }
@@ -185,7 +186,7 @@ export class Loads {
     }
     const read = (name: string): string | null | undefined => request.fields.get(name)
     const names = varyNames(head.fields) ?? []
-    const body = new SharedBody(response.body, this.#settings.maxBodyBytes, length)
+    const body = new SharedBody(response.body, length, this.#settings)
     const isNewIndex = found.index === undefined && names.length > 0
     const isKnown = names.every((name) => found.index?.names.includes(name) === true)
     const publish = (): void =>

@@ -10,22 +10,13 @@ import type { EntryStore, Found } from '../storage/entry-store.ts'
 import type { StoredResponse } from '../storage/stored-response.ts'
 import { notCachedAnswer, storedAnswer, streamedAnswer, withCacheStatus } from './answers.ts'
 import type { Answer, CacheRequest, CallOrigin } from './cache-request.ts'
-import { deferred } from './deferred.ts'
-import type { Flight, Head, Outcome } from './flight.ts'
+import type { Head, Outcome } from './flight.ts'
 import { hasAuthorization, type LoadInput, type Loads } from './loads.ts'
 import { policyOf, receivedHead } from './received.ts'
 import type { Settings } from './settings.ts'
 
 /** After so many looks at a store that changes all the time, a request goes to the origin by itself. */
 const mostAttempts = 4
-
-/** An origin that sent no head within the time limit. */
-export class OriginTimeout extends Error {
-  constructor(url: string, ms: number) {
-    super(`the origin sent no response for ${url} within ${ms} ms`)
-    this.name = 'OriginTimeout'
-  }
-}
 
 /** Invalidates the stored responses of URLs. */
 export type Invalidate = (urls: readonly string[]) => Promise<void>
@@ -77,7 +68,7 @@ export class Responder {
     const { request, found } = input
     const stored = this.#usable(request, found.response)
     const judged = stored === undefined ? undefined : this.#judge(stored, wanted, found.isExpired)
-    if (stored !== undefined && judged !== undefined && judged.decision !== 'validate') {
+    if (stored !== undefined && judged !== undefined && canServe(request, judged)) {
       if (judged.decision === 'serve-and-renew' && request.method === 'GET')
         this.#loads.renew({ ...input, isBackground: true })
       return this.#fromStore(request, stored, judged)
@@ -132,7 +123,7 @@ export class Responder {
     const wantsNew = wanted.noCache || wanted.maxAge !== undefined
     const canJoin = running !== undefined && !(wantsNew && running.hasHead)
     const flight = canJoin ? running : this.#loads.start({ ...input, found: { ...found, response: stored } })
-    const outcome = await this.#outcome(input, flight)
+    const outcome = await flight.outcome
     const status = canJoin ? `${reason}; collapsed` : reason
     if (outcome.kind === 'other') return undefined
     if (outcome.kind === 'confirmed') {
@@ -160,21 +151,6 @@ export class Responder {
     const member = this.#member(`${status}; fwd-status=${outcome.head.status}${storing}`)
     const now = this.#settings.clock.now()
     return streamedAnswer(request, outcome.head, member, () => outcome.body.open(), now) ?? this.#pass(input, reason)
-  }
-
-  /** The outcome of a load. After the time limit the next request starts another one. */
-  async #outcome(input: LoadInput, flight: Flight): Promise<Outcome> {
-    const { timeout, clock } = this.#settings
-    const late = deferred<never>()
-    const cancel = clock.after(timeout, () => {
-      this.#loads.abandon(input.found.key, flight)
-      late.reject(new OriginTimeout(input.request.url, timeout))
-    })
-    try {
-      return await Promise.race([flight.outcome, late.promise])
-    } finally {
-      cancel()
-    }
   }
 
   #own(request: CacheRequest, outcome: Outcome & { kind: 'own' }, status: string): Answer | undefined {
@@ -234,6 +210,10 @@ export function urlTag(url: string): string {
 
 function emptyBody(): ReadableStream<Uint8Array> {
   return new ReadableStream({ start: (controller) => controller.close() })
+}
+
+function canServe(request: CacheRequest, { decision }: Judged): boolean {
+  return decision === 'serve' || (decision === 'serve-and-renew' && request.canRenew !== false)
 }
 
 /** Failures that `stale-if-error` covers (RFC 5861 section 4). */

@@ -1,4 +1,6 @@
 import { deferred } from './deferred.ts'
+import { OriginTimeout } from './in-time.ts'
+import type { Settings } from './settings.ts'
 
 /** A reader that has not asked for so long that its part of the body is gone. */
 class FellBehind extends Error {
@@ -16,6 +18,8 @@ class TruncatedBody extends Error {
   }
 }
 
+type Part = Awaited<ReturnType<ReadableStreamDefaultReader<Uint8Array>['read']>>
+
 interface Reader {
   /** Absolute position of the next byte that it gets. */
   position: number
@@ -32,6 +36,7 @@ export class SharedBody {
   readonly whole: Promise<Uint8Array | undefined>
   readonly #source: ReadableStreamDefaultReader<Uint8Array> | undefined
   readonly #limit: number
+  readonly #settings: Pick<Settings, 'timeout' | 'clock'>
   readonly #declared: number | undefined
   readonly #readers = new Set<Reader>()
   #chunks: Uint8Array[] = []
@@ -43,9 +48,14 @@ export class SharedBody {
   #wakePump: (() => void) | undefined
   #settle: { resolve(whole: Uint8Array | undefined): void; reject(error: unknown): void }
 
-  constructor(source: ReadableStream<Uint8Array> | null, limit: number, declared: number | undefined) {
+  constructor(
+    source: ReadableStream<Uint8Array> | null,
+    declared: number | undefined,
+    settings: Pick<Settings, 'maxBodyBytes' | 'timeout' | 'clock'>,
+  ) {
     this.#source = source?.getReader()
-    this.#limit = limit
+    this.#limit = settings.maxBodyBytes
+    this.#settings = settings
     this.#declared = declared
     const { promise, resolve, reject } = deferred<Uint8Array | undefined>()
     this.whole = promise
@@ -116,7 +126,7 @@ export class SharedBody {
           await this.#source.cancel()
           return
         }
-        const { done, value } = await this.#source.read()
+        const { done, value } = await this.#read(this.#source)
         if (done) break
         if (value.byteLength > 0) this.#add(value)
       }
@@ -129,6 +139,21 @@ export class SharedBody {
       this.#settle.reject(error)
     }
     this.#wakeReaders()
+  }
+
+  /** The next part. A body that stops arriving must not hold its key for all later requests. */
+  async #read(source: ReadableStreamDefaultReader<Uint8Array>): Promise<Part> {
+    const { timeout, clock } = this.#settings
+    const late = deferred<never>()
+    const cancel = clock.after(timeout, () => {
+      late.reject(new OriginTimeout('more of a body', timeout))
+      source.cancel().catch(() => {})
+    })
+    try {
+      return await Promise.race([source.read(), late.promise])
+    } finally {
+      cancel()
+    }
   }
 
   #add(chunk: Uint8Array): void {

@@ -48,14 +48,8 @@ export function validationFields(fields: FieldList): [string, string][] {
   return asking
 }
 
-/** Fields that describe the stored body, which a 304 does not change (RFC 9111 section 3.2). */
-const ofTheBody: ReadonlySet<string> = new Set([
-  'content-encoding',
-  'content-length',
-  'content-md5',
-  'content-range',
-  'content-type',
-])
+/** Fields that depend on the stored bytes, which a 304 does not change (RFC 9111 section 3.2). */
+const ofTheBody: ReadonlySet<string> = new Set(['content-encoding', 'content-length', 'content-md5', 'content-range'])
 
 /** The fields of a stored response after a 304 (RFC 9111 section 4.3.4). */
 export function updatedFields(stored: FieldList, given: FieldList): FieldList {
@@ -79,5 +73,5 @@ export function confirms(stored: FieldList, given: FieldList): boolean {
 
 /** The fields of a 304 for the client: without those that describe a body (RFC 9110 section 15.4.5). */
 export function notModifiedFields(fields: FieldList): FieldList {
-  return fields.filter(([name]) => !ofTheBody.has(name) && name !== 'content-language')
+  return fields.filter(([name]) => !ofTheBody.has(name) && name !== 'content-language' && name !== 'content-type')
 }

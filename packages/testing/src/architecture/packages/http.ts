@@ -6,5 +6,9 @@ export const http: PackageArchitecture = {
     storage: ['semantics'],
     exchange: ['semantics', 'storage'],
     '.': ['semantics', 'storage', 'exchange'],
+    node: ['exchange', '.'],
+    express: ['exchange', 'node', '.'],
+    fastify: ['exchange', 'node', '.'],
+    hono: ['.'],
   },
 }

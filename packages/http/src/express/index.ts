@@ -1,0 +1,1 @@
+export { expressCache } from './express-cache.ts'

@@ -1,0 +1,1 @@
+export { type FastifyCacheOptions, fastifyCache } from './fastify-cache.ts'

@@ -1,0 +1,1 @@
+export { type HonoCacheOptions, honoCache } from './hono-cache.ts'

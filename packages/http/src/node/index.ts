@@ -1,0 +1,2 @@
+export { answerNode } from './answer-node.ts'
+export { cachedListener, type Listener } from './cached-listener.ts'
