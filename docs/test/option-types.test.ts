@@ -12,6 +12,7 @@ import type * as transactions from '@cache/file/transactions'
 import type * as http from '@cache/http'
 import type * as fastify from '@cache/http/fastify'
 import type * as hono from '@cache/http/hono'
+import type * as undici from '@cache/http/undici'
 import type * as layered from '@cache/layered'
 import type * as memory from '@cache/memory'
 import type * as simulate from '@cache/memory/simulate'
@@ -75,6 +76,7 @@ export type AcceptUndefined = [
   Accepts<Refusing<http.HttpCacheOptions>>,
   Accepts<Refusing<fastify.FastifyCacheOptions>>,
   Accepts<Refusing<hono.HonoCacheOptions>>,
+  Accepts<Refusing<undici.UndiciStoreOptions>>,
   Accepts<Refusing<layered.LayeredOptions>>,
   Accepts<Refusing<layered.RecoveryOptions>>,
   Accepts<Refusing<memory.BoundedMapOptions<string, number>>>,

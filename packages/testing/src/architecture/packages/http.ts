@@ -10,5 +10,6 @@ export const http: PackageArchitecture = {
     express: ['exchange', 'node', '.'],
     fastify: ['exchange', 'node', '.'],
     hono: ['.'],
+    undici: [],
   },
 }
