@@ -77,6 +77,7 @@ export class Engine<K, V> {
     this.slots = new Slots(options.weigh !== undefined)
     this.index = new KeyIndex(this.slots, options.random)
     this.policy = options.policy(this.slots)
+    this.index.onRehash = this.policy.rehash?.bind(this.policy)
     this.policy.limit(options.maxEntries, options.maxBytes)
     this.#sweeper = new Sweeper(this, options.reclaimWhenIdle)
   }

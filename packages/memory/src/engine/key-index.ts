@@ -59,6 +59,8 @@ export class KeyIndex<K, V> {
   oldTable: Table | undefined = undefined
   /** Keys without a place in the cells; `undefined` if there are none. */
   overflow: Overflow<K> | undefined = undefined
+  /** Called after the hash of a slot has changed from `before`, except for a slot that is being inserted. */
+  onRehash: ((slot: number, before: number) => void) | undefined = undefined
   #moved = 0
   #crowded = false
   /** Inserts since the hasher or the table changed, and how many of them met another key with the same hash. */
@@ -321,8 +323,15 @@ export class KeyIndex<K, V> {
   }
 
   #placeAgain(key: K, slot: number): void {
-    this.#slots.hashes[slot] = this.hash(key)
+    this.#rehash(key, slot)
     this.place(key, slot)
+  }
+
+  #rehash(key: K, slot: number): void {
+    const hashes = this.#slots.hashes
+    const before = hashes[slot] as number
+    hashes[slot] = this.hash(key)
+    this.onRehash?.(slot, before)
   }
 
   /**
@@ -375,7 +384,7 @@ export class KeyIndex<K, V> {
       cells[at] = movedCell
       const slot = (cell & old.slotMask) - 1
       const key = this.#slots.keyAt(slot)
-      if (old.hasher !== this.hasher) this.#slots.hashes[slot] = this.hash(key)
+      if (old.hasher !== this.hasher) this.#rehash(key, slot)
       this.place(key, slot)
     }
     this.#moved = end

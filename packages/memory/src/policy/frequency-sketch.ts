@@ -13,15 +13,18 @@ export class FrequencySketch {
   #additions = 0
   #sample = 10
 
-  /** Makes room for `entries`. Growth resets all counters. */
+  /** Makes room for `entries`. Growth keeps all counts: keys counted while a cache fills compete when it is full. */
   grow(entries: number): void {
     let length = blockWords
     while (length < entries * 2) length *= 2
     this.#sample = entries * 10
-    if (length <= this.#counters.length) return
-    this.#counters = new Int32Array(length)
+    const before = this.#counters
+    if (length <= before.length) return
+    const counters = new Int32Array(length)
+    // A hash has the same low bits of its block number as before, so every copy of a block is where its hashes look now.
+    for (let start = 0; start < length; start += before.length) counters.set(before, start)
+    this.#counters = counters
     this.#blockMask = length / blockWords - 1
-    this.#additions = 0
   }
 
   clear(): void {
@@ -32,7 +35,7 @@ export class FrequencySketch {
 
   frequency(hash: number): number {
     const block = (hash & this.#blockMask) * blockWords
-    const spread = Math.imul(hash ^ (hash >>> 15), 0x735a2d97)
+    const spread = spreadOf(hash)
     let least = 15
     for (let row = 0; row < rowCount; row += 1) {
       const bits = spread >>> (row * 8)
@@ -44,7 +47,7 @@ export class FrequencySketch {
 
   add(hash: number): void {
     const block = (hash & this.#blockMask) * blockWords
-    const spread = Math.imul(hash ^ (hash >>> 15), 0x735a2d97)
+    const spread = spreadOf(hash)
     let added = false
     for (let row = 0; row < rowCount; row += 1) {
       const bits = spread >>> (row * 8)
@@ -60,9 +63,33 @@ export class FrequencySketch {
     if (this.#additions >= this.#sample) this.#halve()
   }
 
+  /** Makes the frequency of the hash at least `count`, without an addition. */
+  raise(hash: number, count: number): void {
+    const block = (hash & this.#blockMask) * blockWords
+    const spread = spreadOf(hash)
+    for (let row = 0; row < rowCount; row += 1) {
+      const bits = spread >>> (row * 8)
+      const at = block + row * 4 + (bits & 3)
+      const shift = ((bits >>> 2) & 7) << 2
+      const word = this.#counters[at] as number
+      const missing = count - ((word >>> shift) & 15)
+      if (missing > 0) this.#counters[at] = word + (missing << shift)
+    }
+  }
+
   #halve(): void {
     const counters = this.#counters
     for (let i = 0; i < counters.length; i += 1) counters[i] = ((counters[i] as number) >>> 1) & halvedMask
     this.#additions >>>= 1
   }
+}
+
+/**
+ * The finalizer of MurmurHash3 (Austin Appleby, public domain): every bit of the hash affects every bit of the result. The
+ * hashes of a block have equal low bits, and a product alone would carry these into equal counters.
+ */
+function spreadOf(hash: number): number {
+  let spread = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b)
+  spread = Math.imul(spread ^ (spread >>> 13), 0xc2b2ae35)
+  return spread ^ (spread >>> 16)
 }

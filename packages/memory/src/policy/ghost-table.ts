@@ -29,12 +29,17 @@ export class GhostTable {
     return this.#cells.length
   }
 
-  /** Makes room for a cache of `entries`. Growth forgets all keys. */
+  /** Makes room for a cache of `entries`. Growth keeps all keys: with a limit in bytes, a full cache still grows. */
   grow(entries: number): void {
     let buckets = 1
     while (buckets * cellsPerBucket < entries * cellsPerEntry) buckets *= 2
-    if (buckets * cellsPerBucket <= this.#cells.length) return
-    this.#cells = new Uint16Array(buckets * cellsPerBucket)
+    const before = this.#cells
+    const length = buckets * cellsPerBucket
+    if (length <= before.length) return
+    const cells = new Uint16Array(length)
+    // A cell does not tell which copy of its bucket the hash belongs to now, so all get it. Wrong copies leave as the oldest.
+    for (let start = 0; start < length; start += before.length) cells.set(before, start)
+    this.#cells = cells
     this.#bucketMask = buckets - 1
   }
 

@@ -17,6 +17,8 @@ export interface Policy {
   hit(slot: number): void
   /** Accounts for a changed weight, which was `before`. */
   reweigh(slot: number, before: number): void
+  /** Accounts for another hash of the key, which was `before`. Absent if the policy remembers no hashes of live entries. */
+  rehash?(slot: number, before: number): void
   /** Chooses the entry to evict, and forgets it. Called with at least one entry, right after the insert that exceeded a limit. */
   evict(): number
   /** Forgets an entry that was removed for another reason: deleted or expired. */

@@ -74,6 +74,11 @@ export class WTinyLfuPolicy implements Policy {
     this.#weights[list] = (this.#weights[list] as number) + this.#slots.weightAt(slot) - before
   }
 
+  // While a cache fills, the index changes how it hashes strings several times. The counts have to follow.
+  rehash(slot: number, before: number): void {
+    this.#sketch.raise(this.#slots.hashes[slot] as number, this.#sketch.frequency(before))
+  }
+
   evict(): number {
     const candidate = this.#candidate()
     const victim = this.#mainVictim()
