@@ -1,7 +1,8 @@
 import { type SimulatedPolicy, simulatePolicies } from '@cache/memory/simulate'
 import type { Candidate, ResultRow, Row, Suite, SuiteContext } from '../harness/suite.ts'
-import { sizesOf, traces } from '../memory/traces.ts'
+import { sizesOf, type Trace, traces } from '../memory/traces.ts'
 import { type KeyLog, readKeyLog } from './key-log.ts'
+import { madeTraffic } from './made-traffic.ts'
 
 const policies: readonly SimulatedPolicy[] = [
   'optimal',
@@ -25,12 +26,12 @@ interface Replay {
   readonly log: Pick<KeyLog, 'weights'> & { readonly keys: Iterable<number> }
 }
 
-/** The traffic to replay: the named log, else the traces of the suite `memory`. */
+/** The traffic to replay: the named log, else the traces of the suite `memory` or made traffic. */
 async function* replays({ args }: SuiteContext): AsyncGenerator<Replay> {
   const [file, ...rest] = args
   if (rest.length > 0) throw new Error(`hit-ratio takes one file, but got ${rest.length + 1}`)
   if (file === undefined) {
-    for (const trace of traces()) {
+    for (const trace of allTraffic()) {
       for (const size of sizesOf(trace)) {
         yield { row: `${trace.name}, ${size} entries`, size, requests: trace.keys.length, log: trace }
       }
@@ -44,6 +45,12 @@ async function* replays({ args }: SuiteContext): AsyncGenerator<Replay> {
     const size = Math.max(1, Math.round(log.total * share))
     yield { row: `${size} ${unit}, ${share * 100} % of all`, size, requests: log.keys.length, log }
   }
+}
+
+/** Without a folder of traces, the made traffic of both suites. */
+function* allTraffic(): Generator<Trace> {
+  yield* traces()
+  if (process.env.CACHE_TRACES === undefined) yield* madeTraffic()
 }
 
 async function rows(context: SuiteContext): Promise<Row[]> {
