@@ -12,6 +12,7 @@ import type { Health, HealthOptions } from './health/health.ts'
 import { BackendEvents } from './items/backend-events.ts'
 import { Namespace } from './items/namespace.ts'
 import { setNamespaceReader } from './items/namespace-of.ts'
+import { TracedNamespace } from './items/traced-namespace.ts'
 import { type BatchLoader, getOrSetMany, type PairsLoader } from './loading/batch-loading.ts'
 import type { Inferred } from './loading/inferred.ts'
 import type { Loader } from './loading/load-context.ts'
@@ -32,7 +33,7 @@ import { logEvents } from './state/event-log.ts'
 import { type CacheEventName, type CacheEvents, Listeners } from './state/events.ts'
 import type { Recorder } from './state/recorder.ts'
 import type { Steps } from './state/steps.ts'
-import { readsAreTraced, traceGet, traceWrite } from './state/tracing.ts'
+import { newReadTrace, readsAreTraced, traceGet, traceWrite } from './state/tracing.ts'
 import { type WrapOptions, wrapFunction } from './wrap/wrap.ts'
 import type { Wrappable, WrappedFunction } from './wrap/wrapped-function.ts'
 import { ConditionalWrites, type ExpireOptions } from './writing/conditional-writes.ts'
@@ -124,11 +125,13 @@ export class Cache<Value = unknown> {
 
   /** Resolves to the values in the order of the keys, `undefined` where `get` would give it. */
   getMany<T extends Value = Value>(keys: readonly string[], options: ReadOptions = {}): Promise<(T | undefined)[]> {
-    const run = (): Promise<unknown[]> => {
+    const run = (reads: Reads): Promise<unknown[]> => {
       const { failure, stale } = this.#readOptions(options, 'getMany')
-      return this.#state.run(this.#reads.getMany(keys, failure, stale))
+      return this.#state.run(reads.getMany(keys, failure, stale))
     }
-    return traceGet(this.name, undefined, 'getMany', () => this.#promiseOf(run)) as Promise<(T | undefined)[]>
+    return this.#traced(undefined, 'getMany', (traced) =>
+      this.#promiseOf(() => run(traced === undefined ? this.#reads : new Reads(traced))),
+    ) as Promise<(T | undefined)[]>
   }
 
   /** Resolves to the whole item, fresh or stale, or to `undefined`. Counts neither as hit nor as miss; rejects when the backend fails. */
@@ -195,16 +198,19 @@ export class Cache<Value = unknown> {
     loader: BatchLoader<unknown>,
     options?: GetOrSetOptions,
   ): Promise<(T | undefined)[]> {
-    const run = (): Promise<unknown[]> =>
-      this.#named(getOrSetMany(this.#namespace, this.#loading, keys, loader, options))
-    return traceGet(this.name, undefined, 'getOrSetMany', run) as Promise<(T | undefined)[]>
+    return this.#traced(undefined, 'getOrSetMany', (traced = this.#namespace) => {
+      const loading = traced === this.#namespace ? this.#loading : new Loading(traced)
+      return this.#named(getOrSetMany(traced, loading, keys, loader, options))
+    }) as Promise<(T | undefined)[]>
   }
 
   /** Stores a value, replacing the earlier one. `undefined` cannot be stored; `null` can. */
   set(key: string, value: Value, options?: ReplaceOptions): Promise<void> {
     if (options?.keepTtl === true) return this.#write(key, 'set', this.#conditional.set(key, value, options))
     if (this.#writes.isPlain(options))
-      return traceWrite(this.name, key, 'set', () => this.#promiseOf(() => this.#writes.setPlain(key, value, options)))
+      return traceWrite(this.#namespace, key, 'set', () =>
+        this.#promiseOf(() => this.#writes.setPlain(key, value, options)),
+      )
     return this.#write(key, 'set', this.#writes.set(key, value, options))
   }
 
@@ -491,7 +497,9 @@ export class Cache<Value = unknown> {
   }
 
   #getTraced(key: string, options: ReadOptions | undefined): Promise<unknown> {
-    return traceGet(this.name, key, 'get', () => this.#promiseOf(() => this.#get(key, options)))
+    return this.#traced(key, 'get', (traced) =>
+      this.#promiseOf(() => this.#get(key, options, traced === undefined ? this.#reads : new Reads(traced))),
+    )
   }
 
   #getOrSetSlowly(key: string, loader: Loader<unknown>, options: GetOrSetOptions | undefined): Promise<unknown> {
@@ -499,17 +507,32 @@ export class Cache<Value = unknown> {
   }
 
   #getOrSetTraced(key: string, loader: Loader<unknown>, options: GetOrSetOptions | undefined): Promise<unknown> {
-    return traceGet(this.name, key, 'getOrSet', () => this.#loading.getOrSet(key, loader, options))
+    return this.#traced(key, 'getOrSet', (traced) => {
+      const loading = traced === undefined ? this.#loading : new Loading(traced)
+      return loading.getOrSet(key, loader, options)
+    })
+  }
+
+  /** Runs a read as a call of its tracing channel, with a namespace that notes its hits and misses; `undefined` without a subscriber. */
+  #traced<T>(
+    key: string | undefined,
+    operation: string,
+    run: (traced: Namespace | undefined) => Promise<T>,
+  ): Promise<T> {
+    const trace = newReadTrace(this.#namespace, key, operation)
+    return trace === undefined
+      ? run(undefined)
+      : traceGet(trace, () => run(new TracedNamespace(this.#namespace, trace)))
   }
 
   async #serveFresh(key: string, loader: Loader<unknown>, options: GetOrSetOptions, item: Item): Promise<unknown> {
     return this.#loading.serveFresh(key, loader, options, item)
   }
 
-  #get(key: string, options: ReadOptions | undefined): MaybePromise<unknown> {
-    if (options === undefined) return this.#reads.get(key, this.#state.settings.load.readFailure, false)
+  #get(key: string, options: ReadOptions | undefined, reads: Reads = this.#reads): MaybePromise<unknown> {
+    if (options === undefined) return reads.get(key, this.#state.settings.load.readFailure, false)
     const { failure, stale } = this.#readOptions(options, 'get')
-    return this.#reads.get(key, failure, stale)
+    return reads.get(key, failure, stale)
   }
 
   #count(key: string, delta: number, options: CountOptions, operation: 'increment' | 'decrement'): Promise<number> {
@@ -517,7 +540,7 @@ export class Cache<Value = unknown> {
   }
 
   #write<T>(key: string | undefined, operation: string, writing: Steps<T>): Promise<T> {
-    return traceWrite(this.name, key, operation, () => this.#state.run(writing))
+    return traceWrite(this.#namespace, key, operation, () => this.#state.run(writing))
   }
 
   #readOptions(options: ReadOptions, operation: string): ReturnType<typeof resolveReadOptions> {

@@ -7,6 +7,7 @@ import type { Stats } from '../protocol/stats.ts'
 import { RateLimits } from './coordination/rate-limits.ts'
 import { BackendEvents } from './items/backend-events.ts'
 import { Namespace } from './items/namespace.ts'
+import { TracedNamespace } from './items/traced-namespace.ts'
 import type { Inferred } from './loading/inferred.ts'
 import { type SyncBatchLoader, type SyncLoader, SyncLoading, type SyncPairsLoader } from './loading/sync-loading.ts'
 import { openSyncNamespace } from './open-namespace.ts'
@@ -24,7 +25,7 @@ import { logEvents } from './state/event-log.ts'
 import { type CacheEventName, type CacheEvents, Listeners } from './state/events.ts'
 import type { Recorder } from './state/recorder.ts'
 import { runSync, type Steps } from './state/steps.ts'
-import { traceGetNow, traceWriteNow } from './state/tracing.ts'
+import { newReadTrace, traceGetNow, traceWriteNow } from './state/tracing.ts'
 import { type SyncWrapOptions, wrapSync } from './wrap/wrap.ts'
 import type { SyncWrappedFunction } from './wrap/wrapped-function.ts'
 import { ConditionalWrites, type ExpireOptions } from './writing/conditional-writes.ts'
@@ -93,11 +94,11 @@ export class SyncCache<Value = unknown> {
   }
 
   getMany<T extends Value = Value>(keys: readonly string[], options: ReadOptions = {}): (T | undefined)[] {
-    const run = (): unknown[] => {
+    return this.#traced(undefined, 'getMany', (traced) => {
       const { failure, stale } = this.#readOptions(options, 'getMany')
-      return this.#run(this.#reads.getMany(keys, failure, stale))
-    }
-    return traceGetNow(this.name, undefined, 'getMany', run) as (T | undefined)[]
+      const reads = traced === undefined ? this.#reads : new Reads(traced)
+      return this.#run(reads.getMany(keys, failure, stale))
+    }) as (T | undefined)[]
   }
 
   item<T extends Value = Value>(key: string): Item<T> | undefined {
@@ -148,13 +149,14 @@ export class SyncCache<Value = unknown> {
     loader: SyncBatchLoader<unknown>,
     options: SyncGetOrSetOptions = {},
   ): (T | undefined)[] {
-    const run = (): unknown[] => this.#run(this.#loading.getOrSetMany(keys, loader, options))
-    return traceGetNow(this.name, undefined, 'getOrSetMany', run) as (T | undefined)[]
+    return this.#traced(undefined, 'getOrSetMany', (traced) =>
+      this.#run(this.#loadingOf(traced).getOrSetMany(keys, loader, options)),
+    ) as (T | undefined)[]
   }
 
   set(key: string, value: Value, options?: ReplaceOptions): void {
     if (options?.keepTtl === true) this.#write(key, 'set', this.#conditional.set(key, value, options))
-    else traceWriteNow(this.name, key, 'set', () => this.#set(key, value, options))
+    else traceWriteNow(this.#namespace, key, 'set', () => this.#set(key, value, options))
   }
 
   setMany(entries: WriteEntries<Value>, options?: WriteOptions): void {
@@ -309,17 +311,30 @@ export class SyncCache<Value = unknown> {
 
   // Apart, as in `Cache`: a function that makes a closure somewhere makes room for it in every call.
   #getSlowly(key: string, options: ReadOptions | undefined): unknown {
-    return traceGetNow(this.name, key, 'get', () => this.#state.named(() => this.#get(key, options)))
+    return this.#traced(key, 'get', (traced) => this.#state.named(() => this.#get(key, options, traced)))
   }
 
   #getOrSetSlowly(key: string, loader: SyncLoader<unknown>, options: SyncGetOrSetOptions | undefined): unknown {
-    const run = (): unknown => this.#run(this.#loading.getOrSet(key, loader, options === undefined ? {} : options))
-    return traceGetNow(this.name, key, 'getOrSet', run)
+    return this.#traced(key, 'getOrSet', (traced) =>
+      this.#run(this.#loadingOf(traced).getOrSet(key, loader, options === undefined ? {} : options)),
+    )
   }
 
-  #get(key: string, options: ReadOptions = {}): unknown {
+  /** Runs a read as a call of its tracing channel, with a namespace that notes its hits and misses; `undefined` without a subscriber. */
+  #traced<T>(key: string | undefined, operation: string, run: (traced: Namespace | undefined) => T): T {
+    const trace = newReadTrace(this.#namespace, key, operation)
+    return trace === undefined
+      ? run(undefined)
+      : traceGetNow(trace, () => run(new TracedNamespace(this.#namespace, trace)))
+  }
+
+  #loadingOf(traced: Namespace | undefined): SyncLoading {
+    return traced === undefined ? this.#loading : new SyncLoading(traced)
+  }
+
+  #get(key: string, options: ReadOptions = {}, traced?: Namespace): unknown {
     const { failure, stale } = this.#readOptions(options, 'get')
-    return this.#reads.get(key, failure, stale)
+    return (traced === undefined ? this.#reads : new Reads(traced)).get(key, failure, stale)
   }
 
   #set(key: string, value: Value, options: WriteOptions | undefined): void {
@@ -340,7 +355,7 @@ export class SyncCache<Value = unknown> {
   }
 
   #write<T>(key: string | undefined, method: string, steps: Steps<T>): T {
-    return traceWriteNow(this.name, key, method, () => this.#run(steps))
+    return traceWriteNow(this.#namespace, key, method, () => this.#run(steps))
   }
 
   #count(key: string, delta: number, options: CountOptions, operation: 'increment' | 'decrement'): number {

@@ -2,7 +2,7 @@ import { channel, tracingChannel } from 'node:diagnostics_channel'
 import { afterEach, describe, expect, it } from 'vitest'
 import { type CacheTrace, SyncCache } from '../../src/index.ts'
 import { SyncMapBackend } from '../conformance/sync-map-backend.ts'
-import { bothStores, oneProcess } from './rig.ts'
+import { bothStores, oneProcess, settled } from './rig.ts'
 
 type Moment = 'start' | 'end' | 'asyncStart' | 'asyncEnd' | 'error'
 type Trace = CacheTrace & { readonly result?: unknown; readonly error?: unknown }
@@ -76,6 +76,50 @@ for (const [name, open] of bothStores) {
       ])
     })
 
+    it('a message names cache, namespace and operation, and at its end the hits and misses of its own call', async () => {
+      const { cache, clock } = open({ name: 'shop', staleFor: '1h' })
+      const users = cache.namespace('users')
+      await users.setMany({ a: 1, b: 2 })
+      const gets = follow('cache:get', ['asyncEnd'])
+      const loads = follow('cache:load', ['start'])
+      const writes = follow('cache:write', ['start'])
+      await Promise.all([
+        users.get('a'),
+        users.get('x'),
+        users.getOrSet('a', () => 3),
+        users.getOrSet('y', () => 4),
+        users.getMany(['a', 'x', 'b']),
+        users.getOrSetMany(['a', 'z'], () => ({ z: 5 })),
+      ])
+      clock.advance(60_000)
+      await users.get('a', { stale: true })
+      await users.getOrSet('b', () => 6)
+      await settled()
+      await cache.delete('k')
+      const ends = gets.map(([, { operation, key, hits, stale, misses }]) =>
+        JSON.stringify([operation, key ?? '', hits ?? 0, stale ?? 0, misses ?? 0]),
+      )
+      expect(ends.sort()).toEqual(
+        [
+          ['get', 'a', 1, 0, 0],
+          ['get', 'a', 1, 1, 0],
+          ['get', 'x', 0, 0, 1],
+          ['getMany', '', 2, 0, 1],
+          ['getOrSet', 'a', 1, 0, 0],
+          ['getOrSet', 'b', 1, 1, 0],
+          ['getOrSet', 'y', 0, 0, 1],
+          ['getOrSetMany', '', 1, 0, 1],
+        ]
+          .map((end) => JSON.stringify(end))
+          .sort(),
+      )
+      for (const [, { cache: named, namespace }] of [...gets, ...loads])
+        expect([named, namespace]).toEqual(['shop', ['users']])
+      expect(loads.map(([, { key }]) => key).sort()).toEqual(['b', 'y', 'z'])
+      expect(writes.map(([, { cache: named, namespace }]) => [named, namespace])).toEqual([['shop', []]])
+      expect(await cache.stats()).toMatchObject({ hits: 7, misses: 4 })
+    })
+
     it('failures are traced', async () => {
       const { cache } = open()
       const errors = follow('cache:load', ['error'])
@@ -117,6 +161,24 @@ for (const [name, open] of bothStores) {
 }
 
 describe('tracing channels of a SyncCache', () => {
+  it('a message has the namespace, and at its end the hits and misses', () => {
+    const cache = new SyncCache({ backend: new SyncMapBackend() }).namespace('users')
+    cache.set('k', 1)
+    const gets = follow('cache:get', ['end'])
+    cache.get('k')
+    cache.get('x')
+    cache.getOrSet('y', () => 2)
+    cache.getMany(['k', 'x'])
+    cache.getOrSetMany(['k', 'z'], () => ({ z: 5 }))
+    expect(gets.map(([, { namespace, hits = 0, misses = 0 }]) => [namespace, hits, misses])).toEqual([
+      [['users'], 1, 0],
+      [['users'], 0, 1],
+      [['users'], 0, 1],
+      [['users'], 1, 1],
+      [['users'], 1, 1],
+    ])
+  })
+
   it('reads, loads, writes and failures are traced from start to end', () => {
     const cache = new SyncCache({ backend: new SyncMapBackend() })
     const moments = ['start', 'end', 'error'] as const

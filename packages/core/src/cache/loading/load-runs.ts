@@ -99,7 +99,7 @@ export class LoadRuns {
     const started = this.#state.now()
     let value: unknown
     try {
-      const made = traceLoad(this.#state.settings.name, call.key, async () => await this.#made(call, context))
+      const made = traceLoad(this.#namespace, call.key, async () => await this.#made(call, context))
       value = await (condition === undefined
         ? made
         : made.finally(this.#results.renewBeforeExpiry(flight, condition, call.settings)))

@@ -71,7 +71,7 @@ export class SyncLoading {
     const namesTags = loader.length > 0 || this.#state.anyNamesTags
     const loaded = yield* this.#load([key], [found], stored, keeping, namesTags, (runs) =>
       runs.map((run) =>
-        traceLoadNow(this.#state.settings.name, run.key, () => {
+        traceLoadNow(this.#namespace, run.key, () => {
           const value = loader(run.load)
           return value === notModified ? run.load.notModified() : value
         }),
@@ -91,7 +91,7 @@ export class SyncLoading {
     const { stored, keeping } = this.#checked(unique, loader, options, 'getOrSetMany')
     const found = yield* this.#finder.findMany(unique, 'getOrSetMany', keeping.settings.readFailure)
     const values = yield* this.#load(unique, found, stored, keeping, false, (runs) => {
-      const loaded = traceLoadNow(this.#state.settings.name, undefined, () => {
+      const loaded = traceLoadNow(this.#namespace, undefined, () => {
         const missing = runs.map((run) => run.key)
         return loadedValues(missing, loader(missing, { inOrder: (values) => pairsInOrder(missing, values) }))
       })
