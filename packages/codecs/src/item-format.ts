@@ -73,6 +73,7 @@ export class ItemFormat {
     try {
       return this.#encode(item)
     } catch (error) {
+      if (typeof item !== 'object' || item === null) throw invalidArgument('item', item, 'an item', 'encode')
       const reason = error instanceof Error ? error.message : String(error)
       throw new CacheError('NOT_STORABLE', `The value cannot be stored: ${reason}`, { key: item.key, cause: error })
     }

@@ -5,6 +5,7 @@ import {
   type CacheBackend,
   EventHub,
   type Item,
+  invalidArgument,
   Lifecycle,
   openOrClosed,
 } from '@cache/core/backend'
@@ -101,7 +102,10 @@ export class FileBackend implements CacheBackend {
    * `@#app/users/:premium`.
    */
   deleteByTag(tag: string): Promise<number> {
-    return this.#run('deleteByTag', undefined, () => this.#items.deleteByTag(tag))
+    return this.#run('deleteByTag', undefined, async () => {
+      if (typeof tag !== 'string') throw invalidArgument('tag', tag, 'a string', 'deleteByTag')
+      return await this.#items.deleteByTag(tag)
+    })
   }
 
   /**

@@ -7,6 +7,7 @@ import {
   checkOptions,
   type Duration,
   invalidArgument,
+  isList,
   milliseconds,
   timerDelay,
   trueOrFalse,
@@ -106,7 +107,7 @@ export function resolveOptions(options: LayeredOptions): ResolvedOptions {
 }
 
 function checkLayers(layers: unknown): readonly CacheBackend[] {
-  if (!Array.isArray(layers) || layers.length < 2) {
+  if (!isList(layers) || layers.length < 2) {
     throw invalidArgument('layers', layers, 'an array of two or more backends, nearest first', operation)
   }
   for (const [index, layer] of layers.entries()) checkBackend(layer, `layers[${index}]`, operation)

@@ -1,11 +1,19 @@
-import { CacheError, type Duration, invalidArgument, milliseconds, nonEmptyString } from '@cache/core/backend'
+import {
+  CacheError,
+  type Duration,
+  invalidArgument,
+  isList,
+  isRecord,
+  milliseconds,
+  nonEmptyString,
+} from '@cache/core/backend'
 
 // Checks of single options. Each returns the option in the form that the code uses, or throws `INVALID_ARGUMENT`.
 
 /** The kind of a value, for messages about options that may hold a password or a key. */
 export function kindOf(given: unknown): string {
   if (given === null) return 'null'
-  if (Array.isArray(given)) return 'an array'
+  if (isList(given)) return 'an array'
   return typeof given === 'object' ? 'another object' : typeof given === 'undefined' ? 'absent' : `a ${typeof given}`
 }
 
@@ -18,7 +26,7 @@ export function secretArgument(name: string, given: unknown, allowed: string, me
 
 /** The options, if they are an object. A URL in their place would appear in the message of a later check. */
 export function checkObject<Options>(options: Options, name: string, method: string): Options {
-  if (Object.prototype.toString.call(options) !== '[object Object]') {
+  if (!isRecord(options)) {
     throw secretArgument(name, options, 'an object', method)
   }
   return options

@@ -1,4 +1,4 @@
-import { CacheError, checkOptions, invalidArgument, nonEmptyString, withMethods } from '@cache/core/backend'
+import { CacheError, checkOptions, invalidArgument, isList, nonEmptyString, withMethods } from '@cache/core/backend'
 
 /** The options that say where Redis is, as the application gave them. */
 export interface GivenSource {
@@ -86,7 +86,7 @@ function checkClientOptions(given: unknown, name: string, operation: string): vo
 function checkCluster(given: unknown, options: Members | undefined, operation: string): number {
   checkOptions(shown(given), ['nodes', 'options'], operation)
   const { nodes, options: own } = given as { readonly nodes?: unknown; readonly options?: unknown }
-  if (!Array.isArray(nodes) || nodes.length === 0) {
+  if (!isList(nodes) || nodes.length === 0) {
     throw invalidArgument('cluster.nodes', shown(nodes), 'a list of at least one node', operation)
   }
   const databases = nodes.map((node, index) => databaseOfNode(node, `cluster.nodes[${index}]`, operation))
@@ -161,6 +161,6 @@ function shown(given: unknown): unknown {
 }
 
 function objectOf(given: unknown, name: string, operation: string): Members {
-  if (typeof given === 'object' && given !== null && !Array.isArray(given)) return given as Members
+  if (typeof given === 'object' && given !== null && !isList(given)) return given as Members
   throw invalidArgument(name, shown(given), 'an object', operation)
 }

@@ -6,6 +6,7 @@ import {
   checkOptions,
   type Duration,
   invalidArgument,
+  isList,
   milliseconds,
   trueOrFalse,
   wholeNumber,
@@ -41,7 +42,7 @@ const operation = 'failover'
 const known = ['failures', 'probeEvery', 'maxChanged', 'closeParts', 'clock']
 
 export function resolveFailover(backends: readonly unknown[], options: FailoverOptions): ResolvedFailoverOptions {
-  if (!Array.isArray(backends) || backends.length !== 2 || backends[0] === backends[1]) {
+  if (!isList(backends) || backends.length !== 2 || backends[0] === backends[1]) {
     throw invalidArgument('backends', backends, 'an array of two different backends, [primary, secondary]', operation)
   }
   checkOptions(options, known, operation)

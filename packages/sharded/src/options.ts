@@ -1,4 +1,11 @@
-import { type CacheBackend, checkBackend, checkOptions, invalidArgument, trueOrFalse } from '@cache/core/backend'
+import {
+  type CacheBackend,
+  checkBackend,
+  checkOptions,
+  invalidArgument,
+  isRecord,
+  trueOrFalse,
+} from '@cache/core/backend'
 
 export interface ShardedOptions {
   /**
@@ -23,7 +30,7 @@ export function resolveOptions(options: ShardedOptions): {
 } {
   checkOptions(options, ['shards', 'closeParts'], operation)
   const { shards: given, closeParts = true } = options
-  if (given === null || typeof given !== 'object' || Array.isArray(given) || Object.keys(given).length < 2)
+  if (!isRecord(given) || Object.keys(given).length < 2)
     throw invalidArgument('shards', given, 'an object of two backends or more, by their names', operation)
   const names = Object.keys(given).sort()
   const shards = names.map((name) => checkBackend(given[name], `shards.${name}`, operation))

@@ -1,4 +1,4 @@
-import { nonEmptyString } from '@cache/core/backend'
+import { invalidArgument, nonEmptyString } from '@cache/core/backend'
 import type { CodecType } from '../types/codec-type.ts'
 import { membersOf } from './members-of.ts'
 
@@ -9,8 +9,9 @@ import { membersOf } from './members-of.ts'
  */
 export function classType<Instance extends object>(
   Class: abstract new (...args: never) => Instance,
-  name: string = Class.name,
+  name: string = (Class as { readonly name?: string } | undefined)?.name ?? '',
 ): CodecType<Instance> {
+  if (typeof Class !== 'function') throw invalidArgument('Class', Class, 'a class', 'classType')
   const typeName = nonEmptyString(name, 'name', 'classType')
   const prototype: object = Class.prototype
   return {

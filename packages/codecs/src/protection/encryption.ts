@@ -7,7 +7,7 @@ import {
   randomFillSync,
 } from 'node:crypto'
 import { isUint8Array } from 'node:util/types'
-import { checkOptions, type Duration, invalidArgument, milliseconds } from '@cache/core/backend'
+import { checkOptions, type Duration, invalidArgument, isList, milliseconds } from '@cache/core/backend'
 
 export interface EncryptionOptions {
   /**
@@ -80,7 +80,7 @@ export class Encryption {
     // Text may be the key itself, which no message may repeat.
     checkOptions(withoutText(options), ['keys', 'context', 'clockTolerance'], 'encryption')
     const { keys, context = '', clockTolerance = defaultClockTolerance } = options
-    if (!Array.isArray(keys) || keys.length === 0) {
+    if (!isList(keys) || keys.length === 0) {
       const allowed = `an array of keys of ${keyBytes} bytes, the current one first`
       throw invalidArgument('keys', withoutText(keys), allowed, 'encryption')
     }

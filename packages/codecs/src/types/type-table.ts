@@ -1,4 +1,4 @@
-import { invalidArgument, isWellFormed, withMethods } from '@cache/core/backend'
+import { invalidArgument, isList, isWellFormed, withMethods } from '@cache/core/backend'
 import type { CodecType } from './codec-type.ts'
 
 /** The types of one codec. */
@@ -8,7 +8,7 @@ export class TypeTable {
 
   /** Throws `INVALID_ARGUMENT` for a type without a name or method, and for a name that appears twice. */
   constructor(types: readonly CodecType[]) {
-    if (!Array.isArray(types)) throw invalidArgument('types', types, 'an array of types', 'withTypes')
+    if (!isList(types)) throw invalidArgument('types', types, 'an array of types', 'withTypes')
     for (const type of types) check(type)
     this.types = [...types]
     this.#byName = new Map(types.map((type) => [type.name, type]))
@@ -19,7 +19,7 @@ export class TypeTable {
 
   /** A table with further types. */
   with(types: readonly CodecType[]): TypeTable {
-    return new TypeTable(Array.isArray(types) ? [...this.types, ...types] : types)
+    return new TypeTable(isList(types) ? [...this.types, ...types] : types)
   }
 
   /** The type of an object that is neither a plain object nor an array. */

@@ -1,4 +1,4 @@
-import { invalidArgument, withMethods } from '../protocol/argument.ts'
+import { invalidArgument, isList, withMethods } from '../protocol/argument.ts'
 import type { BackendEvent } from '../protocol/backend.ts'
 import type { BusListener } from '../protocol/bus.ts'
 import type { Item } from '../protocol/item.ts'
@@ -12,7 +12,7 @@ export function checkKey(key: unknown, method: string): asserts key is string {
 }
 
 export function checkKeys(keys: unknown, method: string): asserts keys is readonly string[] {
-  if (!Array.isArray(keys)) throw invalidArgument('keys', keys, 'an array of strings', method)
+  if (!isList(keys)) throw invalidArgument('keys', keys, 'an array of strings', method)
   // A missing element of the array counts as `undefined`, and is refused as well.
   for (const key of keys) checkKey(key, method)
 }
@@ -23,7 +23,14 @@ export function checkPrefix(prefix: unknown, method: string): asserts prefix is 
 }
 
 export function checkItem(item: unknown, method: string): asserts item is Item {
-  const { key, version, expiresAt } = (item ?? {}) as Partial<Item>
+  let key: unknown
+  let version: unknown
+  let expiresAt: unknown
+  try {
+    ;({ key, version, expiresAt } = (item ?? {}) as Partial<Item>)
+  } catch {
+    // A revoked proxy, or a member that throws: refused for its absent key.
+  }
   if (typeof key !== 'string' || typeof version !== 'string') {
     throw invalidArgument('item', item, 'an item, with a key and a version', method)
   }
@@ -31,7 +38,7 @@ export function checkItem(item: unknown, method: string): asserts item is Item {
 }
 
 export function checkItems(items: unknown, method: string): asserts items is readonly Item[] {
-  if (!Array.isArray(items)) throw invalidArgument('items', items, 'an array of items', method)
+  if (!isList(items)) throw invalidArgument('items', items, 'an array of items', method)
   for (const item of items) checkItem(item, method)
 }
 
@@ -72,7 +79,7 @@ export function checkListener(listener: unknown, types: unknown): void {
   if (typeof listener !== 'function') throw invalidArgument('listener', listener, 'a function', 'listen')
   if (types === undefined) return
   const allowed = `an array of ${Object.keys(eventTypes).join(', ')}`
-  if (!Array.isArray(types)) throw invalidArgument('types', types, allowed, 'listen')
+  if (!isList(types)) throw invalidArgument('types', types, allowed, 'listen')
   for (const type of types) {
     if (typeof type !== 'string' || !Object.hasOwn(eventTypes, type))
       throw invalidArgument('types', type, allowed, 'listen')

@@ -2,6 +2,8 @@
 export {
   checkOptions,
   invalidArgument,
+  isList,
+  isRecord,
   nonEmptyString,
   oneOf,
   optionalSignal,

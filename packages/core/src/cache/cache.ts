@@ -23,7 +23,7 @@ import { type GetOrSetOptions, hitIgnores } from './options/get-or-set-options.t
 import type { LifetimeOptions } from './options/lifetime.ts'
 import type { RateLimitOptions, RateLimitResult } from './options/rate-limit-options.ts'
 import { type ReadOptions, resolveReadOptions } from './options/read-options.ts'
-import { checkFunction, type ReplaceOptions, type WriteOptions } from './options/write-options.ts'
+import { checkFunction, keepsTtl, type ReplaceOptions, type WriteOptions } from './options/write-options.ts'
 import { nothingFound } from './reading/finder.ts'
 import { Hits, nothingStored } from './reading/hits.ts'
 import { Iteration } from './reading/iteration.ts'
@@ -78,7 +78,7 @@ export class Cache<Value = unknown> {
   constructor(options: CacheOptions<Value>)
   // A namespace, or a view in a transaction, is a cache on a part of another one; only `namespace` and `inTransaction` pass it.
   constructor(options: CacheOptions<Value> | Namespace) {
-    const isRoot = !(options instanceof Namespace)
+    const isRoot = !Namespace.is(options)
     this.#namespace = isRoot ? openNamespace(options) : options
     this.#state = this.#namespace.state
     this.name = this.#state.settings.name
@@ -206,7 +206,7 @@ export class Cache<Value = unknown> {
 
   /** Stores a value, replacing the earlier one. `undefined` cannot be stored; `null` can. */
   set(key: string, value: Value, options?: ReplaceOptions): Promise<void> {
-    if (options?.keepTtl === true) return this.#write(key, 'set', this.#conditional.set(key, value, options))
+    if (keepsTtl(options)) return this.#write(key, 'set', this.#conditional.set(key, value, options))
     if (this.#writes.isPlain(options))
       return traceWrite(this.#namespace, key, 'set', () =>
         this.#promiseOf(() => this.#writes.setPlain(key, value, options)),

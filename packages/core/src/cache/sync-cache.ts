@@ -16,7 +16,7 @@ import type { LifetimeOptions } from './options/lifetime.ts'
 import type { RateLimitOptions, RateLimitResult } from './options/rate-limit-options.ts'
 import { type ReadOptions, resolveReadOptions } from './options/read-options.ts'
 import type { SyncGetOrSetOptions } from './options/sync-get-or-set-options.ts'
-import { checkFunction, type ReplaceOptions, type WriteOptions } from './options/write-options.ts'
+import { checkFunction, keepsTtl, type ReplaceOptions, type WriteOptions } from './options/write-options.ts'
 import { Hits, nothingStored } from './reading/hits.ts'
 import { Iteration } from './reading/iteration.ts'
 import { Reads } from './reading/reads.ts'
@@ -56,7 +56,7 @@ export class SyncCache<Value = unknown> {
   constructor(options: SyncCacheOptions)
   // A namespace is a cache on a part of another one; only `namespace` passes it.
   constructor(options: SyncCacheOptions | Namespace) {
-    const isRoot = !(options instanceof Namespace)
+    const isRoot = !Namespace.is(options)
     this.#namespace = isRoot ? openSyncNamespace(options) : options
     this.#state = this.#namespace.state
     this.name = this.#state.settings.name
@@ -155,7 +155,7 @@ export class SyncCache<Value = unknown> {
   }
 
   set(key: string, value: Value, options?: ReplaceOptions): void {
-    if (options?.keepTtl === true) this.#write(key, 'set', this.#conditional.set(key, value, options))
+    if (keepsTtl(options)) this.#write(key, 'set', this.#conditional.set(key, value, options))
     else traceWriteNow(this.#namespace, key, 'set', () => this.#set(key, value, options))
   }
 

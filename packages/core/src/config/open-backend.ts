@@ -1,4 +1,4 @@
-import { checkOptions, invalidArgument, isRecord, oneOf } from '../protocol/argument.ts'
+import { checkOptions, invalidArgument, isList, isRecord, oneOf } from '../protocol/argument.ts'
 import type { CacheBackend } from '../protocol/backend.ts'
 import { CacheError, cacheErrorCode } from '../protocol/cache-error.ts'
 import { checkBackend } from '../protocol/check-backend.ts'
@@ -129,7 +129,7 @@ async function openLayers(config: BackendConfig, opening: Opening, where: string
 }
 
 function layersOf(layers: unknown, last: BackendConfig, where: string): (readonly [unknown, string])[] {
-  if (!Array.isArray(layers) || layers.length < 2) {
+  if (!isList(layers) || layers.length < 2) {
     throw invalidArgument('layers', layers, 'an array of two or more URLs or objects, nearest first', where)
   }
   for (const name of ['url', 'provider', ...ofOnePart, ...sectionOf]) {
@@ -297,5 +297,5 @@ function definedOf(config: object): Record<string, unknown> {
 }
 
 function kindOf(value: unknown): string {
-  return value === null ? 'null' : Array.isArray(value) ? 'an array' : `a ${typeof value}`
+  return value === null ? 'null' : isList(value) ? 'an array' : `a ${typeof value}`
 }

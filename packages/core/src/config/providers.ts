@@ -1,4 +1,4 @@
-import { invalidArgument } from '../protocol/argument.ts'
+import { invalidArgument, isList } from '../protocol/argument.ts'
 import { CacheError } from '../protocol/cache-error.ts'
 import type { BackendConfig, RedisSection, Section } from './cache-config.ts'
 import { directoryOf } from './read-url.ts'
@@ -94,7 +94,7 @@ function redisSource(url: string | undefined, redis: RedisSection, where: string
     return { ...given({ url: address }), ...(hasMore ? { options: more } : {}) }
   }
   const nodes = typeof cluster === 'string' ? cluster.split(',') : cluster
-  if (!Array.isArray(nodes) || nodes.length === 0 || nodes.some((node) => typeof node !== 'string' || node === '')) {
+  if (!isList(nodes) || nodes.length === 0 || nodes.some((node) => typeof node !== 'string' || node === '')) {
     throw invalidArgument('redis.cluster', cluster, "addresses such as ['10.0.0.1:6379']", where)
   }
   const { host: _, port: __, ...redisOptions } = more

@@ -1,11 +1,19 @@
 import { CacheError } from './cache-error.ts'
 
-/** A description of the value for a message: short, because a long value may hold secrets. */
+/** A description of the value for a message: short and without an address's user and password, because it may hold secrets. */
 function describe(given: unknown): string {
-  if (typeof given === 'string') return given.length > 60 ? `'${given.slice(0, 57)}…'` : `'${given}'`
+  if (typeof given === 'string') {
+    const text = given.replace(/:\/\/.*@/s, '://…@')
+    return text.length > 60 ? `'${text.slice(0, 57)}…'` : `'${text}'`
+  }
   if (given === null) return 'null'
-  if (Array.isArray(given)) return `an array of ${given.length}`
-  if (typeof given === 'object') return `an object (${given.constructor?.name ?? 'without prototype'})`
+  try {
+    if (Array.isArray(given)) return `an array of ${given.length}`
+    if (typeof given === 'object') return `an object (${given.constructor?.name ?? 'without prototype'})`
+  } catch {
+    // A revoked proxy, or a member that throws.
+    return 'an object that cannot be read'
+  }
   if (typeof given === 'function') return 'a function'
   return typeof given === 'bigint' ? `${given}n` : String(given)
 }
@@ -23,12 +31,26 @@ export function invalidArgument(name: string, given: unknown, allowed: string, o
  * options they would count as empty. The brand is checked rather than the prototype: objects of another realm are welcome.
  */
 export function isRecord(given: unknown): given is object {
-  return (
-    given !== null &&
-    typeof given === 'object' &&
-    Object.prototype.toString.call(given) === '[object Object]' &&
-    typeof (given as { readonly then?: unknown }).then !== 'function'
-  )
+  try {
+    return (
+      given !== null &&
+      typeof given === 'object' &&
+      Object.prototype.toString.call(given) === '[object Object]' &&
+      typeof (given as { readonly then?: unknown }).then !== 'function'
+    )
+  } catch {
+    // A revoked proxy, or a member that throws.
+    return false
+  }
+}
+
+/** Whether a value is an array that can be read: `Array.isArray` throws for a revoked proxy. */
+export function isList(given: unknown): given is readonly unknown[] {
+  try {
+    return Array.isArray(given)
+  } catch {
+    return false
+  }
 }
 
 /**
@@ -37,7 +59,7 @@ export function isRecord(given: unknown): given is object {
  */
 export function checkOptions(options: unknown, known: readonly string[], operation: string): void {
   if (!isRecord(options)) throw invalidArgument('options', options, 'an object', operation)
-  for (const name of Object.keys(options)) {
+  for (const name of namesOf(options, operation)) {
     if (!known.includes(name)) {
       throw new CacheError(
         'INVALID_ARGUMENT',
@@ -45,8 +67,26 @@ export function checkOptions(options: unknown, known: readonly string[], operati
         { operation },
       )
     }
-    if ((options as Readonly<Record<string, unknown>>)[name] === null)
-      throw invalidArgument(name, null, 'a value of its kind', operation)
+    if (memberOf(options, name, operation) === null) throw invalidArgument(name, null, 'a value of its kind', operation)
+  }
+}
+
+function namesOf(options: object, operation: string): readonly string[] {
+  try {
+    return Object.keys(options)
+  } catch {
+    throw invalidArgument('options', options, 'an object', operation)
+  }
+}
+
+function memberOf(options: object, name: string, operation: string): unknown {
+  try {
+    return (options as Readonly<Record<string, unknown>>)[name]
+  } catch (cause) {
+    throw new CacheError('INVALID_ARGUMENT', `${operation}: option '${name}' cannot be read: its getter throws`, {
+      operation,
+      cause,
+    })
   }
 }
 
@@ -123,9 +163,16 @@ export function withMethods<Given>(
   operation: string,
 ): Given {
   const members = given as Record<string, unknown> | null | undefined
-  const isObject = typeof members === 'object' && members !== null
-  if (!isObject || methods.some((method) => typeof members[method] !== 'function')) {
+  if (!hasMethods(members, methods))
     throw invalidArgument(name, given, `${what}, with ${methods.join(', ')}`, operation)
-  }
   return given
+}
+
+function hasMethods(members: Record<string, unknown> | null | undefined, methods: readonly string[]): boolean {
+  try {
+    return typeof members === 'object' && members !== null && methods.every((one) => typeof members[one] === 'function')
+  } catch {
+    // A revoked proxy, or a member that throws.
+    return false
+  }
 }

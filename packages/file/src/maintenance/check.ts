@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { cacheErrorCode } from '@cache/core/backend'
+import { cacheErrorCode, checkOptions, trueOrFalse } from '@cache/core/backend'
 import { callBackend } from '../backend-parts.ts'
 import type { DirectoryHandle } from '../directory/directory-handle.ts'
 import { concernsOneFile, damaged } from '../errors.ts'
@@ -59,8 +59,12 @@ export interface CheckOptions {
  * Compares the index, the totals and the value files with each other, and reads every value. Resolves to the faults
  * that it found.
  */
-export function check(backend: FileBackend, { fix = false }: CheckOptions = {}): Promise<CheckReport> {
-  return callBackend(backend, 'check', undefined, ({ directory }) => new DirectoryCheck(directory, fix).run())
+export function check(backend: FileBackend, options: CheckOptions = {}): Promise<CheckReport> {
+  return callBackend(backend, 'check', undefined, async ({ directory }) => {
+    checkOptions(options, ['fix'], 'check')
+    const fix = trueOrFalse(options.fix ?? false, 'fix', 'check')
+    return await new DirectoryCheck(directory, fix).run()
+  })
 }
 
 /** One check of a directory. */

@@ -1,6 +1,6 @@
 import { readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { createVersion, type Item } from '@cache/core/backend'
+import { checkOptions, createVersion, type Item, invalidArgument, nonEmptyString } from '@cache/core/backend'
 import { type BackendParts, callBackend } from '../backend-parts.ts'
 import { readText } from '../disk/read-text.ts'
 import type { FileBackend } from '../file-backend.ts'
@@ -35,11 +35,28 @@ export function importKeyvFile(
   return callBackend(backend, 'importKeyvFile', undefined, (parts) => importStore(parts, path, options))
 }
 
+function checkKeyvOptions(options: KeyvImportOptions): void {
+  checkOptions(options, ['replaceNamespace'], 'importKeyvFile')
+  const { replaceNamespace } = options
+  if (replaceNamespace === undefined) return
+  const { from, to } = (replaceNamespace ?? {}) as { readonly from?: unknown; readonly to?: unknown }
+  if (typeof from !== 'string' || typeof to !== 'string') {
+    throw invalidArgument(
+      'replaceNamespace',
+      replaceNamespace,
+      'an object with the texts from and to',
+      'importKeyvFile',
+    )
+  }
+}
+
 async function importStore(
   { directory, items }: BackendParts,
   path: string,
   options: KeyvImportOptions,
 ): Promise<ImportReport> {
+  nonEmptyString(path, 'path', 'importKeyvFile')
+  checkKeyvOptions(options)
   const itemImport = new ItemImport(items)
   const itemOf = (key: unknown, entry: KeyvEntry): Item | undefined => itemOfEntry(key, entry, options, directory.now())
   if ((await stat(path)).isDirectory()) await importFolder(path, itemImport, itemOf)

@@ -1,7 +1,7 @@
 import type { FileHandle } from 'node:fs/promises'
 import { Readable } from 'node:stream'
 import { isUint8Array } from 'node:util/types'
-import { CacheError, cacheErrorCode } from '@cache/core/backend'
+import { CacheError, cacheErrorCode, checkKey } from '@cache/core/backend'
 import { type BackendParts, callBackend } from '../backend-parts.ts'
 import { concernsOneFile, damaged } from '../errors.ts'
 import type { FileBackend } from '../file-backend.ts'
@@ -14,7 +14,10 @@ import { readChunks } from '../values/value-stream.ts'
  * streams too; other values reject with `UNSUPPORTED`. Damage destroys the stream with `DAMAGED`.
  */
 export function getStream(backend: FileBackend, key: string): Promise<Readable | undefined> {
-  return callBackend(backend, 'getStream', key, (parts) => read(parts, key))
+  return callBackend(backend, 'getStream', key, async (parts) => {
+    checkKey(key, 'getStream')
+    return await read(parts, key)
+  })
 }
 
 async function read(parts: BackendParts, key: string): Promise<Readable | undefined> {

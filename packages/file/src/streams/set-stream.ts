@@ -1,4 +1,4 @@
-import type { Item } from '@cache/core/backend'
+import { checkItem, type Item } from '@cache/core/backend'
 import { type BackendParts, callBackend } from '../backend-parts.ts'
 import type { FileBackend } from '../file-backend.ts'
 import type { ByteSource } from '../values/byte-source.ts'
@@ -13,6 +13,11 @@ export type StreamedItem = Omit<Item, 'value'>
  * the earlier item stays. `get` returns such a value as a `Buffer`, up to `maxDecodedBytes`.
  */
 export function setStream(backend: FileBackend, item: StreamedItem, source: ByteSource): Promise<number> {
+  try {
+    checkItem(item, 'setStream')
+  } catch (error) {
+    return Promise.reject(error)
+  }
   return callBackend(backend, 'setStream', item.key, (parts) =>
     parts.items.inOrder(item.key, () => write(parts, item, source)),
   )

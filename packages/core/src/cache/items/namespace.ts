@@ -27,6 +27,12 @@ const noTurn = (): void => {}
 
 /** One namespace of a cache: its keys, items, counts and events. */
 export class Namespace {
+  /** Whether the value is a namespace. Unlike `instanceof`, it reads nothing of a proxy. */
+  static is(given: object): given is Namespace {
+    return typeof given === 'object' && given !== null && #isNamespace in given
+  }
+
+  readonly #isNamespace = true
   readonly state: CacheState
   readonly segments: readonly string[]
   readonly path: string

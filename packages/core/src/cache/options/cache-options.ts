@@ -1,4 +1,4 @@
-import { invalidArgument, nonEmptyString } from '../../protocol/argument.ts'
+import { invalidArgument, isList, nonEmptyString } from '../../protocol/argument.ts'
 import type { CacheBackend, SyncCacheBackend } from '../../protocol/backend.ts'
 import { type Clock, systemClock } from '../../protocol/clock.ts'
 import { type Duration, milliseconds } from '../../protocol/duration.ts'
@@ -278,10 +278,10 @@ export function readFailure(given: unknown, fallback: 'miss' | 'reject', operati
 export function namespaceSegments(given: unknown, operation: string): readonly string[] {
   const segments = given === undefined ? [] : typeof given === 'string' ? [given] : given
   // `Array.from` makes a hole `undefined`, which `some` would skip.
-  if (!Array.isArray(segments) || Array.from(segments).some((name) => typeof name !== 'string' || name === '')) {
+  if (!isList(segments) || Array.from(segments).some((name) => typeof name !== 'string' || name === '')) {
     throw invalidArgument('namespace', given, 'a string that is not empty, or an array of such strings', operation)
   }
-  return segments
+  return segments as readonly string[]
 }
 
 /** The argument of `namespace`. */

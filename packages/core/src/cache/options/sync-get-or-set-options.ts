@@ -10,7 +10,14 @@ export interface SyncGetOrSetOptions
   readonly forceRefresh?: boolean | undefined
 }
 
-const names: readonly string[] = [...writeOptionNames, 'retryAfter', 'nullTtl', 'jitter', 'readFailure', 'forceRefresh']
+export const syncGetOrSetOptionNames: readonly string[] = [
+  ...writeOptionNames,
+  'retryAfter',
+  'nullTtl',
+  'jitter',
+  'readFailure',
+  'forceRefresh',
+]
 
 /** The options with their defaults filled in. Throws `INVALID_ARGUMENT`. */
 export function resolveSyncGetOrSetOptions(
@@ -18,8 +25,8 @@ export function resolveSyncGetOrSetOptions(
   fallback: LoadSettings,
   operation: string,
 ): LoadSettings {
-  checkOptions(options, names, operation)
-  checkWriteOptions(options, operation, names)
+  checkOptions(options, syncGetOrSetOptionNames, operation)
+  checkWriteOptions(options, operation, syncGetOrSetOptionNames)
   const { forceRefresh } = options
   if (forceRefresh !== undefined && typeof forceRefresh !== 'boolean')
     throw invalidArgument('forceRefresh', forceRefresh, 'true or false', operation)

@@ -1,4 +1,4 @@
-import { checkOptions, invalidArgument } from '../../protocol/argument.ts'
+import { checkOptions, invalidArgument, isList } from '../../protocol/argument.ts'
 import type { LifetimeOptions } from './lifetime.ts'
 
 /** How a value is kept. */
@@ -37,8 +37,17 @@ export function checkWriteOptions(
   }
 }
 
+/** Whether the option is true. The check of the options, which names a getter that throws, follows. */
+export function keepsTtl(options: ReplaceOptions | undefined): boolean {
+  try {
+    return options?.keepTtl === true
+  } catch {
+    return false
+  }
+}
+
 export function checkTags(tags: unknown, operation: string): asserts tags is readonly string[] {
-  if (!Array.isArray(tags)) throw invalidArgument('tags', tags, 'an array of strings', operation)
+  if (!isList(tags)) throw invalidArgument('tags', tags, 'an array of strings', operation)
   for (const tag of tags) {
     if (typeof tag !== 'string' || tag === '')
       throw invalidArgument('a tag', tag, 'a string that is not empty', operation)
@@ -50,7 +59,7 @@ export function checkKey(key: unknown, operation: string): asserts key is string
 }
 
 export function checkKeys(keys: unknown, operation: string): asserts keys is readonly string[] {
-  if (!Array.isArray(keys)) throw invalidArgument('keys', keys, 'an array of strings', operation)
+  if (!isList(keys)) throw invalidArgument('keys', keys, 'an array of strings', operation)
   for (const key of keys) checkKey(key, operation)
 }
 

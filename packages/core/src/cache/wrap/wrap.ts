@@ -1,8 +1,12 @@
-import { invalidArgument } from '../../protocol/argument.ts'
+import { checkOptions, invalidArgument } from '../../protocol/argument.ts'
 import { loadDefaults } from '../options/cache-options.ts'
-import { checkGetOrSetOptions, type GetOrSetOptions } from '../options/get-or-set-options.ts'
+import { checkGetOrSetOptions, type GetOrSetOptions, getOrSetOptionNames } from '../options/get-or-set-options.ts'
 import { lifetime } from '../options/lifetime.ts'
-import { resolveSyncGetOrSetOptions, type SyncGetOrSetOptions } from '../options/sync-get-or-set-options.ts'
+import {
+  resolveSyncGetOrSetOptions,
+  type SyncGetOrSetOptions,
+  syncGetOrSetOptionNames,
+} from '../options/sync-get-or-set-options.ts'
 import { checkFunction } from '../options/write-options.ts'
 import { argumentKey } from './argument-key.ts'
 import type { SyncWrappedFunction, WrappedFunction } from './wrapped-function.ts'
@@ -41,7 +45,7 @@ export function wrapFunction<Arguments extends readonly unknown[], Result>(
   options: WrapOptions<Arguments>,
 ): WrappedFunction<Arguments, Result> {
   checkFunction(fn, 'fn', 'wrap')
-  checkObject(options)
+  checkOptions(options, [...getOrSetOptionNames, 'key'], 'wrap')
   const { key, ...rest } = options
   const keyOf = keyMaker(key)
   lifetime(rest, noLife, 'wrap')
@@ -64,7 +68,7 @@ export function wrapSync<Arguments extends readonly unknown[], Result>(
   options: SyncWrapOptions<Arguments>,
 ): SyncWrappedFunction<Arguments, Result> {
   checkFunction(fn, 'fn', 'wrap')
-  checkObject(options)
+  checkOptions(options, [...syncGetOrSetOptionNames, 'key'], 'wrap')
   const { key, ...rest } = options
   const keyOf = keyMaker(key)
   lifetime(rest, noLife, 'wrap')
@@ -81,11 +85,6 @@ export function wrapSync<Arguments extends readonly unknown[], Result>(
 
 /** Lifetimes are only checked here: the cache applies its own defaults at each call. */
 const noLife = { ttl: 0, staleFor: 0, expiresAt: undefined }
-
-function checkObject(options: unknown): void {
-  if (options === null || typeof options !== 'object')
-    throw invalidArgument('options', options, 'an object with the member key', 'wrap')
-}
 
 function keyMaker<Arguments extends readonly unknown[]>(key: KeyOption<Arguments>['key']): (args: Arguments) => string {
   if (typeof key === 'function') return (args) => key(...args)

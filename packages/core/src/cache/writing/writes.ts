@@ -81,7 +81,12 @@ export class Writes {
 
   /** Whether `setPlain` does the same as `set`. */
   isPlain(options: WriteOptions | undefined): boolean {
-    return this.#namespace.writer === undefined && options?.tags === undefined
+    try {
+      return this.#namespace.writer === undefined && options?.tags === undefined
+    } catch {
+      // The check of the options, which names a getter that throws, follows.
+      return true
+    }
   }
 
   *setMany(given: WriteEntries<unknown>, options: WriteOptions | undefined): Steps<void> {
