@@ -117,3 +117,40 @@ describe('a process ends although a handle was not closed', () => {
     expect(await run('pending', program)).toBe('5\n')
   })
 })
+
+describe('a process stays alive for the caller of a call that hangs', () => {
+  it.each([
+    ['a load without an end', `cache.getOrSet('a', never, { timeout: '200ms' })`, 'LOAD_TIMEOUT'],
+    ['a batch load without an end', `cache.getOrSetMany(['a'], never, { timeout: '200ms' })`, 'LOAD_TIMEOUT'],
+    ['a store without an answer', `hanging.getOrSet('a', () => 1, { timeout: '200ms' })`, 'LOAD_TIMEOUT'],
+    ['a load for a stale value', `stale.getOrSet('a', never, { softTimeout: '200ms' })`, 'old'],
+  ])('%s', async (name, call, outcome) => {
+    const program = `
+      const never = () => new Promise(() => {})
+      const cache = new Cache({ backend: memory() })
+      const hanging = new Cache({ backend: { name: 'hanging', get: never, set: never, delete: never, clear: never } })
+      let now = 1e12
+      const clock = { now: () => now }
+      const stale = new Cache({ backend: new MemoryBackend({ maxEntries: 9, clock }), clock, ttl: 10, staleFor: '1h' })
+      await stale.set('a', 'old')
+      now += 1000
+      console.log(await ${call}.catch((error) => error.code))`
+    expect(await run(name, program)).toBe(`${outcome}\n`)
+  })
+
+  it('close of a cache whose store never answers', async () => {
+    const program = `
+      const never = () => new Promise(() => {})
+      // Timers a hundred times as fast.
+      const clock = { now: () => Date.now() * 100, after: (ms, action, keepAlive) => {
+        const timer = setTimeout(action, ms / 100)
+        if (!keepAlive) timer.unref()
+        return () => clearTimeout(timer)
+      } }
+      const backend = { name: 'hanging', get: never, set: never, delete: never, clear: never }
+      const cache = new Cache({ backend, clock, timeout: Infinity })
+      void cache.get('a')
+      console.log(await cache.close().catch((error) => error.code))`
+    expect(await run('close', program)).toBe('TIMEOUT\n')
+  })
+})

@@ -1,10 +1,9 @@
 import type { MaybePromise } from '../backend-kit/maybe-promise.ts'
-import { removeUser } from '../backend-kit/shared-ownership.ts'
 import { invalidArgument, strayArgument } from '../protocol/argument.ts'
-import type { CacheBackend } from '../protocol/backend.ts'
 import type { Duration } from '../protocol/duration.ts'
 import type { Item } from '../protocol/item.ts'
 import type { Stats } from '../protocol/stats.ts'
+import { closeCache } from './close-cache.ts'
 import { type LockHandle, type LockOptions, Locks } from './coordination/locks.ts'
 import { RateLimits } from './coordination/rate-limits.ts'
 import { checkHealth } from './health/check-health.ts'
@@ -436,11 +435,12 @@ export class Cache<Value = unknown> {
   }
 
   /**
-   * Lets work in flight settle; later calls reject with `CLOSED`. The backend is closed with its last user, a cache or a composite. Results of
+   * Lets work in flight settle; later calls reject with `CLOSED`. Rejects with `TIMEOUT` when a call in flight does not end within 10 seconds,
+   * or the `close` of the backend within 15; the rest is closed then. The backend is closed with its last user, a cache or a composite. Results of
    * loads that are still running reach their callers and are not stored. A namespace closes only itself.
    */
   close(): Promise<void> {
-    this.#closing ??= this.#events === undefined ? this.#closeNamespace() : this.#close(this.#events)
+    this.#closing ??= this.#events === undefined ? this.#closeNamespace() : closeCache(this.#namespace, this.#events)
     return this.#closing
   }
 
@@ -451,33 +451,6 @@ export class Cache<Value = unknown> {
   async #closeNamespace(): Promise<void> {
     this.#namespace.closed = true
     this.#hits.close()
-  }
-
-  async #close(events: BackendEvents): Promise<void> {
-    const state = this.#state
-    const { writer } = this.#namespace
-    state.close()
-    for (const flight of state.running) state.shared.flights.drop(flight)
-    for (const lease of state.leases) lease.close()
-    writer?.end()
-    await state.settled()
-    try {
-      await writer?.close()
-    } finally {
-      // Also if the database did not accept the waiting changes: the backend must not stay open for them.
-      await this.#leave().finally(() => events.close())
-    }
-  }
-
-  /** The last user of a backend, a cache or a composite, closes it (RACES R36). */
-  async #leave(): Promise<void> {
-    const { backend } = this.#state
-    if (!removeUser(backend)) return
-    try {
-      await (backend as CacheBackend).close?.()
-    } catch (error) {
-      throw this.#state.failed(error, 'close')
-    }
   }
 
   #miss(key: string): Promise<undefined> {

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { createMovableClock, type MovableClock } from '../../src/conformance/index.ts'
 import { type BackendEvent, Cache, type CacheBackend, CacheError, SyncCache } from '../../src/index.ts'
 import { MapBackend } from '../conformance/map-backend.ts'
 import { bothStores, codeOf, collect, GatedLoad, oneProcess, settled, twoProcesses } from './rig.ts'
@@ -260,5 +261,67 @@ describe('two caches on one backend', () => {
     expect(await cache.get('k')).toBe(undefined)
     expect(await codeOf(cache.set('k', 1))).toBe('CLOSED')
     expect(codes).toEqual(['CLOSED', 'CLOSED'])
+  })
+})
+
+describe('close with a part that hangs', () => {
+  const never = (): Promise<never> => new Promise(() => {})
+
+  /** Advances the clock until the promise settles. Resolves to the error. */
+  async function rejection(promise: Promise<unknown>, clock: MovableClock): Promise<CacheError> {
+    let error: unknown
+    void promise.then(
+      () => {
+        error = new Error('resolved')
+      },
+      (reason) => {
+        error = reason
+      },
+    )
+    for (let second = 0; second < 40 && error === undefined; second += 1) {
+      await settled()
+      clock.advance(1000)
+    }
+    await settled()
+    expect(error).toBeInstanceOf(CacheError)
+    return error as CacheError
+  }
+
+  it('R33 a read that the store never answers makes close reject with TIMEOUT, and the backend is closed', async () => {
+    const clock = createMovableClock()
+    const backend = new MapBackend({ clock })
+    let closed = 0
+    const hanging: CacheBackend = {
+      name: 'hanging',
+      get: never,
+      set: (item) => backend.set(item),
+      delete: (key) => backend.delete(key),
+      clear: (prefix) => backend.clear(prefix),
+      close: async () => {
+        closed += 1
+      },
+    }
+    const cache = new Cache({ backend: hanging, clock })
+    void cache.get('k')
+    const error = await rejection(cache.close(), clock)
+    expect([error.code, error.operation, closed]).toEqual(['TIMEOUT', 'close', 1])
+    expect(error.message).toContain('a call in flight did not end in time')
+  })
+
+  it('a writer that never answers a write makes close reject with TIMEOUT, and the backend is closed', async () => {
+    const clock = createMovableClock()
+    const backend = new MapBackend({ clock })
+    const cache = new Cache({ backend, clock, writer: { write: never, delete: never } })
+    void cache.set('k', 1)
+    await settled()
+    expect((await rejection(cache.close(), clock)).code).toBe('TIMEOUT')
+    expect(await codeOf(backend.get('k'))).toBe('CLOSED')
+  })
+
+  it('a backend that never closes makes close reject with TIMEOUT', async () => {
+    const clock = createMovableClock()
+    const backend: CacheBackend = Object.assign(new MapBackend({ clock }), { close: never })
+    const error = await rejection(new Cache({ backend, clock }).close(), clock)
+    expect([error.code, error.message]).toEqual(['TIMEOUT', expect.stringContaining('the backend did not end in time')])
   })
 })

@@ -29,9 +29,10 @@ export class SharedTimeout {
     if (group === undefined || group.began !== now || group.waiting === 0) {
       group = { began: now, onLate: [], waiting: 0, cancel: () => {} }
       const { onLate } = group
-      group.cancel = this.#clock.after(this.#ms, () => {
+      const end = (): void => {
         for (const late of onLate) late()
-      })
+      }
+      group.cancel = this.#clock.after(this.#ms, end, true)
       this.#latest = group
     }
     group.onLate.push(onLate)

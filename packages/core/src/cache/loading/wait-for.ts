@@ -22,7 +22,8 @@ export function waitFor<T>(flight: Flight, work: Promise<T>, options: WaitOption
   return new Promise((resolve, reject) => {
     let left = false
     flight.waiting += 1
-    const stopTimer = clock.after(ms, onTimeout)
+    // The wait ends with an answer, so it keeps the process alive: nothing else may.
+    const stopTimer = clock.after(ms, onTimeout, true)
     signal?.addEventListener('abort', onAbort)
     work.then(
       (value) => leave(() => resolve(value)),
