@@ -30,10 +30,12 @@ const rules: readonly Rule[] = [
       const full = stage.item('full', { name: 'Ada' }, everyMember(stage.now()))
       const least = { key: 'least', value: 'v', version: 'v1', createdAt: 0 }
       const odd = stage.item('odd', 'v', { version: '~!@#$%^&*()[]{}:;,.<>/?|', cost: 0, tags: {} })
+      const fraction = stage.item('fraction', 'v', { cost: 1.5 })
+      const all = [full, least, odd, fraction]
       // Frozen: a backend must not write into an item of its caller.
-      for (const item of [full, least, odd]) await stage.backend.set(Object.freeze(item))
-      for (const item of [full, least, odd]) await stage.holds(item)
-      for (const item of [full, least, odd]) await stage.holds(item)
+      for (const item of all) await stage.backend.set(Object.freeze(item))
+      for (const item of all) await stage.holds(item)
+      for (const item of all) await stage.holds(item)
     },
   }),
 

@@ -160,6 +160,19 @@ export const limitRules: readonly Rule[] = [
           )
         })
       }
+      // A store at its limit. It may have evicted some of these keys already.
+      for (let n = keys.length; n < limit; n += 1) await backend.set(stage.item(`k${n}`, 0))
+      const every = Array.from({ length: limit }, (_, n) => `k${n}`)
+      const found = await Promise.all(every.map((key) => backend.get(key)))
+      const present = every.filter((_, n) => found[n] !== undefined)
+      for (const [name, write] of manyWrites(backend, stage)) {
+        await faults.attempt(`${name} in a full store`, async () => {
+          for (let round = 0; round < 20; round += 1) await write(present.slice(0, 5))
+          const left = await stage.count(present, backend)
+          assertSame(left, present.length, 'the number of items after 100 overwrites of 5 keys of a full store')
+        })
+      }
+      for (const key of every.slice(keys.length)) await backend.delete(key)
       // Removed items make room for as many others.
       for (let round = 0; round < 5; round += 1) {
         for (const key of keys) await backend.delete(key)
@@ -172,7 +185,7 @@ export const limitRules: readonly Rule[] = [
           `the number of items after 250 deletes and sets of ${keys.length} keys`,
         )
         const evictions = (await backend.stats?.())?.evictions ?? 0
-        assertSame(evictions, 0, 'stats().evictions of a store that was never full')
+        assertSame(evictions, 0, 'stats().evictions of a store that never had more than its limit')
       })
       faults.report()
     },

@@ -140,13 +140,15 @@ export const valueRules: readonly Rule[] = [
       )
       const odd = Object.fromEntries(names.map((name, n) => [name, `v${n}`]))
       const versions = Object.fromEntries(
-        ['a,b', 'a=b', 'a:b', 'a b', '{"a":1}', '~!@#$%^&*()'].map((version, n) => [`t${n}`, version]),
+        ['a,b', 'a=b', 'a:b', 'a b', '{"a":1}', '~!@#$%^&*()', 'v'.repeat(64)].map((version, n) => [`t${n}`, version]),
       )
+      const long = Object.fromEntries(['a', 'b'].map((end, n) => [`${'t'.repeat(300)}${end}`, `v${n}`]))
       const many = Object.fromEntries(Array.from({ length: 300 }, (_, n) => [`tag ${n}`, `version ${n}`]))
       const faults = new Faults()
       for (const [says, tags] of Object.entries({
         'odd names': odd,
         'odd versions': versions,
+        'long names': long,
         'three hundred tags': many,
       })) {
         for (const { name, store } of writesOf(stage.backend)) {

@@ -17,6 +17,10 @@ export const confusableKeys: readonly string[] = [
     '\u1e9b\u0323',
   ],
   ...['ﬀ', 'ff', '①', '1', '½', '1⁄2', '２', '2', 'Ａ', 'A', '™', 'TM', '㎏', 'kg', 'ſ', 's', 'x²', 'x2'],
+  // The same in long keys, which some stores change in another way.
+  ...[`${'x'.repeat(320)}ﬁ`, `${'x'.repeat(320)}fi`, `${'x'.repeat(320)}é`, `${'x'.repeat(320)}e\u0301`],
+  // The two syllabaries of Japanese, which collations of databases compare as equal.
+  ...['かな', 'カナ', 'ｶﾅ', 'がな', 'か\u3099な'],
   // Case, also outside of ASCII and in one language only.
   ...[
     'user',

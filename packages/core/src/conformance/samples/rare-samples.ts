@@ -8,6 +8,9 @@ class Celsius extends Date {}
 class Registry extends Map<string, number> {}
 class Stack extends Array<number> {}
 
+/** A literal with this flag needs a newer target. */
+const unicodeSets = 'v'
+
 const buffer = Uint8Array.from({ length: 64 }, (_, index) => index + 100).buffer
 
 function named<Value extends object>(value: Value, members: Record<string | symbol, unknown>): Value {
@@ -186,6 +189,8 @@ export const rareSamples: readonly Sample[] = [
   { says: 'an instance of a subclass of Array', kind: 'rare', make: () => Stack.from([1, 2]) },
   { says: 'a regular expression', kind: 'rare', make: () => /a+(b|c)\/"/gi },
   { says: 'a regular expression in an object', kind: 'rare', make: () => ({ pattern: /^x$/u }) },
+  { says: 'a regular expression with the flags d, s and y', kind: 'rare', make: () => /^x$/dsy },
+  { says: 'a regular expression with the flag v', kind: 'rare', make: () => new RegExp('^[x]$', unicodeSets) },
   { says: 'an error', kind: 'rare', make: () => named(new RangeError('too far'), { code: 'E_FAR' }) },
   { says: 'a URL', kind: 'rare', make: () => new URL('https://example.com/a?b=c#d') },
   { says: 'boxed primitives', kind: 'rare', make: () => [Object(5), Object('text'), Object(true)] },

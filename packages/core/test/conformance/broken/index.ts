@@ -4,6 +4,7 @@ import type { Broken } from './broken.ts'
 import { brokenClearing } from './clearing.ts'
 import { brokenCompareAndSets } from './compare-and-set.ts'
 import { brokenCounters } from './counters.ts'
+import { brokenByColumns } from './cut-and-rounded.ts'
 import { brokenByDamage } from './damage.ts'
 import { brokenByFailure } from './failing.ts'
 import { brokenHandles } from './handles.ts'
@@ -39,4 +40,5 @@ export const collection: readonly Broken[] = [
   ...brokenValuesAndDeadlines,
   ...brokenIterationsAndOutages,
   ...brokenLimitsAndViews,
+  ...brokenByColumns,
 ]
