@@ -12,7 +12,7 @@ export class CacheStore implements Store {
   }
 
   async get(key: string): Promise<unknown> {
-    return this.#opened().get(key)
+    return this.#opened().get(key, { readFailure: 'reject' })
   }
 
   async getMany(keys: readonly string[]): Promise<unknown[]> {

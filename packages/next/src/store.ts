@@ -1,7 +1,9 @@
-/** Where the handlers keep entries and invalidations: a cache, or the memory of the process of `next build`. */
+/**
+ * Where the handlers keep entries and invalidations: a cache, or the memory of the process of `next build`.
+ * Every method rejects when the store fails, so that a failure is not taken for a missing value.
+ */
 export interface Store {
   get(key: string): Promise<unknown>
-  /** Rejects when the store fails, so that a failure is not taken for missing values. */
   getMany(keys: readonly string[]): Promise<unknown[]>
   /** Stores the value for `lifetime` milliseconds. `size` is about its bytes. */
   set(key: string, value: unknown, lifetime: number, size: number): Promise<void>
