@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process'
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { type RedisServer, startRedis } from '@cache/testing'
+import { type RedisServer, startRedis } from '@cache/workspace'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 
 /** Beside the packages that the code imports. */

@@ -4,7 +4,7 @@ import type { Item } from '@cache/core/backend'
 import { LayeredBackend } from '@cache/layered'
 import { MemoryBackend } from '@cache/memory'
 import { RedisBackend, RedisTrackingBus } from '@cache/redis'
-import { type RedisServer, startRedis, tcpProxy, waitUntil } from '@cache/testing'
+import { type RedisServer, startRedis, tcpProxy, waitUntil } from '@cache/workspace'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 
 let server: RedisServer

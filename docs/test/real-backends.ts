@@ -9,7 +9,7 @@ import { PostgresBackend } from '@cache/postgres'
 import { RedisBackend } from '@cache/redis'
 import { failover, ResilientBackend } from '@cache/resilient'
 import { ShardedBackend } from '@cache/sharded'
-import { type FoundServer, postgresServer, redisServer } from '@cache/testing'
+import { type FoundServer, postgresServer, redisServer } from '@cache/workspace'
 
 /** Two handles on one empty store, as two processes would have them. */
 export interface Handles {

@@ -2,7 +2,7 @@ import { defineConfig } from 'vitest/config'
 
 export default defineConfig({
   test: {
-    globalSetup: '@cache/testing/redis-setup',
+    globalSetup: '@cache/workspace/redis-setup',
     // Real servers are started: two files at once are enough for a machine with two cores.
     maxWorkers: 2,
     testTimeout: 20_000,

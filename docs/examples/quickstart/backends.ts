@@ -5,7 +5,7 @@ import { LayeredBackend } from '@cache/layered'
 import { MemoryBackend } from '@cache/memory'
 import { PostgresBackend } from '@cache/postgres'
 import { RedisBackend } from '@cache/redis'
-import { postgresServer, redisServer } from '@cache/testing'
+import { postgresServer, redisServer } from '@cache/workspace'
 
 export interface OpenBackend {
   readonly name: string

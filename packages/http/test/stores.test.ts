@@ -5,7 +5,7 @@ import { Cache, type CacheBackend } from '@cache/core'
 import { FileBackend } from '@cache/file'
 import { MemoryBackend } from '@cache/memory'
 import { RedisBackend } from '@cache/redis'
-import type {} from '@cache/testing/redis-setup'
+import type {} from '@cache/workspace/redis-setup'
 import { describe, expect, inject, onTestFinished, test } from 'vitest'
 import { HttpCache } from '../src/index.ts'
 

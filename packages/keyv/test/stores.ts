@@ -6,8 +6,8 @@ import { FileBackend } from '@cache/file'
 import { MemoryBackend } from '@cache/memory'
 import { PostgresBackend } from '@cache/postgres'
 import { RedisBackend } from '@cache/redis'
-import type {} from '@cache/testing/postgres-setup'
-import type {} from '@cache/testing/redis-setup'
+import type {} from '@cache/workspace/postgres-setup'
+import type {} from '@cache/workspace/redis-setup'
 import { inject, onTestFinished } from 'vitest'
 
 export const storeNames = ['memory', 'file', 'redis', 'postgres'] as const

@@ -4,7 +4,7 @@ import { Cache } from '@cache/core'
 import { createVersion, type Item } from '@cache/core/backend'
 import { MemoryBackend } from '@cache/memory'
 import { RedisBackend, RedisBus, RedisTrackingBus } from '@cache/redis'
-import { type RedisServer, startRedis, tcpProxy, waitUntil } from '@cache/testing'
+import { type RedisServer, startRedis, tcpProxy, waitUntil } from '@cache/workspace'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { LayeredBackend, type LayeredOptions } from '../src/index.ts'
 

@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
-import { freePort, waitUntil } from '@cache/testing'
+import { freePort, waitUntil } from '@cache/workspace'
 
 const directory = join(import.meta.dirname, 'app')
 const next = createRequire(import.meta.url).resolve('next/dist/bin/next')

@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { type RedisServer, startRedis, waitUntil } from '@cache/testing'
+import { type RedisServer, startRedis, waitUntil } from '@cache/workspace'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { NextServer, nextBuild } from './next-server.ts'
 

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import type {} from '@cache/testing/postgres-setup'
+import type {} from '@cache/workspace/postgres-setup'
 import pg from 'pg'
 import { afterAll, expect, inject, it } from 'vitest'
 import { tableName } from './table-name.ts'

@@ -1,6 +1,6 @@
 import { type CacheBackend, cacheErrorCode } from '@cache/core/backend'
-import { waitUntil } from '@cache/testing'
-import type {} from '@cache/testing/postgres-setup'
+import { waitUntil } from '@cache/workspace'
+import type {} from '@cache/workspace/postgres-setup'
 import { describe, expect, inject, it } from 'vitest'
 import { PostgresBackend, type PostgresBackendOptions, PostgresBus } from '../src/index.ts'
 import { item } from './items.ts'

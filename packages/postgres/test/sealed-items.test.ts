@@ -1,6 +1,6 @@
 import type { Item } from '@cache/core/backend'
 import { createMovableClock } from '@cache/core/conformance'
-import type {} from '@cache/testing/postgres-setup'
+import type {} from '@cache/workspace/postgres-setup'
 import pg from 'pg'
 import { afterAll, afterEach, expect, inject, it } from 'vitest'
 import { PostgresBackend, type PostgresBackendOptions } from '../src/index.ts'

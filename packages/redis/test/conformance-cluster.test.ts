@@ -1,5 +1,5 @@
 import { conformance } from '@cache/core/conformance'
-import { startRedisCluster } from '@cache/testing'
+import { startRedisCluster } from '@cache/workspace'
 import { afterAll, describe, it } from 'vitest'
 import { clusterHarness } from './cluster-harness.ts'
 

@@ -1,5 +1,5 @@
 import { conformance } from '@cache/core/conformance'
-import { startRedis } from '@cache/testing'
+import { startRedis } from '@cache/workspace'
 import { afterAll, describe, it } from 'vitest'
 import { redisHarness } from './redis-harness.ts'
 

@@ -1,5 +1,5 @@
 import { conformance, throughTwoHandles } from '@cache/core/conformance'
-import type {} from '@cache/testing/redis-setup'
+import type {} from '@cache/workspace/redis-setup'
 import { describe, inject, it } from 'vitest'
 import { redisHarness } from './redis-harness.ts'
 

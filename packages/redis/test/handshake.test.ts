@@ -1,5 +1,5 @@
 import { type BackendEvent, type CacheError, cacheErrorCode } from '@cache/core/backend'
-import { startRedis, startRedisSentinel, waitUntil } from '@cache/testing'
+import { startRedis, startRedisSentinel, waitUntil } from '@cache/workspace'
 import type { RedisOptions } from 'ioredis'
 import { describe, expect, it } from 'vitest'
 import { RedisBackend, type RedisBackendOptions, RedisBus, RedisTrackingBus } from '../src/index.ts'

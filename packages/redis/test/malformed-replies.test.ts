@@ -1,5 +1,5 @@
 import { cacheErrorCode } from '@cache/core/backend'
-import type {} from '@cache/testing/redis-setup'
+import type {} from '@cache/workspace/redis-setup'
 import { describe, expect, inject, it } from 'vitest'
 import type { RedisBackend } from '../src/index.ts'
 import { item } from './expect-to-serve.ts'

@@ -1,8 +1,8 @@
 import { execFile } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
-import { startRedisCluster } from '@cache/testing'
-import type {} from '@cache/testing/redis-setup'
+import { startRedisCluster } from '@cache/workspace'
+import type {} from '@cache/workspace/redis-setup'
 import { describe, expect, inject, it } from 'vitest'
 import { closeAfterTest } from './resources.ts'
 

@@ -1,7 +1,7 @@
 import { frame } from '@cache/codecs'
 import type { CacheBackend } from '@cache/core/backend'
 import type { Harness, Means } from '@cache/core/conformance'
-import { type TcpProxy, tcpProxy } from '@cache/testing'
+import { type TcpProxy, tcpProxy } from '@cache/workspace'
 import { Redis } from 'ioredis'
 import { RedisBackend, type RedisBackendOptions } from '../src/index.ts'
 

@@ -1,5 +1,5 @@
 import type { BackendEvent, Item } from '@cache/core/backend'
-import type {} from '@cache/testing/redis-setup'
+import type {} from '@cache/workspace/redis-setup'
 import { describe, expect, inject, it } from 'vitest'
 import type { RedisBackend, RedisBackendOptions } from '../src/index.ts'
 import { openBackend, openRedis, ownPrefix } from './resources.ts'

@@ -1,6 +1,6 @@
 import { inspect } from 'node:util'
 import { type BackendEvent, Cache } from '@cache/core'
-import { startRedis } from '@cache/testing'
+import { startRedis } from '@cache/workspace'
 import { describe, expect, it } from 'vitest'
 import { RedisBackend, RedisBus, RedisTrackingBus } from '../src/index.ts'
 import { RecordingListener } from './bus/recording-listener.ts'

@@ -1,5 +1,5 @@
 import { cacheErrorCode } from '@cache/core/backend'
-import { startRedis, startRedisSentinel, waitUntil } from '@cache/testing'
+import { startRedis, startRedisSentinel, waitUntil } from '@cache/workspace'
 import { describe, expect, it } from 'vitest'
 import { RedisBus, RedisTrackingBus } from '../src/index.ts'
 import { RecordingListener } from './bus/recording-listener.ts'

@@ -1,7 +1,7 @@
 import { createVersion, type Duration, type Item } from '@cache/core/backend'
 import { MemoryBackend } from '@cache/memory'
 import { RedisBackend } from '@cache/redis'
-import { type RedisServer, startRedis, waitUntil } from '@cache/testing'
+import { type RedisServer, startRedis, waitUntil } from '@cache/workspace'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { failover, ResilientBackend } from '../src/index.ts'
 

@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises'
-import { startPostgres } from '@cache/testing'
+import { startPostgres } from '@cache/workspace'
 import type { Candidate, CandidateContext, Measurement, ResultRow, Row, Suite } from '../harness/suite.ts'
 import { type Contestant, values } from '../server/workload.ts'
 import { empty } from './contender.ts'

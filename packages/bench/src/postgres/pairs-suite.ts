@@ -1,4 +1,4 @@
-import { startPostgres } from '@cache/testing'
+import { startPostgres } from '@cache/workspace'
 import type { Suite } from '../harness/suite.ts'
 import { pairsSuite } from '../server/pairs-suite.ts'
 import { empty } from './contender.ts'

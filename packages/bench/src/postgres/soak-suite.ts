@@ -1,5 +1,5 @@
 import { PostgresBackend } from '@cache/postgres'
-import { startPostgres } from '@cache/testing'
+import { startPostgres } from '@cache/workspace'
 import type { Suite } from '../harness/suite.ts'
 import type { Soaked } from '../server/soak.ts'
 import { soakSuite } from '../server/soak-suite.ts'

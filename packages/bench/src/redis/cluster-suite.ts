@@ -1,4 +1,4 @@
-import { startRedisCluster } from '@cache/testing'
+import { startRedisCluster } from '@cache/workspace'
 import type { Candidate, Row, Suite, SuiteContext } from '../harness/suite.ts'
 import { rowOf } from '../server/scenarios.ts'
 import { batchSize, type Contestant, measureScenario, rowName, type Scenario } from '../server/workload.ts'

@@ -1,4 +1,4 @@
-import { startRedis } from '@cache/testing'
+import { startRedis } from '@cache/workspace'
 import type { Candidate, CandidateContext, Measurement, ResultRow, Suite } from '../harness/suite.ts'
 import { type Contestant, values } from '../server/workload.ts'
 import { openCache } from './ours.ts'

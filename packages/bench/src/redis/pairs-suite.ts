@@ -1,4 +1,4 @@
-import { startRedis } from '@cache/testing'
+import { startRedis } from '@cache/workspace'
 import type { Suite } from '../harness/suite.ts'
 import { pairsSuite } from '../server/pairs-suite.ts'
 import { empty } from './contender.ts'

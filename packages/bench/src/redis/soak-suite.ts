@@ -1,5 +1,5 @@
 import { RedisBackend } from '@cache/redis'
-import { startRedis } from '@cache/testing'
+import { startRedis } from '@cache/workspace'
 import type { Suite } from '../harness/suite.ts'
 import type { Soaked } from '../server/soak.ts'
 import { soakSuite } from '../server/soak-suite.ts'

@@ -1,5 +1,5 @@
 import { type CacheBackend, cacheErrorCode, createVersion, type Item } from '@cache/core/backend'
-import { type Server, type TcpProxy, tcpProxy, waitUntil } from '@cache/testing'
+import { type Server, type TcpProxy, tcpProxy, waitUntil } from '@cache/workspace'
 import { createRandom } from '../harness/random.ts'
 
 export interface SoakReport {

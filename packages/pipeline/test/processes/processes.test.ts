@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type {} from '@cache/testing/redis-setup'
+import type {} from '@cache/workspace/redis-setup'
 import { describe, expect, inject, it, type TestContext } from 'vitest'
 import type { Order, Report } from './pipeline-process.ts'
 

@@ -1,6 +1,6 @@
 import { type BusMessage, cacheErrorCode } from '@cache/core/backend'
-import { startPgBouncer, tcpProxy, waitUntil } from '@cache/testing'
-import type {} from '@cache/testing/postgres-setup'
+import { startPgBouncer, tcpProxy, waitUntil } from '@cache/workspace'
+import type {} from '@cache/workspace/postgres-setup'
 import pg from 'pg'
 import { expect, inject, it } from 'vitest'
 import { NotificationReader, toPayloads } from '../../src/bus/notification.ts'

@@ -1,5 +1,5 @@
 import { conformance } from '@cache/core/conformance'
-import { startPostgres } from '@cache/testing'
+import { startPostgres } from '@cache/workspace'
 import { afterAll, describe, it } from 'vitest'
 import { postgresHarness } from './postgres-harness.ts'
 

@@ -1,6 +1,6 @@
 import { conformance } from '@cache/core/conformance'
-import { startPgBouncer } from '@cache/testing'
-import type {} from '@cache/testing/postgres-setup'
+import { startPgBouncer } from '@cache/workspace'
+import type {} from '@cache/workspace/postgres-setup'
 import pg from 'pg'
 import { afterAll, describe, expect, inject, it } from 'vitest'
 import { PostgresBackend } from '../../src/index.ts'

@@ -1,7 +1,7 @@
 import { frame } from '@cache/codecs'
 import type { CacheBackend } from '@cache/core/backend'
 import { createMovableClock, type Damage, type Harness, type Means } from '@cache/core/conformance'
-import { type TcpProxy, tcpProxy, waitUntil } from '@cache/testing'
+import { type TcpProxy, tcpProxy, waitUntil } from '@cache/workspace'
 import pg from 'pg'
 import { PostgresBackend, type PostgresBackendOptions } from '../../src/index.ts'
 

@@ -1,5 +1,5 @@
 import { conformance } from '@cache/core/conformance'
-import type {} from '@cache/testing/postgres-setup'
+import type {} from '@cache/workspace/postgres-setup'
 import { describe, inject, it } from 'vitest'
 import { postgresHarness } from './postgres-harness.ts'
 

@@ -1,4 +1,4 @@
-import type {} from '@cache/testing/postgres-setup'
+import type {} from '@cache/workspace/postgres-setup'
 import pg from 'pg'
 import { afterAll, beforeAll, expect, inject, it } from 'vitest'
 import { type ConnectionOptions, PostgresBackend, PostgresBus } from '../../src/index.ts'

@@ -1,5 +1,5 @@
 import { type CacheBackend, cacheErrorCode, type Item } from '@cache/core/backend'
-import { startPostgres, tcpProxy, waitUntil } from '@cache/testing'
+import { startPostgres, tcpProxy, waitUntil } from '@cache/workspace'
 import pg from 'pg'
 import { afterAll, describe, expect, it } from 'vitest'
 import { PostgresBackend, type PostgresBackendOptions } from '../../src/index.ts'

@@ -1,6 +1,6 @@
 import { cacheErrorCode } from '@cache/core/backend'
-import { waitUntil } from '@cache/testing'
-import type {} from '@cache/testing/postgres-setup'
+import { waitUntil } from '@cache/workspace'
+import type {} from '@cache/workspace/postgres-setup'
 import pg from 'pg'
 import { afterAll, afterEach, beforeEach, describe, expect, inject, it } from 'vitest'
 import { retryConflicts } from '../../src/connections/retry-conflicts.ts'

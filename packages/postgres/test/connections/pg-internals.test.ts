@@ -1,4 +1,4 @@
-import type {} from '@cache/testing/postgres-setup'
+import type {} from '@cache/workspace/postgres-setup'
 import pg from 'pg'
 import { expect, inject, it, vi } from 'vitest'
 import { ownClient } from '../../src/connections/own-client.ts'

@@ -1,6 +1,6 @@
 import { cacheErrorCode } from '@cache/core/backend'
-import { waitUntil } from '@cache/testing'
-import type {} from '@cache/testing/postgres-setup'
+import { waitUntil } from '@cache/workspace'
+import type {} from '@cache/workspace/postgres-setup'
 import pg from 'pg'
 import { afterEach, expect, inject, it, vi } from 'vitest'
 import { migrationSql, PostgresBackend } from '../../src/index.ts'

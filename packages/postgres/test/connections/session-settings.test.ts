@@ -1,4 +1,4 @@
-import type {} from '@cache/testing/postgres-setup'
+import type {} from '@cache/workspace/postgres-setup'
 import { expect, inject, it } from 'vitest'
 import { resolveConnections } from '../../src/connections/connection-options.ts'
 import { openSession } from '../../src/connections/open-session.ts'

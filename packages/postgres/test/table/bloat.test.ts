@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { startPostgres, waitUntil } from '@cache/testing'
+import { startPostgres, waitUntil } from '@cache/workspace'
 import pg from 'pg'
 import { afterAll, expect, it } from 'vitest'
 import { PostgresBackend } from '../../src/index.ts'

@@ -1,6 +1,6 @@
 import { cacheErrorCode } from '@cache/core/backend'
-import { tcpProxy, waitUntil } from '@cache/testing'
-import type {} from '@cache/testing/postgres-setup'
+import { tcpProxy, waitUntil } from '@cache/workspace'
+import type {} from '@cache/workspace/postgres-setup'
 import pg from 'pg'
 import { afterAll, afterEach, expect, inject, it, vi } from 'vitest'
 import { PostgresBackend, type PostgresBackendOptions } from '../../src/index.ts'

@@ -1,6 +1,6 @@
 import type { BackendEvent } from '@cache/core/backend'
-import { waitUntil } from '@cache/testing'
-import type {} from '@cache/testing/postgres-setup'
+import { waitUntil } from '@cache/workspace'
+import type {} from '@cache/workspace/postgres-setup'
 import pg from 'pg'
 import { afterAll, expect, inject, it } from 'vitest'
 import { PostgresBackend } from '../../src/index.ts'

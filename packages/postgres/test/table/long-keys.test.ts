@@ -1,4 +1,4 @@
-import type {} from '@cache/testing/postgres-setup'
+import type {} from '@cache/workspace/postgres-setup'
 import pg from 'pg'
 import { afterAll, expect, inject, it } from 'vitest'
 import { PostgresBackend, type PostgresBackendOptions } from '../../src/index.ts'

@@ -1,6 +1,6 @@
 import { cacheErrorCode, type Item } from '@cache/core/backend'
-import { startRedis } from '@cache/testing'
-import type {} from '@cache/testing/redis-setup'
+import { startRedis } from '@cache/workspace'
+import type {} from '@cache/workspace/redis-setup'
 import { describe, expect, inject, it } from 'vitest'
 import type { RedisBackend } from '../../src/index.ts'
 import { closeAfterTest, openBackend, openRedis, ownPrefix } from '../resources.ts'

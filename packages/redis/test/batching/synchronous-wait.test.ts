@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process'
 import { ItemFormat } from '@cache/codecs'
 import type { Item } from '@cache/core/backend'
-import type {} from '@cache/testing/redis-setup'
+import type {} from '@cache/workspace/redis-setup'
 import { describe, expect, inject, it } from 'vitest'
 import type { RedisBackend } from '../../src/index.ts'
 import { openBackend, ownPrefix } from '../resources.ts'

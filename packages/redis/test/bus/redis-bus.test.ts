@@ -1,6 +1,6 @@
 import { type BusMessage, cacheErrorCode } from '@cache/core/backend'
-import { startRedisCluster, tcpProxy, waitUntil } from '@cache/testing'
-import type {} from '@cache/testing/redis-setup'
+import { startRedisCluster, tcpProxy, waitUntil } from '@cache/workspace'
+import type {} from '@cache/workspace/redis-setup'
 import { Command, Redis } from 'ioredis'
 import { afterEach, describe, expect, inject, it } from 'vitest'
 import { deliverMessage } from '../../src/bus/deliver-message.ts'

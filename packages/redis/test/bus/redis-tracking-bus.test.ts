@@ -1,5 +1,5 @@
-import { startRedis, startRedisCluster, tcpProxy, waitUntil } from '@cache/testing'
-import type {} from '@cache/testing/redis-setup'
+import { startRedis, startRedisCluster, tcpProxy, waitUntil } from '@cache/workspace'
+import type {} from '@cache/workspace/redis-setup'
 import { Cluster, Redis } from 'ioredis'
 import { afterEach, describe, expect, inject, it } from 'vitest'
 import { RedisBackend, RedisTrackingBus, type RedisTrackingBusOptions } from '../../src/index.ts'

@@ -1,5 +1,5 @@
 import { cacheErrorCode } from '@cache/core/backend'
-import { type RedisCluster, startRedisCluster, tcpProxy, waitUntil } from '@cache/testing'
+import { type RedisCluster, startRedisCluster, tcpProxy, waitUntil } from '@cache/workspace'
 import { Command } from 'ioredis'
 import { describe, expect, it } from 'vitest'
 import { keySlot } from '../../src/cluster/key-slot.ts'

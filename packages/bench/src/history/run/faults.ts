@@ -1,4 +1,4 @@
-import type { Server, TcpProxy } from '@cache/testing'
+import type { Server, TcpProxy } from '@cache/workspace'
 import { timeout } from './stores.ts'
 
 /** A process of a run and its connections. */

@@ -1,7 +1,7 @@
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { type Server, type TcpProxy, tcpProxy } from '@cache/testing'
+import { type Server, type TcpProxy, tcpProxy } from '@cache/workspace'
 import { createRandom } from '../../harness/random.ts'
 import { type History, millisecond } from '../record/call.ts'
 import { readLog } from '../record/read-log.ts'

@@ -7,7 +7,7 @@ import { LayeredBackend } from '@cache/layered'
 import { MemoryBackend } from '@cache/memory'
 import { PostgresBackend, PostgresBus } from '@cache/postgres'
 import { RedisBackend, RedisBus, RedisTrackingBus } from '@cache/redis'
-import { type Server, startPostgres, startRedis } from '@cache/testing'
+import { type Server, startPostgres, startRedis } from '@cache/workspace'
 import type { Promises } from '../checks/rules.ts'
 import { type Family, families } from '../record/areas.ts'
 

@@ -92,7 +92,7 @@ it('a failed command rejects with its whole output', async () => {
 it('the packages to publish exclude the private ones', async () => {
   const names = (await publicPackages()).map(({ name }) => name)
   expect(names).toContain('@cache/core')
-  expect(names).not.toContain('@cache/testing')
+  expect(names).not.toContain('@cache/workspace')
   expect(names).not.toContain('docs')
 })
 

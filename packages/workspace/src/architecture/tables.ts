@@ -15,6 +15,7 @@ import { redis } from './packages/redis.ts'
 import { resilient } from './packages/resilient.ts'
 import { sharded } from './packages/sharded.ts'
 import { testing } from './packages/testing.ts'
+import { workspace } from './packages/workspace.ts'
 
 /** The table of each package by the name of its folder in `packages`. */
 export const tables: Readonly<Record<string, PackageArchitecture>> = {
@@ -34,4 +35,5 @@ export const tables: Readonly<Record<string, PackageArchitecture>> = {
   resilient,
   sharded,
   testing,
+  workspace,
 }

@@ -54,9 +54,9 @@ describe('the changed files', () => {
 })
 
 describe('the chosen tests', () => {
-  const folders = ['packages/core', 'packages/core-extra', 'packages/testing', 'docs']
+  const folders = ['packages/core', 'packages/core-extra', 'packages/workspace', 'docs']
   const architecture = {
-    folder: 'packages/testing',
+    folder: 'packages/workspace',
     related: ['test/architecture.test.ts', 'test/backend-places.test.ts'],
   }
   const pages = { folder: 'docs', related: ['test/decisions.test.ts', 'test/pages.test.ts'] }
@@ -91,6 +91,6 @@ describe('the chosen tests', () => {
   })
 
   it('name a test once that has changed and always runs', () => {
-    expect(chooseTests(folders, ['packages/testing/test/architecture.test.ts'])).toEqual([architecture, pages])
+    expect(chooseTests(folders, ['packages/workspace/test/architecture.test.ts'])).toEqual([architecture, pages])
   })
 })

@@ -71,6 +71,16 @@ const smokes = {
     assert.deepEqual((await check(backend)).problems, [])
     await backend.close()
   },
+  '@cache/testing': async () => {
+    const { assertCached, assertLoads, createTestCache } = await import('@cache/testing')
+    const { cache, clock, store } = createTestCache({ ttl: '1m' })
+    await assertLoads(cache, 1, () => cache.getOrSet('key', async () => 'loaded'))
+    await assertCached(cache, 'key', 'loaded')
+    clock.advance('2m')
+    store.fail('TIMEOUT', { times: 1 })
+    assert.equal(await cache.getOrSet('key', async () => 'again'), 'again')
+    await cache.close()
+  },
   '@cache/http': async () => {
     const { HttpCache } = await import('@cache/http')
     const cache = new Cache({ backend: await memory() })

@@ -8,7 +8,7 @@ export interface ChosenTests {
 
 /** Quick tests that read files of the whole repository without importing them, by the folder of their package. */
 const always: Readonly<Record<string, readonly string[]>> = {
-  'packages/testing': ['test/architecture.test.ts', 'test/backend-places.test.ts'],
+  'packages/workspace': ['test/architecture.test.ts', 'test/backend-places.test.ts'],
   docs: ['test/decisions.test.ts', 'test/pages.test.ts'],
 }
 

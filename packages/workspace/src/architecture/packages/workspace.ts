@@ -1,6 +1,6 @@
 import type { PackageArchitecture } from '../package-architecture.ts'
 
-export const testing: PackageArchitecture = {
+export const workspace: PackageArchitecture = {
   rooms: {
     machine: [],
     servers: ['machine'],

@@ -24,7 +24,7 @@ interface Project {
   readonly manifest: ProjectManifest
 }
 
-/** Resolves to the projects in `packages/testing/projects`, by name. */
+/** Resolves to the projects in `packages/workspace/projects`, by name. */
 export async function readProjects(): Promise<Project[]> {
   const entries = await readdir(sources, { withFileTypes: true })
   const names = entries.filter((entry) => entry.isDirectory()).map(({ name }) => name)
@@ -49,7 +49,7 @@ export function toolsOf(projects: readonly Project[]): Record<string, string> {
 }
 
 /**
- * Builds and runs each project of `packages/testing/projects` with the packed packages and its own tools. The projects
+ * Builds and runs each project of `packages/workspace/projects` with the packed packages and its own tools. The projects
  * lie side by side in `apps`. They find the tools in `apps/node_modules`, and the packages one folder above.
  */
 export async function checkProjects(

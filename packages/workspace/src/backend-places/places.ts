@@ -13,7 +13,7 @@ export interface Place {
 }
 
 /** Public packages that are no backends. */
-export const notBackends: readonly string[] = ['codecs', 'core', 'http', 'keyv', 'next', 'pipeline']
+export const notBackends: readonly string[] = ['codecs', 'core', 'http', 'keyv', 'next', 'pipeline', 'testing']
 
 /** Backends made of other backends. */
 export const composites: readonly string[] = ['layered', 'resilient', 'sharded']
@@ -29,9 +29,13 @@ export const places: readonly Place[] = [
   { path: 'packages/<name>/src/index.ts', content: 'the public names', text: './<name>-backend.ts' },
   { path: 'packages/<name>/src/<name>-backend.ts', content: 'the backend' },
   { path: 'packages/<name>/test', content: 'the conformance suite', text: "from '@cache/core/conformance'" },
-  { path: 'packages/testing/src/architecture/packages/<name>.ts', content: 'the table of rooms' },
-  { path: 'packages/testing/smoke/smoke.mjs', content: 'one use as an application', text: "'@cache/<name>': async" },
-  { path: 'packages/testing/smoke/packed-conformance.mjs', content: 'the packed suite', text: "from '@cache/<name>'" },
+  { path: 'packages/workspace/src/architecture/packages/<name>.ts', content: 'the table of rooms' },
+  { path: 'packages/workspace/smoke/smoke.mjs', content: 'one use as an application', text: "'@cache/<name>': async" },
+  {
+    path: 'packages/workspace/smoke/packed-conformance.mjs',
+    content: 'the packed suite',
+    text: "from '@cache/<name>'",
+  },
   { path: 'docs/package.json', content: 'the dependency of the tests', text: '"@cache/<name>": "workspace:*"' },
   { path: 'docs/test/real-backends.ts', content: 'the cache on this backend', text: "from '@cache/<name>'" },
   {
@@ -56,7 +60,7 @@ export const places: readonly Place[] = [
   { path: 'README.md', content: 'the table of packages', text: '[`@cache/<name>`](packages/<name>)' },
   { path: 'docs/architecture.md', content: 'the table of packages', text: '(../packages/<name>)' },
   {
-    path: 'packages/testing/src/verify/check-installed.ts',
+    path: 'packages/workspace/src/verify/check-installed.ts',
     content: 'the packages that it is installed with',
     text: "'@cache/<name>': [",
     only: 'composites',

@@ -1,0 +1,5 @@
+import type { PackageArchitecture } from '../package-architecture.ts'
+
+export const testing: PackageArchitecture = {
+  rooms: {},
+}
