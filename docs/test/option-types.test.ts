@@ -24,6 +24,7 @@ import type * as postgres from '@cache/postgres'
 import type * as redis from '@cache/redis'
 import type * as resilient from '@cache/resilient'
 import type * as sharded from '@cache/sharded'
+import type * as testing from '@cache/testing'
 import { expect, it } from 'vitest'
 
 /** The optional members of a type that refuse `undefined` under `exactOptionalPropertyTypes`. */
@@ -107,13 +108,16 @@ export type AcceptUndefined = [
   Accepts<Refusing<resilient.ResilientOptions>>,
   Accepts<Refusing<resilient.RetryOptions>>,
   Accepts<Refusing<sharded.ShardedOptions>>,
+  Accepts<Refusing<testing.FaultOptions>>,
+  Accepts<Refusing<testing.TestCacheOptions>>,
+  Accepts<Refusing<testing.TestStoreOptions>>,
 ]
 
 it('the list above names every exported type of options', () => {
   const root = join(import.meta.dirname, '../..')
   const own = readFileSync(import.meta.filename, 'utf8')
   const indexes = globSync(
-    'packages/{codecs,core,file,http,keyv,layered,memory,next,pipeline,postgres,redis,resilient,sharded}/src/**/index.ts',
+    'packages/{codecs,core,file,http,keyv,layered,memory,next,pipeline,postgres,redis,resilient,sharded,testing}/src/**/index.ts',
     {
       cwd: root,
     },
