@@ -34,7 +34,7 @@ const beyond = rowsOf('Beyond the protocol')
 
 it('the table beyond the protocol lists every method that is not of the protocol', () => {
   const ofTheProtocol =
-    'constructor get getMany set setMany delete deleteMany compareAndSet increment clear keys stats listen close'
+    'constructor get getMany set setMany delete deleteMany compareAndSet increment clear keys stats describe listen close'
   const own = Object.getOwnPropertyNames(FileBackend.prototype).filter(
     (name) => !ofTheProtocol.split(' ').includes(name),
   )
