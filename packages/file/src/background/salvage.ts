@@ -10,6 +10,7 @@ import {
   wholeColumn,
 } from '../index/sqlite.ts'
 import type { IndexTaskResult } from './index-task.ts'
+import { restoreHeader } from './restore-header.ts'
 
 /** The columns of all tables that hold no whole numbers. */
 const otherColumns: ReadonlySet<string> = new Set(['key', 'version', 'queue', 'lease', 'tag', 'file', 'frame'])
@@ -93,6 +94,7 @@ async function copyFrom(from: string, target: Database, engine: Engine | undefin
   let source: Database | undefined
   let saved = 0
   try {
+    await restoreHeader(from).catch((error: unknown) => problems.push(`header: ${reason(error)}`))
     source = await openDatabase(from, engine, { damaged: true })
     // With a writable schema, SQLite also reads a file that is shorter than its header says.
     source.exec('pragma busy_timeout = 0; pragma cell_size_check = on; pragma writable_schema = on')

@@ -43,6 +43,27 @@ it.each<Engine>(['node:sqlite', 'better-sqlite3'])(
   },
 )
 
+it.each<[string, (header: Buffer) => unknown]>([
+  ['without its first hundred bytes', (header) => header.fill(0, 0, 100)],
+  ['with another page size', (header) => header.writeUInt16BE(512, 16)],
+  ['with another magic text', (header) => header.write('SQLITE')],
+  ['with reserved bytes', (header) => header.writeUInt8(200, 20)],
+  ['with another text encoding', (header) => header.writeUInt32BE(2, 56)],
+])('an index %s keeps all items', async (_, damage) => {
+  const dir = await filled(2000)
+  const path = await indexOf(dir)
+  const bytes = await readFile(path)
+  damage(bytes)
+  await writeFile(path, bytes)
+  const backend = new FileBackend({ dir })
+  const codes = codesOf(backend)
+  const found = await backend.getMany(Array.from({ length: 2000 }, (_, n) => `key ${n}`))
+  expect(found.map((one) => one?.value)).toEqual(Array.from({ length: 2000 }, (_, n) => textOf(n)))
+  expect(new Set(codes)).toEqual(new Set(['DAMAGED']))
+  expect((await check(backend)).problems).toEqual([])
+  await backend.close()
+})
+
 it('an index truncated at any page gives no wrong value, reports the damage and works again', async () => {
   const dir = await filled(600)
   const path = await indexOf(dir)

@@ -20,7 +20,7 @@ export const file: PackageArchitecture = {
     index: ['errors.ts', 'disk'],
     'options.ts': ['index'],
     values: ['errors.ts', 'disk', 'index', 'options.ts'],
-    background: ['errors.ts', 'index'],
+    background: ['errors.ts', 'disk', 'index'],
     calls: ['errors.ts', 'index'],
     limits: ['errors.ts', 'disk', 'index', 'options.ts', 'values', 'background', 'calls'],
     directory: ['errors.ts', 'disk', 'index', 'options.ts', 'values', 'background', 'calls', 'limits'],
