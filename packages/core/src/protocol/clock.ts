@@ -14,17 +14,19 @@ const longestDelay = 2 ** 31 - 1
 
 function after(ms: number, action: () => void, keepAlive = false): () => void {
   if (ms === Infinity) return () => {}
-  let timer = setTimeout(fire, Math.min(ms, longestDelay), ms - longestDelay)
-  if (!keepAlive) unref(timer)
-  function fire(left: number): void {
-    if (left <= 0) {
-      action()
-      return
-    }
-    timer = setTimeout(fire, Math.min(left, longestDelay), left - longestDelay)
+  let cancel = wait(ms)
+  function wait(left: number): () => void {
+    // That of the same timers: a test may fake the timers before it is called.
+    const clear = clearTimeout
+    const timer = setTimeout(fire, Math.min(left, longestDelay), left - longestDelay)
     if (!keepAlive) unref(timer)
+    return () => clear(timer)
   }
-  return () => clearTimeout(timer)
+  function fire(left: number): void {
+    if (left <= 0) action()
+    else cancel = wait(left)
+  }
+  return () => cancel()
 }
 
 /** Browsers and edge runtimes have numbers for timers, which keep nothing alive. */

@@ -31,6 +31,8 @@ export class Sweeper {
   /** The earliest expiry time among the slots that the current pass has examined. */
   #earliestExamined = Number.POSITIVE_INFINITY
   #timer: ReturnType<typeof setTimeout> | undefined
+  /** That of the same timers as `#timer`: a test may have faked the timers since. */
+  #clearTimer: typeof clearTimeout = clearTimeout
   /** The instant at which the timer fires; `Infinity` if there is no timer. */
   #firesAt = Number.POSITIVE_INFINITY
 
@@ -71,7 +73,7 @@ export class Sweeper {
   }
 
   #stopTimer(): void {
-    clearTimeout(this.#timer)
+    this.#clearTimer.call(undefined, this.#timer)
     this.#timer = undefined
     this.#firesAt = Number.POSITIVE_INFINITY
   }
@@ -108,6 +110,7 @@ export class Sweeper {
     this.#firesAt = now + pause
     // A weak reference: the timer must not keep alive a cache that the application no longer uses.
     const self = new WeakRef(this)
+    this.#clearTimer = clearTimeout
     this.#timer = setTimeout(() => {
       const sweeper = self.deref()
       if (sweeper !== undefined) sweeper.#tick()
