@@ -1,5 +1,5 @@
 import { CacheError, type CacheErrorCode } from '@cache/core'
-import { checkOptions, type Duration, invalidArgument, milliseconds, wholeNumber } from '@cache/core/backend'
+import { checkOptions, invalidArgument, wholeNumber } from '@cache/core/backend'
 
 /** The calls of a store that a fault can concern. */
 export type StoreMethod =
@@ -104,8 +104,4 @@ export function checkFailure(given: unknown): void {
   if (given instanceof Error || codes.includes(given as CacheErrorCode)) return
   if (Object.prototype.toString.call(given) === '[object Error]') return
   throw invalidArgument('error', given, `an Error, or one of ${codes.join(', ')}`, 'fail')
-}
-
-export function delayOf(given: Duration): number {
-  return milliseconds(given, 'duration', 'delay')
 }

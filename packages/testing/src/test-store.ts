@@ -8,13 +8,13 @@ import {
   checkOptions,
   type Duration,
   type Item,
+  milliseconds,
   systemClock,
 } from '@cache/core/backend'
 import { MemoryBackend } from '@cache/memory'
 import {
   ActiveFault,
   checkFailure,
-  delayOf,
   type Fault,
   type FaultOptions,
   failure,
@@ -72,7 +72,7 @@ export class TestStore implements CacheBackend {
 
   /** Makes calls wait, on the clock of the store, before they are carried out. */
   delay(duration: Duration, options: FaultOptions = {}): Fault {
-    const ms = delayOf(duration)
+    const ms = milliseconds(duration, 'duration', 'delay')
     return this.#add(options, 'delay', () => new Promise((resolve) => this.#clock.after(ms, resolve, true)))
   }
 

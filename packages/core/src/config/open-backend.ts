@@ -31,10 +31,10 @@ interface Closable {
  * sections are merged.
  */
 export function readConfig(config: unknown, where: string): CacheConfig {
-  const given = typeof config === 'string' ? { url: config } : config
-  if (!isRecord(given)) throw invalidArgument(where, undefined, `a URL or an object, not ${kindOf(config)}`)
-  checkOptions(given, [...backendFields, ...cacheFields], where)
-  const { url, ...rest } = given as CacheConfig
+  const described = typeof config === 'string' ? { url: config } : config
+  if (!isRecord(described)) throw invalidArgument(where, undefined, `a URL or an object, not ${kindOf(config)}`)
+  checkOptions(described, [...backendFields, ...cacheFields], where)
+  const { url, ...rest } = described as CacheConfig
   for (const name of sectionFields) {
     const section = (rest as Record<string, unknown>)[name]
     if (section !== undefined && !isRecord(section)) throw invalidArgument(name, section, 'an object', where)
@@ -48,7 +48,7 @@ export function readConfig(config: unknown, where: string): CacheConfig {
   if (rest.provider !== undefined && rest.provider !== read.provider) {
     throw invalidArgument('provider', rest.provider, `'${read.provider}', the provider of the URL, or absent`, where)
   }
-  const merged: Record<string, unknown> = { ...read, ...definedOf(rest) }
+  const merged: Record<string, unknown> = { ...read, ...given(rest as Section) }
   for (const name of sectionFields) {
     const [one, other] = [(read as Record<string, unknown>)[name], (rest as Record<string, unknown>)[name]]
     if (one !== undefined && other !== undefined) merged[name] = { ...one, ...other }
@@ -185,7 +185,7 @@ async function openForeign(
     throw invalidArgument('provider', name, "a package that exports the function 'openBackend'", where)
   }
   const { provider: _, options, ...rest } = config
-  return checkBackend(await open({ ...definedOf(rest), ...options }), `the backend of '${name}'`, where)
+  return checkBackend(await open({ ...given(rest as Section), ...options }), `the backend of '${name}'`, where)
 }
 
 /** The name of the provider: given, of the URL, or of the only section. */
@@ -290,10 +290,6 @@ function named<Result>(where: string, open: () => Result): Result {
       cause: error,
     })
   }
-}
-
-function definedOf(config: object): Record<string, unknown> {
-  return { ...given(config as Section) }
 }
 
 function kindOf(value: unknown): string {

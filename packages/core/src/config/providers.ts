@@ -79,7 +79,7 @@ export const providers: Readonly<Record<'memory' | 'file' | 'redis' | 'postgres'
   },
 }
 
-const redisAddress = ['url', 'host', 'port', 'username', 'password', 'db', 'tls', 'cluster']
+const redisAddress = ['url', 'host', 'port', 'username', 'password', 'db', 'tls', 'cluster', 'options']
 
 /** The options `url`, `options` and `cluster` of the Redis package. */
 function redisSource(url: string | undefined, redis: RedisSection, where: string): Section {
@@ -129,5 +129,5 @@ export function given(members: Section): Section {
 }
 
 function without(section: Section, names: readonly string[]): Section {
-  return Object.fromEntries(Object.entries(section).filter(([name]) => name !== 'options' && !names.includes(name)))
+  return Object.fromEntries(Object.entries(section).filter(([name]) => !names.includes(name)))
 }

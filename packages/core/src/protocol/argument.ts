@@ -162,17 +162,17 @@ export function withMethods<Given>(
   what: string,
   operation: string,
 ): Given {
-  const members = given as Record<string, unknown> | null | undefined
-  if (!hasMethods(members, methods))
+  if (!methods.every((method) => hasMember(given, method, 'function')))
     throw invalidArgument(name, given, `${what}, with ${methods.join(', ')}`, operation)
   return given
 }
 
-function hasMethods(members: Record<string, unknown> | null | undefined, methods: readonly string[]): boolean {
+/** Whether the object has a member of this type. A member that cannot be read, as in a revoked proxy, has none. */
+export function hasMember(given: unknown, name: string, type: 'function' | 'string'): boolean {
   try {
-    return typeof members === 'object' && members !== null && methods.every((one) => typeof members[one] === 'function')
+    const members = given as Readonly<Record<string, unknown>> | null
+    return typeof members === 'object' && members !== null && typeof members[name] === type
   } catch {
-    // A revoked proxy, or a member that throws.
     return false
   }
 }

@@ -1,4 +1,4 @@
-import { invalidArgument, withMethods } from './argument.ts'
+import { hasMember, invalidArgument, withMethods } from './argument.ts'
 import type { CacheBackend } from './backend.ts'
 
 /**
@@ -6,22 +6,12 @@ import type { CacheBackend } from './backend.ts'
  * methods, but no name. A `Cache` has a name and these methods, but they have other parameters; `getOrSet` tells it apart.
  */
 export function checkBackend(given: unknown, name: string, method: string): CacheBackend {
-  if (has(given, 'getOrSet', 'function')) {
+  if (hasMember(given, 'getOrSet', 'function')) {
     throw invalidArgument(name, given, "a backend, not a cache: pass the cache's own backend", method)
   }
   const backend = withMethods(given as CacheBackend, ['get', 'set', 'delete', 'clear'], name, 'a backend', method)
-  if (!has(given, 'name', 'string') || backend.name === '') {
+  if (!hasMember(given, 'name', 'string') || backend.name === '') {
     throw invalidArgument(name, given, 'a backend, with a name, get, set, delete, clear', method)
   }
   return backend
-}
-
-/** Whether the member has this type. A member that cannot be read, as in a revoked proxy, has none. */
-function has(given: unknown, member: string, type: 'function' | 'string'): boolean {
-  try {
-    const members = given as Readonly<Record<string, unknown>> | null
-    return typeof members === 'object' && members !== null && typeof members[member] === type
-  } catch {
-    return false
-  }
 }
